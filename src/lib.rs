@@ -1,0 +1,7 @@
+//! Turns ONNX models into TensorRT serialized plans, and proves that the plans compute what the models say.
+
+pub mod error;
+pub mod site;
+pub mod tensor;
+
+pub use error::{Error, Kind, Problem, Result};
