@@ -1,1 +1,2 @@
+//! Compiles `proto/` and `cpp/`.
 fn main() {}

@@ -1,1 +1,2 @@
+//! The `onnx2plan` command.
 fn main() {}
