@@ -2,6 +2,7 @@
 
 pub mod emit;
 pub mod error;
+pub mod infer;
 pub mod network;
 pub mod site;
 pub mod tensor;
