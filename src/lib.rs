@@ -6,5 +6,6 @@ pub mod infer;
 pub mod network;
 pub mod site;
 pub mod tensor;
+pub mod valid;
 
 pub use error::{Error, Kind, Problem, Result};
