@@ -2,7 +2,10 @@
 
 pub mod emit;
 pub mod error;
+pub mod import;
+pub mod infer;
 pub mod network;
+pub mod onnx;
 pub mod site;
 pub mod tensor;
 
