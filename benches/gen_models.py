@@ -55,7 +55,7 @@ class Graph:
         return tensor
 
     def weight(self, name, shape, fan_in=None, mean=0.0):
-        """A random float32 tensor with standard deviation 1/sqrt(fan_in); fan_in is the first dimension if not given."""
+        """A random float32 tensor, standard deviation 1/sqrt(fan_in); by default fan_in is the first dimension."""
         array = self.random(name).standard_normal(shape, dtype=np.float32)
         array *= np.float32(1.0 / np.sqrt(fan_in or shape[0]))
         return self.initializer(name, array + np.float32(mean) if mean else array)

@@ -43,7 +43,7 @@ class Digits(nn.Module):
 
 
 def load():
-    """The images as float32 `[n, 1, 8, 8]` in 0..1 and their labels, split into train and test (a quarter, stratified)."""
+    """Images as float32 `[n, 1, 8, 8]` in 0..1 and their labels, split into train and test (a quarter, stratified)."""
     data = load_digits()
     images = (data.images / 16.0).astype(np.float32)[:, None]
     return train_test_split(images, data.target, test_size=0.25, stratify=data.target, random_state=SEED)
