@@ -3,20 +3,20 @@
 //! A newcomer starts at [`ops`]: one file per family of operators, each with its rows and handlers. [`ctx::Ctx`] is what
 //! handlers may use; [`layers`] has what they often say.
 
-pub mod layers;
 pub mod ctx;
 pub mod error;
+pub mod layers;
 pub mod ops;
 pub mod registry;
 
 pub use ctx::FoldFn;
 
+use crate::Kind;
 use crate::error::{Error, Problem, Result};
 use crate::network::{Block, Dim, LayerKind, Network, Output, Shape, ValueId, ValueType, Values};
 use crate::onnx::{self, Constant, DimSpec, Graph, Model, Node, ValueInfo};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
-use crate::Kind;
 use ctx::{Ctx, Operand};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
