@@ -1,6 +1,7 @@
 //! Turns ONNX models into TensorRT serialized plans, and proves that the plans compute what the models say.
 
 pub mod error;
+pub mod provision;
 pub mod site;
 pub mod tensor;
 
