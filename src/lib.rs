@@ -6,6 +6,7 @@ pub mod import;
 pub mod infer;
 pub mod network;
 pub mod onnx;
+pub mod provision;
 pub mod site;
 pub mod tensor;
 
