@@ -11,7 +11,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Computes a layer whose inputs are all constant; `None` where it is better left to TensorRT.
-pub type FoldFn = dyn Fn(&LayerKind, &[&Tensor]) -> Option<Vec<Tensor>>;
+///
+/// Takes the layer, its inputs and the types of its outputs.
+pub type FoldFn = dyn Fn(&LayerKind, &[&Tensor], &[ValueType]) -> Option<Vec<Tensor>>;
 
 /// What an ONNX name stands for.
 #[derive(Debug, Clone)]
@@ -143,8 +145,7 @@ impl Ctx<'_> {
 
     /// Adds a layer with one output.
     pub fn add(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> Result<ValueId, OpError> {
-        let outputs = self.add_all(kind, inputs)?;
-        outputs.first().copied().ok_or_else(|| OpError::invalid("a layer without outputs"))
+        self.add_all(kind, inputs).and_then(|outputs| first(&outputs))
     }
 
     /// Adds a layer; gives all its outputs. Where its inputs are constant, so are they.
@@ -154,11 +155,26 @@ impl Ctx<'_> {
         if let Some(folded) = self.folded(&kind, inputs, &types) {
             return Ok(folded.into_iter().map(|tensor| self.constant_value(tensor)).collect());
         }
+        Ok(self.push(kind, inputs, types))
+    }
+
+    /// Adds a layer even where it could be computed now.
+    pub(super) fn add_unfolded(&mut self, kind: LayerKind, inputs: &[ValueId]) -> Result<ValueId, OpError> {
+        let types = infer::outputs(&self.network, &kind, inputs)?;
+        first(&self.push(kind, inputs, types))
+    }
+
+    fn push(
+        &mut self,
+        kind: LayerKind,
+        inputs: &[ValueId],
+        types: impl IntoIterator<Item = ValueType>,
+    ) -> Values {
         let layer = self.network.add_layer(kind, inputs, std::slice::from_ref(&self.site), types);
         if let Some(block) = self.blocks.last_mut() {
             block.layers.push(layer);
         }
-        Ok(self.network.layer(layer).outputs.clone())
+        self.network.layer(layer).outputs.clone()
     }
 
     fn folded(&self, kind: &LayerKind, inputs: &[ValueId], types: &[ValueType]) -> Option<Vec<Tensor>> {
@@ -174,7 +190,7 @@ impl Ctx<'_> {
             return Some(vec![tensor]);
         }
         let constants: Option<Vec<&Tensor>> = inputs.iter().map(|&input| self.network.constant(input)).collect();
-        (self.fold)(kind, &constants?)
+        (self.fold)(kind, &constants?, types)
     }
 
     /// Adds a Constant layer. It has the site of the node at work.
@@ -196,6 +212,11 @@ impl Ctx<'_> {
         }
         self.network.layer(layer).outputs[0]
     }
+}
+
+/// The only output of most layers.
+fn first(outputs: &[ValueId]) -> Result<ValueId, OpError> {
+    outputs.first().copied().ok_or_else(|| OpError::invalid("a layer without outputs"))
 }
 
 /// A non-negative axis from one that may count from the end.

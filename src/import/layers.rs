@@ -115,7 +115,7 @@ impl Ctx<'_> {
     /// Sizes equal to the input's at the same place become placeholders and one more unknown size becomes −1; where
     /// that does not do, the shape is computed at run time from `parts`: one `i64[1]` per axis.
     pub fn reshape_dims(&mut self, value: ValueId, dims: &[Dim], parts: &[ValueId]) -> Result<ValueId, OpError> {
-        if let Some(reshape) = static_reshape(self.shape(value), dims) {
+        if let Some(reshape) = Reshape::between(self.shape(value), dims) {
             return self.add(Shuffle { reshape: Some(reshape), ..Shuffle::default() }, &[value]);
         }
         let shape = self.concat(parts, 0)?;
@@ -195,30 +195,6 @@ impl Ctx<'_> {
         let negative = self.add(ElementWise { operation: ElementWiseOperation::Less }, &[indices, zero])?;
         self.add(LayerKind::Select, &[negative, wrapped, indices])
     }
-}
-
-/// A Shuffle's static shape for these sizes, if placeholders and one −1 can say it.
-pub(crate) fn static_reshape(input: &[Dim], dims: &[Dim]) -> Option<Reshape> {
-    let mut out = Vec::with_capacity(dims.len());
-    let mut placeholder = false;
-    let mut rest = false;
-    for (axis, dim) in dims.iter().enumerate() {
-        out.push(match dim.known() {
-            // A size of 0 and placeholders cannot stand in one shape.
-            Some(0) if dims.iter().any(|dim| dim.known().is_none()) => return None,
-            Some(size) => size,
-            None if input.get(axis) == Some(dim) => {
-                placeholder = true;
-                0
-            }
-            None if rest => return None,
-            None => {
-                rest = true;
-                -1
-            }
-        });
-    }
-    Some(Reshape::Static { dims: out, zero_is_placeholder: placeholder })
 }
 
 /// A rank-0 tensor holding `value` rounded to the type; `None` for types that hold no plain numbers.
