@@ -1,6 +1,5 @@
 //! Turns ONNX models into TensorRT serialized plans, and proves that the plans compute what the models say.
 
-pub mod emit;
 pub mod error;
 pub mod import;
 pub mod infer;

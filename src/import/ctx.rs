@@ -164,12 +164,7 @@ impl Ctx<'_> {
         first(&self.push(kind, inputs, types))
     }
 
-    fn push(
-        &mut self,
-        kind: LayerKind,
-        inputs: &[ValueId],
-        types: impl IntoIterator<Item = ValueType>,
-    ) -> Values {
+    fn push(&mut self, kind: LayerKind, inputs: &[ValueId], types: impl IntoIterator<Item = ValueType>) -> Values {
         let layer = self.network.add_layer(kind, inputs, std::slice::from_ref(&self.site), types);
         if let Some(block) = self.blocks.last_mut() {
             block.layers.push(layer);
@@ -200,11 +195,7 @@ impl Ctx<'_> {
     }
 
     pub(super) fn constant_at(&mut self, weights: Tensor, site: &Site) -> ValueId {
-        let ty = ValueType {
-            dtype: weights.dtype(),
-            shape: Shape::of(weights.dims()),
-            elements: infer::tracked_elements(&weights),
-        };
+        let ty = infer::constant_type(&weights);
         let layer = self.network.add_layer(Constant { weights }.into(), &[], std::slice::from_ref(site), [ty]);
         // Constants stand in the outermost block, so that every graph that sees the name can use them.
         if let Some(block) = self.blocks.first_mut() {

@@ -180,10 +180,10 @@ impl Ctx<'_> {
 
     /// Indices with the axis' size added where they are negative, which TensorRT does not do.
     pub fn wrap_indices(&mut self, data: ValueId, indices: ValueId, axis: usize) -> Result<ValueId, OpError> {
-        if let Some(known) = self.constant(indices).and_then(|tensor| tensor.to_i64s()) {
-            if known.iter().all(|&index| index >= 0) {
-                return Ok(indices);
-            }
+        if let Some(known) = self.constant(indices).and_then(|tensor| tensor.to_i64s())
+            && known.iter().all(|&index| index >= 0)
+        {
+            return Ok(indices);
         }
         let dtype = self.dtype(indices);
         let size = self.size_of(data, axis)?;

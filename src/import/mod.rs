@@ -92,7 +92,7 @@ impl<'a> Driver<'a> {
     fn inputs(&mut self, graph: &Graph) {
         for info in &graph.inputs {
             let site = Site::tensor(&graph.path, "input", &info.name);
-            let operand = match self.input_type(info) {
+            let operand = match input_type(info) {
                 Ok(ty) => Operand::Value(self.ctx.network.add_input(&info.name, ty)),
                 Err(message) => {
                     self.problems.push(Problem::new(Kind::Unsupported, site, message));
@@ -102,37 +102,8 @@ impl<'a> Driver<'a> {
             self.bind(&info.name, operand);
         }
         for initializer in &graph.initializers {
-            let operand = self.constant_operand(&initializer.tensor, &initializer.site);
+            let operand = constant_operand(&initializer.tensor, &initializer.site);
             self.bind(&initializer.name, operand);
-        }
-    }
-
-    fn input_type(&mut self, info: &ValueInfo) -> Result<ValueType, String> {
-        let onnx::ValueType::Tensor { element, shape } = &info.ty else {
-            return Err(format!("is of type {}; a TensorRT network takes dense tensors only", info.ty));
-        };
-        let Some(dtype) = element.dtype().and_then(boundary_dtype) else {
-            return Err(format!("has elements of type {element}, which TensorRT lacks"));
-        };
-        let Some(shape) = shape else {
-            return Err("has no shape, not even a rank".into());
-        };
-        if shape.len() > 8 {
-            return Err(format!("has rank {}; TensorRT's limit is 8", shape.len()));
-        }
-        let dims = shape.iter().enumerate().map(|(axis, dim)| match dim {
-            DimSpec::Known(size) => Dim::from(*size),
-            DimSpec::Symbol(name) => Dim::symbol(name.clone()),
-            DimSpec::Unknown => Dim::symbol(format!("{}.{axis}", info.name)),
-        });
-        Ok(ValueType::new(dtype, dims.collect::<Shape>()))
-    }
-
-    fn constant_operand(&mut self, constant: &Constant, site: &Site) -> Operand {
-        match constant {
-            Constant::Tensor(tensor) => Operand::Data(tensor.clone(), site.clone()),
-            Constant::Strings { .. } => Operand::Foreign("a tensor of strings"),
-            Constant::Other { .. } => Operand::Foreign("a tensor of an element type"),
         }
     }
 
@@ -342,6 +313,37 @@ impl<'a> Driver<'a> {
     }
 }
 
+/// What a declared input becomes; the error says why it cannot.
+fn input_type(info: &ValueInfo) -> Result<ValueType, String> {
+    let onnx::ValueType::Tensor { element, shape } = &info.ty else {
+        return Err(format!("is of type {}; a TensorRT network takes dense tensors only", info.ty));
+    };
+    let Some(dtype) = element.dtype().and_then(boundary_dtype) else {
+        return Err(format!("has elements of type {element}, which TensorRT lacks"));
+    };
+    let Some(shape) = shape else {
+        return Err("has no shape, not even a rank".into());
+    };
+    if shape.len() > 8 {
+        return Err(format!("has rank {}; TensorRT's limit is 8", shape.len()));
+    }
+    let dims = shape.iter().enumerate().map(|(axis, dim)| match dim {
+        DimSpec::Known(size) => Dim::from(*size),
+        DimSpec::Symbol(name) => Dim::symbol(name.clone()),
+        DimSpec::Unknown => Dim::symbol(format!("{}.{axis}", info.name)),
+    });
+    Ok(ValueType::new(dtype, dims.collect::<Shape>()))
+}
+
+/// What an initializer's name stands for.
+fn constant_operand(constant: &Constant, site: &Site) -> Operand {
+    match constant {
+        Constant::Tensor(tensor) => Operand::Data(tensor.clone(), site.clone()),
+        Constant::Strings { .. } => Operand::Foreign("a tensor of strings"),
+        Constant::Other { .. } => Operand::Foreign("a tensor of an element type"),
+    }
+}
+
 fn arity_text(fewest: usize, most: usize) -> String {
     match (fewest, most) {
         (fewest, usize::MAX) => format!("at least {fewest}"),
@@ -352,15 +354,12 @@ fn arity_text(fewest: usize, most: usize) -> String {
 
 /// A node whose operator has no row for its opset.
 fn unknown(node: &Node) -> Problem {
-    let rows = registry::rows(&node.domain, &node.op);
-    let (since, until) =
-        rows.iter().fold((i64::MAX, 0), |(since, until), op| (since.min(op.since), until.max(op.until)));
-    let message = if rows.is_empty() {
-        "this operator is not supported".to_owned()
-    } else if node.opset < since {
-        format!("this operator is supported from opset {since}")
-    } else {
-        format!("this operator is supported up to opset {until}")
+    let since = registry::rows(&node.domain, &node.op).map(|op| op.since).min();
+    let until = registry::rows(&node.domain, &node.op).map(|op| op.until).max();
+    let message = match (since, until) {
+        (Some(since), _) if node.opset < since => format!("this operator is supported from opset {since}"),
+        (_, Some(until)) => format!("this operator is supported up to opset {until}"),
+        _ => "this operator is not supported".to_owned(),
     };
     Problem::new(Kind::Unsupported, node.site.clone(), message)
 }

@@ -74,10 +74,10 @@ impl Op {
     }
 }
 
-static ROWS: LazyLock<HashMap<(&'static str, &'static str), Vec<&'static Op>>> = LazyLock::new(|| {
+static ROWS: LazyLock<HashMap<&'static str, Vec<&'static Op>>> = LazyLock::new(|| {
     let mut rows = HashMap::<_, Vec<_>>::new();
     for op in all() {
-        rows.entry((op.domain, op.name)).or_default().push(op);
+        rows.entry(op.name).or_default().push(op);
     }
     rows
 });
@@ -89,12 +89,12 @@ pub fn all() -> impl Iterator<Item = &'static Op> {
 
 /// The row for an operator at an opset.
 pub fn find(domain: &str, name: &str, opset: i64) -> Option<&'static Op> {
-    rows(domain, name).iter().copied().find(|op| (op.since..=op.until).contains(&opset))
+    rows(domain, name).find(|op| (op.since..=op.until).contains(&opset))
 }
 
 /// All rows of an operator.
-pub fn rows(domain: &str, name: &str) -> &'static [&'static Op] {
-    ROWS.get(&(domain, name)).map_or(&[], Vec::as_slice)
+pub fn rows(domain: &str, name: &str) -> impl Iterator<Item = &'static Op> {
+    ROWS.get(name).into_iter().flatten().copied().filter(move |op| op.domain == domain)
 }
 
 #[cfg(test)]
@@ -103,13 +103,13 @@ mod tests {
 
     #[test]
     fn rows_of_an_operator_neither_overlap_nor_leave_gaps() {
-        for ((domain, name), rows) in ROWS.iter() {
+        for (name, rows) in ROWS.iter() {
             let mut rows = rows.clone();
-            rows.sort_by_key(|op| op.since);
-            for pair in rows.windows(2) {
-                assert_eq!(pair[0].until + 1, pair[1].since, "{domain}.{name}");
+            rows.sort_by_key(|op| (op.domain, op.since));
+            for pair in rows.windows(2).filter(|pair| pair[0].domain == pair[1].domain) {
+                assert_eq!(pair[0].until + 1, pair[1].since, "{name}");
             }
-            assert!(rows.iter().all(|op| op.since <= op.until), "{domain}.{name}");
+            assert!(rows.iter().all(|op| op.since <= op.until), "{name}");
         }
     }
 

@@ -55,6 +55,27 @@ impl Dim {
         self.known().and_then(|n| usize::try_from(n).ok())
     }
 
+    /// The name, if this is a symbol alone.
+    pub fn as_symbol(&self) -> Option<&str> {
+        let Dim::Expr(poly) = self else { return None };
+        let mut terms = poly.0.iter();
+        match (terms.next(), terms.next()) {
+            (Some((product, 1)), None) => match product.as_slice() {
+                [Atom::Symbol(name)] => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether this is certainly 0 or more, whatever the symbols, which are sizes, turn out to be.
+    pub fn is_nonnegative(&self) -> bool {
+        match self {
+            Dim::Known(n) => *n >= 0,
+            Dim::Expr(poly) => poly.0.iter().all(|(product, &c)| c > 0 && product.iter().all(Atom::is_nonnegative)),
+        }
+    }
+
     /// Quotient rounded towards minus infinity; `None` for a division by the number 0.
     pub fn floor_div(&self, by: &Dim) -> Option<Dim> {
         match (self, by) {
@@ -142,6 +163,16 @@ impl Dim {
             0 => Dim::Known(0),
             1 if poly.0.contains_key([].as_slice()) => Dim::Known(poly.0[[].as_slice()]),
             _ => Dim::Expr(Arc::new(poly)),
+        }
+    }
+}
+
+impl Atom {
+    fn is_nonnegative(&self) -> bool {
+        match self {
+            Atom::Symbol(_) => true,
+            Atom::FloorDiv(a, b) | Atom::Min(a, b) => a.is_nonnegative() && b.is_nonnegative(),
+            Atom::Max(a, b) => a.is_nonnegative() || b.is_nonnegative(),
         }
     }
 }
@@ -361,6 +392,16 @@ mod tests {
         assert_eq!(d.eval(&|name| (name == "N").then_some(4)), Some(6));
         assert_eq!(d.eval(&|_| None), None);
         assert_eq!(n().eval(&|_| Some(i64::MAX)), Some(i64::MAX));
+    }
+
+    #[test]
+    fn sizes_are_never_negative() {
+        let one = Dim::Known(1);
+        assert!((&n() + &one).is_nonnegative());
+        assert!(!(&n() - &one).is_nonnegative());
+        assert!((&n() - &one).maximum(&Dim::Known(0)).is_nonnegative());
+        assert_eq!(n().as_symbol(), Some("N"));
+        assert_eq!((&n() + &one).as_symbol(), None);
     }
 
     #[test]
