@@ -1,9 +1,11 @@
 //! Turns ONNX models into TensorRT serialized plans, and proves that the plans compute what the models say.
 
-pub mod emit;
 pub mod error;
+pub mod import;
 pub mod infer;
 pub mod network;
+pub mod onnx;
+pub mod provision;
 pub mod site;
 pub mod tensor;
 pub mod valid;

@@ -13,7 +13,7 @@ use crate::network::layer::data::{
 };
 use crate::network::layer::math::ElementWiseOperation;
 use crate::network::{Dim, Shape, ValueType};
-use crate::tensor::DType;
+use crate::tensor::{DType, Tensor};
 use smallvec::{SmallVec, smallvec};
 
 /// The largest `k` of a [`TopK`] layer, in every TensorRT so far.
@@ -21,12 +21,16 @@ const MAX_TOP_K: i64 = 3840;
 
 pub(super) fn constant(ctx: &Ctx<'_>, layer: &Constant) -> Result {
     let [] = ctx.inputs()?;
-    let dtype = layer.weights.dtype();
-    in_tensorrt("the data", dtype)?;
-    let shape = Shape::of(layer.weights.dims());
+    in_tensorrt("the data", layer.weights.dtype())?;
+    Ok(constant_type(&layer.weights))
+}
+
+/// Type of a value that holds this data.
+pub fn constant_type(weights: &Tensor) -> ValueType {
+    let shape = Shape::of(weights.dims());
     // Only small tensors are read: this may be gigabytes.
-    let elements = can_track(&shape).and_then(|_| layer.weights.to_i64s());
-    Ok(tracked(dtype, shape, elements.map(|all| all.into_iter().map(Dim::Known).collect())))
+    let elements = can_track(&shape).and_then(|_| weights.to_i64s());
+    tracked(weights.dtype(), shape, elements.map(|all| all.into_iter().map(Dim::Known).collect()))
 }
 
 pub(super) fn concatenation(ctx: &Ctx<'_>, layer: &Concatenation) -> Result {

@@ -22,6 +22,7 @@ mod slice;
 mod tests;
 
 pub use ctx::MAX_RANK;
+pub use data::constant_type;
 pub use error::InferError;
 
 use crate::network::{Block, Dim, LayerKind, Network, ValueId, ValueType, Values};

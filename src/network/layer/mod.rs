@@ -12,7 +12,7 @@ pub mod resample;
 pub use control::{Conditional, Loop};
 pub use conv::{Convolution, Pooling};
 pub use data::{
-    Concatenation, Constant, Fill, Gather, OneHot, ReverseSequence, Scatter, Shuffle, Slice, Squeeze, TopK,
+    Concatenation, Constant, Fill, Gather, OneHot, ReverseSequence, Scatter, Shuffle, Slice, Squeeze, TopK, Unsqueeze,
 };
 pub use math::{Activation, Cast, Cumulative, Einsum, ElementWise, MatrixMultiply, Quantize, Reduce, Unary};
 pub use norm::{Lrn, Normalization, Scale, SoftMax};

@@ -1,0 +1,50 @@
+//! Files as shared bytes.
+
+use crate::error::{Error, Kind};
+use bytes::Bytes;
+use std::io;
+use std::path::Path;
+
+/// Maps the regular file at `path`.
+#[allow(unsafe_code, reason = "the one memory map")]
+pub(super) fn map(path: &Path) -> io::Result<Bytes> {
+    // Asked before opening: opening a pipe would wait for its other end.
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let file = std::fs::File::open(path)?;
+    if metadata.len() == 0 {
+        return Ok(Bytes::new());
+    }
+    // SAFETY: the map is read-only, and `onnx::load` asks of its caller that nobody changes the file while its bytes
+    // are in use, which no program can check.
+    let map = unsafe { memmap2::Mmap::map(&file)? };
+    Ok(Bytes::from_owner(map))
+}
+
+/// The error for a file named by the user that [`map`] could not map.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidInput => Kind::Usage,
+        _ => Kind::Environment,
+    };
+    Error::new(kind, format!("cannot read `{}`: {}", path.display(), reason(error)))
+}
+
+/// What the system says, without its number.
+pub(super) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// Whether the file is a stand-in that Git LFS leaves where the real file was not fetched.
+pub(super) fn is_lfs_pointer(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"version https://git-lfs")
+}
+
+/// The way out for [`is_lfs_pointer`].
+pub(super) const LFS_HINT: &str = "`git lfs pull` fetches the file itself";

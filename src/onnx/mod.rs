@@ -1,0 +1,92 @@
+//! Bytes into a checked, sorted, named graph.
+//!
+//! [`load`] maps a model file and answers a [`Model`]: names defined once and before use, opset versions resolved,
+//! local functions inlined, external data found, constants as shared bytes. A file that breaks ONNX's rules is
+//! answered with all the rules it breaks. Nothing here knows what an operator means, or anything of TensorRT.
+//!
+//! Start at [`model`] for the result, and at `read` for how it is made.
+
+pub mod attrs;
+pub mod constant;
+pub mod model;
+
+mod data;
+mod external;
+mod file;
+mod functions;
+mod pb;
+mod read;
+mod read_attrs;
+mod sort;
+mod wire;
+
+pub use attrs::{Attr, AttrError, Attrs};
+pub use constant::{Constant, ElementType, UnsupportedElement, dtype_from_onnx};
+pub use model::{DimSpec, Graph, Initializer, Model, Node, ValueInfo, ValueType};
+
+use crate::error::{Error, Kind, Result};
+use bytes::Bytes;
+use std::path::Path;
+
+/// The largest protobuf message: its writers count bytes in 31 bits.
+const MAX_FILE_BYTES: usize = i32::MAX as usize;
+
+/// Reads the model file at `path`.
+///
+/// The file stays mapped as long as any of its constants lives, and must not be changed meanwhile. External data is
+/// looked for in the file's folder.
+///
+/// Errors: [`Kind::Usage`] where there is no such file, [`Kind::Environment`] where it cannot be read,
+/// [`Kind::Invalid`] where it is no ONNX model or breaks ONNX's rules (with all of its problems), and
+/// [`Kind::Unsupported`] for the few legal things that cannot be represented.
+pub fn load(path: &Path) -> Result<Model> {
+    let bytes = file::map(path).map_err(|error| file::unreadable(path, &error))?;
+    decode(bytes, path.parent().unwrap_or(Path::new(""))).map_err(|error| error.in_model(path))
+}
+
+/// Reads a model from `bytes`; `folder` is where its external data is looked for.
+///
+/// Errors as [`load`].
+pub fn decode(bytes: Bytes, folder: &Path) -> Result<Model> {
+    let proto: pb::ModelProto = message(bytes, wire::Message::Model, "an ONNX model")?;
+    read::model(&proto, folder)
+}
+
+/// Reads a tensor from a file of its own, as ONNX test data comes (`input_0.pb`), with its name, which may be empty.
+///
+/// Errors as [`load`]; [`Kind::Unsupported`] where the file holds a sequence or an optional value.
+pub fn read_tensor(path: &Path) -> Result<(String, Constant)> {
+    let bytes = file::map(path).map_err(|error| file::unreadable(path, &error))?;
+    // Field 1 as a run of bytes.
+    let begins_packed = bytes.first() == Some(&0x0a);
+    let proto: pb::TensorProto =
+        message(bytes, wire::Message::Tensor, "a tensor").map_err(|error| error.in_model(path))?;
+    let shown = path.display();
+    if data::is_other_value(&proto, begins_packed) {
+        let message = format!("`{shown}` holds a sequence or an optional value, which is not supported");
+        return Err(Error::new(Kind::Unsupported, message));
+    }
+    let folder = external::Folder::new(path.parent().unwrap_or(Path::new("")));
+    let tensor = data::Data::new(folder).constant(&proto);
+    let tensor = tensor.map_err(|error| Error::new(error.kind(), format!("cannot read `{shown}`: {error}")))?;
+    Ok((proto.name().to_owned(), tensor))
+}
+
+/// Decodes the message that `bytes` are, in bounded memory; `what` is what errors call it.
+fn message<M: prost::Message + Default>(bytes: Bytes, kind: wire::Message, what: &str) -> Result<M> {
+    if bytes.is_empty() {
+        return Err(Error::new(Kind::Invalid, "the file is empty"));
+    }
+    if file::is_lfs_pointer(&bytes) {
+        return Err(
+            Error::new(Kind::Invalid, format!("the file is a Git LFS pointer, not {what}")).with_hint(file::LFS_HINT)
+        );
+    }
+    if bytes.len() > MAX_FILE_BYTES {
+        let message = format!("the file has {} bytes, but protobuf ends at {MAX_FILE_BYTES}", bytes.len());
+        return Err(Error::new(Kind::Invalid, message).with_hint("store the weights as external data"));
+    }
+    let invalid = || Error::new(Kind::Invalid, format!("the file is not {what}, or is damaged"));
+    wire::check(&bytes, kind).map_err(|error| invalid().with_source(error))?;
+    M::decode(bytes).map_err(|error| invalid().with_source(error))
+}

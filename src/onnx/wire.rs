@@ -1,0 +1,178 @@
+//! A look at a protobuf file before it is decoded: is it whole, and what would decoding it take?
+//!
+//! An empty message takes two bytes in a file and hundreds in memory, so a small hostile file could fill the machine.
+//! This walks over the headers of the messages (never over weights) and adds up what they will take.
+
+use super::pb;
+
+/// How deep messages may be nested: `prost`'s own limit, so that ours is the error that is seen. About 33 levels of
+/// subgraphs.
+const MAX_DEPTH: usize = 100;
+
+/// What the decoded messages may take, besides the bytes they share with the file.
+const MAX_BYTES: usize = 1 << 30;
+
+/// What a field that is no message takes at most, if it is a text or bytes: the larger of `String` and `Bytes`.
+const TEXT_BYTES: usize = size_of::<bytes::Bytes>();
+
+/// Why a file is not worth decoding.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum WireError {
+    #[error("the {message} that should go on at byte {offset} is cut off")]
+    CutOff { message: &'static str, offset: usize },
+    #[error("byte {offset} should begin a field of a {message}, but does not")]
+    NoField { message: &'static str, offset: usize },
+    #[error("messages are nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    #[error("the decoded messages would take more than {} MiB", MAX_BYTES >> 20)]
+    TooMuch,
+}
+
+/// The messages worth telling apart: those that hold others, or come in large numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Message {
+    Model,
+    Graph,
+    Function,
+    Node,
+    Attribute,
+    Tensor,
+    Sparse,
+    ValueInfo,
+    Type,
+    /// `TypeProto.Tensor` or `TypeProto.SparseTensor`.
+    TensorType,
+    /// `TypeProto.Sequence` or `TypeProto.Optional`.
+    ElementOf,
+    /// `TypeProto.Map`.
+    MapType,
+    Shape,
+    Dimension,
+    Training,
+    /// A pair of strings, or another small message that holds no more than that.
+    Entry,
+}
+
+impl Message {
+    /// The message in field `number`, where that holds one.
+    fn field(self, number: u64) -> Option<Self> {
+        use Message::{
+            Attribute, Dimension, ElementOf, Entry, Function, Graph, MapType, Model, Node, Shape, Sparse, Tensor,
+            TensorType, Training, Type, ValueInfo,
+        };
+        Some(match (self, number) {
+            (Model, 7) | (Attribute, 6 | 11) | (Training, 1 | 2) => Graph,
+            (Model, 20) => Training,
+            (Model, 25) => Function,
+            (Graph, 1) | (Function, 7) => Node,
+            (Graph, 5) | (Attribute, 5 | 10) | (Sparse, 1 | 2) => Tensor,
+            (Graph, 15) | (Attribute, 22 | 23) => Sparse,
+            (Graph, 11..=13) | (Function, 12) => ValueInfo,
+            (Node, 5) | (Function, 11) => Attribute,
+            (ValueInfo | MapType, 2) | (Attribute, 14 | 15) | (ElementOf, 1) => Type,
+            (Type, 1 | 8) => TensorType,
+            (Type, 4 | 9) => ElementOf,
+            (Type, 5) => MapType,
+            (TensorType, 2) => Shape,
+            (Shape, 1) => Dimension,
+            (Model, 8 | 14 | 26)
+            | (Graph, 14 | 16)
+            | (Function, 9 | 14)
+            | (Node, 9 | 10)
+            | (ValueInfo, 4)
+            | (Tensor, 3 | 13 | 16)
+            | (Training, 3 | 4) => Entry,
+            _ => return None,
+        })
+    }
+
+    /// Name and size in memory.
+    fn facts(self) -> (&'static str, usize) {
+        match self {
+            Message::Model => ("ModelProto", size_of::<pb::ModelProto>()),
+            Message::Graph => ("GraphProto", size_of::<pb::GraphProto>()),
+            Message::Function => ("FunctionProto", size_of::<pb::FunctionProto>()),
+            Message::Node => ("NodeProto", size_of::<pb::NodeProto>()),
+            Message::Attribute => ("AttributeProto", size_of::<pb::AttributeProto>()),
+            Message::Tensor => ("TensorProto", size_of::<pb::TensorProto>()),
+            Message::Sparse => ("SparseTensorProto", size_of::<pb::SparseTensorProto>()),
+            Message::ValueInfo => ("ValueInfoProto", size_of::<pb::ValueInfoProto>()),
+            Message::Type | Message::TensorType | Message::ElementOf | Message::MapType => {
+                ("TypeProto", size_of::<pb::TypeProto>())
+            }
+            Message::Shape => ("TensorShapeProto", size_of::<pb::TensorShapeProto>()),
+            Message::Dimension => ("Dimension", size_of::<pb::tensor_shape_proto::Dimension>()),
+            Message::Training => ("TrainingInfoProto", size_of::<pb::TrainingInfoProto>()),
+            Message::Entry => ("small message", size_of::<pb::NodeDeviceConfigurationProto>()),
+        }
+    }
+}
+
+/// Whether `bytes` can be decoded as a `message` in bounded memory.
+pub(super) fn check(bytes: &[u8], message: Message) -> Result<(), WireError> {
+    Scan { bytes, taken: 0 }.message(message, 0, bytes.len(), 0)
+}
+
+struct Scan<'a> {
+    bytes: &'a [u8],
+    taken: usize,
+}
+
+impl Scan<'_> {
+    fn message(&mut self, message: Message, start: usize, end: usize, depth: usize) -> Result<(), WireError> {
+        if depth > MAX_DEPTH {
+            return Err(WireError::TooDeep);
+        }
+        let (name, size) = message.facts();
+        self.take(size)?;
+        let mut at = start;
+        while at < end {
+            let no_field = WireError::NoField { message: name, offset: at };
+            let tag = self.varint(&mut at, end).ok_or(no_field.clone())?;
+            let cut_off = WireError::CutOff { message: name, offset: at };
+            match (tag >> 3, tag & 7) {
+                (0, _) => return Err(no_field),
+                (_, 0) => {
+                    self.varint(&mut at, end).ok_or(cut_off)?;
+                    self.take(size_of::<i64>())?;
+                }
+                (_, 1) => at = skip(at, 8, end).ok_or(cut_off)?,
+                (_, 5) => at = skip(at, 4, end).ok_or(cut_off)?,
+                (field, 2) => {
+                    let length = self.varint(&mut at, end).ok_or(cut_off.clone())?;
+                    let next = skip(at, length, end).ok_or(cut_off)?;
+                    match message.field(field) {
+                        Some(inner) => self.message(inner, at, next, depth + 1)?,
+                        None => self.take(TEXT_BYTES)?,
+                    }
+                    at = next;
+                }
+                _ => return Err(no_field),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), WireError> {
+        self.taken += bytes;
+        if self.taken > MAX_BYTES { Err(WireError::TooMuch) } else { Ok(()) }
+    }
+
+    /// A variable-length number at `at`, which moves behind it; `None` where it is longer than 64 bits or `end`.
+    fn varint(&self, at: &mut usize, end: usize) -> Option<u64> {
+        let mut value = 0u64;
+        for (i, &byte) in self.bytes.get(*at..end)?.iter().take(10).enumerate() {
+            value |= u64::from(byte & 0x7f) << (7 * i);
+            if byte < 0x80 {
+                *at += i + 1;
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
+/// The position `length` bytes after `at`; `None` where that is behind `end`.
+fn skip(at: usize, length: u64, end: usize) -> Option<usize> {
+    at.checked_add(usize::try_from(length).ok()?).filter(|&next| next <= end)
+}
