@@ -8,5 +8,6 @@ pub mod onnx;
 pub mod provision;
 pub mod site;
 pub mod tensor;
+pub mod valid;
 
 pub use error::{Error, Kind, Problem, Result};

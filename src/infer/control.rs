@@ -4,15 +4,14 @@
 //! enclosing layer hands in and takes out.
 
 use super::InferError;
-use super::ctx::{Ctx, axis, boolean, count, ensure, index, rank, scalar_element, unify};
+use super::ctx::{Ctx, Result, axis, boolean, count, ensure, index, rank, scalar_element, unify};
 use crate::network::layer::control::{Conditional, Loop, LoopOutput};
 use crate::network::{Block, Dim, Network, ValueId, ValueType};
 use smallvec::SmallVec;
 
-/// The result of a rule.
-type Result<T = SmallVec<[ValueType; 2]>> = std::result::Result<T, InferError>;
+type Outputs = SmallVec<[ValueType; 2]>;
 
-pub(super) fn conditional(ctx: &Ctx<'_>, layer: &Conditional) -> Result {
+pub(super) fn conditional(ctx: &Ctx<'_>, layer: &Conditional) -> Result<Outputs> {
     let [condition] = ctx.inputs()?;
     boolean("the condition", condition)?;
     rank("the condition", condition, 0)?;
@@ -42,7 +41,7 @@ fn differ(what: &'static str, a: &ValueType, b: &ValueType) -> InferError {
     InferError::Results { what, a: text(a), b: text(b) }
 }
 
-pub(super) fn repeat(ctx: &Ctx<'_>, layer: &Loop) -> Result {
+pub(super) fn repeat(ctx: &Ctx<'_>, layer: &Loop) -> Result<Outputs> {
     let parts = Parts::new(ctx, layer)?;
     if let Some(trip) = parts.trip {
         index("the trip count", trip)?;

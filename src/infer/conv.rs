@@ -1,14 +1,11 @@
 //! Rules of the layers in [`layer::conv`](crate::network::layer::conv): windows that slide over 2 or 3 axes.
 
 use super::InferError;
-use super::ctx::{Ctx, count, ensure, equal, float, positive, rank, unify};
+use super::ctx::{Ctx, Result, count, ensure, equal, float, positive, rank, unify};
 use crate::network::layer::Arg;
 use crate::network::layer::conv::{Convolution, Deconvolution, PaddingMode, Pooling};
 use crate::network::{Dim, Shape, ValueType};
 use crate::tensor::{DType, Tensor};
-
-/// The result of one rule.
-type Result<T = ValueType> = std::result::Result<T, InferError>;
 
 /// What the windows of all three kinds have in common; lists have one entry per spatial axis.
 struct Window<'a> {

@@ -6,7 +6,10 @@ use crate::tensor::DType;
 use smallvec::SmallVec;
 
 /// The most axes a tensor of TensorRT has (`nvinfer1::Dims::MAX_DIMS`).
-pub(crate) const MAX_RANK: usize = 8;
+pub const MAX_RANK: usize = 8;
+
+/// What a rule gives: for most kinds, the type of the one output.
+pub(super) type Result<T = ValueType> = std::result::Result<T, InferError>;
 
 /// One layer in the making.
 pub(super) struct Ctx<'n> {
@@ -23,7 +26,7 @@ impl<'n> Ctx<'n> {
     }
 
     /// The operands, which must be `N`.
-    pub(super) fn inputs<const N: usize>(&self) -> Result<[&'n ValueType; N], InferError> {
+    pub(super) fn inputs<const N: usize>(&self) -> Result<[&'n ValueType; N]> {
         self.inputs_and(&[])
     }
 
@@ -31,7 +34,7 @@ impl<'n> Ctx<'n> {
     pub(super) fn inputs_and<const N: usize>(
         &self,
         named: &[(&'static str, Option<usize>)],
-    ) -> Result<[&'n ValueType; N], InferError> {
+    ) -> Result<[&'n ValueType; N]> {
         let actual = self.types.len();
         let mut free = actual.saturating_sub(N);
         for (i, &(what, at)) in named.iter().enumerate() {
@@ -54,7 +57,7 @@ impl<'n> Ctx<'n> {
     }
 
     /// The operand that holds attribute `what`.
-    pub(super) fn arg(&self, what: &'static str, at: usize) -> Result<&'n ValueType, InferError> {
+    pub(super) fn arg(&self, what: &'static str, at: usize) -> Result<&'n ValueType> {
         let actual = self.types.len();
         self.types.get(at).copied().ok_or(InferError::NoSuchInput { kind: self.kind, what, at, actual })
     }
@@ -67,7 +70,7 @@ impl<'n> Ctx<'n> {
     /// The whole numbers in a vector of `i32` or `i64`: one of `rank` entries, if the rank is given.
     ///
     /// `None` where they are not tracked. The number of entries must be known either way.
-    pub(super) fn vector(&self, what: &'static str, at: usize) -> Result<(usize, Option<&'n [Dim]>), InferError> {
+    pub(super) fn vector(&self, what: &'static str, at: usize) -> Result<(usize, Option<&'n [Dim]>)> {
         let ty = self.arg(what, at)?;
         index(what, ty)?;
         rank(what, ty, 1)?;
@@ -77,14 +80,14 @@ impl<'n> Ctx<'n> {
     }
 
     /// The sizes in a vector of `i32` or `i64`; fresh symbols where they are not tracked.
-    pub(super) fn sizes(&self, what: &'static str, at: usize) -> Result<Shape, InferError> {
+    pub(super) fn sizes(&self, what: &'static str, at: usize) -> Result<Shape> {
         let (count, elements) = self.vector(what, at)?;
         let Some(elements) = elements else { return Ok((0..count).map(|i| self.fresh(i)).collect()) };
         elements.iter().map(|size| not_negative(what, size)).collect()
     }
 
     /// The size in a scalar of `i32` or `i64`; a fresh symbol where it is not tracked.
-    pub(super) fn size(&self, what: &'static str, at: usize) -> Result<Dim, InferError> {
+    pub(super) fn size(&self, what: &'static str, at: usize) -> Result<Dim> {
         let ty = self.arg(what, at)?;
         index(what, ty)?;
         rank(what, ty, 0)?;
@@ -95,19 +98,19 @@ impl<'n> Ctx<'n> {
     }
 
     /// Checks that two operands have the same type.
-    pub(super) fn same_type(&self, a: &ValueType, b: &ValueType) -> Result<(), InferError> {
+    pub(super) fn same_type(&self, a: &ValueType, b: &ValueType) -> Result<()> {
         ensure(a.dtype == b.dtype, || InferError::Types { kind: self.kind, a: a.dtype, b: b.dtype })
     }
 
     /// Checks that two operands have the same rank.
-    pub(super) fn same_rank(&self, a: &ValueType, b: &ValueType) -> Result<(), InferError> {
+    pub(super) fn same_rank(&self, a: &ValueType, b: &ValueType) -> Result<()> {
         let (a, b) = (a.shape.rank(), b.shape.rank());
         ensure(a == b, || InferError::Ranks { kind: self.kind, a, b })
     }
 }
 
 /// `Err` of what `error` makes, unless `holds`.
-pub(super) fn ensure(holds: bool, error: impl FnOnce() -> InferError) -> Result<(), InferError> {
+pub(super) fn ensure(holds: bool, error: impl FnOnce() -> InferError) -> Result<()> {
     if holds { Ok(()) } else { Err(error()) }
 }
 
@@ -116,7 +119,7 @@ pub(super) fn scalar_element(ty: &ValueType) -> Option<&Dim> {
     ty.elements.as_deref().filter(|_| ty.shape.rank() == 0)?.first()
 }
 
-fn not_negative(what: &'static str, size: &Dim) -> Result<Dim, InferError> {
+fn not_negative(what: &'static str, size: &Dim) -> Result<Dim> {
     ensure(size.known().is_none_or(|n| n >= 0), || InferError::Value {
         what,
         actual: size.to_string(),
@@ -125,72 +128,72 @@ fn not_negative(what: &'static str, size: &Dim) -> Result<Dim, InferError> {
     Ok(size.clone())
 }
 
-fn check_type(holds: bool, what: &'static str, ty: &ValueType, expected: &'static str) -> Result<(), InferError> {
+fn check_type(holds: bool, what: &'static str, ty: &ValueType, expected: &'static str) -> Result<()> {
     ensure(holds, || InferError::Type { what, actual: ty.dtype, expected })
 }
 
 /// Checks for a floating-point type.
-pub(super) fn float(what: &'static str, ty: &ValueType) -> Result<(), InferError> {
+pub(super) fn float(what: &'static str, ty: &ValueType) -> Result<()> {
     check_type(ty.dtype.is_float(), what, ty, "floating point")
 }
 
 /// Checks for a type with arithmetic.
-pub(super) fn number(what: &'static str, ty: &ValueType) -> Result<(), InferError> {
+pub(super) fn number(what: &'static str, ty: &ValueType) -> Result<()> {
     check_type(ty.dtype.is_float() || ty.dtype.is_int(), what, ty, "floating point or whole numbers")
 }
 
 /// Checks for a type that indices and sizes have.
-pub(super) fn index(what: &'static str, ty: &ValueType) -> Result<(), InferError> {
+pub(super) fn index(what: &'static str, ty: &ValueType) -> Result<()> {
     check_type(matches!(ty.dtype, DType::I32 | DType::I64), what, ty, "i32 or i64")
 }
 
 /// Checks for `bool`.
-pub(super) fn boolean(what: &'static str, ty: &ValueType) -> Result<(), InferError> {
+pub(super) fn boolean(what: &'static str, ty: &ValueType) -> Result<()> {
     check_type(ty.dtype == DType::Bool, what, ty, "bool")
 }
 
 /// Checks for a type that a TensorRT network can hold.
-pub(super) fn in_tensorrt(what: &'static str, actual: DType) -> Result<(), InferError> {
+pub(super) fn in_tensorrt(what: &'static str, actual: DType) -> Result<()> {
     let expected = "one that TensorRT has";
     ensure(actual.in_tensorrt(), || InferError::Type { what, actual, expected })
 }
 
 /// Checks for exactly this rank.
-pub(super) fn rank(what: &'static str, ty: &ValueType, expected: usize) -> Result<(), InferError> {
+pub(super) fn rank(what: &'static str, ty: &ValueType, expected: usize) -> Result<()> {
     let actual = ty.shape.rank();
     ensure(actual == expected, || InferError::Rank { what, actual, expected: expected.to_string() })
 }
 
 /// Checks for at least this rank.
-pub(super) fn min_rank(what: &'static str, ty: &ValueType, least: usize) -> Result<(), InferError> {
+pub(super) fn min_rank(what: &'static str, ty: &ValueType, least: usize) -> Result<()> {
     let actual = ty.shape.rank();
     ensure(actual >= least, || InferError::Rank { what, actual, expected: format!("{least} or more") })
 }
 
 /// Checks that a rank is one that TensorRT has.
-pub(super) fn max_rank(what: &'static str, actual: usize) -> Result<(), InferError> {
+pub(super) fn max_rank(what: &'static str, actual: usize) -> Result<()> {
     ensure(actual <= MAX_RANK, || InferError::Rank { what, actual, expected: format!("{MAX_RANK} or less") })
 }
 
 /// The size along an axis, which must exist.
-pub(super) fn axis(shape: &Shape, axis: usize) -> Result<&Dim, InferError> {
+pub(super) fn axis(shape: &Shape, axis: usize) -> Result<&Dim> {
     shape.get(axis).ok_or(InferError::Axis { axis, rank: shape.rank() })
 }
 
 /// Checks that axes rise and exist.
-pub(super) fn axes(axes: &[usize], rank: usize) -> Result<(), InferError> {
+pub(super) fn axes(axes: &[usize], rank: usize) -> Result<()> {
     let rising = axes.windows(2).all(|pair| pair.first() < pair.last());
     let inside = axes.last().is_none_or(|&last| last < rank);
     ensure(rising && inside, || InferError::Axes { axes: axes.to_vec(), rank })
 }
 
 /// Checks that a list has this many entries.
-pub(super) fn count(what: &'static str, actual: usize, expected: usize) -> Result<(), InferError> {
+pub(super) fn count(what: &'static str, actual: usize, expected: usize) -> Result<()> {
     ensure(actual == expected, || InferError::Count { what, actual: actual.into(), expected: expected.into() })
 }
 
 /// Checks that an attribute, or each entry of it, is at least 1.
-pub(super) fn positive<'a>(what: &'static str, values: impl IntoIterator<Item = &'a usize>) -> Result<(), InferError> {
+pub(super) fn positive<'a>(what: &'static str, values: impl IntoIterator<Item = &'a usize>) -> Result<()> {
     ensure(values.into_iter().all(|&n| n > 0), || InferError::Value {
         what,
         actual: "0".into(),
@@ -209,12 +212,12 @@ pub(super) fn unify(a: &Dim, b: &Dim) -> Option<Dim> {
 }
 
 /// One size for two that must be equal.
-pub(super) fn equal(a: &Dim, b: &Dim) -> Result<Dim, InferError> {
+pub(super) fn equal(a: &Dim, b: &Dim) -> Result<Dim> {
     unify(a, b).ok_or_else(|| InferError::Sizes { a: a.clone(), b: b.clone() })
 }
 
 /// Size of an axis made from two, of which one may be 1.
-pub(super) fn broadcast(a: &Dim, b: &Dim) -> Result<Dim, InferError> {
+pub(super) fn broadcast(a: &Dim, b: &Dim) -> Result<Dim> {
     match (a, b) {
         (a, b) if a == b => Ok(a.clone()),
         (Dim::Known(1), other) | (other, Dim::Known(1)) => Ok(other.clone()),
@@ -226,12 +229,12 @@ pub(super) fn broadcast(a: &Dim, b: &Dim) -> Result<Dim, InferError> {
 }
 
 /// The shape made from two of one rank.
-pub(super) fn broadcast_shapes(a: &Shape, b: &Shape) -> Result<Shape, InferError> {
+pub(super) fn broadcast_shapes(a: &Shape, b: &Shape) -> Result<Shape> {
     a.iter().zip(b.iter()).map(|(a, b)| broadcast(a, b)).collect()
 }
 
 /// Checks that `small`, of the rank of `data`, broadcasts to it and does not enlarge it.
-pub(super) fn broadcasts_to(small: &Shape, data: &Shape) -> Result<(), InferError> {
+pub(super) fn broadcasts_to(small: &Shape, data: &Shape) -> Result<()> {
     let fits = |(small, data): (&Dim, &Dim)| *small == Dim::Known(1) || unify(small, data).is_some();
     match small.iter().zip(data.iter()).find(|&pair| !fits(pair)) {
         Some((a, b)) => Err(InferError::Broadcast { a: a.clone(), b: b.clone() }),

@@ -2,7 +2,8 @@
 
 use super::InferError;
 use super::ctx::{
-    Ctx, axis, ensure, equal, float, in_tensorrt, index, min_rank, number, positive, rank, scalar_element, unify,
+    Ctx, Result, axis, ensure, equal, float, in_tensorrt, index, min_rank, number, positive, rank, scalar_element,
+    unify,
 };
 use super::elements::{binary, can_track, tracked};
 use crate::network::layer::Arg;
@@ -14,9 +15,6 @@ use crate::network::layer::math::ElementWiseOperation;
 use crate::network::{Dim, Shape, ValueType};
 use crate::tensor::{DType, Tensor};
 use smallvec::{SmallVec, smallvec};
-
-/// The result of one rule for a layer with one output.
-type Result<T = ValueType> = std::result::Result<T, InferError>;
 
 /// The largest `k` of a [`TopK`] layer, in every TensorRT so far.
 const MAX_TOP_K: i64 = 3840;

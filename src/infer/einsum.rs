@@ -1,13 +1,13 @@
 //! The rule of Einsum.
 
 use super::InferError;
-use super::ctx::{Ctx, ensure, equal, float};
+use super::ctx::{Ctx, Result, ensure, equal, float};
 use crate::network::layer::math::Einsum;
-use crate::network::{Dim, ValueType};
+use crate::network::{Dim, Shape, ValueType};
 use std::collections::BTreeMap;
 
 /// Lower-case letters, each at most once in a term: TensorRT takes no diagonals.
-pub(super) fn einsum(ctx: &Ctx<'_>, layer: &Einsum) -> Result<ValueType, InferError> {
+pub(super) fn einsum(ctx: &Ctx<'_>, layer: &Einsum) -> Result {
     let error = |why| InferError::Equation { equation: layer.equation.clone(), why };
     let (left, right) = layer.equation.split_once("->").ok_or_else(|| error("has no `->`"))?;
     let terms: Vec<&str> = left.split(',').collect();
@@ -31,10 +31,10 @@ pub(super) fn einsum(ctx: &Ctx<'_>, layer: &Einsum) -> Result<ValueType, InferEr
     }
     check_term(right).map_err(error)?;
     let size = |letter| sizes.get(&letter).cloned().ok_or_else(|| error("gives a letter that no input has"));
-    Ok(ValueType::new(first.dtype, right.chars().map(size).collect::<Result<_, _>>()?))
+    Ok(ValueType::new(first.dtype, right.chars().map(size).collect::<Result<Shape>>()?))
 }
 
-fn check_term(term: &str) -> Result<(), &'static str> {
+fn check_term(term: &str) -> std::result::Result<(), &'static str> {
     if !term.bytes().all(|b| b.is_ascii_lowercase()) {
         return Err("has other characters than lower-case letters");
     }

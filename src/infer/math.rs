@@ -2,8 +2,8 @@
 
 use super::InferError;
 use super::ctx::{
-    Ctx, axes, axis, boolean, broadcast_shapes, broadcasts_to, ensure, equal, float, in_tensorrt, min_rank, number,
-    rank,
+    Ctx, Result, axes, axis, boolean, broadcast_shapes, broadcasts_to, ensure, equal, float, in_tensorrt, min_rank,
+    number, rank,
 };
 use super::elements::{self, can_track, spread, tracked};
 use crate::network::layer::math::{
@@ -12,9 +12,6 @@ use crate::network::layer::math::{
 };
 use crate::network::{Dim, Shape, ValueType};
 use crate::tensor::DType;
-
-/// The result of one rule for a layer with one output.
-type Result<T = ValueType> = std::result::Result<T, InferError>;
 
 pub(super) fn activation(ctx: &Ctx<'_>, layer: &Activation) -> Result {
     let [data] = ctx.inputs()?;

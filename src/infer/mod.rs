@@ -18,8 +18,11 @@ mod norm;
 mod resample;
 mod shuffle;
 mod slice;
+#[cfg(test)]
+mod tests;
 
 pub use data::constant_type;
+pub use ctx::MAX_RANK;
 pub use error::InferError;
 
 use crate::network::{Block, Dim, LayerKind, Network, ValueId, ValueType, Values};

@@ -1,13 +1,10 @@
 //! Rules of the layers in [`layer::norm`](crate::network::layer::norm).
 
 use super::InferError;
-use super::ctx::{Ctx, axes, axis, broadcasts_to, ensure, float, min_rank, positive, rank};
+use super::ctx::{Ctx, Result, axes, axis, broadcasts_to, ensure, float, min_rank, positive, rank};
 use crate::network::dim::product;
 use crate::network::layer::norm::{Lrn, Normalization, Scale, ScaleMode, SoftMax};
 use crate::network::{Dim, ValueType};
-
-/// The result of one rule.
-type Result<T = ValueType> = std::result::Result<T, InferError>;
 
 pub(super) fn scale(ctx: &Ctx<'_>, layer: &Scale) -> Result {
     let [data] = ctx.inputs()?;

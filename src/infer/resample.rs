@@ -1,16 +1,13 @@
 //! Rules of the layers in [`layer::resample`](crate::network::layer::resample).
 
 use super::InferError;
-use super::ctx::{Ctx, count, ensure, equal, float, number, rank};
+use super::ctx::{Ctx, Result, count, ensure, equal, float, number, rank};
 use super::elements::tracked;
 use crate::network::layer::Arg;
 use crate::network::layer::resample::{GridSample, InterpolationMode, NonMaxSuppression, Resize, ResizeOutput};
 use crate::network::{Dim, Shape, ValueType};
 use crate::tensor::DType;
 use smallvec::{SmallVec, smallvec};
-
-/// The result of one rule for a layer with one output.
-type Result<T = ValueType> = std::result::Result<T, InferError>;
 
 pub(super) fn resize(ctx: &Ctx<'_>, layer: &Resize) -> Result {
     let sizes_input = matches!(layer.output, ResizeOutput::Input).then_some(1);

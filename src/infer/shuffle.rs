@@ -1,14 +1,11 @@
 //! Rules of Shuffle, Squeeze and Unsqueeze: the same elements in another shape.
 
 use super::InferError;
-use super::ctx::{Ctx, axes, ensure, equal, max_rank};
+use super::ctx::{Ctx, Result, axes, ensure, equal, max_rank};
 use super::elements::tracked;
 use crate::network::dim::product;
 use crate::network::layer::data::{Reshape, Shuffle, Squeeze, Unsqueeze};
-use crate::network::{Dim, Shape, ValueType};
-
-/// The result of one rule.
-type Result<T = ValueType> = std::result::Result<T, InferError>;
+use crate::network::{Dim, Shape};
 
 pub(super) fn shuffle(ctx: &Ctx<'_>, layer: &Shuffle) -> Result {
     // The shape has no position of its own: it is the second input.

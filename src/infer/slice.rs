@@ -1,14 +1,11 @@
 //! The rule of Slice.
 
 use super::InferError;
-use super::ctx::{Ctx, axis, count, ensure, rank, scalar_element};
+use super::ctx::{Ctx, Result, axis, count, ensure, rank, scalar_element};
 use super::elements::{can_track, tracked};
 use crate::network::layer::Arg;
 use crate::network::layer::data::{SampleMode, Slice};
 use crate::network::{Dim, Shape, ValueType};
-
-/// The result of one rule.
-type Result<T = ValueType> = std::result::Result<T, InferError>;
 
 pub(super) fn slice(ctx: &Ctx<'_>, layer: &Slice) -> Result {
     let named = [
