@@ -2,6 +2,7 @@
 
 pub mod emit;
 pub mod error;
+pub mod eval;
 pub mod network;
 pub mod site;
 pub mod tensor;
