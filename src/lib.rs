@@ -3,6 +3,7 @@
 pub mod error;
 pub mod import;
 pub mod infer;
+pub mod eval;
 pub mod network;
 pub mod onnx;
 pub mod provision;
