@@ -5,5 +5,6 @@ pub mod error;
 pub mod network;
 pub mod site;
 pub mod tensor;
+pub mod trt;
 
 pub use error::{Error, Kind, Problem, Result};
