@@ -2,7 +2,11 @@
 
 pub mod emit;
 pub mod error;
+pub mod import;
+pub mod infer;
 pub mod network;
+pub mod onnx;
+pub mod provision;
 pub mod site;
 pub mod tensor;
 pub mod trt;

@@ -14,14 +14,18 @@
 //! After `import` only [`edit::Editor`] writes a network. `valid` checks all of this once and hands on a proof.
 
 pub mod arena;
+pub mod caps;
 pub mod dim;
 pub mod edit;
 pub mod layer;
+pub mod profile;
 pub mod text;
 
 pub use arena::{Arena, Id};
+pub use caps::Caps;
 pub use dim::{Dim, Shape};
 pub use layer::{Layer, LayerKind};
+pub use profile::Profile;
 
 use crate::site::Site;
 use crate::tensor::DType;

@@ -1,6 +1,7 @@
 //! Layers that make, move or pick data.
 
 use super::Arg;
+use crate::network::Dim;
 use crate::tensor::{DType, Tensor};
 
 /// Operands one behind the other along an axis: `nvinfer1::IConcatenationLayer`.
@@ -128,6 +129,27 @@ pub enum Reshape {
         /// Whether 0 copies the size at the same position; otherwise 0 is a size.
         zero_is_placeholder: bool,
     },
+}
+
+impl Reshape {
+    /// The static reshape from one shape to another, if placeholders and one −1 can say it.
+    ///
+    /// Sizes equal to the input's at the same place become placeholders, one more unknown size becomes −1.
+    pub fn between(from: &[Dim], to: &[Dim]) -> Option<Self> {
+        let dynamic = to.iter().any(|dim| dim.known().is_none());
+        let mut dims = Vec::with_capacity(to.len());
+        for (axis, dim) in to.iter().enumerate() {
+            dims.push(match dim.known() {
+                // A size of 0 and placeholders cannot stand in one shape.
+                Some(0) if dynamic => return None,
+                Some(size) => size,
+                None if from.get(axis) == Some(dim) => 0,
+                None if dims.contains(&-1) => return None,
+                None => -1,
+            });
+        }
+        Some(Self::Static { dims, zero_is_placeholder: dynamic })
+    }
 }
 
 /// What lies outside the data: `nvinfer1::SampleMode`.
