@@ -10,5 +10,6 @@ pub mod provision;
 pub mod site;
 pub mod tensor;
 pub mod valid;
+pub mod trt;
 
 pub use error::{Error, Kind, Problem, Result};
