@@ -51,7 +51,8 @@ pub fn try_import(model: &Model, fold: &FoldFn) -> (Option<Imported>, Vec<Proble
     driver.finish()
 }
 
-fn failure(problems: Vec<Problem>) -> Error {
+/// One error for all problems of an import.
+pub fn failure(problems: Vec<Problem>) -> Error {
     let message = match problems.as_slice() {
         [_] => "cannot import".to_owned(),
         many => format!("{} places of the model cannot be imported", many.len()),

@@ -82,9 +82,14 @@ static ROWS: LazyLock<HashMap<&'static str, Vec<&'static Op>>> = LazyLock::new(|
     rows
 });
 
-/// Every row, family by family.
+/// Every row with the name of its family.
+pub fn families() -> impl Iterator<Item = (&'static str, &'static Op)> {
+    ops::FAMILIES.iter().flat_map(|(family, rows)| rows.iter().map(move |op| (*family, op)))
+}
+
+/// Every row.
 pub fn all() -> impl Iterator<Item = &'static Op> {
-    ops::FAMILIES.iter().flat_map(|(_, rows)| rows.iter())
+    families().map(|(_, op)| op)
 }
 
 /// The row for an operator at an opset.
