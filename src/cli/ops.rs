@@ -42,7 +42,9 @@ fn rows() -> Vec<Row> {
                 row.opsets.push(range);
                 row.inputs = op.inputs;
             }
-            _ => rows.push(Row { domain: op.domain, operator: op.name, family, opsets: vec![range], inputs: op.inputs }),
+            _ => {
+                rows.push(Row { domain: op.domain, operator: op.name, family, opsets: vec![range], inputs: op.inputs })
+            }
         }
     }
     rows
