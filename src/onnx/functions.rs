@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// How many nodes, names and list entries inlining may make: functions that call functions grow exponentially.
-const MAX_INLINED: usize = 10_000_000;
+const MAX_INLINED: usize = 2_000_000;
 
 /// A local function of the model.
 pub(super) struct Function<'m> {

@@ -4,7 +4,7 @@
 //! are found at once. What it made is thrown away if there was any.
 
 use super::attrs::Attrs;
-use super::constant::Constant;
+use super::constant::{Constant, ElementType};
 use super::data::{self, Data, DataError};
 use super::external::{ExternalError, Folder};
 use super::functions::{Call, Functions, Prefixes, functions, label, node_size};
@@ -152,18 +152,18 @@ impl<'m> Reader<'m> {
 
     fn initializers(&mut self, proto: &'m pb::GraphProto, scope: &Scope<'_>) -> Vec<Initializer> {
         let mut initializers = Vec::with_capacity(proto.initializer.len() + proto.sparse_initializer.len());
+        // In place of a broken one, whose name is still defined.
+        let broken = || Constant::Other { element: ElementType::Undefined, dims: Vec::new() };
         for dense in &proto.initializer {
             let site = self.tensor_site(dense.name(), "initializer", scope);
-            if let Some(tensor) = self.constant(dense, &site, "", scope) {
-                initializers.push(Initializer { name: self.name(dense.name(), scope), site, tensor });
-            }
+            let tensor = self.constant(dense, &site, "", scope).unwrap_or_else(broken);
+            initializers.push(Initializer { name: self.name(dense.name(), scope), site, tensor });
         }
         for sparse in &proto.sparse_initializer {
             let name = sparse.values.as_ref().map_or("", pb::TensorProto::name);
             let site = self.tensor_site(name, "initializer", scope);
-            if let Some(tensor) = self.dense(sparse, &site, "") {
-                initializers.push(Initializer { name: self.name(name, scope), site, tensor });
-            }
+            let tensor = self.dense(sparse, &site, "").unwrap_or_else(broken);
+            initializers.push(Initializer { name: self.name(name, scope), site, tensor });
         }
         initializers
     }
