@@ -41,7 +41,10 @@ pub(super) enum DataError {
     SparseIndex { index: Vec<i64>, dims: Vec<usize> },
     #[error("sparse tensors of type {0} are not supported")]
     SparseType(ElementType),
-    #[error("sparse tensor of type {dtype}{dims:?} is too large to be made dense: all of a model may take {} MiB", MAX_DENSE_BYTES >> 20)]
+    #[error(
+        "sparse tensor of type {dtype}{dims:?} is too large to be made dense: all of a model may take {} MiB",
+        MAX_DENSE_BYTES >> 20
+    )]
     SparseSize { dtype: DType, dims: Vec<usize> },
 }
 

@@ -46,8 +46,10 @@ pub(super) fn model(proto: &pb::ModelProto, folder: &Path) -> Result<Model> {
         problems,
     };
     let graph = reader.graph(graph, &Scope { path: "main".to_owned(), depth: 0, call: None });
-    let mut problems = reader.problems;
-    sort::undefined(&graph, &mut problems);
+    if !reader.inlined_too_much() {
+        sort::undefined(&graph, &mut reader.problems);
+    }
+    let problems = reader.problems;
     if !problems.is_empty() {
         let message = match problems.len() {
             1 => "cannot read".to_owned(),
@@ -249,9 +251,9 @@ impl<'m> Reader<'m> {
         let attrs = Attrs::new(self.attrs(proto, &site, &label, scope));
         let opset = opset.unwrap_or(0);
         let node = Node { site, domain: domain.to_owned(), op: op.to_owned(), opset, inputs, outputs, attrs };
-        match function {
-            Some(function) => self.inline(&node, &label, function, scope, into),
-            None => into.push(node),
+        // A call that cannot be inlined stays, so that its outputs are defined.
+        if !function.is_some_and(|function| self.inline(&node, &label, function, scope, into)) {
+            into.push(node);
         }
     }
 
