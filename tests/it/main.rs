@@ -1,1 +1,5 @@
 //! Integration tests: one binary, one link.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod provision;
+mod python;

@@ -1,0 +1,91 @@
+//! The environment variables, read once, and the search for a TensorRT library that they steer.
+
+use super::output::Output;
+use super::setup;
+use crate::error::{Error, Kind, Result};
+use crate::provision::{self, TENSORRT_RTX};
+use crate::trt::Library;
+use crate::trt::find::{self, FindOptions, Tried};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What the environment says.
+pub(super) struct Environment {
+    variables: fn(&str) -> Option<OsString>,
+    /// `ONNX2PLAN_OFFLINE`: never download.
+    pub(super) offline: bool,
+    /// `ONNX2PLAN_PYTHON`: the interpreter whose pip is used.
+    pub(super) python: Option<PathBuf>,
+}
+
+/// Where to take TensorRT from, as several commands let the user say it.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct LibraryArguments {
+    /// A TensorRT library, or the folder that holds one
+    #[arg(long, value_name = "PATH")]
+    pub(super) tensorrt: Option<PathBuf>,
+    /// Never download anything (also ONNX2PLAN_OFFLINE=1)
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// Take TensorRT-RTX from this wheel instead of downloading it
+    #[arg(long, value_name = "FILE")]
+    pub(super) wheel: Option<PathBuf>,
+}
+
+impl Environment {
+    pub(super) fn read() -> Self {
+        let variables = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            variables,
+            offline: variables("ONNX2PLAN_OFFLINE").is_some_and(|value| value != "0"),
+            python: variables("ONNX2PLAN_PYTHON").map(PathBuf::from),
+        }
+    }
+
+    /// The user's cache folder.
+    pub(super) fn cache(&self) -> Result<PathBuf> {
+        provision::cache_dir(self.variables)
+    }
+
+    /// Every place where a library may be, and the first that can be used.
+    pub(super) fn find(&self, tensorrt: Option<&PathBuf>) -> (Option<Library>, Vec<Tried>) {
+        let mut options = FindOptions::from_env(self.variables);
+        if let Some(python) = &self.python {
+            options.python = Some(python.clone());
+        }
+        options.path = tensorrt.cloned();
+        options.cache = self.cache().ok().and_then(|cache| provision::installed(&TENSORRT_RTX, &cache));
+        find::find(&options)
+    }
+
+    /// A library to build with: one that is there, else TensorRT-RTX fetched now.
+    pub(super) fn library(&self, arguments: &LibraryArguments, output: &mut Output) -> Result<Library> {
+        let (library, tried) = match &arguments.wheel {
+            // Who names a wheel wants the library in it.
+            Some(_) => (None, Vec::new()),
+            None => self.find(arguments.tensorrt.as_ref()),
+        };
+        if let Some(library) = library {
+            return Ok(library);
+        }
+        if arguments.tensorrt.is_some() || (self.variables)(find::VARIABLE).is_some() && arguments.wheel.is_none() {
+            return Err(nothing_found(&tried));
+        }
+        let folder = setup::install(self, arguments, false, output)?;
+        Library::open(&folder.join(LIBRARY))
+    }
+}
+
+/// The library's file in the folder that `provision` fills.
+const LIBRARY: &str = "libtensorrt_rtx.so.1";
+
+/// The user named a library and it cannot be used: fetching another one would not be what was asked for.
+fn nothing_found(tried: &[Tried]) -> Error {
+    let mut error = Error::new(Kind::Environment, "no usable TensorRT library");
+    for tried in tried {
+        if let Err(reason) = &tried.outcome {
+            error = error.with_note(format!("{} ({}): {}", tried.path.display(), tried.source, reason.message()));
+        }
+    }
+    error.with_hint("leave `--tensorrt` and ONNX2PLAN_TENSORRT away to use TensorRT-RTX, which is fetched where it is missing")
+}

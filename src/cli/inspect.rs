@@ -1,0 +1,163 @@
+//! `onnx2plan inspect`: what a model holds, which node became which layers, which cannot be converted and why.
+
+use super::output::Output;
+use crate::error::{Error, Problem, Result};
+use crate::import;
+use crate::network::Network;
+use crate::onnx::{self, Graph, Model};
+use crate::opt::fold::Folder;
+use crate::site::Site;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The ONNX model
+    model: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Print the network of layers as text instead
+    #[arg(long, conflicts_with = "json")]
+    layers: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Inspection {
+    model: PathBuf,
+    ir_version: i64,
+    producer: String,
+    opsets: BTreeMap<String, i64>,
+    inputs: Vec<Binding>,
+    outputs: Vec<Binding>,
+    operators: BTreeMap<String, usize>,
+    weights_bytes: usize,
+    nodes: Vec<Converted>,
+    problems: Vec<Problem>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Binding {
+    name: String,
+    #[serde(rename = "type")]
+    ty: String,
+}
+
+/// A node and the kinds of the layers it became.
+#[derive(Debug, Serialize)]
+struct Converted {
+    node: String,
+    operator: String,
+    layers: Vec<&'static str>,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
+    let model = onnx::load(&arguments.model)?;
+    let folder = Folder::default();
+    let fold = |kind: &_, inputs: &[&_], types: &[_]| folder.fold(kind, inputs, types);
+    let (imported, problems) = import::try_import(&model, &fold);
+    let network = imported.as_ref().map(|imported| &imported.network);
+    if arguments.layers {
+        return match network {
+            Some(network) if problems.is_empty() => output.data(&network.to_string()),
+            _ => Err(import::failure(problems).in_model(&arguments.model)),
+        };
+    }
+    let inspection = Inspection {
+        model: arguments.model.clone(),
+        ir_version: model.ir_version,
+        producer: model.producer.clone(),
+        opsets: model.opsets.clone(),
+        inputs: bindings(&model.graph.inputs),
+        outputs: bindings(&model.graph.outputs),
+        operators: operators(&model),
+        weights_bytes: weights_bytes(&model),
+        nodes: network.map(|network| converted(&model.graph, network)).unwrap_or_default(),
+        problems,
+        notes: imported.as_ref().map(|imported| imported.notes.clone()).unwrap_or_default(),
+    };
+    if arguments.json { output.json(&inspection) } else { output.data(&text(&inspection)) }
+}
+
+fn bindings(infos: &[onnx::ValueInfo]) -> Vec<Binding> {
+    infos.iter().map(|info| Binding { name: info.name.to_string(), ty: info.ty.to_string() }).collect()
+}
+
+/// How often each operator occurs, subgraphs included.
+fn operators(model: &Model) -> BTreeMap<String, usize> {
+    fn count(graph: &Graph, counts: &mut BTreeMap<String, usize>) {
+        for node in &graph.nodes {
+            *counts.entry(node.site.place().op.clone()).or_default() += 1;
+            node.attrs.graphs().for_each(|graph| count(graph, counts));
+        }
+    }
+    let mut counts = BTreeMap::new();
+    count(&model.graph, &mut counts);
+    counts
+}
+
+fn weights_bytes(model: &Model) -> usize {
+    let tensors = model.graph.initializers.iter().filter_map(|initializer| initializer.tensor.tensor().ok());
+    tensors.map(|tensor| tensor.bytes().len()).sum()
+}
+
+fn converted(graph: &Graph, network: &Network) -> Vec<Converted> {
+    let mut layers = BTreeMap::<(&str, usize), Vec<&'static str>>::new();
+    for id in network.live_layers() {
+        let layer = network.layer(id);
+        for place in layer.sites.iter().map(Site::place) {
+            if let Some(index) = place.index {
+                layers.entry((&place.graph, index)).or_default().push(layer.kind.name());
+            }
+        }
+    }
+    let node = |node: &onnx::Node| {
+        let place = node.site.place();
+        let key = (place.graph.as_str(), place.index.unwrap_or_default());
+        Converted {
+            node: node.site.label(),
+            operator: place.op.clone(),
+            layers: layers.get(&key).cloned().unwrap_or_default(),
+        }
+    };
+    graph.nodes.iter().map(node).collect()
+}
+
+fn text(inspection: &Inspection) -> String {
+    let mut out = format!("{}\n", inspection.model.display());
+    let opsets: Vec<String> = inspection
+        .opsets
+        .iter()
+        .map(|(domain, opset)| if domain.is_empty() { opset.to_string() } else { format!("{domain} {opset}") })
+        .collect();
+    let _ = writeln!(out, "  opset {}, IR version {}, made by {}", opsets.join(", "), inspection.ir_version, inspection.producer);
+    let _ = writeln!(out, "  {} bytes of weights", inspection.weights_bytes);
+    for (what, bindings) in [("input", &inspection.inputs), ("output", &inspection.outputs)] {
+        for binding in bindings {
+            let _ = writeln!(out, "  {what:<6}  {}  {}", binding.name, binding.ty);
+        }
+    }
+    let _ = writeln!(out, "\noperators");
+    for (operator, count) in &inspection.operators {
+        let _ = writeln!(out, "  {count:>6}  {operator}");
+    }
+    let _ = writeln!(out, "\nnodes and the layers they became");
+    for node in &inspection.nodes {
+        let layers = if node.layers.is_empty() { "-".to_owned() } else { node.layers.join(" ") };
+        let _ = writeln!(out, "  {} ({}): {layers}", node.node, node.operator);
+    }
+    for note in &inspection.notes {
+        let _ = writeln!(out, "\nnote: {note}");
+    }
+    match inspection.problems.as_slice() {
+        [] => out.push_str("\nevery node can be converted"),
+        problems => {
+            let error = Error::of_problems("cannot convert", problems.to_vec());
+            let _ = write!(out, "\n{error}");
+        }
+    }
+    out
+}

@@ -1,0 +1,118 @@
+//! The command line: one file per command, and the only place that prints.
+//!
+//! Data goes to stdout, everything else to stderr.
+
+mod convert;
+mod doctor;
+mod environment;
+mod inspect;
+mod ops;
+mod output;
+mod setup;
+
+use crate::error::{Error, Kind};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use environment::Environment;
+use output::Output;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Turns an ONNX model into a TensorRT serialized plan.
+///
+/// Without a command, converts MODEL.
+#[derive(Debug, Parser)]
+#[command(name = "onnx2plan", version, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 the numbers differ, 2 usage, 3 model invalid, 4 model unsupported,\n\
+5 TensorRT refused or crashed, 6 environment (no library, no GPU, no reference), 70 a bug in onnx2plan, 130 interrupted.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    convert: Option<convert::Arguments>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what a model holds, and which of its nodes cannot be converted
+    Inspect(inspect::Arguments),
+    /// List the operators that can be converted
+    Ops(ops::Arguments),
+    /// Say what was found on this machine
+    Doctor(doctor::Arguments),
+    /// Fetch TensorRT-RTX with pip and unpack it into the cache
+    Setup(setup::Arguments),
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+struct Common {
+    /// Print nothing but data and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Print TensorRT's log and further details
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+    /// How errors are written to stderr
+    #[arg(long, global = true, value_enum, default_value_t = ErrorFormat::Text)]
+    error_format: ErrorFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ErrorFormat {
+    Text,
+    Json,
+}
+
+/// Set once the user asked to stop.
+static CANCELLED: AtomicBool = AtomicBool::new(false);
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
+        }
+    };
+    let mut output = Output::new(cli.common.quiet, cli.common.verbose);
+    let result = interruptible().and_then(|()| {
+        let environment = Environment::read();
+        match (cli.command, cli.convert) {
+            (Some(Command::Inspect(arguments)), _) => inspect::run(&arguments, &mut output),
+            (Some(Command::Ops(arguments)), _) => ops::run(&arguments, &mut output),
+            (Some(Command::Doctor(arguments)), _) => doctor::run(&arguments, &environment, &mut output),
+            (Some(Command::Setup(arguments)), _) => setup::run(&arguments, &environment, &mut output),
+            (None, Some(arguments)) => convert::run(&arguments, &environment, &mut output),
+            (None, None) => Err(Error::new(Kind::Usage, "no model given").with_hint("run `onnx2plan --help`")),
+        }
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            match cli.common.error_format {
+                ErrorFormat::Text => output.error(&error),
+                ErrorFormat::Json => output.error_json(&error),
+            }
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+/// The first Ctrl-C asks the command to stop and clean up, the second one does not wait for that.
+fn interruptible() -> Result<(), Error> {
+    ctrlc::set_handler(|| {
+        if CANCELLED.swap(true, Ordering::SeqCst) {
+            #[allow(clippy::exit, reason = "the user has asked twice")]
+            std::process::exit(Kind::Cancelled.exit_code().into());
+        }
+    })
+    .map_err(|error| Error::new(Kind::Environment, "cannot listen for Ctrl-C").with_source(error))
+}
+
+/// Whether the user asked to stop.
+fn cancelled() -> bool {
+    CANCELLED.load(Ordering::SeqCst)
+}

@@ -1,0 +1,63 @@
+//! `onnx2plan ops`: the table of operators, from the registry.
+
+use super::output::Output;
+use crate::error::Result;
+use crate::import::registry::{self, NEWEST_OPSET, Op};
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Print JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print a Markdown table
+    #[arg(long)]
+    markdown: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    domain: &'static str,
+    operator: &'static str,
+    family: &'static str,
+    opsets: Vec<[i64; 2]>,
+    inputs: &'static str,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
+    let rows = rows();
+    if arguments.json { output.json(&rows) } else { output.data(&table(&rows, arguments.markdown)) }
+}
+
+/// One row per operator, sorted by name.
+fn rows() -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut all: Vec<(&'static str, &'static Op)> = registry::families().collect();
+    all.sort_by_key(|(_, op)| (op.domain, op.name, op.since));
+    for (family, op) in all {
+        let range = [op.since, op.until.min(NEWEST_OPSET)];
+        match rows.last_mut() {
+            Some(row) if (row.domain, row.operator) == (op.domain, op.name) => {
+                row.opsets.push(range);
+                row.inputs = op.inputs;
+            }
+            _ => rows.push(Row { domain: op.domain, operator: op.name, family, opsets: vec![range], inputs: op.inputs }),
+        }
+    }
+    rows
+}
+
+fn table(rows: &[Row], markdown: bool) -> String {
+    let mut table = Table::new();
+    table.load_preset(if markdown { presets::ASCII_MARKDOWN } else { presets::NOTHING });
+    table.set_header(["operator", "opsets", "inputs", "family"]);
+    for row in rows {
+        let name =
+            if row.domain.is_empty() { row.operator.to_owned() } else { format!("{}.{}", row.domain, row.operator) };
+        let opsets: Vec<String> = row.opsets.iter().map(|[since, until]| format!("{since}-{until}")).collect();
+        table.add_row([name, opsets.join(", "), row.inputs.to_owned(), row.family.to_owned()]);
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    format!("{}\n\n{} operators, up to opset {NEWEST_OPSET}", lines.join("\n"), rows.len())
+}

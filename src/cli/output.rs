@@ -1,0 +1,140 @@
+//! Printing: data, progress, notes and errors, each to where it belongs.
+
+use crate::error::{Error, Kind, Result};
+use anstream::{eprint, eprintln};
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const DONE: Style = AnsiColor::Green.on_default();
+const DIM: Style = Style::new().dimmed();
+
+/// Where a command prints.
+pub(super) struct Output {
+    quiet: bool,
+    verbose: bool,
+    terminal: bool,
+    phase: Option<Phase>,
+}
+
+/// Something that takes time.
+struct Phase {
+    name: &'static str,
+    start: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Output {
+    pub(super) fn new(quiet: bool, verbose: bool) -> Self {
+        Self { quiet, verbose, terminal: std::io::stderr().is_terminal(), phase: None }
+    }
+
+    pub(super) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Prints data. A reader that went away is no error.
+    pub(super) fn data(&mut self, text: &str) -> Result<()> {
+        let mut out = anstream::stdout().lock();
+        match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Error::new(Kind::Environment, "cannot write to stdout").with_source(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints a serializable value as JSON.
+    pub(super) fn json(&mut self, value: &impl serde::Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Error::new(Kind::Internal, "cannot write JSON").with_source(error))?;
+        self.data(&text)
+    }
+
+    /// Starts a phase: a spinner on a terminal.
+    pub(super) fn start(&mut self, name: &'static str) {
+        self.abandon();
+        let bar = (self.terminal && !self.quiet && !self.verbose).then(|| {
+            let bar = ProgressBar::new_spinner().with_message(name);
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        self.phase = Some(Phase { name, start: Instant::now(), bar });
+    }
+
+    /// Shows how far the phase is, on a terminal.
+    pub(super) fn progress(&mut self, done: u64, total: u64) {
+        let Some(bar) = self.phase.as_ref().and_then(|phase| phase.bar.as_ref()) else { return };
+        if bar.length() != Some(total) {
+            bar.set_length(total);
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bar:30} {bytes}/{total_bytes} {elapsed}") {
+                bar.set_style(style);
+            }
+        }
+        bar.set_position(done);
+    }
+
+    /// Ends the phase with a line that says what came of it.
+    pub(super) fn done(&mut self, what: &str) {
+        let Some(phase) = self.phase.take() else { return };
+        if let Some(bar) = &phase.bar {
+            bar.finish_and_clear();
+        }
+        if !self.quiet {
+            let elapsed = phase.start.elapsed().as_secs_f64();
+            eprintln!("{DONE}{:>10}{DONE:#}  {what} {DIM}{elapsed:.2} s{DIM:#}", phase.name);
+        }
+    }
+
+    /// Takes the phase's spinner away without a line.
+    fn abandon(&mut self) {
+        if let Some(bar) = self.phase.take().and_then(|phase| phase.bar) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// A fact that the user should see.
+    pub(super) fn note(&mut self, text: &str) {
+        if !self.quiet {
+            self.suspended(|| eprintln!("{DIM}      note{DIM:#}  {text}"));
+        }
+    }
+
+    /// Something that may surprise the user.
+    pub(super) fn warning(&mut self, text: &str) {
+        if !self.quiet {
+            self.suspended(|| eprintln!("{WARNING}   warning{WARNING:#}  {text}"));
+        }
+    }
+
+    /// A line for those who want to know everything.
+    pub(super) fn detail(&mut self, text: &str) {
+        if self.verbose {
+            self.suspended(|| eprintln!("{DIM}{text}{DIM:#}"));
+        }
+    }
+
+    pub(super) fn error(&mut self, error: &Error) {
+        self.abandon();
+        eprint!("{ERROR}error{ERROR:#}: {error}\n");
+    }
+
+    pub(super) fn error_json(&mut self, error: &Error) {
+        self.abandon();
+        eprintln!("{}", error.to_json());
+    }
+
+    /// Prints while the spinner is out of the way.
+    fn suspended(&self, print: impl FnOnce()) {
+        match self.phase.as_ref().and_then(|phase| phase.bar.as_ref()) {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `onnx2plan setup`: fetch TensorRT-RTX ahead of the first conversion.
+
+use super::environment::{Environment, LibraryArguments};
+use super::output::Output;
+use crate::error::Result;
+use crate::provision::{self, Event, Options, Phase, TENSORRT_RTX};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Take TensorRT-RTX from this wheel instead of downloading it
+    #[arg(long, value_name = "FILE")]
+    wheel: Option<PathBuf>,
+    /// Never download anything (also ONNX2PLAN_OFFLINE=1)
+    #[arg(long)]
+    offline: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+    let library =
+        LibraryArguments { tensorrt: None, offline: arguments.offline, wheel: arguments.wheel.clone() };
+    let folder = install(environment, &library, true, output)?;
+    output.data(&folder.display().to_string())
+}
+
+/// Makes sure that TensorRT-RTX is in the cache; gives its folder.
+pub(super) fn install(
+    environment: &Environment,
+    arguments: &LibraryArguments,
+    thorough: bool,
+    output: &mut Output,
+) -> Result<PathBuf> {
+    let options = Options {
+        cache: environment.cache()?,
+        offline: arguments.offline || environment.offline,
+        thorough,
+        wheel: arguments.wheel.clone(),
+        python: environment.python.clone(),
+    };
+    let mut shown = None;
+    let folder = provision::install(&TENSORRT_RTX, &options, &mut |event| {
+        show(output, &mut shown, &event);
+        if super::cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if shown.is_some() {
+        output.done(&format!("{} {}", TENSORRT_RTX.title, TENSORRT_RTX.version));
+    }
+    Ok(folder)
+}
+
+fn show(output: &mut Output, shown: &mut Option<&'static str>, event: &Event<'_>) {
+    let (name, progress) = match event {
+        Event::Notice(text) => return output.note(text),
+        Event::Waiting => ("waiting", None),
+        Event::Progress { phase, done_bytes, total_bytes } => {
+            let name = match phase {
+                Phase::Downloading => "download",
+                Phase::Checking => "check",
+                Phase::Unpacking => "unpack",
+            };
+            (name, Some((*done_bytes, *total_bytes)))
+        }
+    };
+    if *shown != Some(name) {
+        output.start(name);
+        *shown = Some(name);
+    }
+    if let Some((done, total)) = progress {
+        output.progress(done, total);
+    }
+}

@@ -1,0 +1,178 @@
+//! From a checked network to the calls that make it.
+//!
+//! [`emit`] walks the layers in order, gives each a unique name and its ONNX sites as metadata, flattens loops and
+//! conditionals, and checks that the sink sees the same types and shapes as we do. [`trace`] is a sink that writes text.
+
+mod control;
+mod names;
+pub mod sink;
+pub mod trace;
+
+pub use sink::{Handle, Label, Made, Refused, Sink};
+
+use crate::error::{Error, Kind, Problem, Result};
+use crate::network::{Block, Dim, Layer, LayerId, LayerKind, Network, ValueId};
+use crate::site::Site;
+use crate::valid::Checked;
+use names::Names;
+use std::collections::HashMap;
+
+/// What emitting gives besides the calls.
+#[derive(Debug, Clone, Default)]
+pub struct Emitted {
+    /// For each layer made, its name and the ONNX sites behind it, in order.
+    pub layers: Vec<(String, Vec<Site>)>,
+}
+
+/// Makes a network in a sink.
+///
+/// # Errors
+/// [`Kind::TensorRt`] where the sink refuses a call, with the ONNX nodes behind the layer; [`Kind::Internal`] where the
+/// sink infers another type or shape than we did.
+pub fn emit(network: &Checked, sink: &mut dyn Sink) -> Result<Emitted> {
+    let mut emitter =
+        Emitter { network, sink, handles: HashMap::new(), names: Names::default(), emitted: Emitted::default() };
+    emitter.inputs()?;
+    emitter.block(&network.body)?;
+    emitter.outputs()?;
+    Ok(emitter.emitted)
+}
+
+struct Emitter<'a> {
+    network: &'a Network,
+    sink: &'a mut dyn Sink,
+    /// What the sink calls each value made so far.
+    handles: HashMap<ValueId, Handle>,
+    names: Names,
+    emitted: Emitted,
+}
+
+impl Emitter<'_> {
+    fn inputs(&mut self) -> Result<()> {
+        for &input in &self.network.inputs {
+            let value = self.network.value(input);
+            let dims: Vec<i64> = value.ty.shape.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
+            let texts: Vec<Option<String>> =
+                value.ty.shape.iter().map(|dim| dim.known().is_none().then(|| dim.to_string())).collect();
+            let dim_names: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
+            let site = Site::tensor("main", "input", &value.name);
+            let made = self
+                .sink
+                .input(&value.name, value.ty.dtype, &dims, &dim_names)
+                .map_err(|refused| refusal(&[site], "input", &value.name, &refused))?;
+            self.handles.insert(input, made.handle);
+            self.names.reserve(&value.name);
+        }
+        for output in &self.network.outputs {
+            self.names.reserve(&output.name);
+        }
+        Ok(())
+    }
+
+    fn outputs(&mut self) -> Result<()> {
+        for output in &self.network.outputs {
+            let handle = self.handle(output.value)?;
+            let dtype = self.network.value(output.value).ty.dtype;
+            self.sink
+                .output(handle, &output.name, dtype)
+                .map_err(|refused| refusal(std::slice::from_ref(&output.site), "output", &output.name, &refused))?;
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, block: &Block) -> Result<()> {
+        for &id in &block.layers {
+            let layer = self.network.layer(id);
+            match &layer.kind {
+                LayerKind::Loop(of) => self.emit_loop(layer, of)?,
+                LayerKind::Conditional(of) => self.emit_conditional(layer, of)?,
+                _ => self.layer(id)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn layer(&mut self, id: LayerId) -> Result<()> {
+        let layer = self.network.layer(id);
+        let inputs = layer.inputs.iter().map(|&input| self.handle(input)).collect::<Result<Vec<_>>>()?;
+        let name = self.name(layer);
+        let metadata = metadata(&layer.sites);
+        let made = self
+            .sink
+            .layer(Label { name: &name, metadata: &metadata }, &layer.kind, &inputs)
+            .map_err(|refused| refusal(&layer.sites, layer.kind.name(), &name, &refused))?;
+        if made.len() != layer.outputs.len() {
+            let message = format!("{} gave {} outputs, not {}", layer.kind.name(), made.len(), layer.outputs.len());
+            return Err(Error::new(Kind::Internal, message));
+        }
+        for (made, &output) in made.iter().zip(&layer.outputs) {
+            self.made(layer, output, made)?;
+        }
+        Ok(())
+    }
+
+    /// Notes what the sink made for a value, after comparing the sink's opinion of it with ours.
+    fn made(&mut self, layer: &Layer, value: ValueId, made: &Made) -> Result<()> {
+        let ty = &self.network.value(value).ty;
+        let same_type = made.dtype.is_none_or(|dtype| dtype == ty.dtype);
+        let same_shape = made.dims.as_ref().is_none_or(|dims| agrees(dims, &ty.shape));
+        if !(same_type && same_shape) {
+            let theirs = made.dtype.map_or_else(String::new, |dtype| dtype.to_string());
+            let message = format!(
+                "TensorRT infers {theirs}{:?} for a {} layer, we infer {}{}",
+                made.dims.as_deref().unwrap_or_default(),
+                layer.kind.name(),
+                ty.dtype,
+                ty.shape
+            );
+            let problems = layer.sites.iter().take(1).map(|site| Problem::new(Kind::Internal, site.clone(), &*message));
+            return Err(Error::of_problems("inconsistent shapes at", problems.collect())
+                .with_hint("this is a bug in onnx2plan: please report it with the model"));
+        }
+        self.handles.insert(value, made.handle);
+        Ok(())
+    }
+
+    fn handle(&self, value: ValueId) -> Result<Handle> {
+        let missing = || Error::new(Kind::Internal, format!("{value:?} is used before it is emitted"));
+        self.handles.get(&value).copied().ok_or_else(missing)
+    }
+
+    /// A unique name for a layer, and its entry in the map from layers to sites.
+    fn name(&mut self, layer: &Layer) -> String {
+        let base = layer.sites.first().map_or_else(String::new, Site::label);
+        let name = self.names.unique(&base);
+        self.emitted.layers.push((name.clone(), layer.sites.to_vec()));
+        name
+    }
+}
+
+/// Whether sizes as a sink sees them can be those of a shape: −1 and symbols agree with everything.
+fn agrees(theirs: &[i64], ours: &[Dim]) -> bool {
+    theirs.len() == ours.len()
+        && theirs.iter().zip(ours).all(|(&theirs, ours)| theirs < 0 || ours.known().is_none_or(|ours| ours == theirs))
+}
+
+/// What a layer's metadata says: the ONNX nodes behind it.
+fn metadata(sites: &[Site]) -> String {
+    let texts: Vec<String> = sites.iter().map(|site| format!("{} [{}]", site.label(), site.place().op)).collect();
+    texts.join(" + ")
+}
+
+fn refusal(sites: &[Site], kind: &str, name: &str, refused: &Refused) -> Error {
+    let labels: Vec<String> = sites.iter().map(|site| format!("`{}`", site.label())).collect();
+    let what = match labels.as_slice() {
+        [] => String::new(),
+        [one] => format!("the layer made from {one}"),
+        many => format!("the layer made from {}", many.join(" and ")),
+    };
+    let mut error = Error::new(Kind::TensorRt, format!("TensorRT refused {what}"))
+        .with_note(format!("layer `{name}` ({kind})"))
+        .with_note(format!("TensorRT said: {}", refused.message));
+    if let Some(site) = sites.first() {
+        let place = site.place();
+        let at = place.index.map_or_else(String::new, |index| format!(", node {index}"));
+        error = error.with_note(format!("at graph `{}`{at}", place.graph));
+    }
+    error
+}

@@ -1,0 +1,82 @@
+//! Computes layers on the CPU with TensorRT's semantics.
+//!
+//! `opt` folds constants with it, `verify` compares a whole network with its reference. Floating-point layers compute
+//! in `f32` or better and round once, where a layer gives its result; whole numbers wrap around. Nothing here panics
+//! whatever the operands are: what has no result is an [`EvalError`].
+//!
+//! One file per family of layers; the shared ground is `index` (where elements lie), `operand` (tensors as numbers and
+//! back), `pick` (moving elements), `number` (arithmetic) and `gemm` (matrix products).
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "narrowing, rounding and exact comparison are what these layers compute; attributes use `try_from`"
+)]
+
+mod cast;
+mod control;
+mod elementwise;
+mod error;
+mod fill;
+mod gather;
+mod gemm;
+mod index;
+mod matmul;
+mod number;
+mod operand;
+mod parallel;
+mod pick;
+mod reduce;
+mod run;
+mod shuffle;
+mod slice;
+mod small;
+mod unary;
+
+pub use error::{EvalError, MAX_ELEMENTS};
+pub use run::{run, run_with};
+
+use crate::network::LayerKind;
+use crate::tensor::Tensor;
+use smallvec::{SmallVec, smallvec};
+
+/// What a layer gives.
+pub type Outputs = SmallVec<[Tensor; 2]>;
+
+/// Computes one layer without nested blocks. `inputs` are in the order of the layer's inputs.
+///
+/// # Errors
+/// Operands that the layer cannot take, indices outside the data, results that are too large or random.
+pub fn layer(kind: &LayerKind, inputs: &[&Tensor]) -> Result<Outputs, EvalError> {
+    let output = match kind {
+        LayerKind::Activation(layer) => unary::activation(layer, inputs),
+        LayerKind::Cast(layer) => cast::cast(layer, inputs),
+        LayerKind::Concatenation(layer) => shuffle::concatenation(layer, inputs),
+        LayerKind::Constant(layer) => Ok(layer.weights.clone()),
+        LayerKind::Cumulative(layer) => reduce::cumulative(layer, inputs),
+        LayerKind::Dequantize(layer) => cast::dequantize(layer, inputs),
+        LayerKind::ElementWise(layer) => elementwise::elementwise(layer, inputs),
+        LayerKind::Fill(layer) => fill::fill(layer, inputs),
+        LayerKind::Gather(layer) => gather::gather(layer, inputs),
+        LayerKind::Identity => operand::operand(inputs, 0).cloned(),
+        LayerKind::MatrixMultiply(layer) => matmul::matrix_multiply(layer, inputs),
+        LayerKind::NonZero => gather::non_zero(inputs),
+        LayerKind::OneHot(layer) => gather::one_hot(layer, inputs),
+        LayerKind::ParametricRelu => elementwise::parametric_relu(inputs),
+        LayerKind::Quantize(layer) => cast::quantize(layer, inputs),
+        LayerKind::Reduce(layer) => reduce::reduce(layer, inputs),
+        LayerKind::ReverseSequence(layer) => gather::reverse_sequence(layer, inputs),
+        LayerKind::Scatter(layer) => gather::scatter(layer, inputs),
+        LayerKind::Select => elementwise::select(inputs),
+        LayerKind::Shape => shuffle::shape(inputs),
+        LayerKind::Shuffle(layer) => shuffle::shuffle(layer, inputs),
+        LayerKind::Slice(layer) => slice::slice(layer, inputs),
+        LayerKind::Squeeze(layer) => shuffle::squeeze(layer, inputs),
+        LayerKind::Unary(layer) => unary::unary(layer, inputs),
+        LayerKind::Unsqueeze(layer) => shuffle::unsqueeze(layer, inputs),
+        other => Err(EvalError::Nested(other.name())),
+    };
+    Ok(smallvec![output?])
+}

@@ -1,0 +1,184 @@
+//! Computes a network layer by layer.
+
+use super::control;
+use super::error::EvalError;
+use crate::error::{Error, Kind, Problem, Result};
+use crate::network::{Block, Layer, LayerId, LayerKind, Network, ValueId};
+use crate::tensor::Tensor;
+use std::collections::{HashMap, HashSet};
+
+/// How deep blocks may nest.
+const MAX_DEPTH: usize = 64;
+
+/// Computes a network: `inputs` in the order of [`Network::inputs`], results in the order of [`Network::outputs`].
+///
+/// # Errors
+/// Inputs that do not fit the network ([`Kind::Usage`]), or a layer that cannot be computed, with its site.
+pub fn run(network: &Network, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    run_with(network, inputs, &mut |_, _| {})
+}
+
+/// The same, showing each value to `observe` as it is made: inputs first, values in loops once per iteration.
+///
+/// Values are dropped after their last use.
+pub fn run_with(
+    network: &Network,
+    inputs: &[Tensor],
+    observe: &mut dyn FnMut(ValueId, &Tensor),
+) -> Result<Vec<Tensor>> {
+    check_inputs(network, inputs)?;
+    let mut runner = Runner { network, values: HashMap::new(), observe, depth: 0 };
+    for (&id, tensor) in network.inputs.iter().zip(inputs) {
+        runner.set(id, tensor.clone());
+    }
+    let outputs: Vec<ValueId> = network.outputs.iter().map(|output| output.value).collect();
+    runner.block(&Schedule::new(network, &network.body, &outputs))?;
+    let made = outputs.into_iter().map(|id| runner.get(id).cloned());
+    made.collect::<Result<_, _>>().map_err(|error| Error::new(error.kind(), error.to_string()))
+}
+
+/// Refuses inputs of other types or sizes than the network takes; a symbol may stand for one size only.
+fn check_inputs(network: &Network, inputs: &[Tensor]) -> Result<()> {
+    if inputs.len() != network.inputs.len() {
+        let message = format!("the network takes {} inputs, but there are {}", network.inputs.len(), inputs.len());
+        return Err(Error::new(Kind::Usage, message));
+    }
+    let mut symbols = HashMap::new();
+    for (&id, tensor) in network.inputs.iter().zip(inputs) {
+        let value = network.value(id);
+        let sizes = value.ty.shape.iter().zip(tensor.dims());
+        let fits = value.ty.dtype == tensor.dtype()
+            && value.ty.shape.rank() == tensor.dims().len()
+            && sizes.into_iter().all(|(dim, &size)| match dim.size() {
+                Some(known) => known == size,
+                None => *symbols.entry(dim).or_insert(size) == size,
+            });
+        if !fits {
+            let (given, dims) = (tensor.dtype(), tensor.dims());
+            let message =
+                format!("input `{}` is {given}{dims:?}, but the network takes {}", value.name, network.ty(id));
+            return Err(Error::new(Kind::Usage, message));
+        }
+    }
+    Ok(())
+}
+
+/// A block with the values of its own that are not needed any more after each layer.
+pub(super) struct Schedule {
+    layers: Vec<(LayerId, Vec<ValueId>)>,
+}
+
+impl Schedule {
+    /// What `results` names is kept to the end.
+    pub(super) fn new(network: &Network, block: &Block, results: &[ValueId]) -> Self {
+        let mut own: HashSet<ValueId> = block.params.iter().copied().collect();
+        own.extend(block.layers.iter().flat_map(|&id| &network.layer(id).outputs));
+        let mut needed: HashSet<ValueId> = results.iter().copied().collect();
+        let mut layers: Vec<_> = block
+            .layers
+            .iter()
+            .rev()
+            .map(|&id| {
+                let mut last = Vec::new();
+                uses(network, network.layer(id), &mut |value| {
+                    if own.contains(&value) && needed.insert(value) {
+                        last.push(value);
+                    }
+                });
+                // What nobody takes ends where it is made.
+                last.extend(network.layer(id).outputs.iter().filter(|&&output| needed.insert(output)));
+                (id, last)
+            })
+            .collect();
+        layers.reverse();
+        Self { layers }
+    }
+}
+
+/// Names each value that a layer or its nested blocks read.
+pub(super) fn uses(network: &Network, layer: &Layer, name: &mut dyn FnMut(ValueId)) {
+    layer.inputs.iter().for_each(|&value| name(value));
+    for block in layer.kind.blocks() {
+        block.results.iter().for_each(|&value| name(value));
+        for &id in &block.layers {
+            uses(network, network.layer(id), name);
+        }
+    }
+}
+
+/// The values made so far.
+pub(super) struct Runner<'n, 'o> {
+    pub network: &'n Network,
+    values: HashMap<ValueId, Tensor>,
+    observe: &'o mut dyn FnMut(ValueId, &Tensor),
+    depth: usize,
+}
+
+impl Runner<'_, '_> {
+    /// A value that an earlier layer made.
+    pub(super) fn get(&self, id: ValueId) -> Result<&Tensor, EvalError> {
+        self.values.get(&id).ok_or(EvalError::Missing(id.index()))
+    }
+
+    /// Makes a value.
+    pub(super) fn set(&mut self, id: ValueId, tensor: Tensor) {
+        (self.observe)(id, &tensor);
+        self.values.insert(id, tensor);
+    }
+
+    /// Drops the values that a block makes.
+    pub(super) fn forget(&mut self, block: &Block) {
+        let made = block.layers.iter().flat_map(|&id| &self.network.layer(id).outputs);
+        for value in block.params.iter().chain(made) {
+            self.values.remove(value);
+        }
+    }
+
+    /// Computes every layer of a block.
+    pub(super) fn block(&mut self, schedule: &Schedule) -> Result<()> {
+        for (id, last) in &schedule.layers {
+            self.layer(*id)?;
+            for value in last {
+                self.values.remove(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes one layer and keeps what it gives.
+    pub(super) fn layer(&mut self, id: LayerId) -> Result<()> {
+        let layer = self.network.layer(id);
+        let outputs = match &layer.kind {
+            LayerKind::Loop(l) => self.nested(layer, |runner| control::run_loop(runner, layer, l))?,
+            LayerKind::Conditional(c) => self.nested(layer, |runner| control::run_conditional(runner, layer, c))?,
+            kind => {
+                let inputs = layer.inputs.iter().map(|&id| self.get(id)).collect::<Result<Vec<_>, _>>();
+                inputs.and_then(|inputs| super::layer(kind, &inputs)).map_err(|error| at(layer, &error))?.into_vec()
+            }
+        };
+        for (&id, tensor) in layer.outputs.iter().zip(outputs) {
+            self.set(id, tensor);
+        }
+        Ok(())
+    }
+
+    fn nested(&mut self, layer: &Layer, run: impl FnOnce(&mut Self) -> Result<Vec<Tensor>>) -> Result<Vec<Tensor>> {
+        if self.depth == MAX_DEPTH {
+            return Err(at(layer, &EvalError::Depth(MAX_DEPTH)));
+        }
+        self.depth += 1;
+        let outputs = run(self);
+        self.depth -= 1;
+        outputs
+    }
+}
+
+/// The error of this layer, with its place in the model.
+pub(super) fn at(layer: &Layer, error: &EvalError) -> Error {
+    match layer.sites.first() {
+        Some(site) => {
+            Error::of_problems("cannot evaluate", vec![Problem::new(error.kind(), site.clone(), error.to_string())])
+        }
+        None => Error::new(error.kind(), format!("cannot evaluate a {} layer: {error}", layer.kind.name())),
+    }
+}

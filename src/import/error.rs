@@ -1,0 +1,86 @@
+//! What can be wrong with one node. No place in here: the driver adds it.
+
+use crate::Kind;
+use crate::infer::InferError;
+use crate::onnx::AttrError;
+use crate::tensor::{DType, TensorError};
+
+/// Why a node cannot be imported.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum OpError {
+    /// An attribute is missing or has the wrong type.
+    #[error(transparent)]
+    Attr(#[from] AttrError),
+    /// A layer made for the node breaks a rule of its kind.
+    #[error(transparent)]
+    Infer(#[from] InferError),
+    /// Data of the wrong length.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+    /// The node breaks a rule of its operator.
+    #[error("{0}")]
+    Invalid(String),
+    /// An attribute or input has a value that is valid ONNX, but that we do not convert.
+    #[error("{what} is {value}; supported: {supported}")]
+    Value {
+        /// The attribute or input: `` attribute `mode` ``.
+        what: &'static str,
+        /// The value found.
+        value: String,
+        /// The values that work.
+        supported: &'static str,
+    },
+    /// A part of the operator that we do not convert.
+    #[error("{0} is not supported")]
+    Feature(&'static str),
+    /// TensorRT needs this input at build time.
+    #[error("input `{0}` must be known at build time, but depends on the model's inputs")]
+    NotConstant(String),
+    /// An element type that the operator or TensorRT does not take.
+    #[error("{what} has type {dtype}; supported: {supported}")]
+    DType {
+        /// The operand.
+        what: &'static str,
+        /// The type found.
+        dtype: DType,
+        /// The types that work.
+        supported: &'static str,
+    },
+    /// TensorRT's limit of 8 axes, or the operator's own.
+    #[error("{what} has rank {rank}; supported: {supported}")]
+    Rank {
+        /// The operand.
+        what: &'static str,
+        /// The rank found.
+        rank: usize,
+        /// The ranks that work.
+        supported: &'static str,
+    },
+}
+
+impl OpError {
+    /// A broken rule of the operator: lower case, no full stop, with the values.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid(message.into())
+    }
+
+    /// Whether the model is at fault or we are.
+    pub fn kind(&self) -> Kind {
+        match self {
+            OpError::Attr(_) | OpError::Infer(_) | OpError::Tensor(_) | OpError::Invalid(_) => Kind::Invalid,
+            OpError::Value { .. }
+            | OpError::Feature(_)
+            | OpError::NotConstant(_)
+            | OpError::DType { .. }
+            | OpError::Rank { .. } => Kind::Unsupported,
+        }
+    }
+
+    /// The way out, where there is one that fits every case.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            OpError::NotConstant(_) => Some("simplify the model so that this input is an initializer"),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Rules of the layers in [`layer::norm`](crate::network::layer::norm).
+
+use super::InferError;
+use super::ctx::{Ctx, Result, axes, axis, broadcasts_to, ensure, float, min_rank, positive, rank};
+use crate::network::dim::product;
+use crate::network::layer::norm::{Lrn, Normalization, Scale, ScaleMode, SoftMax};
+use crate::network::{Dim, ValueType};
+
+pub(super) fn scale(ctx: &Ctx<'_>, layer: &Scale) -> Result {
+    let [data] = ctx.inputs()?;
+    float("data", data)?;
+    min_rank("data", data, 4)?;
+    let expected = match layer.mode {
+        ScaleMode::Uniform => Dim::Known(1),
+        ScaleMode::Channel => axis(&data.shape, layer.channel_axis)?.clone(),
+        ScaleMode::ElementWise => product(data.shape.iter().skip(1)),
+    };
+    let coefficients = [("shift", &layer.shift), ("scale", &layer.scale), ("power", &layer.power)];
+    for (what, tensor) in coefficients.into_iter().filter_map(|(what, tensor)| Some((what, tensor.as_ref()?))) {
+        let (a, b) = (data.dtype, tensor.dtype());
+        ensure(a == b, || InferError::Types { kind: ctx.kind, a, b })?;
+        let actual = Dim::from(tensor.len());
+        ensure((&actual - &expected).known().is_none_or(|n| n == 0), || InferError::Count {
+            what,
+            actual,
+            expected: expected.clone(),
+        })?;
+    }
+    Ok(ValueType::new(data.dtype, data.shape.clone()))
+}
+
+pub(super) fn lrn(ctx: &Ctx<'_>, layer: &Lrn) -> Result {
+    let [data] = ctx.inputs()?;
+    float("data", data)?;
+    rank("data", data, 4)?;
+    ensure(layer.window % 2 == 1, || InferError::Value {
+        what: "the window",
+        actual: layer.window.to_string(),
+        expected: "odd".into(),
+    })?;
+    Ok(ValueType::new(data.dtype, data.shape.clone()))
+}
+
+pub(super) fn normalization(ctx: &Ctx<'_>, layer: &Normalization) -> Result {
+    let [data, scale, bias] = ctx.inputs()?;
+    float("data", data)?;
+    axes(&layer.axes, data.shape.rank())?;
+    ensure(!layer.axes.is_empty(), || InferError::Count {
+        what: "the list of axes",
+        actual: Dim::Known(0),
+        expected: Dim::Known(1),
+    })?;
+    for coefficient in [scale, bias] {
+        ctx.same_type(data, coefficient)?;
+        ctx.same_rank(data, coefficient)?;
+        broadcasts_to(&coefficient.shape, &data.shape)?;
+    }
+    positive("groups", [&layer.groups])?;
+    if layer.groups > 1 {
+        let channels = axis(&data.shape, 1)?;
+        let rest = channels.known().and_then(|n| n.checked_rem(i64::try_from(layer.groups).unwrap_or(i64::MAX)));
+        ensure(rest.is_none_or(|rest| rest == 0), || InferError::Groups {
+            what: "channels",
+            count: channels.clone(),
+            groups: layer.groups,
+        })?;
+    }
+    Ok(ValueType::new(data.dtype, data.shape.clone()))
+}
+
+pub(super) fn soft_max(ctx: &Ctx<'_>, layer: &SoftMax) -> Result {
+    let [data] = ctx.inputs()?;
+    float("data", data)?;
+    axis(&data.shape, layer.axis)?;
+    Ok(ValueType::new(data.dtype, data.shape.clone()))
+}

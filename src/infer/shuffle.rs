@@ -1,0 +1,105 @@
+//! Rules of Shuffle, Squeeze and Unsqueeze: the same elements in another shape.
+
+use super::InferError;
+use super::ctx::{Ctx, Result, axes, ensure, equal, max_rank};
+use super::elements::tracked;
+use crate::network::dim::product;
+use crate::network::layer::data::{Reshape, Shuffle, Squeeze, Unsqueeze};
+use crate::network::{Dim, Shape};
+
+pub(super) fn shuffle(ctx: &Ctx<'_>, layer: &Shuffle) -> Result {
+    // The shape has no position of its own: it is the second input.
+    let shape_input = matches!(layer.reshape, Some(Reshape::Input { .. })).then_some(1);
+    let [data] = ctx.inputs_and(&[("the shape", shape_input)])?;
+    let mut shape = transpose(&data.shape, layer.first_transpose.as_deref())?;
+    match &layer.reshape {
+        None => {}
+        Some(Reshape::Static { dims, zero_is_placeholder }) => {
+            max_rank("the output", dims.len())?;
+            shape = reshape(&shape, &dims.iter().map(|&d| Dim::Known(d)).collect(), *zero_is_placeholder)?;
+        }
+        Some(Reshape::Input { zero_is_placeholder }) => {
+            shape = match ctx.vector("the shape", 1)? {
+                (_, Some(elements)) => reshape(&shape, &Shape(elements.to_vec()), *zero_is_placeholder)?,
+                (count, None) => (0..count).map(|i| ctx.fresh(i)).collect(),
+            };
+        }
+    }
+    let shape = transpose(&shape, layer.second_transpose.as_deref())?;
+    Ok(tracked(data.dtype, shape, data.elements.as_deref().map(<[Dim]>::to_vec)))
+}
+
+fn transpose(shape: &Shape, order: Option<&[usize]>) -> Result<Shape> {
+    let Some(order) = order else { return Ok(shape.clone()) };
+    let mut sorted = order.to_vec();
+    sorted.sort_unstable();
+    let error = || InferError::Permutation { order: order.to_vec(), rank: shape.rank() };
+    ensure(sorted.iter().copied().eq(0..shape.rank()), error)?;
+    order.iter().map(|&from| shape.get(from).cloned().ok_or_else(error)).collect()
+}
+
+/// The shape that `to` asks for, with 0 and −1 filled in.
+fn reshape(from: &Shape, to: &Shape, zero_is_placeholder: bool) -> Result<Shape> {
+    let fits = || InferError::Reshape { from: from.volume(), to: to.clone() };
+    let mut out = to.clone();
+    let mut left_over = None;
+    for (i, size) in out.iter_mut().enumerate() {
+        match size {
+            Dim::Known(0) if zero_is_placeholder => {
+                let error = || InferError::Placeholder { to: to.clone(), axis: i, rank: from.rank() };
+                *size = from.get(i).ok_or_else(error)?.clone();
+            }
+            Dim::Known(-1) if left_over.is_none() => left_over = Some(i),
+            Dim::Known(n) if *n < 0 => return Err(fits()),
+            _ => {}
+        }
+    }
+    // Equal sizes on both sides cancel first, so that quotients of sums stay simple.
+    let mut inside: Vec<&Dim> = from.iter().collect();
+    let mut outside: Vec<&Dim> =
+        out.iter().enumerate().filter(|&(i, _)| Some(i) != left_over).map(|(_, d)| d).collect();
+    outside.retain(|size| match inside.iter().position(|other| other == size && size.known() != Some(0)) {
+        Some(at) => {
+            inside.swap_remove(at);
+            false
+        }
+        None => true,
+    });
+    let (inside, outside) = (product(inside), product(outside));
+    let Some(left_over) = left_over else {
+        let differ = (&inside - &outside).known().is_some_and(|difference| difference != 0);
+        return if differ { Err(fits()) } else { Ok(out) };
+    };
+    if let (Dim::Known(inside), Dim::Known(outside)) = (&inside, &outside) {
+        ensure(inside.checked_rem(*outside) == Some(0), fits)?;
+    }
+    let quotient = inside.floor_div(&outside).ok_or_else(fits)?;
+    if let Some(size) = out.get_mut(left_over) {
+        *size = quotient;
+    }
+    Ok(out)
+}
+
+pub(super) fn squeeze(ctx: &Ctx<'_>, layer: &Squeeze) -> Result {
+    let [data] = ctx.inputs()?;
+    axes(&layer.axes, data.shape.rank())?;
+    let mut shape = Shape::default();
+    for (i, size) in data.shape.iter().enumerate() {
+        if layer.axes.contains(&i) {
+            equal(size, &Dim::Known(1))?;
+        } else {
+            shape.push(size.clone());
+        }
+    }
+    Ok(tracked(data.dtype, shape, data.elements.as_deref().map(<[Dim]>::to_vec)))
+}
+
+pub(super) fn unsqueeze(ctx: &Ctx<'_>, layer: &Unsqueeze) -> Result {
+    let [data] = ctx.inputs()?;
+    let rank = data.shape.rank() + layer.axes.len();
+    max_rank("the output", rank)?;
+    axes(&layer.axes, rank)?;
+    let mut sizes = data.shape.iter().cloned();
+    let shape = (0..rank).filter_map(|i| if layer.axes.contains(&i) { Some(Dim::Known(1)) } else { sizes.next() });
+    Ok(tracked(data.dtype, shape.collect(), data.elements.as_deref().map(<[Dim]>::to_vec)))
+}

@@ -1,0 +1,42 @@
+//! Network × abilities of a library → network that this library can build.
+
+use crate::error::{Error, Kind, Problem, Result};
+use crate::network::layer::math::{ActivationType, UnaryOperation};
+use crate::network::{Caps, Layer, LayerKind, Network};
+use crate::tensor::DType;
+
+/// Rewrites what the library cannot build, or reports it.
+///
+/// # Errors
+/// [`Kind::Unsupported`] with every layer that the library lacks.
+pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
+    let problems: Vec<Problem> = network
+        .live_layers()
+        .into_iter()
+        .filter_map(|id| {
+            let layer = network.layer(id);
+            let message = missing(network, layer, caps)?;
+            let site = layer.sites.first()?.clone();
+            Some(Problem::new(Kind::Unsupported, site, message))
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::of_problems("this TensorRT cannot build", problems)) }
+}
+
+/// What the library lacks for this layer, if anything.
+fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
+    let dtypes = || layer.inputs.iter().chain(&layer.outputs).map(|&value| network.value(value).ty.dtype);
+    if !caps.bf16 && dtypes().any(|dtype| dtype == DType::BF16) {
+        return Some("it has no type bf16".into());
+    }
+    let has_it = match &layer.kind {
+        LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_) => caps.squeeze,
+        LayerKind::Cumulative(_) => caps.cumulative,
+        LayerKind::Activation(layer) => {
+            caps.gelu || !matches!(layer.kind, ActivationType::GeluErf | ActivationType::GeluTanh)
+        }
+        LayerKind::Unary(layer) => caps.is_nan || layer.operation != UnaryOperation::IsNan,
+        _ => true,
+    };
+    (!has_it).then(|| format!("it has no layer of kind {}", layer.kind.name()))
+}

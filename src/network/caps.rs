@@ -1,0 +1,36 @@
+//! What a TensorRT library can do, as far as it differs between versions.
+
+/// Abilities of a library. `legalize` rewrites a network to what they allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact about a library, independent of the others")]
+pub struct Caps {
+    /// Tensors of type `i64`, and `i64` where TensorRT 8.x gives `i32` (Shape, NonZero).
+    pub int64: bool,
+    /// Tensors of type `bf16`.
+    pub bf16: bool,
+    /// Types follow from inputs, weights and casts alone; otherwise precision flags decide.
+    pub strongly_typed: bool,
+    /// `ISqueezeLayer` and `IUnsqueezeLayer`.
+    pub squeeze: bool,
+    /// `ICumulativeLayer`.
+    pub cumulative: bool,
+    /// The GELU activations.
+    pub gelu: bool,
+    /// `UnaryOperation::kISNAN`.
+    pub is_nan: bool,
+}
+
+impl Caps {
+    /// TensorRT-RTX 1.5 and later, TensorRT 11.x.
+    pub const fn modern() -> Self {
+        Self {
+            int64: true,
+            bf16: true,
+            strongly_typed: true,
+            squeeze: true,
+            cumulative: true,
+            gelu: true,
+            is_nan: true,
+        }
+    }
+}

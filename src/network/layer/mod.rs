@@ -1,0 +1,184 @@
+//! Layers: one struct per kind of TensorRT layer.
+//!
+//! Sizes and axes count from the outermost axis. Where TensorRT takes a bit mask of axes, a sorted list stands here.
+
+pub mod control;
+pub mod conv;
+pub mod data;
+pub mod math;
+pub mod norm;
+pub mod resample;
+
+pub use control::{Conditional, Loop};
+pub use conv::{Convolution, Pooling};
+pub use data::{
+    Concatenation, Constant, Fill, Gather, OneHot, ReverseSequence, Scatter, Shuffle, Slice, Squeeze, TopK, Unsqueeze,
+};
+pub use math::{Activation, Cast, Cumulative, Einsum, ElementWise, MatrixMultiply, Quantize, Reduce, Unary};
+pub use norm::{Lrn, Normalization, Scale, SoftMax};
+pub use resample::{GridSample, NonMaxSuppression, Resize};
+
+use super::{Block, Values};
+use crate::site::Site;
+use smallvec::SmallVec;
+
+/// A layer: what it does, what it takes, what it gives, where it came from.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// What it does.
+    pub kind: LayerKind,
+    /// Operands. Attributes that can come from a tensor name them by position: see [`Arg`].
+    pub inputs: Values,
+    /// What it gives; most kinds give one value.
+    pub outputs: Values,
+    /// The ONNX nodes it stands for; never empty.
+    pub sites: SmallVec<[Site; 1]>,
+}
+
+/// An attribute that is known at build time or comes from one of the layer's inputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arg<T> {
+    /// Known at build time.
+    Static(T),
+    /// The layer's input at this position.
+    Input(usize),
+}
+
+impl<T> Arg<T> {
+    /// The value, if known at build time.
+    pub fn fixed(&self) -> Option<&T> {
+        match self {
+            Arg::Static(value) => Some(value),
+            Arg::Input(_) => None,
+        }
+    }
+
+    /// The position of the input it comes from.
+    pub fn input(&self) -> Option<usize> {
+        match self {
+            Arg::Static(_) => None,
+            Arg::Input(at) => Some(*at),
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident $(($attributes:ty))?),* $(,)?) => {
+        /// Every kind of layer. Kinds without attributes have no struct.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum LayerKind { $($(#[$doc])* $kind $(($attributes))?,)* }
+
+        impl LayerKind {
+            /// TensorRT's name of the kind: `Convolution`, `ElementWise`.
+            pub const fn name(&self) -> &'static str {
+                match self { $(kinds!(@pattern $kind $(($attributes))?) => stringify!($kind),)* }
+            }
+        }
+        $($(impl From<$attributes> for LayerKind {
+            fn from(attributes: $attributes) -> Self { Self::$kind(attributes) }
+        })?)*
+    };
+    (@pattern $kind:ident ($attributes:ty)) => { LayerKind::$kind(_) };
+    (@pattern $kind:ident) => { LayerKind::$kind };
+}
+
+kinds! {
+    /// `IActivationLayer`. Inputs: data.
+    Activation(math::Activation),
+    /// `ICastLayer`. Inputs: data.
+    Cast(math::Cast),
+    /// `IConcatenationLayer`. Inputs: one or more, alike but for the axis.
+    Concatenation(data::Concatenation),
+    /// `IIfConditional` with its condition, input and output layers. Inputs: condition.
+    Conditional(control::Conditional),
+    /// `IConstantLayer`. No inputs.
+    Constant(data::Constant),
+    /// `IConvolutionLayer`. Inputs: data, then kernel and bias where they are no weights.
+    Convolution(conv::Convolution),
+    /// `ICumulativeLayer`, since TensorRT 10.x. Inputs: data.
+    Cumulative(math::Cumulative),
+    /// `IDeconvolutionLayer`. Inputs: data, then kernel and bias where they are no weights.
+    Deconvolution(conv::Deconvolution),
+    /// `IDequantizeLayer`. Inputs: data, scale.
+    Dequantize(math::Dequantize),
+    /// `IEinsumLayer`. Inputs: one or two.
+    Einsum(math::Einsum),
+    /// `IElementWiseLayer`. Inputs: two of one type and rank; axes of size 1 broadcast.
+    ElementWise(math::ElementWise),
+    /// `IFillLayer`. Inputs: those its arguments name.
+    Fill(data::Fill),
+    /// `IGatherLayer`. Inputs: data, indices.
+    Gather(data::Gather),
+    /// `IGridSampleLayer`. Inputs: data, grid.
+    GridSample(resample::GridSample),
+    /// `IIdentityLayer`. Inputs: data.
+    Identity,
+    /// `ILoop` with its layers. Inputs: see the struct.
+    Loop(control::Loop),
+    /// `ILRNLayer`. Inputs: data of rank 4.
+    Lrn(norm::Lrn),
+    /// `IMatrixMultiplyLayer`. Inputs: two of one type.
+    MatrixMultiply(math::MatrixMultiply),
+    /// `INMSLayer`. Inputs: boxes, scores, then those its arguments name.
+    NonMaxSuppression(resample::NonMaxSuppression),
+    /// `INonZeroLayer`. Inputs: data. Gives `i64[rank, n]` with n known at run time.
+    NonZero,
+    /// `INormalizationLayer`. Inputs: data, scale, bias.
+    Normalization(norm::Normalization),
+    /// `IOneHotLayer`. Inputs: indices, values `[off, on]`, depth (rank 0).
+    OneHot(data::OneHot),
+    /// `IParametricReLULayer`: x where x ≥ 0, else x · slope. Inputs: data, slope (broadcasts to the data).
+    ParametricRelu,
+    /// `IPoolingLayer`. Inputs: data.
+    Pooling(conv::Pooling),
+    /// `IQuantizeLayer`. Inputs: data, scale.
+    Quantize(math::Quantize),
+    /// `IReduceLayer`. Inputs: data.
+    Reduce(math::Reduce),
+    /// `IResizeLayer`. Inputs: data, then the sizes where they come from a tensor.
+    Resize(resample::Resize),
+    /// `IReverseSequenceLayer`. Inputs: data, lengths.
+    ReverseSequence(data::ReverseSequence),
+    /// `IScaleLayer`. Inputs: data.
+    Scale(norm::Scale),
+    /// `IScatterLayer`. Inputs: data, indices, updates.
+    Scatter(data::Scatter),
+    /// `ISelectLayer`: the second where the first is true, else the third. Inputs: condition, then, else; all broadcast.
+    Select,
+    /// `IShapeLayer`. Inputs: data. Gives `i64[rank]`.
+    Shape,
+    /// `IShuffleLayer`. Inputs: data, then the shape where it comes from a tensor.
+    Shuffle(data::Shuffle),
+    /// `ISliceLayer`. Inputs: data, then those its arguments name.
+    Slice(data::Slice),
+    /// `ISoftMaxLayer`. Inputs: data.
+    SoftMax(norm::SoftMax),
+    /// `ISqueezeLayer`, since TensorRT 10.x. Inputs: data.
+    Squeeze(data::Squeeze),
+    /// `ITopKLayer`. Inputs: data, then k where it comes from a tensor. Gives values and `i32` indices.
+    TopK(data::TopK),
+    /// `IUnaryLayer`. Inputs: data.
+    Unary(math::Unary),
+    /// `IUnsqueezeLayer`, since TensorRT 10.x. Inputs: data.
+    Unsqueeze(data::Unsqueeze),
+}
+
+impl LayerKind {
+    /// The nested blocks, in order; empty for most kinds.
+    pub fn blocks(&self) -> SmallVec<[&Block; 2]> {
+        match self {
+            LayerKind::Loop(l) => SmallVec::from_slice(&[&l.body]),
+            LayerKind::Conditional(c) => SmallVec::from_slice(&[&c.then_block, &c.else_block]),
+            _ => SmallVec::new(),
+        }
+    }
+
+    /// The nested blocks, to change.
+    pub fn blocks_mut(&mut self) -> SmallVec<[&mut Block; 2]> {
+        match self {
+            LayerKind::Loop(l) => SmallVec::from_iter([&mut l.body]),
+            LayerKind::Conditional(c) => SmallVec::from_iter([&mut c.then_block, &mut c.else_block]),
+            _ => SmallVec::new(),
+        }
+    }
+}

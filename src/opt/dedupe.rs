@@ -1,0 +1,88 @@
+//! Layers that compute the same from the same become one.
+
+use crate::error::Result;
+use crate::network::edit::Editor;
+use crate::network::layer::data::FillOperation;
+use crate::network::text::attributes;
+use crate::network::{Block, LayerId, LayerKind, Network, Values};
+use crate::tensor::DType;
+use bytes::Bytes;
+use std::collections::HashMap;
+
+/// Constants above this size are compared by where their bytes lie, not by what they say.
+const MOST_COMPARED_BYTES: usize = 4096;
+
+/// What a layer computes.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    Data(DType, Vec<usize>, Bytes),
+    SameBytes(DType, Vec<usize>, usize),
+    Layer(&'static str, String, Values),
+}
+
+pub(super) fn run(network: &mut Network) -> Result<usize> {
+    let body = network.body.clone();
+    let mut editor = Editor::new(network);
+    let changed = block(&mut editor, &body, &mut HashMap::new());
+    editor.finish();
+    Ok(changed)
+}
+
+/// Handles a block; layers of the blocks around it can stand for its own, never the other way round.
+fn block(editor: &mut Editor<'_>, of: &Block, seen: &mut HashMap<Key, LayerId>) -> usize {
+    let mut changed = 0;
+    let mut own = Vec::new();
+    for &id in &of.layers {
+        for nested in editor.network().layer(id).kind.clone().blocks() {
+            changed += block(editor, nested, seen);
+        }
+        let Some(key) = key(editor.network(), id) else { continue };
+        match seen.get(&key).copied() {
+            None => {
+                own.push(id);
+                seen.insert(key, id);
+            }
+            Some(first) => {
+                let sites = editor.network().layer(id).sites.clone();
+                let pairs: Vec<_> = {
+                    let network = editor.network();
+                    network.layer(id).outputs.iter().copied().zip(network.layer(first).outputs.iter().copied()).collect()
+                };
+                // An output of the network is renamed, so it must stay a tensor of its own.
+                if pairs.iter().any(|&(duplicate, _)| editor.is_pinned(duplicate)) {
+                    continue;
+                }
+                for (duplicate, original) in pairs {
+                    editor.replace(duplicate, original);
+                }
+                editor.add_sites(first, &sites);
+                editor.remove(id);
+                changed += 1;
+            }
+        }
+    }
+    if !of.params.is_empty() || !of.results.is_empty() {
+        seen.retain(|_, id| !own.contains(id));
+    }
+    changed
+}
+
+fn key(network: &Network, id: LayerId) -> Option<Key> {
+    let layer = network.layer(id);
+    match &layer.kind {
+        LayerKind::Constant(constant) => {
+            let weights = &constant.weights;
+            let (dtype, dims, data) = (weights.dtype(), weights.dims().to_vec(), weights.bytes());
+            Some(if data.len() <= MOST_COMPARED_BYTES {
+                Key::Data(dtype, dims, data.clone())
+            } else {
+                Key::SameBytes(dtype, dims, data.as_ptr().addr())
+            })
+        }
+        // Their text would hash the weights they hold, and they are never alike in practice.
+        LayerKind::Convolution(_) | LayerKind::Deconvolution(_) | LayerKind::Scale(_) => None,
+        LayerKind::Loop(_) | LayerKind::Conditional(_) => None,
+        LayerKind::Fill(fill) if fill.operation != FillOperation::Linspace => None,
+        kind => Some(Key::Layer(kind.name(), attributes(kind), layer.inputs.clone())),
+    }
+}

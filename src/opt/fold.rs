@@ -1,0 +1,45 @@
+//! Layers of constants computed at build time.
+
+use crate::eval;
+use crate::network::{LayerKind, ValueType};
+use crate::tensor::Tensor;
+use std::cell::Cell;
+
+/// The most bytes that folding one layer may add to the weights.
+const MOST_GROWTH_BYTES: usize = 1 << 20;
+/// The most bytes that folding may add to the weights of one model, however many layers it has.
+const MOST_TOTAL_GROWTH_BYTES: usize = 64 << 20;
+/// The largest output that is computed here; what is larger, TensorRT folds with less memory.
+const MOST_OUTPUT_BYTES: usize = 16 << 20;
+
+/// Computes layers of constants within a budget.
+#[derive(Debug, Default)]
+pub struct Folder {
+    grown_bytes: Cell<usize>,
+}
+
+impl Folder {
+    /// The outputs of a layer whose inputs are these constants; `None` where it is better left to TensorRT.
+    pub fn fold(&self, kind: &LayerKind, inputs: &[&Tensor], outputs: &[ValueType]) -> Option<Vec<Tensor>> {
+        if matches!(kind, LayerKind::Dequantize(_)) {
+            // The pair of Quantize and Dequantize is what makes a layer run in few bits.
+            return None;
+        }
+        let output_bytes = outputs.iter().map(bytes).sum::<Option<usize>>()?;
+        let input_bytes: usize = inputs.iter().map(|tensor| tensor.bytes().len()).sum();
+        let growth = output_bytes.saturating_sub(input_bytes);
+        let total = self.grown_bytes.get().saturating_add(growth);
+        if output_bytes > MOST_OUTPUT_BYTES || growth > MOST_GROWTH_BYTES || total > MOST_TOTAL_GROWTH_BYTES {
+            return None;
+        }
+        let folded = eval::layer(kind, inputs).ok()?;
+        self.grown_bytes.set(total);
+        Some(folded.into_vec())
+    }
+}
+
+/// Size of a value in bytes, where its shape is known.
+fn bytes(ty: &ValueType) -> Option<usize> {
+    let dims = ty.shape.known()?;
+    ty.dtype.bytes_for(crate::tensor::volume(&dims)?)
+}

@@ -1,0 +1,70 @@
+//! Network to smaller network that computes the same.
+//!
+//! Each pass is a function in a file of its own; [`PASSES`] lists them in order, with why each stands where it does.
+//! TensorRT fuses on its own: a pass is here only where it makes the plan better or the build faster.
+
+mod dedupe;
+pub mod fold;
+mod matmul;
+mod shuffle;
+
+use crate::error::Result;
+use crate::network::Network;
+
+/// A rewrite of the network that keeps what it computes.
+#[derive(Clone, Copy)]
+pub struct Pass {
+    /// Its name, for `--without-pass` and logs.
+    pub name: &'static str,
+    run: fn(&mut Network) -> Result<usize>,
+}
+
+/// All passes, in order.
+pub const PASSES: &[Pass] = &[
+    // First, so that later passes see each value once.
+    Pass { name: "dedupe", run: dedupe::run },
+    // Before `shuffle`, which would hide a transpose in a larger shuffle.
+    Pass { name: "matmul-transpose", run: matmul::run },
+    Pass { name: "shuffle", run: shuffle::run },
+];
+
+/// The most rounds of all passes; each round works on what the last one left.
+const ROUNDS: usize = 4;
+
+/// What the passes did: the name of each that changed something, and how often.
+pub type Log = Vec<(&'static str, usize)>;
+
+/// Runs all passes but those named in `without`, until none changes anything; `after` sees the network after each.
+///
+/// # Errors
+/// Whatever `after` says, and [`Kind::Internal`](crate::Kind::Internal) where a pass breaks.
+pub fn optimise(
+    network: &mut Network,
+    without: &[String],
+    after: &mut dyn FnMut(&str, &Network) -> Result<()>,
+) -> Result<Log> {
+    let mut log = Log::new();
+    for _ in 0..ROUNDS {
+        let mut changed = 0;
+        for pass in PASSES.iter().filter(|pass| !without.iter().any(|name| name == pass.name)) {
+            let count = (pass.run)(network)?;
+            if count > 0 {
+                network.compact();
+                after(pass.name, network)?;
+                note(&mut log, pass.name, count);
+            }
+            changed += count;
+        }
+        if changed == 0 {
+            break;
+        }
+    }
+    Ok(log)
+}
+
+fn note(log: &mut Log, name: &'static str, count: usize) {
+    match log.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, total)) => *total += count,
+        None => log.push((name, count)),
+    }
+}

@@ -1,0 +1,134 @@
+//! The cache folder: one folder per package and version, whole or absent.
+//!
+//! Work happens in `tmp/` on the same disk. A finished folder gets its [`Marker`] and is renamed into place, so nobody
+//! ever sees half of one. `<package>.lock` keeps processes from doing the same work twice; where a file system has no
+//! locks, the rename alone keeps the cache whole.
+
+use super::fault::Fault;
+use super::{Event, Notify, Package, tell, wheel};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// File in a package's folder that says what belongs there.
+const MARKER: &str = "onnx2plan.json";
+/// How long a killed process's work folder is left alone, in case its owner still lives.
+const STALE: Duration = Duration::from_hours(24);
+/// How often a waiting process looks at the lock.
+const LOCK_POLL: Duration = Duration::from_millis(100);
+
+/// One file taken from a wheel.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Member {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+}
+
+/// What belongs in a package's folder, written after all of it.
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    wheel_sha256: String,
+    files: Vec<Member>,
+}
+
+/// How closely a folder is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    Sizes,
+    Hashes,
+}
+
+/// The package's folder, if every member is there as its marker describes it.
+pub(super) fn whole(package: &Package, cache: &Path, depth: Depth) -> Option<PathBuf> {
+    let folder = home(package, cache);
+    let marker: Marker = serde_json::from_slice(&fs::read(folder.join(MARKER)).ok()?).ok()?;
+    let is_whole = |name: &str| {
+        let path = folder.join(name);
+        marker.files.iter().find(|member| member.name == name).is_some_and(|member| {
+            fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == member.bytes)
+                && (depth == Depth::Sizes || wheel::sha256(&path).is_ok_and(|hash| hash == member.sha256))
+        })
+    };
+    let mut names = package.members.iter().map(|member| wheel::last_name(member));
+    (marker.wheel_sha256 == package.sha256 && names.all(is_whole)).then_some(folder)
+}
+
+fn home(package: &Package, cache: &Path) -> PathBuf {
+    cache.join(format!("{}-{}", package.folder, package.version))
+}
+
+/// A cache folder that can be written to.
+pub(super) struct Store<'a> {
+    package: &'a Package,
+    cache: &'a Path,
+}
+
+impl<'a> Store<'a> {
+    /// Makes the folder where it is missing, and clears away what killed processes left.
+    pub(super) fn open(package: &'a Package, cache: &'a Path) -> Result<Self, Fault> {
+        let store = Self { package, cache };
+        let tmp = store.tmp();
+        fs::create_dir_all(&tmp).map_err(|e| Fault::write(&tmp, e))?;
+        // Litter that cannot be removed is no reason to fail.
+        for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
+            let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
+            if age.is_some_and(|age| age > STALE) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        Ok(store)
+    }
+
+    fn tmp(&self) -> PathBuf {
+        self.cache.join("tmp")
+    }
+
+    /// A folder for this process alone, removed when dropped.
+    pub(super) fn work_folder(&self) -> Result<TempDir, Fault> {
+        let tmp = self.tmp();
+        TempDir::new_in(&tmp).map_err(|e| Fault::write(&tmp, e))
+    }
+
+    /// Waits until no other process installs the package; held until the file is dropped.
+    pub(super) fn lock(&self, notify: &mut Notify<'_>) -> Result<File, Fault> {
+        let path = self.cache.join(format!("{}-{}.lock", self.package.folder, self.package.version));
+        let file = File::create(&path).map_err(|e| Fault::write(&path, e))?;
+        loop {
+            match file.try_lock() {
+                // An error means a file system without locks: see the head of this file.
+                Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
+                Err(TryLockError::WouldBlock) => {
+                    tell(notify, Event::Waiting)?;
+                    std::thread::sleep(LOCK_POLL);
+                }
+            }
+        }
+    }
+
+    /// Turns the folder `unpacked` in `work`, which holds `files`, into the package's folder, and returns that.
+    pub(super) fn publish(&self, unpacked: &Path, files: Vec<Member>, work: &Path) -> Result<PathBuf, Fault> {
+        let marker = Marker { wheel_sha256: self.package.sha256.to_owned(), files };
+        write_marker(&unpacked.join(MARKER), &marker).map_err(|e| Fault::write(unpacked, e))?;
+        let home = home(self.package, self.cache);
+        // Whatever stands there is damaged, for `installed` did not take it. It goes with the work folder.
+        match fs::rename(&home, work.join("damaged")) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Fault::write(&home, e)),
+            _ => {}
+        }
+        match fs::rename(unpacked, &home) {
+            Ok(()) => Ok(home),
+            // Without locks, another process may have come first.
+            Err(e) => whole(self.package, self.cache, Depth::Sizes).ok_or_else(|| Fault::write(&home, e)),
+        }
+    }
+}
+
+fn write_marker(path: &Path, marker: &Marker) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(&serde_json::to_vec_pretty(marker)?)?;
+    file.sync_all()
+}

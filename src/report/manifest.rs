@@ -1,0 +1,78 @@
+//! The manifest beside a plan: what the plan was made from, with what, and what it holds.
+
+use serde::Serialize;
+
+/// Version of the manifest's form; it rises when a field changes its meaning or goes.
+pub const SCHEMA: u32 = 1;
+
+/// `model.plan.json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Manifest {
+    /// See [`SCHEMA`].
+    pub schema: u32,
+    /// Name and version of this program.
+    pub producer: String,
+    /// The model file.
+    pub model: File,
+    /// The plan file.
+    pub plan: File,
+    /// Name and version of the TensorRT library.
+    pub library: String,
+    /// Compute capabilities the plan was built for, such as `sm89`; empty for the library's portable default.
+    pub targets: Vec<String>,
+    /// Inputs in the model's order.
+    pub inputs: Vec<Binding>,
+    /// Outputs in the model's order.
+    pub outputs: Vec<Binding>,
+    /// For each layer of the network, its name and the ONNX nodes behind it.
+    pub layers: Vec<Layer>,
+    /// Options that decide on the plan.
+    pub options: Options,
+    /// What the user should know about the conversion.
+    pub notes: Vec<String>,
+    /// Whether the plan was compared with a reference, and how that ended.
+    pub verification: &'static str,
+}
+
+/// A file by name, size and contents.
+#[derive(Debug, Clone, Serialize)]
+pub struct File {
+    /// Name without folder.
+    pub name: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the contents, in hexadecimal.
+    pub sha256: String,
+}
+
+/// An input or output of the plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct Binding {
+    /// Its name.
+    pub name: String,
+    /// Its element type.
+    pub dtype: String,
+    /// Its sizes: numbers, or names and expressions where only the run knows.
+    pub shape: Vec<String>,
+    /// Smallest, likeliest and largest shape, for inputs with a size that only the run knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<[Vec<i64>; 3]>,
+}
+
+/// A layer and where it came from.
+#[derive(Debug, Clone, Serialize)]
+pub struct Layer {
+    /// TensorRT's name for it.
+    pub name: String,
+    /// The ONNX nodes behind it.
+    pub nodes: Vec<String>,
+}
+
+/// Options that decide on the plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct Options {
+    /// Whether `f32` products may be computed in TF32.
+    pub tf32: bool,
+    /// Optimisation passes left out.
+    pub without_passes: Vec<String>,
+}

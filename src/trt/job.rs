@@ -1,0 +1,58 @@
+//! One build as TensorRT sees it: where the plan goes, and whether to go on.
+
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Takes the plan in pieces, from whichever thread TensorRT writes.
+pub(super) struct Job<'a> {
+    to: Mutex<To<'a>>,
+    cancel: &'a AtomicBool,
+}
+
+struct To<'a> {
+    writer: &'a mut (dyn Write + Send),
+    bytes: u64,
+    error: Option<io::Error>,
+}
+
+impl<'a> Job<'a> {
+    pub(super) fn new(writer: &'a mut (dyn Write + Send), cancel: &'a AtomicBool) -> Self {
+        Self { to: Mutex::new(To { writer, bytes: 0, error: None }), cancel }
+    }
+
+    /// Called by the shim with the next bytes of the plan; false stops the build.
+    pub(super) fn write(&self, chunk: &[u8]) -> bool {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        // The caller is C++ and cannot unwind.
+        match catch_unwind(AssertUnwindSafe(|| to.writer.write_all(chunk))) {
+            Ok(Ok(())) => {
+                to.bytes += chunk.len() as u64;
+                self.keep_going()
+            }
+            Ok(Err(error)) => {
+                to.error = Some(error);
+                false
+            }
+            Err(_) => {
+                to.error = Some(io::Error::other("the writer of the plan panicked"));
+                false
+            }
+        }
+    }
+
+    /// Called by the shim after each step of the build; false stops it.
+    pub(super) fn keep_going(&self) -> bool {
+        !self.cancel.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were written, or why the writer failed.
+    pub(super) fn finish(self) -> io::Result<u64> {
+        let to = self.to.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match to.error {
+            Some(error) => Err(error),
+            None => Ok(to.bytes),
+        }
+    }
+}
