@@ -589,12 +589,8 @@ mod bridge {
         /// As `add_constant`.
         unsafe fn add_scale(self: Pin<&mut Network>, layer: &Scale) -> Result<Vec<Output>>;
         fn add_scatter(self: Pin<&mut Network>, layer: &Scatter) -> Result<Vec<Output>>;
-        fn add_select(
-            self: Pin<&mut Network>,
-            condition: u32,
-            then_input: u32,
-            else_input: u32,
-        ) -> Result<Vec<Output>>;
+        fn add_select(self: Pin<&mut Network>, condition: u32, then_input: u32, else_input: u32)
+        -> Result<Vec<Output>>;
         fn add_shape(self: Pin<&mut Network>, input: u32) -> Result<Vec<Output>>;
         fn add_shuffle(self: Pin<&mut Network>, layer: &Shuffle) -> Result<Vec<Output>>;
         fn add_slice(self: Pin<&mut Network>, layer: &Slice) -> Result<Vec<Output>>;
@@ -607,13 +603,8 @@ mod bridge {
         /// The number of a new loop.
         fn add_loop(self: Pin<&mut Network>) -> Result<u32>;
         fn add_trip_limit(self: Pin<&mut Network>, at: u32, tensor: u32, kind: TripLimitKind) -> Result<()>;
-        fn add_iterator(
-            self: Pin<&mut Network>,
-            at: u32,
-            tensor: u32,
-            axis: i32,
-            reverse: bool,
-        ) -> Result<Vec<Output>>;
+        fn add_iterator(self: Pin<&mut Network>, at: u32, tensor: u32, axis: i32, reverse: bool)
+        -> Result<Vec<Output>>;
         fn add_recurrence(self: Pin<&mut Network>, at: u32, initial: u32) -> Result<Vec<Output>>;
         /// Says which tensor of the body is the value of `recurrence`, an output of `add_recurrence`, in the next turn.
         fn close_recurrence(self: Pin<&mut Network>, recurrence: u32, body: u32) -> Result<()>;
