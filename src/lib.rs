@@ -1,15 +1,21 @@
 //! Turns ONNX models into TensorRT serialized plans, and proves that the plans compute what the models say.
 
+pub mod emit;
 pub mod error;
+pub mod eval;
+mod files;
 pub mod import;
 pub mod infer;
-pub mod eval;
+pub mod legalize;
 pub mod network;
 pub mod onnx;
+pub mod opt;
+pub mod pipeline;
 pub mod provision;
+pub mod report;
 pub mod site;
 pub mod tensor;
-pub mod valid;
 pub mod trt;
+pub mod valid;
 
 pub use error::{Error, Kind, Problem, Result};

@@ -242,8 +242,8 @@ impl Tensor {
 
     /// Number of elements.
     pub fn len(&self) -> usize {
-        // Checked when the tensor was made.
-        self.dims.iter().product()
+        // It did not overflow when the tensor was made.
+        volume(&self.dims).unwrap_or(0)
     }
 
     /// Whether there are no elements.

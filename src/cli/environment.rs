@@ -87,5 +87,7 @@ fn nothing_found(tried: &[Tried]) -> Error {
             error = error.with_note(format!("{} ({}): {}", tried.path.display(), tried.source, reason.message()));
         }
     }
-    error.with_hint("leave `--tensorrt` and ONNX2PLAN_TENSORRT away to use TensorRT-RTX, which is fetched where it is missing")
+    error.with_hint(
+        "leave `--tensorrt` and ONNX2PLAN_TENSORRT away to use TensorRT-RTX, which is fetched where it is missing",
+    )
 }

@@ -133,7 +133,13 @@ fn text(inspection: &Inspection) -> String {
         .iter()
         .map(|(domain, opset)| if domain.is_empty() { opset.to_string() } else { format!("{domain} {opset}") })
         .collect();
-    let _ = writeln!(out, "  opset {}, IR version {}, made by {}", opsets.join(", "), inspection.ir_version, inspection.producer);
+    let _ = writeln!(
+        out,
+        "  opset {}, IR version {}, made by {}",
+        opsets.join(", "),
+        inspection.ir_version,
+        inspection.producer
+    );
     let _ = writeln!(out, "  {} bytes of weights", inspection.weights_bytes);
     for (what, bindings) in [("input", &inspection.inputs), ("output", &inspection.outputs)] {
         for binding in bindings {

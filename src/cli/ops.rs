@@ -42,7 +42,9 @@ fn rows() -> Vec<Row> {
                 row.opsets.push(range);
                 row.inputs = op.inputs;
             }
-            _ => rows.push(Row { domain: op.domain, operator: op.name, family, opsets: vec![range], inputs: op.inputs }),
+            _ => {
+                rows.push(Row { domain: op.domain, operator: op.name, family, opsets: vec![range], inputs: op.inputs })
+            }
         }
     }
     rows
@@ -50,7 +52,7 @@ fn rows() -> Vec<Row> {
 
 fn table(rows: &[Row], markdown: bool) -> String {
     let mut table = Table::new();
-    table.load_preset(if markdown { presets::ASCII_MARKDOWN } else { presets::NOTHING });
+    table.load_style(if markdown { presets::ASCII_MARKDOWN } else { presets::NOTHING });
     table.set_header(["operator", "opsets", "inputs", "family"]);
     for row in rows {
         let name =

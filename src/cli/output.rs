@@ -73,7 +73,8 @@ impl Output {
         let Some(bar) = self.phase.as_ref().and_then(|phase| phase.bar.as_ref()) else { return };
         if bar.length() != Some(total) {
             bar.set_length(total);
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bar:30} {bytes}/{total_bytes} {elapsed}") {
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bar:30} {bytes}/{total_bytes} {elapsed}")
+            {
                 bar.set_style(style);
             }
         }
@@ -118,6 +119,11 @@ impl Output {
         if self.verbose {
             self.suspended(|| eprintln!("{DIM}{text}{DIM:#}"));
         }
+    }
+
+    /// A line of TensorRT's own log; it may come from any thread.
+    pub(super) fn library_line(line: &str) {
+        eprintln!("{DIM}[TensorRT] {line}{DIM:#}");
     }
 
     pub(super) fn error(&mut self, error: &Error) {

@@ -18,8 +18,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
-    let library =
-        LibraryArguments { tensorrt: None, offline: arguments.offline, wheel: arguments.wheel.clone() };
+    let library = LibraryArguments { tensorrt: None, offline: arguments.offline, wheel: arguments.wheel.clone() };
     let folder = install(environment, &library, true, output)?;
     output.data(&folder.display().to_string())
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Computes a layer whose inputs are all constant; `None` where it is better left to TensorRT.
 ///
 /// Takes the layer, its inputs and the types of its outputs.
-pub type FoldFn = dyn Fn(&LayerKind, &[&Tensor], &[ValueType]) -> Option<Vec<Tensor>>;
+pub type FoldFn<'a> = dyn Fn(&LayerKind, &[&Tensor], &[ValueType]) -> Option<Vec<Tensor>> + 'a;
 
 /// What an ONNX name stands for.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct Ctx<'a> {
     pub(super) blocks: Vec<Block>,
     /// What names stand for, innermost graph last.
     pub(super) scopes: Vec<HashMap<Arc<str>, Operand>>,
-    pub(super) fold: &'a FoldFn,
+    pub(super) fold: &'a FoldFn<'a>,
     pub(super) notes: Vec<String>,
     /// The node at work.
     pub(super) op: Option<&'static Op>,

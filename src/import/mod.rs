@@ -33,7 +33,7 @@ pub struct Imported {
 /// Imports a model, or says everything that is in the way.
 ///
 /// `fold` computes layers of constants as they are added, so that handlers see as many constants as there are.
-pub fn import(model: &Model, fold: &FoldFn) -> Result<Imported> {
+pub fn import(model: &Model, fold: &FoldFn<'_>) -> Result<Imported> {
     let (imported, problems) = try_import(model, fold);
     match imported {
         Some(imported) if problems.is_empty() => Ok(imported),
@@ -42,7 +42,7 @@ pub fn import(model: &Model, fold: &FoldFn) -> Result<Imported> {
 }
 
 /// Imports what can be imported, for `inspect`. The network is complete only if there are no problems.
-pub fn try_import(model: &Model, fold: &FoldFn) -> (Option<Imported>, Vec<Problem>) {
+pub fn try_import(model: &Model, fold: &FoldFn<'_>) -> (Option<Imported>, Vec<Problem>) {
     let mut driver = Driver::new(model, fold);
     driver.opsets(model);
     driver.inputs(&model.graph);
@@ -66,7 +66,7 @@ struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    fn new(model: &Model, fold: &'a FoldFn) -> Self {
+    fn new(model: &Model, fold: &'a FoldFn<'a>) -> Self {
         let network = Network { name: model.graph.name.clone(), ..Network::default() };
         let ctx = Ctx {
             network,

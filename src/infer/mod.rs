@@ -21,8 +21,8 @@ mod slice;
 #[cfg(test)]
 mod tests;
 
-pub use data::constant_type;
 pub use ctx::MAX_RANK;
+pub use data::constant_type;
 pub use error::InferError;
 
 use crate::network::{Block, Dim, LayerKind, Network, ValueId, ValueType, Values};

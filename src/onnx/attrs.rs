@@ -204,3 +204,60 @@ impl Clone for Entry {
 fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, AttrError> {
     std::str::from_utf8(bytes).map_err(|_| AttrError::NotText(name.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attrs() -> Attrs {
+        let text = |bytes: &'static [u8]| Attr::String(Bytes::from_static(bytes));
+        Attrs::new([
+            ("axis".to_owned(), Attr::Int(-1)),
+            ("alpha".to_owned(), Attr::Float(0.5)),
+            ("mode".to_owned(), text(b"linear")),
+            ("binary".to_owned(), text(b"\xff")),
+            ("pads".to_owned(), Attr::Ints(vec![1, 2])),
+            ("scales".to_owned(), Attr::Floats(vec![2.0])),
+            ("names".to_owned(), Attr::Strings(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")])),
+        ])
+    }
+
+    #[test]
+    fn getters_check_the_type() {
+        let attrs = attrs();
+        assert_eq!((attrs.int("axis"), attrs.int("none"), attrs.int_or("none", 3)), (Ok(Some(-1)), Ok(None), Ok(3)));
+        assert_eq!((attrs.float("alpha"), attrs.float_or("none", 1.0)), (Ok(Some(0.5)), Ok(1.0)));
+        assert_eq!((attrs.string("mode"), attrs.string_or("none", "x")), (Ok(Some("linear")), Ok("x")));
+        assert_eq!(attrs.ints("pads"), Ok(Some(&[1, 2][..])));
+        assert_eq!(attrs.floats("scales"), Ok(Some(&[2.0][..])));
+        assert_eq!(attrs.strings("names"), Ok(Some(vec!["a", "b"])));
+        let texts = [
+            attrs.int("pads").unwrap_err(),
+            attrs.float("axis").unwrap_err(),
+            attrs.strings("mode").unwrap_err(),
+            attrs.tensor("scales").unwrap_err(),
+            attrs.graph("alpha").unwrap_err(),
+            attrs.string("binary").unwrap_err(),
+        ]
+        .map(|error| error.to_string());
+        assert_eq!(
+            texts,
+            [
+                "attribute `pads` must be an int, but is a list of ints",
+                "attribute `axis` must be a float, but is an int",
+                "attribute `mode` must be a list of strings, but is a string",
+                "attribute `scales` must be a tensor, but is a list of floats",
+                "attribute `alpha` must be a graph, but is a float",
+                "attribute `binary` is not UTF-8 text",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_read_is_remembered() {
+        let attrs = attrs();
+        let _ = (attrs.int("axis"), attrs.int("pads"), attrs.has("alpha"), attrs.string("mode"));
+        assert_eq!(attrs.unread(), ["alpha", "binary", "scales", "names"]);
+        assert_eq!(attrs.clone().unread(), attrs.unread());
+    }
+}

@@ -41,7 +41,10 @@ pub(super) enum DataError {
     SparseIndex { index: Vec<i64>, dims: Vec<usize> },
     #[error("sparse tensors of type {0} are not supported")]
     SparseType(ElementType),
-    #[error("sparse tensor of type {dtype}{dims:?} is too large to be made dense: all of a model may take {} MiB", MAX_DENSE_BYTES >> 20)]
+    #[error(
+        "sparse tensor of type {dtype}{dims:?} is too large to be made dense: all of a model may take {} MiB",
+        MAX_DENSE_BYTES >> 20
+    )]
     SparseSize { dtype: DType, dims: Vec<usize> },
 }
 
@@ -243,4 +246,139 @@ fn narrow<A: Copy + Into<i128>, B: TryFrom<A>>(values: &[A], dtype: DType) -> Re
         B::try_from(value).map_err(|_| DataError::Range { index, value: value.into(), dtype })
     };
     values.iter().enumerate().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn data() -> Data {
+        Data::new(Folder::new(Path::new("")))
+    }
+
+    fn tensor(code: i32, dims: &[i64]) -> pb::TensorProto {
+        pb::TensorProto { data_type: Some(code), dims: dims.to_vec(), ..Default::default() }
+    }
+
+    #[test]
+    fn typed_fields_become_bytes() {
+        let ints = |code, dims: &[i64], int32_data: &[i32]| pb::TensorProto {
+            int32_data: int32_data.to_vec(),
+            ..tensor(code, dims)
+        };
+        let cases: [(pb::TensorProto, DType, &[u8]); 18] = [
+            (pb::TensorProto { float_data: vec![1.0], ..tensor(1, &[]) }, DType::F32, &[0, 0, 0x80, 0x3f]),
+            (ints(2, &[2], &[0, 255]), DType::U8, &[0, 255]),
+            (ints(3, &[2], &[-1, 127]), DType::I8, &[255, 127]),
+            (ints(4, &[1], &[65535]), DType::U16, &[255, 255]),
+            (ints(5, &[1], &[-2]), DType::I16, &[254, 255]),
+            (ints(6, &[1], &[-2]), DType::I32, &[254, 255, 255, 255]),
+            (pb::TensorProto { int64_data: vec![-1], ..tensor(7, &[1]) }, DType::I64, &[255; 8]),
+            (ints(9, &[3], &[0, 1, 7]), DType::Bool, &[0, 1, 1]),
+            (ints(10, &[1], &[0x3c00]), DType::F16, &[0, 0x3c]),
+            (
+                pb::TensorProto { double_data: vec![1.0], ..tensor(11, &[1]) },
+                DType::F64,
+                &[0, 0, 0, 0, 0, 0, 0xf0, 0x3f],
+            ),
+            (pb::TensorProto { uint64_data: vec![1 << 31], ..tensor(12, &[1]) }, DType::U32, &[0, 0, 0, 0x80]),
+            (pb::TensorProto { uint64_data: vec![u64::MAX], ..tensor(13, &[1]) }, DType::U64, &[255; 8]),
+            (ints(16, &[1], &[0xbf80]), DType::BF16, &[0x80, 0xbf]),
+            (ints(17, &[1], &[0x38]), DType::F8E4M3, &[0x38]),
+            (ints(22, &[3], &[0x21, 0x03]), DType::I4, &[0x21, 3]),
+            (ints(25, &[5], &[0xe4, 1]), DType::U2, &[0xe4, 1]),
+            (
+                pb::TensorProto { raw_data: Some(Bytes::from_static(&[1, 2])), ..tensor(21, &[2, 2]) },
+                DType::U4,
+                &[1, 2],
+            ),
+            (tensor(1, &[4, 0]), DType::F32, &[]),
+        ];
+        for (proto, dtype, bytes) in cases {
+            let constant = data().constant(&proto).unwrap();
+            let tensor = constant.tensor().unwrap();
+            assert_eq!((tensor.dtype(), &tensor.bytes()[..]), (dtype, bytes));
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_kept_apart() {
+        let strings = pb::TensorProto { string_data: vec![Bytes::from_static(b"hi")], ..tensor(8, &[1]) };
+        let constant = data().constant(&strings).unwrap();
+        assert!(matches!(&constant, Constant::Strings { values, .. } if values[0] == "hi"));
+        assert_eq!(constant.tensor().unwrap_err().to_string(), "constants of type string are not supported");
+        let complex = data().constant(&tensor(14, &[2])).unwrap();
+        assert_eq!((complex.element(), complex.dims()), (ElementType::Complex64, &[2][..]));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let raw = Some(Bytes::from_static(&[0; 8]));
+        let cases = [
+            (tensor(0, &[]), "tensor has no element type"),
+            (tensor(99, &[]), "element type 99 is unknown"),
+            (tensor(1, &[2, -3]), "dimension 1 is -3"),
+            (
+                tensor(1, &[i64::MAX, 5]),
+                "a tensor of shape [9223372036854775807, 5] has more elements than memory can address",
+            ),
+            (tensor(1, &[1 << 40]), "f32[1099511627776] takes 4398046511104 bytes, but there are 0"),
+            (pb::TensorProto { raw_data: raw.clone(), ..tensor(1, &[3]) }, "f32[3] takes 12 bytes, but there are 8"),
+            (
+                pb::TensorProto { raw_data: raw, int64_data: vec![0], ..tensor(7, &[1]) },
+                "tensor has both raw data and typed data",
+            ),
+            (
+                pb::TensorProto { int32_data: vec![0, 300], ..tensor(2, &[2]) },
+                "element 1 is 300, which does not fit u8",
+            ),
+            (tensor(8, &[2]), "tensor of strings has the shape [2], but holds 0"),
+            (
+                pb::TensorProto { segment: Some(pb::tensor_proto::Segment::default()), ..tensor(1, &[]) },
+                "tensors stored in segments are not supported",
+            ),
+        ];
+        for (proto, expected) in cases {
+            let error = data().constant(&proto).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(error.kind() == Kind::Unsupported, expected.ends_with("not supported"));
+        }
+    }
+
+    fn sparse(values: &[f32], shape: &[i64], indices: &[i64], dims: &[i64]) -> pb::SparseTensorProto {
+        let count = i64::try_from(values.len()).unwrap();
+        pb::SparseTensorProto {
+            values: Some(pb::TensorProto { float_data: values.to_vec(), ..tensor(1, &[count]) }),
+            indices: Some(pb::TensorProto { int64_data: indices.to_vec(), ..tensor(7, shape) }),
+            dims: dims.to_vec(),
+        }
+    }
+
+    #[test]
+    fn sparse_tensors_become_dense() {
+        for proto in [sparse(&[5.0, 7.0], &[2], &[1, 5], &[2, 3]), sparse(&[5.0, 7.0], &[2, 2], &[0, 1, 1, 2], &[2, 3])]
+        {
+            let constant = data().dense(&proto).unwrap();
+            assert_eq!(constant.tensor().unwrap().to_f32s().unwrap().as_ref(), [0.0, 5.0, 0.0, 0.0, 0.0, 7.0]);
+        }
+        let cases = [
+            (sparse(&[1.0], &[1], &[6], &[2, 3]), "index [6] of a sparse tensor is outside its shape [2, 3]"),
+            (sparse(&[1.0], &[1], &[-1], &[2, 3]), "index [-1] of a sparse tensor is outside its shape [2, 3]"),
+            (sparse(&[1.0], &[1, 2], &[0, 3], &[2, 3]), "index [0, 3] of a sparse tensor is outside its shape [2, 3]"),
+            (sparse(&[1.0], &[2], &[0, 1], &[4]), "sparse tensor of shape [4] has 1 values and indices of shape [2]"),
+            (
+                sparse(&[1.0], &[1], &[0], &[i64::MAX, 9, 0]),
+                "index [0] of a sparse tensor is outside its shape [9223372036854775807, 9, 0]",
+            ),
+            (pb::SparseTensorProto::default(), "sparse tensor has no values or no indices"),
+            (
+                sparse(&[1.0], &[1], &[0], &[1 << 30]),
+                "sparse tensor of type f32[1073741824] is too large to be made dense: all of a model may take 1024 MiB",
+            ),
+        ];
+        for (proto, expected) in cases {
+            assert_eq!(data().dense(&proto).unwrap_err().to_string(), expected);
+        }
+    }
 }

@@ -109,3 +109,105 @@ impl Folder {
         Ok(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{external, floats, graph, model, problems, read_in};
+    use super::super::{Model, pb};
+    use super::*;
+    use crate::error::Result;
+
+    /// A folder with a model's data, beside a secret.
+    fn folder() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let inside = root.path().join("net");
+        std::fs::create_dir_all(inside.join("sub")).unwrap();
+        std::fs::write(root.path().join("secret"), [0; 64]).unwrap();
+        let data: Vec<u8> = (0..16u8).flat_map(|i| f32::from(i).to_le_bytes()).collect();
+        std::fs::write(inside.join("sub/w.bin"), data).unwrap();
+        std::fs::write(inside.join("lfs"), "version https://git-lfs\noid sha256:0\n").unwrap();
+        std::os::unix::fs::symlink("sub/w.bin", inside.join("link_in")).unwrap();
+        std::os::unix::fs::symlink("../secret", inside.join("link_out")).unwrap();
+        root
+    }
+
+    fn load(root: &Path, tensors: Vec<pb::TensorProto>) -> Result<Model, crate::Error> {
+        let main = pb::GraphProto { initializer: tensors, ..graph("", "w", vec![]) };
+        read_in(&model(main), &root.join("net"))
+    }
+
+    #[test]
+    fn files_are_mapped_once_and_sliced() {
+        let root = folder();
+        let tensors = vec![
+            external("v", &[2], &[("location", "sub/w.bin"), ("offset", "8"), ("length", "8"), ("checksum", "x")]),
+            external("w", &[16], &[("location", "sub/w.bin")]),
+            external("z", &[0], &[("location", "./link_in"), ("offset", "64")]),
+        ];
+        let model = load(root.path(), tensors).unwrap();
+        let tensor = |i: usize| model.graph.initializers[i].tensor.tensor().unwrap();
+        assert_eq!(tensor(0).to_f32s().unwrap().as_ref(), [2.0, 3.0]);
+        assert_eq!(tensor(1).bytes().slice(8..16).as_ptr(), tensor(0).bytes().as_ptr());
+        assert!(tensor(2).is_empty());
+    }
+
+    #[test]
+    fn what_leads_elsewhere_is_refused() {
+        let root = folder();
+        let pipe = root.path().join("net/pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let absolute = root.path().join("net/sub/w.bin").to_string_lossy().into_owned();
+        let file = ("location", "sub/w.bin");
+        let cases: [(&[(&str, &str)], &str); 14] = [
+            (&[], "external data has no `location`"),
+            (
+                &[("location", &absolute)],
+                "external data file `ABSOLUTE` is outside the model's folder: its path is absolute",
+            ),
+            (
+                &[("location", "../secret")],
+                "external data file `../secret` is outside the model's folder: its path has `..`",
+            ),
+            (
+                &[("location", "sub/../x")],
+                "external data file `sub/../x` is outside the model's folder: its path has `..`",
+            ),
+            (
+                &[("location", "link_out")],
+                "external data file `link_out` is outside the model's folder: a link leads out",
+            ),
+            (&[("location", "gone")], "cannot read external data file `gone`: No such file or directory"),
+            (&[("location", "sub")], "cannot read external data file `sub`: it is not a regular file"),
+            (&[("location", "")], "cannot read external data file ``: it is not a regular file"),
+            (&[("location", "pipe")], "cannot read external data file `pipe`: it is not a regular file"),
+            (&[("location", "lfs")], "external data file `lfs` is a Git LFS pointer"),
+            (&[file, ("offset", "-5")], "external data has the offset `-5`, which is no number of bytes"),
+            (&[file, ("length", "7")], "f32[2] takes 8 bytes, but there are 7"),
+            (&[file, ("offset", "60")], "external data is bytes 60 to 68 of `sub/w.bin`, which has 64 bytes"),
+            (
+                &[file, ("offset", "18446744073709551615")],
+                "external data is bytes 18446744073709551615 to 18446744073709551615 + 8 of `sub/w.bin`, which has 64 bytes",
+            ),
+        ];
+        for (entries, expected) in cases {
+            let found = problems(load(root.path(), vec![external("w", &[2], entries)]));
+            let expected = expected.replace("ABSOLUTE", &absolute);
+            assert_eq!(found, [format!("`w` (initializer): {expected}")]);
+        }
+    }
+
+    #[test]
+    fn a_broken_file_is_reported_once() {
+        let root = folder();
+        let gone = [("location", "gone"), ("length", "8")];
+        let tensors = vec![external("v", &[2], &gone), external("w", &[2], &gone), floats("u", &[3], &[0.0])];
+        let found = problems(load(root.path(), tensors));
+        assert_eq!(
+            found,
+            [
+                "`v` (initializer): cannot read external data file `gone`: No such file or directory",
+                "`u` (initializer): f32[3] takes 12 bytes, but there are 4",
+            ]
+        );
+    }
+}

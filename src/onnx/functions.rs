@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// How many nodes, names and list entries inlining may make: functions that call functions grow exponentially.
-const MAX_INLINED: usize = 10_000_000;
+const MAX_INLINED: usize = 2_000_000;
 
 /// A local function of the model.
 pub(super) struct Function<'m> {
@@ -126,7 +126,8 @@ impl Prefixes {
 }
 
 impl<'m> Reader<'m> {
-    /// Adds to `into` the body of `function` in place of `call`, a node of `scope` with that label.
+    /// Adds to `into` the body of `function` in place of `call`, a node of `scope` with that label. False, and a
+    /// problem, where that cannot be done.
     pub(super) fn inline(
         &mut self,
         call: &Node,
@@ -134,11 +135,12 @@ impl<'m> Reader<'m> {
         function: &'m Function<'m>,
         scope: &Scope<'_>,
         into: &mut Vec<Node>,
-    ) {
+    ) -> bool {
         let proto = function.proto;
         let mut callers = std::iter::successors(scope.call, |call| call.parent);
         if callers.any(|caller| std::ptr::eq(caller.function.proto, proto)) {
-            return self.invalid(&call.site, format!("function `{}` calls itself", proto.name()));
+            self.invalid(&call.site, format!("function `{}` calls itself", proto.name()));
+            return false;
         }
         if call.inputs.len() > proto.input.len() || call.outputs.len() > proto.output.len() {
             let message = format!(
@@ -149,12 +151,15 @@ impl<'m> Reader<'m> {
                 proto.input.len(),
                 proto.output.len()
             );
-            return self.invalid(&call.site, message);
+            self.invalid(&call.site, message);
+            return false;
         }
         let size = proto.input.len() + proto.output.len() + proto.attribute.len();
-        let Some(inside) = self.enter(scope, &call.site, format!("{}/{label}", scope.path)) else { return };
+        let Some(inside) = self.enter(scope, &call.site, format!("{}/{label}", scope.path)) else {
+            return false;
+        };
         if !self.count_inlined(1 + size + proto.attribute_proto.iter().map(attr_size).sum::<usize>(), &call.site) {
-            return;
+            return false;
         }
         let prefix = self.prefixes.unique(&scope.call.map_or_else(|| label.to_owned(), |outer| outer.inner(label)));
         let attrs = self.call_attrs(call, function, &inside);
@@ -177,6 +182,7 @@ impl<'m> Reader<'m> {
             let (domain, op, attrs) = (String::new(), "Identity".to_owned(), Attrs::default());
             into.push(Node { site, domain, op, opset, inputs: vec![from], outputs: vec![to], attrs });
         }
+        true
     }
 
     /// The values of a function's attributes in a call.
@@ -212,7 +218,12 @@ impl<'m> Reader<'m> {
             let message = format!("inlining functions makes more than {MAX_INLINED} nodes, names and attribute values");
             self.problems.push(Problem::new(Kind::Unsupported, site.clone(), message));
         }
-        self.inlined <= MAX_INLINED
+        !self.inlined_too_much()
+    }
+
+    /// Whether inlining was broken off, which leaves names undefined.
+    pub(super) fn inlined_too_much(&self) -> bool {
+        self.inlined > MAX_INLINED
     }
 }
 

@@ -20,6 +20,11 @@ mod read_attrs;
 mod sort;
 mod wire;
 
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
 pub use attrs::{Attr, AttrError, Attrs};
 pub use constant::{Constant, ElementType, UnsupportedElement, dtype_from_onnx};
 pub use model::{DimSpec, Graph, Initializer, Model, Node, ValueInfo, ValueType};

@@ -4,7 +4,7 @@
 //! are found at once. What it made is thrown away if there was any.
 
 use super::attrs::Attrs;
-use super::constant::Constant;
+use super::constant::{Constant, ElementType};
 use super::data::{self, Data, DataError};
 use super::external::{ExternalError, Folder};
 use super::functions::{Call, Functions, Prefixes, functions, label, node_size};
@@ -46,8 +46,10 @@ pub(super) fn model(proto: &pb::ModelProto, folder: &Path) -> Result<Model> {
         problems,
     };
     let graph = reader.graph(graph, &Scope { path: "main".to_owned(), depth: 0, call: None });
-    let mut problems = reader.problems;
-    sort::undefined(&graph, &mut problems);
+    if !reader.inlined_too_much() {
+        sort::undefined(&graph, &mut reader.problems);
+    }
+    let problems = reader.problems;
     if !problems.is_empty() {
         let message = match problems.len() {
             1 => "cannot read".to_owned(),
@@ -152,18 +154,18 @@ impl<'m> Reader<'m> {
 
     fn initializers(&mut self, proto: &'m pb::GraphProto, scope: &Scope<'_>) -> Vec<Initializer> {
         let mut initializers = Vec::with_capacity(proto.initializer.len() + proto.sparse_initializer.len());
+        // In place of a broken one, whose name is still defined.
+        let broken = || Constant::Other { element: ElementType::Undefined, dims: Vec::new() };
         for dense in &proto.initializer {
             let site = self.tensor_site(dense.name(), "initializer", scope);
-            if let Some(tensor) = self.constant(dense, &site, "", scope) {
-                initializers.push(Initializer { name: self.name(dense.name(), scope), site, tensor });
-            }
+            let tensor = self.constant(dense, &site, "", scope).unwrap_or_else(broken);
+            initializers.push(Initializer { name: self.name(dense.name(), scope), site, tensor });
         }
         for sparse in &proto.sparse_initializer {
             let name = sparse.values.as_ref().map_or("", pb::TensorProto::name);
             let site = self.tensor_site(name, "initializer", scope);
-            if let Some(tensor) = self.dense(sparse, &site, "") {
-                initializers.push(Initializer { name: self.name(name, scope), site, tensor });
-            }
+            let tensor = self.dense(sparse, &site, "").unwrap_or_else(broken);
+            initializers.push(Initializer { name: self.name(name, scope), site, tensor });
         }
         initializers
     }
@@ -249,9 +251,9 @@ impl<'m> Reader<'m> {
         let attrs = Attrs::new(self.attrs(proto, &site, &label, scope));
         let opset = opset.unwrap_or(0);
         let node = Node { site, domain: domain.to_owned(), op: op.to_owned(), opset, inputs, outputs, attrs };
-        match function {
-            Some(function) => self.inline(&node, &label, function, scope, into),
-            None => into.push(node),
+        // A call that cannot be inlined stays, so that its outputs are defined.
+        if !function.is_some_and(|function| self.inline(&node, &label, function, scope, into)) {
+            into.push(node);
         }
     }
 

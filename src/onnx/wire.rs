@@ -18,7 +18,7 @@ const TEXT_BYTES: usize = size_of::<bytes::Bytes>();
 /// Why a file is not worth decoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WireError {
-    #[error("the {message} that should go on at byte {offset} is cut off")]
+    #[error("the field of a {message} at byte {offset} runs past its end")]
     CutOff { message: &'static str, offset: usize },
     #[error("byte {offset} should begin a field of a {message}, but does not")]
     NoField { message: &'static str, offset: usize },
@@ -128,8 +128,8 @@ impl Scan<'_> {
         let mut at = start;
         while at < end {
             let no_field = WireError::NoField { message: name, offset: at };
-            let tag = self.varint(&mut at, end).ok_or(no_field.clone())?;
             let cut_off = WireError::CutOff { message: name, offset: at };
+            let tag = self.varint(&mut at, end).ok_or(no_field.clone())?;
             match (tag >> 3, tag & 7) {
                 (0, _) => return Err(no_field),
                 (_, 0) => {
@@ -175,4 +175,27 @@ impl Scan<'_> {
 /// The position `length` bytes after `at`; `None` where that is behind `end`.
 fn skip(at: usize, length: u64, end: usize) -> Option<usize> {
     at.checked_add(usize::try_from(length).ok()?).filter(|&next| next <= end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_found_with_its_place() {
+        let cases: [(&[u8], &str); 7] = [
+            (&[0x08, 7, 0x3a, 5, 0x0a], "the field of a ModelProto at byte 2 runs past its end"),
+            (&[0x08], "the field of a ModelProto at byte 0 runs past its end"),
+            (&[0x08, 7, 0x3a, 2, 0x0a, 9], "the field of a GraphProto at byte 4 runs past its end"),
+            (&[0x3d, 1, 2, 3], "the field of a ModelProto at byte 0 runs past its end"),
+            (&[0x08, 7, 0x02, 0], "byte 2 should begin a field of a ModelProto, but does not"),
+            (&[0x3a, 1, 0x0b], "byte 2 should begin a field of a GraphProto, but does not"),
+            (&[0xff; 16], "byte 0 should begin a field of a ModelProto, but does not"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(check(bytes, Message::Model).unwrap_err().to_string(), expected, "{bytes:x?}");
+        }
+        // Fields that the format does not have (yet) are no damage.
+        assert_eq!(check(&[0xfa, 0x7f, 1, 0, 0xf1, 0x7f, 1, 2, 3, 4, 5, 6, 7, 8], Message::Model), Ok(()));
+    }
 }

@@ -46,7 +46,13 @@ fn block(editor: &mut Editor<'_>, of: &Block, seen: &mut HashMap<Key, LayerId>) 
                 let sites = editor.network().layer(id).sites.clone();
                 let pairs: Vec<_> = {
                     let network = editor.network();
-                    network.layer(id).outputs.iter().copied().zip(network.layer(first).outputs.iter().copied()).collect()
+                    network
+                        .layer(id)
+                        .outputs
+                        .iter()
+                        .copied()
+                        .zip(network.layer(first).outputs.iter().copied())
+                        .collect()
                 };
                 // An output of the network is renamed, so it must stay a tensor of its own.
                 if pairs.iter().any(|&(duplicate, _)| editor.is_pinned(duplicate)) {

@@ -60,9 +60,7 @@ pub fn import_model(model: &Model) -> Result<Imported> {
 /// From the imported network to the one that is emitted: check, optimise, legalize, check.
 pub fn finish(network: Network, options: &Options) -> Result<(Checked, opt::Log)> {
     let mut network = valid::check(network)?.into_inner();
-    let passes = opt::optimise(&mut network, &options.without_passes, &mut |pass, network| {
-        check_after(pass, network)
-    })?;
+    let passes = opt::optimise(&mut network, &options.without_passes, &mut |pass, network| check_after(pass, network))?;
     legalize::legalize(&mut network, options.caps)?;
     Ok((valid::check(network)?, passes))
 }

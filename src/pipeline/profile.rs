@@ -45,7 +45,11 @@ fn parse_shape(text: &str) -> Result<(String, Vec<i64>), String> {
     let sizes = if sizes.is_empty() {
         Vec::new()
     } else {
-        sizes.split('x').map(|size| size.parse().ok().filter(|&size| size >= 0)).collect::<Option<_>>().ok_or_else(wrong)?
+        sizes
+            .split('x')
+            .map(|size| size.parse().ok().filter(|&size| size >= 0))
+            .collect::<Option<_>>()
+            .ok_or_else(wrong)?
     };
     Ok((name.to_owned(), sizes))
 }
@@ -58,7 +62,8 @@ fn parse_shape(text: &str) -> Result<(String, Vec<i64>), String> {
 pub fn plan(network: &Network, request: &Request) -> Result<Planned> {
     for name in request.min.keys().chain(request.opt.keys()).chain(request.max.keys()) {
         if !network.inputs.iter().any(|&input| *network.value(input).name == **name) {
-            let inputs: Vec<_> = network.inputs.iter().map(|&input| format!("`{}`", network.value(input).name)).collect();
+            let inputs: Vec<_> =
+                network.inputs.iter().map(|&input| format!("`{}`", network.value(input).name)).collect();
             return Err(Error::new(Kind::Usage, format!("the model has no input `{name}`"))
                 .with_note(format!("its inputs are {}", inputs.join(", "))));
         }
@@ -106,23 +111,21 @@ fn given(request: &Request, name: &str, shape: &Shape) -> Result<Option<Vec<[i64
         if let Some(known) = dim.known()
             && sizes != [known; 3]
         {
-            return Err(usage(format!("axis {axis} of input `{name}` has size {known}, but {sizes:?} was given for it")));
+            return Err(usage(format!(
+                "axis {axis} of input `{name}` has size {known}, but {sizes:?} was given for it"
+            )));
         }
         if !sizes.is_sorted() {
-            return Err(usage(format!("axis {axis} of input `{name}`: min, opt, max are {sizes:?}, which do not rise")));
+            return Err(usage(format!(
+                "axis {axis} of input `{name}`: min, opt, max are {sizes:?}, which do not rise"
+            )));
         }
         axes.push(sizes);
     }
     Ok(Some(axes))
 }
 
-fn guess(
-    planned: &mut Planned,
-    symbols: &BTreeMap<String, [i64; 3]>,
-    name: &str,
-    axis: usize,
-    dim: &Dim,
-) -> [i64; 3] {
+fn guess(planned: &mut Planned, symbols: &BTreeMap<String, [i64; 3]>, name: &str, axis: usize, dim: &Dim) -> [i64; 3] {
     if let Some(&known) = symbols.get(&dim.to_string()) {
         return known;
     }

@@ -4,6 +4,8 @@
 //! build is no question here: that is `legalize`'s.
 
 mod handles;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use crate::error::{Error, Kind, Problem, Result};

@@ -70,8 +70,8 @@ fn gathers() {
 
 #[test]
 fn scatters() {
-    let scatter = |mode, axis| LayerKind::from(Scatter { mode, axis });
     use ScatterMode::{Element, Nd};
+    let scatter = |mode, axis| LayerKind::from(Scatter { mode, axis });
     check([
         (scatter(Element, 1), &["f32[N, 4]", "i64[2, 3]", "f32[2, 3]"], "f32[N, 4]"),
         (scatter(Nd, 0), &["f32[N, 4, 5]", "i64[K, 2]", "f32[K, 5]"], "f32[N, 4, 5]"),

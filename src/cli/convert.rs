@@ -1,0 +1,273 @@
+//! `onnx2plan MODEL`: read, import, optimise, build, write.
+
+use super::environment::{Environment, LibraryArguments};
+use super::output::Output;
+use crate::emit::{self, Emitted};
+use crate::error::{Error, Kind, Result};
+use crate::files::{self, Hashing};
+use crate::pipeline::profile::{self, Planned, Request, Shapes};
+use crate::pipeline::{self, Prepared};
+use crate::report::manifest::{self, Binding, File, Layer, Manifest};
+use crate::trt::{BuildOptions, Builder, Library, Severity};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Arguments {
+    /// The ONNX model
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// Where to write the plan [default: the model's name with `.plan`]; the manifest goes beside it
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Compute capabilities to build for, such as sm89,sm120 [default: portable, Ampere and later]
+    #[arg(long, value_name = "SM", value_delimiter = ',', value_parser = parse_target)]
+    target: Vec<u32>,
+    /// Smallest input shapes, as in x:1x3x224x224,y:1
+    #[arg(long, value_name = "SHAPES", value_parser = profile::parse_shapes)]
+    min: Option<Shapes>,
+    /// Likeliest input shapes
+    #[arg(long, value_name = "SHAPES", value_parser = profile::parse_shapes)]
+    opt: Option<Shapes>,
+    /// Largest input shapes
+    #[arg(long, value_name = "SHAPES", value_parser = profile::parse_shapes)]
+    max: Option<Shapes>,
+    /// Compute f32 products in full f32, not in TF32 with its 10 bits of mantissa
+    #[arg(long)]
+    no_tf32: bool,
+    /// Leave out an optimisation pass
+    #[arg(long, value_name = "NAME", value_parser = parse_pass)]
+    without_pass: Vec<String>,
+    /// Print what happened as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    library: LibraryArguments,
+}
+
+/// What happened, for `--json`.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    plan: PathBuf,
+    manifest: PathBuf,
+    plan_bytes: u64,
+    layers: usize,
+    seconds: Seconds,
+    peak_rss_bytes: Option<u64>,
+    targets: Vec<String>,
+    library: String,
+    passes: BTreeMap<&'static str, usize>,
+    guesses: Vec<String>,
+    notes: Vec<String>,
+    verification: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Seconds {
+    import: f64,
+    optimise: f64,
+    build: f64,
+    write: f64,
+}
+
+/// What the plan was compared with: nothing runs it here.
+const UNVERIFIED: &str = "not run";
+
+/// What a build left in a temporary file.
+struct Built {
+    file: tempfile::NamedTempFile,
+    sha256: String,
+    bytes: u64,
+    emitted: Emitted,
+    build: Duration,
+    write: Duration,
+}
+
+pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+    let plan_path = arguments.output.clone().unwrap_or_else(|| arguments.model.with_extension("plan"));
+    if plan_path == arguments.model {
+        let message = format!("the plan would overwrite the model `{}`", plan_path.display());
+        return Err(Error::new(Kind::Usage, message).with_hint("name another file with `--output`"));
+    }
+    let library = environment.library(&arguments.library, output)?;
+    output.start("import");
+    let options = pipeline::Options { caps: library.caps(), without_passes: arguments.without_pass.clone() };
+    let prepared = pipeline::prepare(&arguments.model, &options)?;
+    output.done(&format!("{}: {} layers", arguments.model.display(), prepared.network.live_layers().len()));
+    for note in &prepared.notes {
+        output.note(note);
+    }
+    let planned = profile::plan(&prepared.network, &arguments.request())?;
+    for guess in &planned.guesses {
+        output.note(&format!("guessed: {guess}"));
+    }
+
+    output.start("build");
+    // The model is hashed meanwhile: with gigabytes of weights that takes as long as reading them.
+    let (built, model) = std::thread::scope(|scope| {
+        let hash = scope.spawn(|| files::describe(&arguments.model));
+        let built = build(arguments, &library, &prepared, &planned, &plan_path, output);
+        (built, hash.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, "hashing the model failed"))))
+    });
+    let (built, model) = (built?, model?);
+    output.done(&format!("{} for {}", library.version(), target_text(&arguments.targets())));
+
+    output.start("write");
+    let manifest_path = files::with_suffix(&plan_path, ".json");
+    let plan = File { name: files::name(&plan_path), bytes: built.bytes, sha256: built.sha256.clone() };
+    let manifest = manifest(arguments, &library, &prepared, &planned, &built, model, plan);
+    files::persist(built.file, &plan_path)?;
+    files::write_json(&manifest_path, &manifest)?;
+    output.done(&format!("{} ({} bytes) and its manifest", plan_path.display(), built.bytes));
+    output.warning("the plan was not run: no numbers were compared");
+
+    if !arguments.json {
+        return output.data(&plan_path.display().to_string());
+    }
+    output.json(&Outcome {
+        plan: plan_path,
+        manifest: manifest_path,
+        plan_bytes: built.bytes,
+        layers: built.emitted.layers.len(),
+        seconds: Seconds {
+            import: prepared.import_time.as_secs_f64(),
+            optimise: prepared.optimise_time.as_secs_f64(),
+            build: built.build.as_secs_f64(),
+            write: built.write.as_secs_f64(),
+        },
+        peak_rss_bytes: files::peak_rss_bytes(),
+        targets: arguments.targets(),
+        library: library.version().to_string(),
+        passes: prepared.passes.iter().copied().collect(),
+        guesses: planned.guesses,
+        notes: prepared.notes,
+        verification: UNVERIFIED,
+    })
+}
+
+/// Emits the network into TensorRT and builds the plan into a temporary file beside its place.
+fn build(
+    arguments: &Arguments,
+    library: &Library,
+    prepared: &Prepared,
+    planned: &Planned,
+    plan_path: &Path,
+    output: &Output,
+) -> Result<Built> {
+    let file = files::temporary_beside(plan_path)?;
+    let verbose = output.is_verbose();
+    let options = BuildOptions {
+        targets: arguments.target.clone(),
+        tf32: !arguments.no_tf32,
+        profiles: if planned.profile.inputs.is_empty() { Vec::new() } else { vec![planned.profile.clone()] },
+        log: Arc::new(move |severity, line| {
+            if verbose || severity == Severity::Error {
+                Output::library_line(line);
+            }
+        }),
+        ..BuildOptions::default()
+    };
+    let start = Instant::now();
+    let mut builder = Builder::new(library, options)?;
+    let emitted = emit::emit(&prepared.network, &mut builder).map_err(|error| error.in_model(&arguments.model))?;
+    let mut writer = Hashing::new(file);
+    builder.build(&mut writer, &super::CANCELLED)?;
+    let built = start.elapsed();
+    let (file, sha256, bytes, write) = writer.finish();
+    Ok(Built { file, sha256, bytes, emitted, build: built.saturating_sub(write), write })
+}
+
+fn manifest(
+    arguments: &Arguments,
+    library: &Library,
+    prepared: &Prepared,
+    planned: &Planned,
+    built: &Built,
+    model: File,
+    plan: File,
+) -> Manifest {
+    let network = &prepared.network;
+    let binding = |name: &str, value| {
+        let ty = &network.value(value).ty;
+        let range = planned.profile.inputs.iter().find(|range| range.input == name);
+        Binding {
+            name: name.to_owned(),
+            dtype: ty.dtype.to_string(),
+            shape: ty.shape.iter().map(ToString::to_string).collect(),
+            profile: range.map(|range| [range.min.clone(), range.opt.clone(), range.max.clone()]),
+        }
+    };
+    let layer = |(name, sites): &(String, Vec<crate::site::Site>)| Layer {
+        name: name.clone(),
+        nodes: sites.iter().map(crate::site::Site::label).collect(),
+    };
+    Manifest {
+        schema: manifest::SCHEMA,
+        producer: format!("onnx2plan {}", env!("CARGO_PKG_VERSION")),
+        model,
+        plan,
+        library: library.version().to_string(),
+        targets: arguments.targets(),
+        inputs: network.inputs.iter().map(|&input| binding(&network.value(input).name, input)).collect(),
+        outputs: network.outputs.iter().map(|output| binding(&output.name, output.value)).collect(),
+        layers: built.emitted.layers.iter().map(layer).collect(),
+        options: manifest::Options { tf32: !arguments.no_tf32, without_passes: arguments.without_pass.clone() },
+        notes: prepared
+            .notes
+            .iter()
+            .cloned()
+            .chain(planned.guesses.iter().map(|guess| format!("guessed: {guess}")))
+            .collect(),
+        verification: UNVERIFIED,
+    }
+}
+
+impl Arguments {
+    fn request(&self) -> Request {
+        Request {
+            min: self.min.clone().unwrap_or_default(),
+            opt: self.opt.clone().unwrap_or_default(),
+            max: self.max.clone().unwrap_or_default(),
+        }
+    }
+
+    fn targets(&self) -> Vec<String> {
+        self.target.iter().map(|target| format!("sm{target}")).collect()
+    }
+}
+
+fn target_text(targets: &[String]) -> String {
+    if targets.is_empty() { "Ampere and later".to_owned() } else { targets.join(", ") }
+}
+
+/// `sm89`, `89` or `8.9`.
+fn parse_target(text: &str) -> Result<u32, String> {
+    let digits = text.trim_start_matches("sm").trim_start_matches('_').replace('.', "");
+    match digits.parse() {
+        Ok(target @ 50..=999) => Ok(target),
+        _ => Err("a compute capability is written like sm89".into()),
+    }
+}
+
+fn parse_pass(text: &str) -> Result<String, String> {
+    let names: Vec<_> = crate::opt::PASSES.iter().map(|pass| pass.name).collect();
+    if names.contains(&text) { Ok(text.to_owned()) } else { Err(format!("the passes are {}", names.join(", "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_compute_capabilities() {
+        for text in ["sm89", "89", "8.9", "sm_89"] {
+            assert_eq!(parse_target(text), Ok(89));
+        }
+        for text in ["", "sm", "ampere", "8.9.1.2"] {
+            assert_eq!(parse_target(text), Err("a compute capability is written like sm89".into()));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Files that appear whole or not at all, hashed on the way.
+
+use crate::error::{Error, Kind, Result};
+use crate::report::manifest::File;
+use sha2::{Digest, Sha256};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
+
+/// A temporary file in the folder of `path`, which vanishes unless it is [persisted](persist).
+pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".onnx2plan-");
+    // As any program would create it; a temporary file is its owner's alone otherwise.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder).map_err(|error| cannot_write(path, error))
+}
+
+/// Syncs a temporary file and gives it its name.
+pub(crate) fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
+    file.as_file().sync_all().map_err(|error| cannot_write(path, error))?;
+    file.persist(path).map(drop).map_err(|error| cannot_write(path, error.error))
+}
+
+/// Writes a value as JSON, whole or not at all.
+pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
+    let mut file = temporary_beside(path)?;
+    serde_json::to_writer_pretty(&mut file, value)
+        .map_err(io::Error::from)
+        .and_then(|()| file.write_all(b"\n"))
+        .map_err(|error| cannot_write(path, error))?;
+    persist(file, path)
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> Error {
+    Error::new(Kind::Environment, format!("cannot write `{}`", path.display())).with_source(error)
+}
+
+/// The path with something added to its last part: `model.plan` and `.json` give `model.plan.json`.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The last part of a path.
+pub(crate) fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Name, size and hash of a file.
+pub(crate) fn describe(path: &Path) -> Result<File> {
+    let cannot_read =
+        |error| Error::new(Kind::Environment, format!("cannot read `{}`", path.display())).with_source(error);
+    let mut file = std::fs::File::open(path).map_err(cannot_read)?;
+    let mut hashing = Hashing::new(io::sink());
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let count = file.read(&mut buffer).map_err(cannot_read)?;
+        let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else { break };
+        hashing.write_all(read).map_err(cannot_read)?;
+    }
+    let (_, sha256, bytes, _) = hashing.finish();
+    Ok(File { name: name(path), bytes, sha256 })
+}
+
+/// A writer that hashes and counts what passes, and measures how long writing takes.
+pub(crate) struct Hashing<W> {
+    inner: W,
+    hash: Sha256,
+    bytes: u64,
+    elapsed: Duration,
+}
+
+impl<W: Write> Hashing<W> {
+    pub(crate) fn new(inner: W) -> Self {
+        Self { inner, hash: Sha256::new(), bytes: 0, elapsed: Duration::ZERO }
+    }
+
+    /// The writer, the hash in hexadecimal, the number of bytes and the time spent.
+    pub(crate) fn finish(self) -> (W, String, u64, Duration) {
+        let hex = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        (self.inner, hex, self.bytes, self.elapsed)
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let start = Instant::now();
+        let count = self.inner.write(data)?;
+        self.hash.update(data.get(..count).unwrap_or(data));
+        self.bytes += count as u64;
+        self.elapsed += start.elapsed();
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// The most memory this process ever held, in bytes, where the system says so.
+pub(crate) fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_described_by_size_and_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.plan");
+        let mut file = temporary_beside(&path).unwrap();
+        file.write_all(b"abc").unwrap();
+        assert!(!path.exists());
+        persist(file, &path).unwrap();
+        let described = describe(&path).unwrap();
+        assert_eq!((described.name.as_str(), described.bytes), ("a.plan", 3));
+        assert_eq!(described.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(with_suffix(&path, ".json"), folder.path().join("a.plan.json"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named() {
+        let error = temporary_beside(Path::new("/nonexistent/a.plan")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Environment);
+        assert!(error.to_string().starts_with("cannot write `/nonexistent/a.plan`"), "{error}");
+    }
+}
