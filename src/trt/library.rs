@@ -4,6 +4,7 @@
 
 use super::ffi::{self, HeaderSet};
 use super::version::Version;
+use crate::network::caps::Caps;
 use crate::{Error, Kind, Result};
 use libloading::os::unix as dl;
 use std::ffi::{c_int, c_uint};
@@ -52,6 +53,13 @@ impl Library {
     /// Its version, by its own account.
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// What networks for it may hold.
+    pub fn caps(&self) -> Caps {
+        // What the headers lack cannot be called, whatever the library has.
+        let headers = Version::from_number(ffi::header_version(self.set)).unwrap_or(self.version);
+        headers.caps()
     }
 
     /// A builder with an empty network.
