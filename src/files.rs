@@ -85,7 +85,7 @@ impl<W: Write> Hashing<W> {
 
     /// The writer, the hash in hexadecimal, the number of bytes and the time spent.
     pub(crate) fn finish(self) -> (W, String, u64, Duration) {
-        let hex = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = format!("{:x}", self.hash.finalize());
         (self.inner, hex, self.bytes, self.elapsed)
     }
 }

@@ -1,5 +1,6 @@
 //! Turns ONNX models into TensorRT serialized plans, and proves that the plans compute what the models say.
 
+pub mod cli;
 pub mod emit;
 pub mod error;
 pub mod eval;

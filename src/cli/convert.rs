@@ -100,6 +100,9 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     for note in &prepared.notes {
         output.note(note);
     }
+    for (pass, count) in &prepared.passes {
+        output.detail(&format!("pass {pass} changed {count} layers"));
+    }
     let planned = profile::plan(&prepared.network, &arguments.request())?;
     for guess in &planned.guesses {
         output.note(&format!("guessed: {guess}"));

@@ -43,7 +43,8 @@ fn shorten(name: &str) -> String {
     if name.len() <= LIMIT - RESERVE {
         return name.to_owned();
     }
-    let hash: String = Sha256::digest(name).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = format!("{:x}", Sha256::digest(name));
+    hash.truncate(16);
     let mut end = LIMIT - RESERVE - hash.len() - 1;
     while !name.is_char_boundary(end) {
         end -= 1;

@@ -107,7 +107,12 @@ fn refuse(path: &Path, version: Version) -> Error {
         ))
 }
 
-/// Whether CUDA's driver is there. Without one, builders of TensorRT 8 to 11 crash instead of failing.
+/// Whether CUDA's driver is there and starts.
+pub fn has_driver() -> bool {
+    driver().is_ok()
+}
+
+/// Starts CUDA's driver, or says why it cannot. Without one, builders of TensorRT 8 to 11 crash instead of failing.
 fn driver() -> Result<(), String> {
     static DRIVER: OnceLock<Result<(), String>> = OnceLock::new();
     DRIVER
