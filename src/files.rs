@@ -85,8 +85,7 @@ impl<W: Write> Hashing<W> {
 
     /// The writer, the hash in hexadecimal, the number of bytes and the time spent.
     pub(crate) fn finish(self) -> (W, String, u64, Duration) {
-        let hex = format!("{:x}", self.hash.finalize());
-        (self.inner, hex, self.bytes, self.elapsed)
+        (self.inner, crate::hash::finish(self.hash), self.bytes, self.elapsed)
     }
 }
 

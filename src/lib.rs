@@ -5,6 +5,7 @@ pub mod emit;
 pub mod error;
 pub mod eval;
 mod files;
+mod hash;
 pub mod import;
 pub mod infer;
 pub mod legalize;
