@@ -3,12 +3,22 @@
 //! To add an operator: a row and a handler in its family's file, and a case in the family's golden list.
 
 mod activation;
+mod axes;
 mod constant;
+mod conv;
+mod einsum;
 mod elementwise;
 mod gather;
 mod layout;
+mod matmul;
+mod norm;
 mod numbers;
+mod pads;
+mod pool;
+mod quantize;
+mod reduce;
 mod slice;
+mod softmax;
 
 use super::registry::Op;
 
@@ -16,8 +26,15 @@ use super::registry::Op;
 pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("activation", activation::OPS),
     ("constant", constant::OPS),
+    ("conv", conv::OPS),
+    ("einsum", einsum::OPS),
     ("elementwise", elementwise::OPS),
     ("gather", gather::OPS),
     ("layout", layout::OPS),
+    ("matmul", matmul::OPS),
+    ("norm", norm::OPS),
+    ("pool", pool::OPS),
+    ("reduce", reduce::OPS),
     ("slice", slice::OPS),
+    ("softmax", softmax::OPS),
 ];
