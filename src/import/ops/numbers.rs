@@ -21,7 +21,7 @@ pub(super) struct Steps {
 
 impl Steps {
     /// Adds an axis.
-    pub fn push(&mut self, start: ValueId, size: ValueId, stride: ValueId) {
+    pub(super) fn push(&mut self, start: ValueId, size: ValueId, stride: ValueId) {
         self.start.push(start);
         self.size.push(size);
         self.stride.push(stride);
