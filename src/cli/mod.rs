@@ -28,7 +28,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    convert: Option<convert::Arguments>,
+    convert: convert::Arguments,
     #[command(flatten)]
     common: Common,
 }
@@ -80,13 +80,12 @@ pub fn main() -> ExitCode {
     let mut output = Output::new(cli.common.quiet, cli.common.verbose);
     let result = interruptible().and_then(|()| {
         let environment = Environment::read();
-        match (cli.command, cli.convert) {
-            (Some(Command::Inspect(arguments)), _) => inspect::run(&arguments, &mut output),
-            (Some(Command::Ops(arguments)), _) => ops::run(&arguments, &mut output),
-            (Some(Command::Doctor(arguments)), _) => doctor::run(&arguments, &environment, &mut output),
-            (Some(Command::Setup(arguments)), _) => setup::run(&arguments, &environment, &mut output),
-            (None, Some(arguments)) => convert::run(&arguments, &environment, &mut output),
-            (None, None) => Err(Error::new(Kind::Usage, "no model given").with_hint("run `onnx2plan --help`")),
+        match cli.command {
+            Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
+            Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),
+            Some(Command::Doctor(arguments)) => doctor::run(&arguments, &environment, &mut output),
+            Some(Command::Setup(arguments)) => setup::run(&arguments, &environment, &mut output),
+            None => convert::run(&cli.convert, &environment, &mut output),
         }
     });
     match result {
