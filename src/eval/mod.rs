@@ -17,6 +17,7 @@
 
 mod cast;
 mod control;
+mod conv;
 mod elementwise;
 mod error;
 mod fill;
@@ -28,12 +29,14 @@ mod number;
 mod operand;
 mod parallel;
 mod pick;
+mod pool;
 mod reduce;
 mod run;
 mod shuffle;
 mod slice;
 mod small;
 mod unary;
+mod window;
 
 pub use error::{EvalError, MAX_ELEMENTS};
 pub use run::{run, run_with};
@@ -55,7 +58,9 @@ pub fn layer(kind: &LayerKind, inputs: &[&Tensor]) -> Result<Outputs, EvalError>
         LayerKind::Cast(layer) => cast::cast(layer, inputs),
         LayerKind::Concatenation(layer) => shuffle::concatenation(layer, inputs),
         LayerKind::Constant(layer) => Ok(layer.weights.clone()),
+        LayerKind::Convolution(layer) => conv::convolution(layer, inputs),
         LayerKind::Cumulative(layer) => reduce::cumulative(layer, inputs),
+        LayerKind::Deconvolution(layer) => conv::deconvolution(layer, inputs),
         LayerKind::Dequantize(layer) => cast::dequantize(layer, inputs),
         LayerKind::ElementWise(layer) => elementwise::elementwise(layer, inputs),
         LayerKind::Fill(layer) => fill::fill(layer, inputs),
@@ -65,6 +70,7 @@ pub fn layer(kind: &LayerKind, inputs: &[&Tensor]) -> Result<Outputs, EvalError>
         LayerKind::NonZero => gather::non_zero(inputs),
         LayerKind::OneHot(layer) => gather::one_hot(layer, inputs),
         LayerKind::ParametricRelu => elementwise::parametric_relu(inputs),
+        LayerKind::Pooling(layer) => pool::pooling(layer, inputs),
         LayerKind::Quantize(layer) => cast::quantize(layer, inputs),
         LayerKind::Reduce(layer) => reduce::reduce(layer, inputs),
         LayerKind::ReverseSequence(layer) => gather::reverse_sequence(layer, inputs),
