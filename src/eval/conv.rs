@@ -42,7 +42,7 @@ pub(super) fn convolution(layer: &Convolution, inputs: &[&Tensor]) -> Result<Ten
     } else {
         planes.convolve(&values, &weights, &mut out)?;
     }
-    add_bias(layer.bias.as_ref(), inputs, maps, planes.window.output(), &mut out)?;
+    add_bias(layer.bias.as_ref(), inputs, maps, &planes.window.output(), &mut out)?;
     rounded(data.dtype(), dims, out)
 }
 
@@ -69,7 +69,7 @@ pub(super) fn deconvolution(layer: &Deconvolution, inputs: &[&Tensor]) -> Result
     let mut out = buffer(&dims)?;
     let planes = Planes { groups, per_group: channels / groups, maps: maps / groups, window };
     planes.deconvolve(&reals(inputs, 0)?, &real_elements(weights, 1)?, &mut out)?;
-    add_bias(layer.bias.as_ref(), inputs, maps, planes.window.input(), &mut out)?;
+    add_bias(layer.bias.as_ref(), inputs, maps, &planes.window.input(), &mut out)?;
     rounded(data.dtype(), dims, out)
 }
 
@@ -109,7 +109,7 @@ fn add_bias(
     bias: Option<&Arg<Tensor>>,
     inputs: &[&Tensor],
     maps: usize,
-    plane: Vec<usize>,
+    plane: &[usize],
     out: &mut [f32],
 ) -> Result<(), EvalError> {
     let Some(bias) = bias else { return Ok(()) };
@@ -118,9 +118,11 @@ fn add_bias(
         return Err(EvalError::Shapes(bias.dims().to_vec(), vec![maps]));
     }
     let bias = real_elements(bias, 2)?;
-    let plane = count(&plane)?.max(1);
+    let plane = count(plane)?.max(1);
     for (values, bias) in out.chunks_mut(plane).zip(bias.iter().cycle()) {
-        values.iter_mut().for_each(|value| *value += bias);
+        for value in values {
+            *value += bias;
+        }
     }
     Ok(())
 }
