@@ -107,7 +107,12 @@ fn refuse(path: &Path, version: Version) -> Error {
         ))
 }
 
-/// Whether CUDA's driver is there. Without one, builders of TensorRT 8 to 11 crash instead of failing.
+/// Whether an NVIDIA driver is there, with a GPU.
+pub fn has_driver() -> bool {
+    driver().is_ok()
+}
+
+/// Looks for CUDA's driver. Without one, builders of TensorRT 8 to 11 crash instead of failing.
 fn driver() -> Result<(), String> {
     static DRIVER: OnceLock<Result<(), String>> = OnceLock::new();
     DRIVER
