@@ -3,9 +3,21 @@
 //! To add an operator: a row and a handler in its family's file, and a case in the family's golden list.
 
 mod activation;
+mod constant;
 mod elementwise;
+mod gather;
+mod layout;
+mod numbers;
+mod slice;
 
 use super::registry::Op;
 
 /// Every family's rows.
-pub(super) const FAMILIES: &[(&str, &[Op])] = &[("activation", activation::OPS), ("elementwise", elementwise::OPS)];
+pub(super) const FAMILIES: &[(&str, &[Op])] = &[
+    ("activation", activation::OPS),
+    ("constant", constant::OPS),
+    ("elementwise", elementwise::OPS),
+    ("gather", gather::OPS),
+    ("layout", layout::OPS),
+    ("slice", slice::OPS),
+];
