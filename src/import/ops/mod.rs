@@ -26,6 +26,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("matmul", matmul::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
+    ("quantize", quantize::OPS),
     ("reduce", reduce::OPS),
     ("softmax", softmax::OPS),
 ];
