@@ -63,7 +63,6 @@ public:
     virtual void set_dimension_name(uint32_t tensor, int32_t index, rust::Str name) = 0;
     virtual Outputs add_input(rust::Str name, DType dtype, Dims dims) = 0;
     virtual void mark_output(uint32_t tensor) = 0;
-    virtual void mark_output_for_shapes(uint32_t tensor) = 0;
 
     virtual Outputs add_activation(Activation const& layer) = 0;
     virtual Outputs add_cast(uint32_t input, DType to) = 0;
@@ -119,9 +118,9 @@ public:
         uint32_t at, uint32_t then_output, uint32_t else_output) = 0;
 
     virtual void set_flag(BuilderFlag flag, bool on) = 0;
-    virtual void set_compute_capabilities(rust::Slice<const int32_t> targets) = 0;
+    virtual void set_compute_capabilities(rust::Slice<const uint32_t> targets) = 0;
     virtual void set_optimization_level(int32_t level) = 0;
-    virtual void set_workspace_limit(size_t bytes) = 0;
+    virtual void set_workspace_limit(uint64_t bytes) = 0;
     virtual void add_profile(rust::Slice<const Range> ranges) = 0;
     virtual void build(Job const& job) = 0;
 };

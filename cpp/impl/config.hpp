@@ -13,7 +13,7 @@ void NetworkImpl::set_flag(BuilderFlag flag, bool on)
     check();
 }
 
-void NetworkImpl::set_compute_capabilities(rust::Slice<const int32_t> targets)
+void NetworkImpl::set_compute_capabilities(rust::Slice<const uint32_t> targets)
 {
     auto const set = [&](auto& config)
     {
@@ -26,7 +26,7 @@ void NetworkImpl::set_compute_capabilities(rust::Slice<const int32_t> targets)
                 // The enumerators' numbers are the capabilities; TensorRT refuses those it does not know.
                 auto const set = config.setComputeCapability(
                     static_cast<Capability>(targets[i]), static_cast<int32_t>(i));
-                expect(set, ("compute capability " + std::to_string(targets[i])).c_str());
+                expect(set, "a target");
             }
         }
         else
@@ -43,7 +43,7 @@ void NetworkImpl::set_optimization_level(int32_t level)
     check();
 }
 
-void NetworkImpl::set_workspace_limit(size_t bytes)
+void NetworkImpl::set_workspace_limit(uint64_t bytes)
 {
     config_->setMemoryPoolLimit(nv::MemoryPoolType::kWORKSPACE, bytes);
     check();

@@ -49,11 +49,6 @@ public:
         check();
     }
 
-    void mark_output_for_shapes(uint32_t at) override
-    {
-        expect(network_->markOutputForShapes(tensor(at)), "a shape output");
-    }
-
     Outputs add_activation(Activation const& layer) override;
     Outputs add_cast(uint32_t input, DType to) override;
     Outputs add_concatenation(rust::Slice<const uint32_t> inputs, int32_t axis) override;
@@ -105,9 +100,9 @@ public:
     Outputs add_conditional_output(uint32_t at, uint32_t then_output, uint32_t else_output) override;
 
     void set_flag(BuilderFlag flag, bool on) override;
-    void set_compute_capabilities(rust::Slice<const int32_t> targets) override;
+    void set_compute_capabilities(rust::Slice<const uint32_t> targets) override;
     void set_optimization_level(int32_t level) override;
-    void set_workspace_limit(size_t bytes) override;
+    void set_workspace_limit(uint64_t bytes) override;
     void add_profile(rust::Slice<const Range> ranges) override;
     void build(Job const& job) override;
 

@@ -4,15 +4,20 @@
 
 mod activation;
 mod axes;
+mod constant;
 mod conv;
 mod einsum;
 mod elementwise;
+mod gather;
+mod layout;
 mod matmul;
 mod norm;
+mod numbers;
 mod pads;
 mod pool;
 mod quantize;
 mod reduce;
+mod slice;
 mod softmax;
 
 use super::registry::Op;
@@ -20,13 +25,17 @@ use super::registry::Op;
 /// Every family's rows.
 pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("activation", activation::OPS),
+    ("constant", constant::OPS),
     ("conv", conv::OPS),
     ("einsum", einsum::OPS),
     ("elementwise", elementwise::OPS),
+    ("gather", gather::OPS),
+    ("layout", layout::OPS),
     ("matmul", matmul::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
     ("quantize", quantize::OPS),
     ("reduce", reduce::OPS),
+    ("slice", slice::OPS),
     ("softmax", softmax::OPS),
 ];
