@@ -134,12 +134,11 @@ pub(super) fn real(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
         return Ok(ctx.constant_value(Tensor::of(tensor.dims().to_vec(), values)?));
     }
     match ctx.dtype(x) {
-        DType::I8 => {
+        DType::I8 | DType::I4 | DType::F8E4M3 | DType::F4E2M1 => {
             let one = ctx.scalar(DType::F32, 1.0)?;
             ctx.add(Dequantize { axis: None, to: DType::F32 }, &[x, one])
         }
-        dtype if dtype.is_int() => before_conversion(ctx, x).map_or_else(|| ctx.cast(x, DType::F32), Ok),
-        dtype => Err(OpError::DType { what: "a quantized operand", dtype, supported: "i8, u8, i32" }),
+        _ => before_conversion(ctx, x).map_or_else(|| ctx.cast(x, DType::F32), Ok),
     }
 }
 
@@ -184,7 +183,7 @@ fn is_whole(ctx: &Ctx<'_>, value: ValueId, depth: usize) -> bool {
     }
 }
 
-/// saturate(round(x) + zero point) of an `f32` value in `to`, which is `u8` or `i8`.
+/// saturate(round(x) + zero point) of an `f32` value in `to`; floating-point types round by themselves.
 fn store(
     ctx: &mut Ctx<'_>,
     x: ValueId,
@@ -192,6 +191,13 @@ fn store(
     axis: Option<usize>,
     to: DType,
 ) -> Result<ValueId, OpError> {
+    let one = ctx.scalar(DType::F32, 1.0)?;
+    if matches!(to, DType::F8E4M3 | DType::F4E2M1) {
+        if !is_zero(ctx, zero_point) {
+            return Err(OpError::Feature("a zero point other than 0 for this type"));
+        }
+        return ctx.add(Quantize { axis: None, to }, &[x, one]);
+    }
     let mut whole = ctx.unary(Un::Round, x)?;
     if let Some(zero_point) = zero_point.filter(|&zero_point| !is_zero(ctx, Some(zero_point))) {
         let zero_point = real(ctx, zero_point)?;
@@ -204,15 +210,11 @@ fn store(
             let clipped = ctx.binary_scalar(Ew::Min, raised, 255.0)?;
             ctx.cast(clipped, DType::U8)
         }
-        DType::I8 => {
-            let one = ctx.scalar(DType::F32, 1.0)?;
-            ctx.add(Quantize { axis: None, to }, &[whole, one])
+        DType::I8 | DType::I4 => ctx.add(Quantize { axis: None, to }, &[whole, one]),
+        dtype => {
+            let what = "the result of a quantization";
+            Err(OpError::DType { what, dtype, supported: "i8, u8, f8e4m3, i4, f4e2m1" })
         }
-        dtype => Err(OpError::DType {
-            what: "the result of a quantization with this scale and zero point",
-            dtype,
-            supported: "u8, i8",
-        }),
     }
 }
 
