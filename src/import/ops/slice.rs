@@ -278,7 +278,7 @@ fn pad_with(
 ) -> Result<Values, OpError> {
     let data = ctx.input(0)?;
     let axes = axes_for(ctx, axes, pads.len() / 2, ctx.rank(data))?;
-    if pads.len() % 2 != 0 {
+    if !pads.len().is_multiple_of(2) {
         return Err(OpError::invalid(format!("there are {} pads, an odd number", pads.len())));
     }
     let (before, after) = pads.split_at(pads.len() / 2);
