@@ -1,9 +1,11 @@
 //! Turns ONNX models into TensorRT serialized plans, and proves that the plans compute what the models say.
 
+pub mod cli;
 pub mod emit;
 pub mod error;
 pub mod eval;
 mod files;
+mod hash;
 pub mod import;
 pub mod infer;
 pub mod legalize;

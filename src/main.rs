@@ -1,2 +1,7 @@
-//! The `onnx2plan` command.
-fn main() {}
+//! The `onnx2plan` command: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    onnx2plan::cli::main()
+}

@@ -315,9 +315,8 @@ impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{:?}", self.dtype, self.dims)?;
         if self.len() > 8 {
-            use sha2::Digest;
-            let hash = sha2::Sha256::digest(&self.data);
-            return write!(f, " #{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
+            let hash = crate::hash::sha256(&self.data);
+            return write!(f, " #{}", hash.get(..8).unwrap_or_default());
         }
         if let Some(values) = self.to_i64s() {
             write!(f, " = {values:?}")

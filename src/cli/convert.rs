@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Arguments {
     /// The ONNX model
     #[arg(value_name = "MODEL")]
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// Where to write the plan [default: the model's name with `.plan`]; the manifest goes beside it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -87,34 +87,42 @@ struct Built {
 }
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
-    let plan_path = arguments.output.clone().unwrap_or_else(|| arguments.model.with_extension("plan"));
-    if plan_path == arguments.model {
+    let Some(model_path) = arguments.model.as_deref() else {
+        return Err(Error::new(Kind::Usage, "no model given").with_hint("run `onnx2plan --help`"));
+    };
+    let plan_path = arguments.output.clone().unwrap_or_else(|| model_path.with_extension("plan"));
+    if plan_path == model_path {
         let message = format!("the plan would overwrite the model `{}`", plan_path.display());
         return Err(Error::new(Kind::Usage, message).with_hint("name another file with `--output`"));
     }
     let library = environment.library(&arguments.library, output)?;
     output.start("import");
     let options = pipeline::Options { caps: library.caps(), without_passes: arguments.without_pass.clone() };
-    let prepared = pipeline::prepare(&arguments.model, &options)?;
-    output.done(&format!("{}: {} layers", arguments.model.display(), prepared.network.live_layers().len()));
+    let prepared = pipeline::prepare(model_path, &options)?;
+    output.done(&format!("{}: {} layers", model_path.display(), prepared.network.live_layers().len()));
     for note in &prepared.notes {
         output.note(note);
+    }
+    for (pass, count) in &prepared.passes {
+        output.detail(&format!("pass {pass} changed {count} layers"));
     }
     let planned = profile::plan(&prepared.network, &arguments.request())?;
     for guess in &planned.guesses {
         output.note(&format!("guessed: {guess}"));
     }
 
+    super::unless_cancelled()?;
     output.start("build");
     // The model is hashed meanwhile: with gigabytes of weights that takes as long as reading them.
     let (built, model) = std::thread::scope(|scope| {
-        let hash = scope.spawn(|| files::describe(&arguments.model));
+        let hash = scope.spawn(|| files::describe(model_path));
         let built = build(arguments, &library, &prepared, &planned, &plan_path, output);
         (built, hash.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, "hashing the model failed"))))
     });
-    let (built, model) = (built?, model?);
+    let (built, model) = (built.map_err(|error| error.in_model(model_path))?, model?);
     output.done(&format!("{} for {}", library.version(), target_text(&arguments.targets())));
 
+    super::unless_cancelled()?;
     output.start("write");
     let manifest_path = files::with_suffix(&plan_path, ".json");
     let plan = File { name: files::name(&plan_path), bytes: built.bytes, sha256: built.sha256.clone() };
@@ -172,7 +180,7 @@ fn build(
     };
     let start = Instant::now();
     let mut builder = Builder::new(library, options)?;
-    let emitted = emit::emit(&prepared.network, &mut builder).map_err(|error| error.in_model(&arguments.model))?;
+    let emitted = emit::emit(&prepared.network, &mut builder)?;
     let mut writer = Hashing::new(file);
     builder.build(&mut writer, &super::CANCELLED)?;
     let built = start.elapsed();

@@ -11,6 +11,7 @@ mod output;
 mod setup;
 
 use crate::error::{Error, Kind};
+use crate::files;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use environment::Environment;
 use output::Output;
@@ -28,7 +29,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    convert: Option<convert::Arguments>,
+    convert: convert::Arguments,
     #[command(flatten)]
     common: Common,
 }
@@ -80,13 +81,12 @@ pub fn main() -> ExitCode {
     let mut output = Output::new(cli.common.quiet, cli.common.verbose);
     let result = interruptible().and_then(|()| {
         let environment = Environment::read();
-        match (cli.command, cli.convert) {
-            (Some(Command::Inspect(arguments)), _) => inspect::run(&arguments, &mut output),
-            (Some(Command::Ops(arguments)), _) => ops::run(&arguments, &mut output),
-            (Some(Command::Doctor(arguments)), _) => doctor::run(&arguments, &environment, &mut output),
-            (Some(Command::Setup(arguments)), _) => setup::run(&arguments, &environment, &mut output),
-            (None, Some(arguments)) => convert::run(&arguments, &environment, &mut output),
-            (None, None) => Err(Error::new(Kind::Usage, "no model given").with_hint("run `onnx2plan --help`")),
+        match cli.command {
+            Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
+            Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),
+            Some(Command::Doctor(arguments)) => doctor::run(&arguments, &environment, &mut output),
+            Some(Command::Setup(arguments)) => setup::run(&arguments, &environment, &mut output),
+            None => convert::run(&cli.convert, &environment, &mut output),
         }
     });
     match result {
@@ -105,6 +105,7 @@ pub fn main() -> ExitCode {
 fn interruptible() -> Result<(), Error> {
     ctrlc::set_handler(|| {
         if CANCELLED.swap(true, Ordering::SeqCst) {
+            files::remove_temporaries();
             #[allow(clippy::exit, reason = "the user has asked twice")]
             std::process::exit(Kind::Cancelled.exit_code().into());
         }
@@ -115,4 +116,9 @@ fn interruptible() -> Result<(), Error> {
 /// Whether the user asked to stop.
 fn cancelled() -> bool {
     CANCELLED.load(Ordering::SeqCst)
+}
+
+/// An error once the user asked to stop.
+fn unless_cancelled() -> Result<(), Error> {
+    if cancelled() { Err(Error::new(Kind::Cancelled, "interrupted")) } else { Ok(()) }
 }

@@ -43,7 +43,7 @@ fn rows() -> Vec<Row> {
                 row.inputs = op.inputs;
             }
             _ => {
-                rows.push(Row { domain: op.domain, operator: op.name, family, opsets: vec![range], inputs: op.inputs })
+                rows.push(Row { domain: op.domain, operator: op.name, family, opsets: vec![range], inputs: op.inputs });
             }
         }
     }

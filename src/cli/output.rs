@@ -38,6 +38,7 @@ impl Output {
 
     /// Prints data. A reader that went away is no error.
     pub(super) fn data(&mut self, text: &str) -> Result<()> {
+        self.abandon();
         let mut out = anstream::stdout().lock();
         match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

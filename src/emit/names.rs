@@ -1,6 +1,5 @@
 //! Unique names within TensorRT's limit.
 
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
 /// TensorRT's limit in bytes, less the terminating zero.
@@ -43,7 +42,8 @@ fn shorten(name: &str) -> String {
     if name.len() <= LIMIT - RESERVE {
         return name.to_owned();
     }
-    let hash: String = Sha256::digest(name).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = crate::hash::sha256(name);
+    hash.truncate(16);
     let mut end = LIMIT - RESERVE - hash.len() - 1;
     while !name.is_char_boundary(end) {
         end -= 1;

@@ -32,10 +32,10 @@ impl Trace {
     }
 
     /// A line `t7 = call`.
-    fn made(&mut self, call: &str) -> Result<Made, Refused> {
+    fn made(&mut self, call: &str) -> Made {
         let made = self.make();
         self.line(&format!("t{} = {call}", made.handle.0));
-        Ok(made)
+        made
     }
 
     fn scope(&mut self) -> u32 {
@@ -60,7 +60,7 @@ impl Sink for Trace {
     fn input(&mut self, name: &str, dtype: DType, dims: &[i64], names: &[Option<&str>]) -> Result<Made, Refused> {
         let sizes: Vec<String> =
             dims.iter().zip(names).map(|(size, name)| name.map_or_else(|| size.to_string(), str::to_owned)).collect();
-        self.made(&format!("input {name:?} {dtype}[{}]", sizes.join(", ")))
+        Ok(self.made(&format!("input {name:?} {dtype}[{}]", sizes.join(", "))))
     }
 
     fn layer(&mut self, label: Label<'_>, kind: &LayerKind, inputs: &[Handle]) -> Result<Vec<Made>, Refused> {
@@ -94,11 +94,11 @@ impl Sink for Trace {
     }
 
     fn loop_iterator(&mut self, of: LoopHandle, over: Handle, how: &LoopIterator) -> Result<Made, Refused> {
-        self.made(&format!("loop{}.addIterator(t{}, axis {}, reverse {})", of.0, over.0, how.axis, how.reverse))
+        Ok(self.made(&format!("loop{}.addIterator(t{}, axis {}, reverse {})", of.0, over.0, how.axis, how.reverse)))
     }
 
     fn loop_recurrence(&mut self, of: LoopHandle, initial: Handle) -> Result<Made, Refused> {
-        self.made(&format!("loop{}.addRecurrence(t{})", of.0, initial.0))
+        Ok(self.made(&format!("loop{}.addRecurrence(t{})", of.0, initial.0)))
     }
 
     fn loop_next(&mut self, recurrence: Handle, next: Handle) -> Result<(), Refused> {
@@ -107,7 +107,7 @@ impl Sink for Trace {
     }
 
     fn loop_last_value(&mut self, label: Label<'_>, of: LoopHandle, recurrence: Handle) -> Result<Made, Refused> {
-        self.made(&format!("loop{}.addLoopOutput(t{}, last value)  name {:?}", of.0, recurrence.0, label.name))
+        Ok(self.made(&format!("loop{}.addLoopOutput(t{}, last value)  name {:?}", of.0, recurrence.0, label.name)))
     }
 
     fn loop_collect(
@@ -121,10 +121,10 @@ impl Sink for Trace {
     ) -> Result<Made, Refused> {
         let kind = if reverse { "reverse" } else { "concatenate" };
         let (value, length) = (value.0, length.0);
-        self.made(&format!(
+        Ok(self.made(&format!(
             "loop{}.addLoopOutput(t{value}, {kind}, axis {axis}, length t{length})  name {:?}",
             of.0, label.name
-        ))
+        )))
     }
 
     fn conditional_begin(&mut self, label: Label<'_>, condition: Handle) -> Result<ConditionalHandle, Refused> {
@@ -135,7 +135,7 @@ impl Sink for Trace {
     }
 
     fn conditional_input(&mut self, of: ConditionalHandle, value: Handle) -> Result<Made, Refused> {
-        self.made(&format!("if{}.addInput(t{})", of.0, value.0))
+        Ok(self.made(&format!("if{}.addInput(t{})", of.0, value.0)))
     }
 
     fn conditional_output(
@@ -145,6 +145,6 @@ impl Sink for Trace {
         then_value: Handle,
         else_value: Handle,
     ) -> Result<Made, Refused> {
-        self.made(&format!("if{}.addOutput(t{}, t{})  name {:?}", of.0, then_value.0, else_value.0, label.name))
+        Ok(self.made(&format!("if{}.addOutput(t{}, t{})  name {:?}", of.0, then_value.0, else_value.0, label.name)))
     }
 }

@@ -186,6 +186,26 @@ impl Lanes {
     }
 }
 
+/// The offsets of a grid of elements, from the offsets along each axis, in row-major order; `fill` where any axis lies
+/// outside. Of every `run` elements only the first is given.
+pub(super) fn grid(axes: &[Vec<Option<usize>>], fill: usize, run: usize) -> impl Iterator<Item = usize> {
+    let total = axes.iter().map(Vec::len).product::<usize>() / run;
+    let mut at = vec![0; axes.len()];
+    (0..total).map(move |_| {
+        let offset = axes.iter().zip(&at).try_fold(0, |sum, (axis, &i)| axis[i].map(|offset| sum + offset));
+        let mut step = run;
+        for (axis, i) in axes.iter().zip(&mut at).rev() {
+            *i += step;
+            if *i < axis.len() {
+                break;
+            }
+            *i = 0;
+            step = 1;
+        }
+        offset.unwrap_or(fill)
+    })
+}
+
 /// Sizes before, at and behind an axis, multiplied.
 pub(super) fn around(dims: &[usize], axis: usize) -> Result<(usize, usize, usize), EvalError> {
     let size = size_at(dims, axis)?;

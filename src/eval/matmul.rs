@@ -82,13 +82,13 @@ mod tests {
     #[test]
     fn operands_enter_as_they_are_told() {
         let cases = [
-            (None, vec![2, 3], None, vec![3, 1], vec![2, 1], vec![5.0, 14.0]),
-            (None, vec![2, 3], Transpose, vec![1, 3], vec![2, 1], vec![5.0, 14.0]),
-            (Transpose, vec![3, 2], None, vec![3, 1], vec![2, 1], vec![10.0, 13.0]),
-            (None, vec![2, 3], Vector, vec![3], vec![2], vec![5.0, 14.0]),
-            (Vector, vec![3], Vector, vec![3], vec![], vec![5.0]),
-            (Vector, vec![2], None, vec![2, 2], vec![2], vec![2.0, 3.0]),
-            (None, vec![2, 0], None, vec![0, 1], vec![2, 1], vec![0.0, 0.0]),
+            (None, vec![2, 3], None, vec![3, 1], vec![2, 1], vec![5.0f32, 14.0]),
+            (None, vec![2, 3], Transpose, vec![1, 3], vec![2, 1], vec![5.0f32, 14.0]),
+            (Transpose, vec![3, 2], None, vec![3, 1], vec![2, 1], vec![10.0f32, 13.0]),
+            (None, vec![2, 3], Vector, vec![3], vec![2], vec![5.0f32, 14.0]),
+            (Vector, vec![3], Vector, vec![3], vec![], vec![5.0f32]),
+            (Vector, vec![2], None, vec![2, 2], vec![2], vec![2.0f32, 3.0]),
+            (None, vec![2, 0], None, vec![0, 1], vec![2, 1], vec![0.0f32, 0.0]),
         ];
         for (op0, a, op1, b, dims, values) in cases {
             let product = matrix_multiply(&MatrixMultiply { op0, op1 }, &[&iota(&a), &iota(&b)]).unwrap();

@@ -17,23 +17,32 @@
 
 mod cast;
 mod control;
+mod conv;
+mod einsum;
 mod elementwise;
 mod error;
 mod fill;
 mod gather;
 mod gemm;
+mod gridsample;
 mod index;
 mod matmul;
+mod nms;
+mod norm;
 mod number;
 mod operand;
 mod parallel;
 mod pick;
+mod pool;
 mod reduce;
+mod resize;
 mod run;
 mod shuffle;
 mod slice;
 mod small;
+mod topk;
 mod unary;
+mod window;
 
 pub use error::{EvalError, MAX_ELEMENTS};
 pub use run::{run, run_with};
@@ -55,28 +64,40 @@ pub fn layer(kind: &LayerKind, inputs: &[&Tensor]) -> Result<Outputs, EvalError>
         LayerKind::Cast(layer) => cast::cast(layer, inputs),
         LayerKind::Concatenation(layer) => shuffle::concatenation(layer, inputs),
         LayerKind::Constant(layer) => Ok(layer.weights.clone()),
+        LayerKind::Convolution(layer) => conv::convolution(layer, inputs),
         LayerKind::Cumulative(layer) => reduce::cumulative(layer, inputs),
+        LayerKind::Deconvolution(layer) => conv::deconvolution(layer, inputs),
         LayerKind::Dequantize(layer) => cast::dequantize(layer, inputs),
+        LayerKind::Einsum(layer) => einsum::einsum(layer, inputs),
         LayerKind::ElementWise(layer) => elementwise::elementwise(layer, inputs),
         LayerKind::Fill(layer) => fill::fill(layer, inputs),
         LayerKind::Gather(layer) => gather::gather(layer, inputs),
+        LayerKind::GridSample(layer) => gridsample::grid_sample(layer, inputs),
         LayerKind::Identity => operand::operand(inputs, 0).cloned(),
+        LayerKind::Lrn(layer) => norm::lrn(layer, inputs),
         LayerKind::MatrixMultiply(layer) => matmul::matrix_multiply(layer, inputs),
+        LayerKind::NonMaxSuppression(layer) => return Ok(nms::non_max_suppression(layer, inputs)?.into()),
         LayerKind::NonZero => gather::non_zero(inputs),
+        LayerKind::Normalization(layer) => norm::normalization(layer, inputs),
         LayerKind::OneHot(layer) => gather::one_hot(layer, inputs),
         LayerKind::ParametricRelu => elementwise::parametric_relu(inputs),
+        LayerKind::Pooling(layer) => pool::pooling(layer, inputs),
         LayerKind::Quantize(layer) => cast::quantize(layer, inputs),
         LayerKind::Reduce(layer) => reduce::reduce(layer, inputs),
+        LayerKind::Resize(layer) => resize::resize(layer, inputs),
         LayerKind::ReverseSequence(layer) => gather::reverse_sequence(layer, inputs),
+        LayerKind::Scale(layer) => norm::scale(layer, inputs),
         LayerKind::Scatter(layer) => gather::scatter(layer, inputs),
         LayerKind::Select => elementwise::select(inputs),
         LayerKind::Shape => shuffle::shape(inputs),
         LayerKind::Shuffle(layer) => shuffle::shuffle(layer, inputs),
         LayerKind::Slice(layer) => slice::slice(layer, inputs),
+        LayerKind::SoftMax(layer) => norm::softmax(layer, inputs),
         LayerKind::Squeeze(layer) => shuffle::squeeze(layer, inputs),
+        LayerKind::TopK(layer) => return Ok(topk::top_k(layer, inputs)?.into()),
         LayerKind::Unary(layer) => unary::unary(layer, inputs),
         LayerKind::Unsqueeze(layer) => shuffle::unsqueeze(layer, inputs),
-        other => Err(EvalError::Nested(other.name())),
+        LayerKind::Conditional(_) | LayerKind::Loop(_) => Err(EvalError::Nested(kind.name())),
     };
     Ok(smallvec![output?])
 }

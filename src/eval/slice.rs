@@ -1,7 +1,7 @@
 //! `Slice`: boxes of the data, strided, and what lies outside the data.
 
 use super::error::EvalError;
-use super::index::{count, outside, strides};
+use super::index::{count, grid, outside, strides};
 use super::operand::{entries, list, operand, size};
 use super::pick::Source;
 use crate::network::layer::data::{SampleMode, Slice};
@@ -35,7 +35,7 @@ pub(super) fn slice(layer: &Slice, inputs: &[&Tensor]) -> Result<Tensor, EvalErr
         _ => Source::new(data),
     };
     let run = dense_run(&axes);
-    let starts = combine(&axes, data.len(), run);
+    let starts = grid(&axes, data.len(), run);
     filled.runs(dims, run, starts)
 }
 
@@ -83,25 +83,6 @@ fn dense_run(axes: &[Vec<Option<usize>>]) -> usize {
         Some(last) if dense(last) && axes.iter().flatten().all(Option::is_some) => last.len(),
         _ => 1,
     }
-}
-
-/// The offsets of all elements in row-major order, but one for every `run` of them; `fill` where any axis is outside.
-fn combine(axes: &[Vec<Option<usize>>], fill: usize, run: usize) -> impl Iterator<Item = usize> {
-    let total = axes.iter().map(Vec::len).product::<usize>() / run;
-    let mut at = vec![0; axes.len()];
-    (0..total).map(move |_| {
-        let offset = axes.iter().zip(&at).try_fold(0, |sum, (axis, &i)| axis[i].map(|offset| sum + offset));
-        let mut step = run;
-        for (axis, i) in axes.iter().zip(&mut at).rev() {
-            *i += step;
-            if *i < axis.len() {
-                break;
-            }
-            *i = 0;
-            step = 1;
-        }
-        offset.unwrap_or(fill)
-    })
 }
 
 #[cfg(test)]

@@ -228,6 +228,11 @@ pub(super) fn broadcast(a: &Dim, b: &Dim) -> Result<Dim> {
     }
 }
 
+/// The product of sizes; `None` where it is too long an expression.
+pub(super) fn volume<'d>(sizes: impl IntoIterator<Item = &'d Dim>) -> Option<Dim> {
+    sizes.into_iter().try_fold(Dim::Known(1), |product, size| Some(&product * size).filter(Dim::is_simple))
+}
+
 /// The shape made from two of one rank.
 pub(super) fn broadcast_shapes(a: &Shape, b: &Shape) -> Result<Shape> {
     a.iter().zip(b.iter()).map(|(a, b)| broadcast(a, b)).collect()

@@ -43,7 +43,12 @@ pub(super) fn concatenation(ctx: &Ctx<'_>, layer: &Concatenation) -> Result {
         ctx.same_type(first, other)?;
         ctx.same_rank(first, other)?;
         for (i, (sum, size)) in shape.iter_mut().zip(other.shape.iter()).enumerate() {
-            *sum = if i == layer.axis { &*sum + size } else { equal(sum, size)? };
+            if i != layer.axis {
+                *sum = equal(sum, size)?;
+            } else if sum.is_simple() {
+                // A longer sum becomes a symbol anyway.
+                *sum = &*sum + size;
+            }
         }
     }
     let elements = ctx.types.iter().map(|ty| ty.elements.as_deref()).collect::<Option<Vec<_>>>();

@@ -38,8 +38,12 @@ pub(super) fn spread(elements: &[Dim], i: usize) -> Option<&Dim> {
     elements.get(if elements.len() == 1 { 0 } else { i })
 }
 
-/// An operation on two elements.
+/// An operation on two elements; `None` also where the result is too long an expression.
 pub(super) fn binary(operation: ElementWiseOperation, a: &Dim, b: &Dim) -> Option<Dim> {
+    exact_binary(operation, a, b).filter(Dim::is_simple)
+}
+
+fn exact_binary(operation: ElementWiseOperation, a: &Dim, b: &Dim) -> Option<Dim> {
     use ElementWiseOperation as Op;
     let truth = |holds: Option<bool>| holds.map(|holds| Dim::Known(holds.into()));
     Some(match operation {

@@ -42,9 +42,14 @@ pub fn outputs(
     kind: &LayerKind,
     inputs: &[ValueId],
 ) -> Result<SmallVec<[ValueType; 2]>, InferError> {
-    let types = rule(&Ctx::new(network, kind.name(), inputs), kind)?;
-    for ty in &types {
+    let ctx = Ctx::new(network, kind.name(), inputs);
+    let mut types = rule(&ctx, kind)?;
+    for (i, ty) in types.iter_mut().enumerate() {
         ctx::max_rank("the output", ty.shape.rank())?;
+        // Expressions must not grow from layer to layer without end.
+        for (axis, size) in ty.shape.iter_mut().enumerate().filter(|(_, size)| !size.is_simple()) {
+            *size = ctx.fresh(MAX_RANK * i + axis);
+        }
     }
     Ok(types)
 }

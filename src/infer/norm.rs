@@ -1,8 +1,7 @@
 //! Rules of the layers in [`layer::norm`](crate::network::layer::norm).
 
 use super::InferError;
-use super::ctx::{Ctx, Result, axes, axis, broadcasts_to, ensure, float, min_rank, positive, rank};
-use crate::network::dim::product;
+use super::ctx::{Ctx, Result, axes, axis, broadcasts_to, ensure, float, min_rank, positive, rank, volume};
 use crate::network::layer::norm::{Lrn, Normalization, Scale, ScaleMode, SoftMax};
 use crate::network::{Dim, ValueType};
 
@@ -11,20 +10,19 @@ pub(super) fn scale(ctx: &Ctx<'_>, layer: &Scale) -> Result {
     float("data", data)?;
     min_rank("data", data, 4)?;
     let expected = match layer.mode {
-        ScaleMode::Uniform => Dim::Known(1),
-        ScaleMode::Channel => axis(&data.shape, layer.channel_axis)?.clone(),
-        ScaleMode::ElementWise => product(data.shape.iter().skip(1)),
+        ScaleMode::Uniform => Some(Dim::Known(1)),
+        ScaleMode::Channel => axis(&data.shape, layer.channel_axis)?.known().map(Dim::Known),
+        ScaleMode::ElementWise => volume(data.shape.iter().skip(1)).filter(|count| count.known().is_some()),
     };
     let coefficients = [("shift", &layer.shift), ("scale", &layer.scale), ("power", &layer.power)];
     for (what, tensor) in coefficients.into_iter().filter_map(|(what, tensor)| Some((what, tensor.as_ref()?))) {
         let (a, b) = (data.dtype, tensor.dtype());
         ensure(a == b, || InferError::Types { kind: ctx.kind, a, b })?;
-        let actual = Dim::from(tensor.len());
-        ensure((&actual - &expected).known().is_none_or(|n| n == 0), || InferError::Count {
-            what,
-            actual,
-            expected: expected.clone(),
-        })?;
+        if let Some(expected) = &expected {
+            let actual = Dim::from(tensor.len());
+            let expected = expected.clone();
+            ensure(actual == expected, || InferError::Count { what, actual, expected })?;
+        }
     }
     Ok(ValueType::new(data.dtype, data.shape.clone()))
 }

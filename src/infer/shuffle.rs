@@ -1,9 +1,8 @@
 //! Rules of Shuffle, Squeeze and Unsqueeze: the same elements in another shape.
 
 use super::InferError;
-use super::ctx::{Ctx, Result, axes, ensure, equal, max_rank};
+use super::ctx::{Ctx, Result, axes, ensure, equal, max_rank, volume};
 use super::elements::tracked;
-use crate::network::dim::product;
 use crate::network::layer::data::{Reshape, Shuffle, Squeeze, Unsqueeze};
 use crate::network::{Dim, Shape};
 
@@ -16,11 +15,11 @@ pub(super) fn shuffle(ctx: &Ctx<'_>, layer: &Shuffle) -> Result {
         None => {}
         Some(Reshape::Static { dims, zero_is_placeholder }) => {
             max_rank("the output", dims.len())?;
-            shape = reshape(&shape, &dims.iter().map(|&d| Dim::Known(d)).collect(), *zero_is_placeholder)?;
+            shape = reshape(ctx, &shape, &dims.iter().map(|&d| Dim::Known(d)).collect(), *zero_is_placeholder)?;
         }
         Some(Reshape::Input { zero_is_placeholder }) => {
             shape = match ctx.vector("the shape", 1)? {
-                (_, Some(elements)) => reshape(&shape, &Shape(elements.to_vec()), *zero_is_placeholder)?,
+                (_, Some(elements)) => reshape(ctx, &shape, &Shape(elements.to_vec()), *zero_is_placeholder)?,
                 (count, None) => (0..count).map(|i| ctx.fresh(i)).collect(),
             };
         }
@@ -39,8 +38,11 @@ fn transpose(shape: &Shape, order: Option<&[usize]>) -> Result<Shape> {
 }
 
 /// The shape that `to` asks for, with 0 and −1 filled in.
-fn reshape(from: &Shape, to: &Shape, zero_is_placeholder: bool) -> Result<Shape> {
-    let fits = || InferError::Reshape { from: from.volume(), to: to.clone() };
+fn reshape(ctx: &Ctx<'_>, from: &Shape, to: &Shape, zero_is_placeholder: bool) -> Result<Shape> {
+    let fits = || {
+        let from = volume(from.iter()).unwrap_or_else(|| Dim::symbol("many"));
+        InferError::Reshape { from, to: to.clone() }
+    };
     let mut out = to.clone();
     let mut left_over = None;
     for (i, size) in out.iter_mut().enumerate() {
@@ -65,10 +67,16 @@ fn reshape(from: &Shape, to: &Shape, zero_is_placeholder: bool) -> Result<Shape>
         }
         None => true,
     });
-    let (inside, outside) = (product(inside), product(outside));
+    let volumes = volume(inside).zip(volume(outside));
     let Some(left_over) = left_over else {
-        let differ = (&inside - &outside).known().is_some_and(|difference| difference != 0);
+        let differ = volumes.and_then(|(inside, outside)| (&inside - &outside).known()).is_some_and(|n| n != 0);
         return if differ { Err(fits()) } else { Ok(out) };
+    };
+    let Some((inside, outside)) = volumes else {
+        if let Some(size) = out.get_mut(left_over) {
+            *size = ctx.fresh(left_over);
+        }
+        return Ok(out);
     };
     if let (Dim::Known(inside), Dim::Known(outside)) = (&inside, &outside) {
         ensure(inside.checked_rem(*outside) == Some(0), fits)?;

@@ -23,6 +23,9 @@ pub enum Dim {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Poly(BTreeMap<Vec<Atom>, i64>);
 
+/// The most terms and factors of a [simple](Dim::is_simple) expression, those in nested expressions included.
+const MAX_PARTS: usize = 128;
+
 /// What a polynomial is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Atom {
@@ -74,6 +77,27 @@ impl Dim {
             Dim::Known(n) => *n >= 0,
             Dim::Expr(poly) => poly.0.iter().all(|(product, &c)| c > 0 && product.iter().all(Atom::is_nonnegative)),
         }
+    }
+
+    /// Whether this is short enough to compute with. A product of two simple expressions is made quickly, whatever the
+    /// model; one that is not simple should become a symbol.
+    pub fn is_simple(&self) -> bool {
+        self.parts_left(MAX_PARTS).is_some()
+    }
+
+    /// What is left of a number of parts after this expression took its own.
+    fn parts_left(&self, mut left: usize) -> Option<usize> {
+        let Dim::Expr(poly) = self else { return left.checked_sub(1) };
+        for product in poly.0.keys() {
+            left = left.checked_sub(1)?;
+            for atom in product {
+                left = match atom {
+                    Atom::Symbol(_) => left.checked_sub(1)?,
+                    Atom::FloorDiv(a, b) | Atom::Max(a, b) | Atom::Min(a, b) => b.parts_left(a.parts_left(left)?)?,
+                };
+            }
+        }
+        Some(left)
     }
 
     /// Quotient rounded towards minus infinity; `None` for a division by the number 0.
@@ -402,6 +426,21 @@ mod tests {
         assert!((&n() - &one).maximum(&Dim::Known(0)).is_nonnegative());
         assert_eq!(n().as_symbol(), Some("N"));
         assert_eq!((&n() + &one).as_symbol(), None);
+    }
+
+    #[test]
+    fn simple_expressions_are_short() {
+        let symbols = |from: i32, count: i32| {
+            (from..from + count).fold(Dim::Known(0), |sum, i| &sum + &Dim::symbol(format!("n{i}")))
+        };
+        assert!(symbols(0, 64).is_simple());
+        assert!(!symbols(0, 65).is_simple());
+        assert!(!(&symbols(0, 8) * &symbols(8, 8)).is_simple());
+        let mut nested = n();
+        for i in 0..40 {
+            nested = (&nested + &Dim::Known(i)).maximum(&nested);
+        }
+        assert!(!nested.is_simple());
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Layers that compute the same from the same become one.
 
-use crate::error::Result;
 use crate::network::edit::Editor;
 use crate::network::layer::data::FillOperation;
 use crate::network::text::attributes;
@@ -20,12 +19,12 @@ enum Key {
     Layer(&'static str, String, Values),
 }
 
-pub(super) fn run(network: &mut Network) -> Result<usize> {
+pub(super) fn run(network: &mut Network) -> usize {
     let body = network.body.clone();
     let mut editor = Editor::new(network);
     let changed = block(&mut editor, &body, &mut HashMap::new());
     editor.finish();
-    Ok(changed)
+    changed
 }
 
 /// Handles a block; layers of the blocks around it can stand for its own, never the other way round.
@@ -87,6 +86,7 @@ fn key(network: &Network, id: LayerId) -> Option<Key> {
         }
         // Their text would hash the weights they hold, and they are never alike in practice.
         LayerKind::Convolution(_) | LayerKind::Deconvolution(_) | LayerKind::Scale(_) => None,
+        // Their blocks would have to be compared too.
         LayerKind::Loop(_) | LayerKind::Conditional(_) => None,
         LayerKind::Fill(fill) if fill.operation != FillOperation::Linspace => None,
         kind => Some(Key::Layer(kind.name(), attributes(kind), layer.inputs.clone())),

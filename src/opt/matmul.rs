@@ -1,11 +1,10 @@
 //! A transpose of the last two axes in front of a matrix product becomes the product's own.
 
-use crate::error::Result;
 use crate::network::edit::Editor;
 use crate::network::layer::math::{MatrixMultiply, MatrixOperation};
 use crate::network::{LayerKind, Network, ValueId};
 
-pub(super) fn run(network: &mut Network) -> Result<usize> {
+pub(super) fn run(network: &mut Network) -> usize {
     let layers = network.live_layers();
     let mut editor = Editor::new(network);
     let mut changed = 0;
@@ -32,17 +31,15 @@ pub(super) fn run(network: &mut Network) -> Result<usize> {
         }
     }
     editor.finish();
-    Ok(changed)
+    changed
 }
 
 /// What a value is the transpose of, if a Shuffle does nothing else than swap its last two axes.
 fn transposed(network: &Network, value: ValueId) -> Option<ValueId> {
     let layer = network.layer(network.maker(value)?);
     let LayerKind::Shuffle(shuffle) = &layer.kind else { return None };
-    let permutation = match (&shuffle.first_transpose, &shuffle.reshape, &shuffle.second_transpose) {
-        (Some(permutation), None, None) | (None, None, Some(permutation)) => permutation,
-        _ => return None,
-    };
+    let parts = (&shuffle.first_transpose, &shuffle.reshape, &shuffle.second_transpose);
+    let ((Some(permutation), None, None) | (None, None, Some(permutation))) = parts else { return None };
     let rank = permutation.len();
     let mut swapped: Vec<usize> = (0..rank).collect();
     if rank < 2 {

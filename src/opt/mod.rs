@@ -16,7 +16,7 @@ use crate::network::Network;
 pub struct Pass {
     /// Its name, for `--without-pass` and logs.
     pub name: &'static str,
-    run: fn(&mut Network) -> Result<usize>,
+    run: fn(&mut Network) -> usize,
 }
 
 /// All passes, in order.
@@ -37,7 +37,7 @@ pub type Log = Vec<(&'static str, usize)>;
 /// Runs all passes but those named in `without`, until none changes anything; `after` sees the network after each.
 ///
 /// # Errors
-/// Whatever `after` says, and [`Kind::Internal`](crate::Kind::Internal) where a pass breaks.
+/// Whatever `after` says.
 pub fn optimise(
     network: &mut Network,
     without: &[String],
@@ -47,7 +47,7 @@ pub fn optimise(
     for _ in 0..ROUNDS {
         let mut changed = 0;
         for pass in PASSES.iter().filter(|pass| !without.iter().any(|name| name == pass.name)) {
-            let count = (pass.run)(network)?;
+            let count = (pass.run)(network);
             if count > 0 {
                 network.compact();
                 after(pass.name, network)?;

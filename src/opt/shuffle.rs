@@ -1,12 +1,11 @@
 //! Squeeze, Unsqueeze and neighbouring Shuffles become one Shuffle; those that change nothing vanish.
 
-use crate::error::Result;
 use crate::network::edit::Editor;
 use crate::network::layer::Shuffle;
 use crate::network::layer::data::Reshape;
 use crate::network::{Dim, LayerId, LayerKind, Network, ValueId};
 
-pub(super) fn run(network: &mut Network) -> Result<usize> {
+pub(super) fn run(network: &mut Network) -> usize {
     let layers = network.live_layers();
     let mut editor = Editor::new(network);
     let mut changed = 0;
@@ -18,7 +17,7 @@ pub(super) fn run(network: &mut Network) -> Result<usize> {
         changed += usize::from(drop_if_idle(&mut editor, id));
     }
     editor.finish();
-    Ok(changed)
+    changed
 }
 
 /// Turns a Squeeze or Unsqueeze whose shape placeholders can say into a Shuffle.

@@ -145,17 +145,9 @@ fn digest<E>(
         };
         let chunk = buffer.get(..count).unwrap_or_default();
         if chunk.is_empty() {
-            return Ok(hex(hash));
+            return Ok(crate::hash::finish(hash));
         }
         hash.update(chunk);
         each(chunk)?;
     }
-}
-
-fn hex(hash: Sha256) -> String {
-    use std::fmt::Write as _;
-    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

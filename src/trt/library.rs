@@ -4,6 +4,7 @@
 
 use super::ffi::{self, HeaderSet};
 use super::version::Version;
+use crate::network::caps::Caps;
 use crate::{Error, Kind, Result};
 use libloading::os::unix as dl;
 use std::ffi::{c_int, c_uint};
@@ -54,6 +55,13 @@ impl Library {
         self.version
     }
 
+    /// What networks for it may hold.
+    pub fn caps(&self) -> Caps {
+        // What the headers lack cannot be called, whatever the library has.
+        let headers = Version::from_number(ffi::header_version(self.set)).unwrap_or(self.version);
+        headers.caps()
+    }
+
     /// A builder with an empty network.
     pub(super) fn new_network(&self) -> Result<cxx::UniquePtr<ffi::Network>> {
         if !self.version.rtx {
@@ -99,7 +107,12 @@ fn refuse(path: &Path, version: Version) -> Error {
         ))
 }
 
-/// Whether CUDA's driver is there. Without one, builders of TensorRT 8 to 11 crash instead of failing.
+/// Whether an NVIDIA driver is there, with a GPU.
+pub fn has_driver() -> bool {
+    driver().is_ok()
+}
+
+/// Looks for CUDA's driver. Without one, builders of TensorRT 8 to 11 crash instead of failing.
 fn driver() -> Result<(), String> {
     static DRIVER: OnceLock<Result<(), String>> = OnceLock::new();
     DRIVER

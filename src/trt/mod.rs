@@ -1,15 +1,27 @@
 //! TensorRT: finding and loading a library, and building plans with it.
 //!
 //! The program links no TensorRT. A library is opened at run time ([`find`], [`Library`]) and driven by the copy of the
-//! C++ shim whose headers fit it; only [`ffi`] crosses to C++.
+//! C++ shim whose headers fit it; only `ffi` crosses to C++. [`Builder`] takes a network as an `emit::Sink` and writes
+//! the plan.
 
+mod builder;
+mod convert;
 mod ffi;
 pub mod find;
 mod job;
+mod layers;
 pub mod library;
 pub mod log;
+pub mod options;
+mod sink;
 pub mod version;
 
+#[cfg(test)]
+mod tests;
+
+pub use builder::Builder;
+pub use find::{FindOptions, Tried};
 pub use library::Library;
-pub use log::Severity;
+pub use log::{LogSink, Severity};
+pub use options::{BuildOptions, BuildStats, Flag};
 pub use version::Version;

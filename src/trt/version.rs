@@ -1,6 +1,7 @@
 //! Versions of TensorRT libraries, and which headers fit them.
 
 use super::ffi::{self, HeaderSet};
+use crate::network::caps::Caps;
 use std::fmt;
 
 /// Version of a TensorRT library.
@@ -43,6 +44,21 @@ impl Version {
         }
     }
 
+    /// What this version can do.
+    pub(super) fn caps(self) -> Caps {
+        // TensorRT-RTX 1.3 and 1.4 are TensorRT 10.12 and later.
+        let at_least = |minor| self.rtx || self.major > 10 || (self.major == 10 && self.minor >= minor);
+        Caps {
+            int64: at_least(0),
+            bf16: at_least(0),
+            strongly_typed: at_least(0),
+            squeeze: at_least(7),
+            cumulative: at_least(8),
+            gelu: at_least(0),
+            is_nan: at_least(1),
+        }
+    }
+
     /// The SDK that was named when this program was built.
     pub(super) fn of_sdk() -> Option<Self> {
         Self::from_number(ffi::header_version(HeaderSet::Sdk))
@@ -80,6 +96,15 @@ mod tests {
         for number in [-1, 0, 999, 1_000_000] {
             assert_eq!(Version::from_number(number), None, "{number}");
         }
+    }
+
+    #[test]
+    fn abilities_grow_with_the_version() {
+        let caps = |number| Version::from_number(number).unwrap().caps();
+        assert_eq!(caps(10_701), Caps::modern());
+        assert_eq!(caps(110_400), Caps::modern());
+        assert_eq!(caps(100_700), Caps { cumulative: false, ..Caps::modern() });
+        assert!(!caps(8_601).int64 && !caps(8_601).strongly_typed && !caps(8_601).squeeze);
     }
 
     #[test]

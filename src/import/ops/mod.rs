@@ -3,16 +3,26 @@
 //! To add an operator: a row and a handler in its family's file, and a case in the family's golden list.
 
 mod activation;
+mod axes;
 mod bits;
 mod constant;
+mod conv;
+mod einsum;
 mod elementwise;
 mod gather;
 mod layout;
+mod matmul;
+mod norm;
 mod numbers;
+mod pads;
+mod pool;
+mod quantize;
+mod reduce;
 mod resample;
 mod resize;
 mod sample;
 mod slice;
+mod softmax;
 
 use super::registry::Op;
 
@@ -21,10 +31,17 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("activation", activation::OPS),
     ("bits", bits::OPS),
     ("constant", constant::OPS),
+    ("conv", conv::OPS),
+    ("einsum", einsum::OPS),
     ("elementwise", elementwise::OPS),
     ("gather", gather::OPS),
     ("layout", layout::OPS),
+    ("matmul", matmul::OPS),
+    ("norm", norm::OPS),
+    ("pool", pool::OPS),
+    ("reduce", reduce::OPS),
     ("resize", resize::OPS),
     ("sample", sample::OPS),
     ("slice", slice::OPS),
+    ("softmax", softmax::OPS),
 ];

@@ -74,6 +74,26 @@ fn sizes_known_only_at_run_time_have_different_names() {
 }
 
 #[test]
+fn expressions_stay_short() {
+    let mut chain = Chain::default();
+    let parts: Vec<_> = (0..100).map(|i| chain.network.add_input("x", ty(&format!("f32[n{i}]")))).collect();
+    let long = chain.add(Concatenation { axis: 0 }, &parts).unwrap();
+    assert_eq!(chain.network.ty(long), "f32[concatenation.100.0]");
+
+    let mut square = chain.network.add_input("n", ty("i64[] = [N]"));
+    for _ in 0..64 {
+        square = chain.add(ElementWise { operation: ElementWiseOperation::Prod }, &[square, square]).unwrap();
+    }
+    assert_eq!(chain.network.ty(square), "i64[]");
+
+    let sums = ["a+b+c+d", "e+f+g+h", "i+j+k+l", "m+n+o+p"].join(", ");
+    let x = chain.network.add_input("x", ty(&format!("f32[{sums}]")));
+    let reshape = Some(Reshape::Static { dims: vec![-1], zero_is_placeholder: true });
+    let flat = chain.add(Shuffle { reshape, ..Shuffle::default() }, &[x]).unwrap();
+    assert!(chain.network.ty(flat).starts_with("f32[shuffle."), "{}", chain.network.ty(flat));
+}
+
+#[test]
 fn sources_of_elements() {
     let constant = |weights| LayerKind::from(Constant { weights });
     let pick = || LayerKind::from(Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 });

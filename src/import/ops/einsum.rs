@@ -1,0 +1,211 @@
+//! `Einsum`: the equation parsed, and brought to the form that TensorRT's layer takes.
+
+use super::axes::counter;
+use crate::import::ctx::Ctx;
+use crate::import::error::OpError;
+use crate::import::registry::{NOW, Op, onnx};
+use crate::network::layer::Einsum;
+use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
+use crate::network::{Dim, ValueId, Values};
+use crate::onnx::Node;
+use crate::tensor::DType;
+use smallvec::smallvec;
+use std::collections::BTreeMap;
+
+pub(super) const OPS: &[Op] = &[onnx("Einsum", 12..=NOW, "Inputs Inputs*", einsum)];
+
+/// `Einsum`. Becomes Einsum layers of at most two operands each.
+///
+/// TensorRT takes lower-case letters only, no ellipsis, no letter twice in a term and no broadcasting: letters are
+/// renamed, an ellipsis becomes letters, diagonals are taken by a Select, and axes of size 1 that broadcast vanish.
+fn einsum(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let text = node.attrs.string("equation")?.ok_or_else(|| OpError::invalid("attribute `equation` is missing"))?;
+    let operands = ctx.all_inputs()?;
+    if let Some(&first) = operands.first()
+        && !ctx.dtype(first).is_float()
+    {
+        let dtype = ctx.dtype(first);
+        return Err(OpError::DType { what: "input `Inputs`", dtype, supported: "f32, f16, bf16" });
+    }
+    let ranks: Vec<_> = operands.iter().map(|&operand| ctx.rank(operand)).collect();
+    let equation = Equation::parse(text, &ranks).map_err(|why| {
+        OpError::invalid(format!("attribute `equation` is `{text}` with operands of rank {ranks:?}: {why}"))
+    })?;
+    let mut factors = Vec::with_capacity(operands.len());
+    for (&operand, term) in operands.iter().zip(equation.terms) {
+        factors.push(diagonal(ctx, operand, term)?);
+    }
+    drop_broadcasts(ctx, &mut factors)?;
+    let mut rest = factors.into_iter();
+    let Some(mut left) = rest.next() else { return Err(OpError::invalid("there are no operands")) };
+    if rest.len() == 0 {
+        return Ok(smallvec![sum_of_products(ctx, &[&left], &equation.result)?]);
+    }
+    while let Some(right) = rest.next() {
+        let needed = |letter: &usize| {
+            equation.result.contains(letter) || rest.as_slice().iter().any(|factor| factor.term.contains(letter))
+        };
+        let mut term = if rest.len() == 0 { equation.result.clone() } else { Vec::new() };
+        if rest.len() > 0 {
+            for letter in left.term.iter().chain(&right.term).filter(|letter| needed(letter)) {
+                if !term.contains(letter) {
+                    term.push(*letter);
+                }
+            }
+        }
+        let value = sum_of_products(ctx, &[&left, &right], &term)?;
+        left = Factor { value, term };
+    }
+    Ok(smallvec![left.value])
+}
+
+/// Letters are numbers here: the position of the letter among all letters of the equation.
+struct Equation {
+    terms: Vec<Vec<usize>>,
+    result: Vec<usize>,
+}
+
+/// An operand with a letter for each axis.
+struct Factor {
+    value: ValueId,
+    term: Vec<usize>,
+}
+
+/// What stands for one axis: a letter of the equation, or an axis of the ellipsis counted from its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Label {
+    Ellipsis(usize),
+    Letter(char),
+}
+
+impl Equation {
+    fn parse(text: &str, ranks: &[usize]) -> Result<Self, &'static str> {
+        let text: String = text.chars().filter(|c| *c != ' ').collect();
+        let (left, right) = match text.split_once("->") {
+            Some((left, right)) => (left, Some(right)),
+            None => (text.as_str(), None),
+        };
+        let texts: Vec<&str> = left.split(',').collect();
+        if texts.len() != ranks.len() {
+            return Err("it has not one term per operand");
+        }
+        let mut terms = Vec::with_capacity(texts.len());
+        for (text, &rank) in texts.into_iter().zip(ranks) {
+            let letters = text.chars().filter(|c| *c != '.').count();
+            let ellipsis = rank.checked_sub(letters).ok_or("a term has more letters than its operand axes")?;
+            let term = labels(text, ellipsis)?;
+            if term.len() != rank {
+                return Err("a term has fewer letters than its operand axes");
+            }
+            terms.push(term);
+        }
+        let width = terms.iter().flatten().filter_map(Label::position).max().map_or(0, |last| last + 1);
+        let result = match right {
+            Some(text) => labels(text, width)?,
+            None => implicit(&terms, width),
+        };
+        number(&terms, &result)
+    }
+}
+
+impl Label {
+    /// The position in the ellipsis, from its end.
+    fn position(&self) -> Option<usize> {
+        match self {
+            Label::Ellipsis(at) => Some(*at),
+            Label::Letter(_) => None,
+        }
+    }
+}
+
+/// One term; its ellipsis stands for `width` axes.
+fn labels(text: &str, width: usize) -> Result<Vec<Label>, &'static str> {
+    let (before, behind) = match text.split_once("...") {
+        Some((before, behind)) => (before, Some(behind)),
+        None => (text, None),
+    };
+    let mut out: Vec<_> = before.chars().map(Label::Letter).collect();
+    if let Some(behind) = behind {
+        out.extend((0..width).rev().map(Label::Ellipsis));
+        out.extend(behind.chars().map(Label::Letter));
+    }
+    let letter = |label: &Label| !matches!(label, Label::Letter(c) if !c.is_ascii_alphabetic());
+    if out.iter().all(letter) { Ok(out) } else { Err("it has other characters than letters") }
+}
+
+/// The result where the equation names none: the ellipsis, then the letters that occur once, capitals first.
+fn implicit(terms: &[Vec<Label>], width: usize) -> Vec<Label> {
+    let mut counts = BTreeMap::<Label, usize>::new();
+    for label in terms.iter().flatten().filter(|label| label.position().is_none()) {
+        *counts.entry(*label).or_default() += 1;
+    }
+    let once = counts.into_iter().filter(|&(_, count)| count == 1).map(|(label, _)| label);
+    (0..width).rev().map(Label::Ellipsis).chain(once).collect()
+}
+
+fn number(terms: &[Vec<Label>], result: &[Label]) -> Result<Equation, &'static str> {
+    let mut numbers = BTreeMap::<Label, usize>::new();
+    for label in terms.iter().flatten() {
+        let next = numbers.len();
+        numbers.entry(*label).or_insert(next);
+    }
+    if numbers.len() > 26 {
+        return Err("it has more than 26 letters");
+    }
+    let all = |labels: &[Label]| labels.iter().map(|label| numbers.get(label).copied()).collect::<Option<Vec<_>>>();
+    let result = all(result).ok_or("the result has a letter that no operand has")?;
+    if (1..result.len())
+        .any(|at| result.get(..at).is_some_and(|earlier| result.get(at).is_some_and(|l| earlier.contains(l))))
+    {
+        return Err("the result has a letter twice");
+    }
+    Ok(Equation { terms: terms.iter().filter_map(|term| all(term)).collect(), result })
+}
+
+/// An operand in whose term no letter stands twice: of axes that share one, only the diagonal is left.
+fn diagonal(ctx: &mut Ctx<'_>, operand: ValueId, term: Vec<usize>) -> Result<Factor, OpError> {
+    let mut factor = Factor { value: operand, term };
+    while let Some((first, second)) = repeated(&factor.term) {
+        let (rows, columns) =
+            (counter(ctx, factor.value, first, DType::I32)?, counter(ctx, factor.value, second, DType::I32)?);
+        let on_diagonal = ctx.binary(Ew::Equal, rows, columns)?;
+        let zero = ctx.filled(ctx.dtype(operand), 0.0, factor.term.len())?;
+        let kept = ctx.select(on_diagonal, factor.value, zero)?;
+        factor.value = ctx.reduce(ReduceOperation::Sum, kept, vec![second], false)?;
+        factor.term.remove(second);
+    }
+    Ok(factor)
+}
+
+fn repeated(term: &[usize]) -> Option<(usize, usize)> {
+    term.iter().enumerate().find_map(|(second, letter)| {
+        let first = term.iter().take(second).position(|earlier| earlier == letter)?;
+        Some((first, second))
+    })
+}
+
+/// Takes axes of size 1 out of operands where another operand has the same letter with another size.
+fn drop_broadcasts(ctx: &mut Ctx<'_>, factors: &mut [Factor]) -> Result<(), OpError> {
+    let mut wide = Vec::new();
+    for factor in factors.iter() {
+        let shape = ctx.shape(factor.value);
+        wide.extend(factor.term.iter().zip(shape.iter()).filter(|(_, size)| **size != Dim::Known(1)).map(|(l, _)| *l));
+    }
+    for factor in factors {
+        let broadcast = |axis: &usize| {
+            ctx.size(factor.value, *axis) == Some(1) && factor.term.get(*axis).is_some_and(|l| wide.contains(l))
+        };
+        let axes: Vec<usize> = (0..factor.term.len()).filter(broadcast).collect();
+        factor.term = (0..).zip(&factor.term).filter(|(i, _)| !axes.contains(i)).map(|(_, l)| *l).collect();
+        factor.value = ctx.squeeze(factor.value, axes)?;
+    }
+    Ok(())
+}
+
+fn sum_of_products(ctx: &mut Ctx<'_>, factors: &[&Factor], result: &[usize]) -> Result<ValueId, OpError> {
+    let text = |term: &[usize]| term.iter().filter_map(|&letter| ('a'..='z').nth(letter)).collect::<String>();
+    let terms: Vec<_> = factors.iter().map(|factor| text(&factor.term)).collect();
+    let equation = format!("{}->{}", terms.join(","), text(result));
+    let values: Vec<_> = factors.iter().map(|factor| factor.value).collect();
+    ctx.add(Einsum { equation }, &values)
+}

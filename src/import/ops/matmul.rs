@@ -1,0 +1,139 @@
+//! Products of matrices: `MatMul`, `Gemm`, `Einsum`.
+
+use super::conv::less_zero_point;
+use super::quantize::real;
+use crate::import::ctx::Ctx;
+use crate::import::error::OpError;
+use crate::import::registry::{NOW, Op, onnx};
+use crate::network::layer::MatrixMultiply;
+use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, ReduceOperation};
+use crate::network::{ValueId, Values};
+use crate::onnx::Node;
+use crate::tensor::DType;
+use smallvec::smallvec;
+
+pub(super) const OPS: &[Op] = &[
+    onnx("Gemm", 1..=6, "A B C", gemm).ignoring(&["broadcast"]),
+    onnx("Gemm", 7..=10, "A B C", gemm),
+    onnx("Gemm", 11..=NOW, "A B C?", gemm),
+    onnx("MatMul", 1..=NOW, "A B", matmul),
+    onnx("MatMulInteger", 10..=NOW, "A B a_zero_point? b_zero_point?", matmul_integer),
+];
+
+/// `MatMul`. Becomes MatrixMultiply; whole numbers become products summed by Reduce, which is exact.
+fn matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
+    let (a, b) = (ctx.input(0)?, ctx.input(1)?);
+    Ok(smallvec![multiply(ctx, a, b)?])
+}
+
+/// `MatMulInteger`: a MatrixMultiply in `f32` of the numbers less their zero points; exact for sums up to 2^24.
+fn matmul_integer(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
+    let (a, b) = (real(ctx, ctx.input(0)?)?, real(ctx, ctx.input(1)?)?);
+    // One zero point per row of A or per column of B.
+    let a = less_zero_point(ctx, a, ctx.maybe(2), ctx.rank(a).saturating_sub(2))?;
+    let b = less_zero_point(ctx, b, ctx.maybe(3), ctx.rank(b).saturating_sub(1))?;
+    let y = multiply(ctx, a, b)?;
+    Ok(smallvec![ctx.cast(y, DType::I32)?])
+}
+
+/// The matrix product with ONNX's rules for ranks: leading axes of size 1 are added, vectors have no second axis.
+pub(super) fn multiply(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId) -> Result<ValueId, OpError> {
+    for (what, value) in [("input `A`", a), ("input `B`", b)] {
+        if ctx.rank(value) == 0 {
+            return Err(OpError::Rank { what, rank: 0, supported: "1 or more" });
+        }
+    }
+    let rank = ctx.rank(a).max(ctx.rank(b));
+    let operation = |vector| if vector { MatrixOperation::Vector } else { MatrixOperation::None };
+    let (op0, op1) = (operation(ctx.rank(a) == 1), operation(ctx.rank(b) == 1));
+    // A vector has the batch axes of the other operand, and one axis more.
+    let lead = |ctx: &mut Ctx<'_>, value, op| {
+        ctx.lead(value, if op == MatrixOperation::Vector { rank.saturating_sub(1) } else { rank })
+    };
+    let (a, b) = (lead(ctx, a, op0)?, lead(ctx, b, op1)?);
+    product(ctx, a, op0, b, op1)
+}
+
+/// A matrix product of operands whose batch axes are aligned.
+fn product(
+    ctx: &mut Ctx<'_>,
+    a: ValueId,
+    op0: MatrixOperation,
+    b: ValueId,
+    op1: MatrixOperation,
+) -> Result<ValueId, OpError> {
+    if !ctx.dtype(a).is_int() {
+        return ctx.add(MatrixMultiply { op0, op1 }, &[a, b]);
+    }
+    // [.., m, k, 1] · [.., 1, k, n], summed over k.
+    let (mut a, mut b) = (a, b);
+    if op0 == MatrixOperation::Transpose {
+        a = swap_last(ctx, a)?;
+    }
+    if op1 == MatrixOperation::Transpose {
+        b = swap_last(ctx, b)?;
+    }
+    let (rank_a, rank_b) = (ctx.rank(a), ctx.rank(b));
+    if op1 != MatrixOperation::Vector {
+        a = ctx.unsqueeze(a, vec![rank_a])?;
+    }
+    if op0 != MatrixOperation::Vector {
+        let before = if op1 == MatrixOperation::Vector { rank_b.saturating_sub(1) } else { rank_b.saturating_sub(2) };
+        b = ctx.unsqueeze(b, vec![before])?;
+    }
+    let products = ctx.binary(Ew::Prod, a, b)?;
+    let summed = ctx.rank(products).saturating_sub(if op1 == MatrixOperation::Vector { 1 } else { 2 });
+    ctx.reduce(ReduceOperation::Sum, products, vec![summed], false)
+}
+
+fn swap_last(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
+    let rank = ctx.rank(value);
+    let mut order: Vec<_> = (0..rank).collect();
+    if rank >= 2 {
+        order.swap(rank - 1, rank - 2);
+    }
+    ctx.transpose(value, order)
+}
+
+/// `Gemm`: α·A·B + β·C. Becomes MatrixMultiply and ElementWise; α goes into B and β into C where those are constant.
+fn gemm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let (a, mut b) = (ctx.input(0)?, ctx.input(1)?);
+    for (what, value) in [("input `A`", a), ("input `B`", b)] {
+        if ctx.rank(value) != 2 {
+            return Err(OpError::Rank { what, rank: ctx.rank(value), supported: "2" });
+        }
+    }
+    let (alpha, beta) = (node.attrs.float_or("alpha", 1.0)?, node.attrs.float_or("beta", 1.0)?);
+    let op0 = transposed(node.attrs.int_or("transA", 0)?);
+    let op1 = transposed(node.attrs.int_or("transB", 0)?);
+    let early = ctx.constant(b).is_some();
+    if early {
+        b = scaled(ctx, b, alpha)?;
+    }
+    let mut y = product(ctx, a, op0, b, op1)?;
+    if !early {
+        y = scaled(ctx, y, alpha)?;
+    }
+    if let Some(c) = ctx.maybe(2).filter(|_| beta != 0.0) {
+        let c = scaled(ctx, c, beta)?;
+        y = ctx.binary(Ew::Sum, y, c)?;
+    }
+    Ok(smallvec![y])
+}
+
+fn transposed(flag: i64) -> MatrixOperation {
+    if flag == 0 { MatrixOperation::None } else { MatrixOperation::Transpose }
+}
+
+/// The value times a factor, which must be whole for whole numbers.
+#[allow(clippy::float_cmp, reason = "exactly 1 changes nothing")]
+fn scaled(ctx: &mut Ctx<'_>, value: ValueId, factor: f32) -> Result<ValueId, OpError> {
+    if factor == 1.0 {
+        return Ok(value);
+    }
+    if ctx.dtype(value).is_int() && factor.fract() != 0.0 {
+        let value = factor.to_string();
+        return Err(OpError::Value { what: "`alpha` or `beta`", value, supported: "whole numbers for such data" });
+    }
+    ctx.binary_scalar(Ew::Prod, value, factor.into())
+}

@@ -1,0 +1,195 @@
+//! The windows of convolutions and pools: their attributes, and ONNX's padding rules settled.
+
+use super::axes::{Cut, cut};
+use crate::import::ctx::Ctx;
+use crate::import::error::OpError;
+use crate::network::layer::conv::PaddingMode;
+use crate::network::{Dim, ValueId};
+use crate::onnx::Node;
+
+/// A window that slides over the spatial axes of `[N, C, spatial…]`; lists have one entry per spatial axis.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    pub(super) kernel: Vec<usize>,
+    pub(super) stride: Vec<usize>,
+    pub(super) dilation: Vec<usize>,
+    pub(super) pads: Pads,
+}
+
+/// Padding before and behind the data.
+#[derive(Debug, Clone)]
+pub(super) enum Pads {
+    /// Numbers of elements; negative ones crop.
+    Explicit { pre: Vec<i64>, post: Vec<i64> },
+    /// `SAME_UPPER` or `SAME_LOWER` over a size known only at run time.
+    Same(PaddingMode),
+}
+
+/// The attribute `auto_pad`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AutoPad {
+    NotSet,
+    Valid,
+    SameUpper,
+    SameLower,
+}
+
+impl AutoPad {
+    /// Reads the attribute.
+    pub(super) fn of(node: &Node) -> Result<Self, OpError> {
+        match node.attrs.string_or("auto_pad", "NOTSET")? {
+            "NOTSET" | "" => Ok(Self::NotSet),
+            "VALID" => Ok(Self::Valid),
+            "SAME_UPPER" => Ok(Self::SameUpper),
+            "SAME_LOWER" => Ok(Self::SameLower),
+            other => Err(OpError::invalid(format!(
+                "attribute `auto_pad` is `{other}`, not one of NOTSET, VALID, SAME_UPPER, SAME_LOWER"
+            ))),
+        }
+    }
+
+    /// A total padding split in two; an odd element goes to the end for `SAME_UPPER`, else to the start.
+    pub(super) fn split(self, total: i64) -> (i64, i64) {
+        let half = total.div_euclid(2);
+        if self == Self::SameUpper { (half, total - half) } else { (total - half, half) }
+    }
+}
+
+impl Window {
+    /// The window of a node over `x`: its kernel is known, the rest stands in attributes.
+    pub(super) fn of(ctx: &Ctx<'_>, node: &Node, x: ValueId, kernel: Vec<usize>) -> Result<Self, OpError> {
+        let count = kernel.len();
+        let (stride, dilation) = (sizes(node, "strides", count)?, sizes(node, "dilations", count)?);
+        let mut window = Self { kernel, stride, dilation, pads: explicit(node, count)? };
+        match AutoPad::of(node)? {
+            AutoPad::NotSet => {}
+            AutoPad::Valid => window.pads = Pads::Explicit { pre: vec![0; count], post: vec![0; count] },
+            same => window.pads = window.same(same, ctx.shape(x).get(2..).unwrap_or_default())?,
+        }
+        Ok(window)
+    }
+
+    /// Number of elements from a window's first to its last tap along each spatial axis, both included.
+    pub(super) fn extents(&self) -> Vec<i64> {
+        self.kernel.iter().zip(&self.dilation).map(|(&k, &d)| int(k).saturating_sub(1) * int(d) + 1).collect()
+    }
+
+    /// Step of the window along each spatial axis.
+    pub(super) fn strides(&self) -> Vec<i64> {
+        self.stride.iter().map(|&s| int(s)).collect()
+    }
+
+    fn same(&self, which: AutoPad, sizes: &[Dim]) -> Result<Pads, OpError> {
+        let (mut pre, mut post) = (Vec::new(), Vec::new());
+        let mut open = false;
+        for ((extent, stride), size) in self.extents().into_iter().zip(self.strides()).zip(sizes) {
+            let total = match size.known() {
+                _ if extent == 1 || stride == 1 => extent - 1,
+                Some(size) => ((ceil_div(size, stride) - 1).saturating_mul(stride) + extent - size).max(0),
+                None if extent < stride => {
+                    return Err(OpError::Feature("SAME padding of an axis of unknown size that is longer in stride"));
+                }
+                None => {
+                    open = true;
+                    0
+                }
+            };
+            let (before, behind) = which.split(total);
+            pre.push(before);
+            post.push(behind);
+        }
+        Ok(match which {
+            _ if !open => Pads::Explicit { pre, post },
+            AutoPad::SameUpper => Pads::Same(PaddingMode::SameUpper),
+            _ => Pads::Same(PaddingMode::SameLower),
+        })
+    }
+
+    /// Applies negative padding to the data, so that only paddings of 0 and more are left.
+    pub(super) fn crop(&mut self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+        let Pads::Explicit { pre, post } = &mut self.pads else { return Ok(x) };
+        let mut cuts = vec![Cut::ALL; 2];
+        for (before, behind) in pre.iter_mut().zip(post) {
+            cuts.push(Cut::grown((*before).min(0), (*behind).min(0)));
+            *before = (*before).max(0);
+            *behind = (*behind).max(0);
+        }
+        cut(ctx, x, &cuts, None)
+    }
+
+    /// The same window over two axes where there is but one: the second has size 1.
+    pub(super) fn widen(&mut self) {
+        if self.kernel.len() > 1 {
+            return;
+        }
+        for list in [&mut self.kernel, &mut self.stride, &mut self.dilation] {
+            list.push(1);
+        }
+        if let Pads::Explicit { pre, post } = &mut self.pads {
+            pre.push(0);
+            post.push(0);
+        }
+    }
+
+    /// Paddings and mode as layers have them, after [`Window::crop`].
+    pub(super) fn padding(&self) -> (Vec<usize>, Vec<usize>, PaddingMode) {
+        let whole = |list: &[i64]| list.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
+        match &self.pads {
+            Pads::Explicit { pre, post } => (whole(pre), whole(post), PaddingMode::ExplicitRoundDown),
+            Pads::Same(mode) => (vec![0; self.kernel.len()], vec![0; self.kernel.len()], *mode),
+        }
+    }
+}
+
+/// Number of spatial axes of `[N, C, spatial…]`, of which layers with windows take 1 to 3.
+pub(super) fn spatial_rank(ctx: &Ctx<'_>, what: &'static str, x: ValueId) -> Result<usize, OpError> {
+    match ctx.rank(x) {
+        rank @ 3..=5 => Ok(rank - 2),
+        rank => Err(OpError::Rank { what, rank, supported: "3 to 5" }),
+    }
+}
+
+/// `[N, C, L]` as `[N, C, L, 1]`, which layers with windows need; other ranks as they are.
+pub(super) fn to_image(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+    if ctx.rank(x) == 3 { ctx.unsqueeze(x, vec![3]) } else { Ok(x) }
+}
+
+/// The way back from [`to_image`], for data that had `rank` axes.
+pub(super) fn from_image(ctx: &mut Ctx<'_>, y: ValueId, rank: usize) -> Result<ValueId, OpError> {
+    if rank == 3 { ctx.squeeze(y, vec![3]) } else { Ok(y) }
+}
+
+/// A list of `count` positive numbers; ones where it is left out.
+pub(super) fn sizes(node: &Node, name: &str, count: usize) -> Result<Vec<usize>, OpError> {
+    let Some(list) = node.attrs.ints(name)?.filter(|list| !list.is_empty()) else { return Ok(vec![1; count]) };
+    let positive = |&n: &i64| i32::try_from(n).ok().filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
+    match list.iter().map(positive).collect::<Option<Vec<_>>>() {
+        Some(sizes) if sizes.len() == count => Ok(sizes),
+        _ => Err(OpError::invalid(format!("attribute `{name}` is {list:?}, not {count} positive numbers"))),
+    }
+}
+
+fn explicit(node: &Node, count: usize) -> Result<Pads, OpError> {
+    let pads = whole_list(node, "pads", 2 * count)?;
+    let (pre, post) = pads.split_at(count);
+    Ok(Pads::Explicit { pre: pre.to_vec(), post: post.to_vec() })
+}
+
+/// A list of `count` numbers of 32 bits; zeros where it is left out.
+pub(super) fn whole_list(node: &Node, name: &str, count: usize) -> Result<Vec<i64>, OpError> {
+    let Some(list) = node.attrs.ints(name)?.filter(|list| !list.is_empty()) else { return Ok(vec![0; count]) };
+    if list.len() != count || list.iter().any(|&n| i32::try_from(n).is_err()) {
+        return Err(OpError::invalid(format!("attribute `{name}` is {list:?}, not {count} numbers of 32 bits")));
+    }
+    Ok(list.to_vec())
+}
+
+/// A size as a signed number.
+pub(super) fn int(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// Quotient of positive numbers rounded up.
+pub(super) fn ceil_div(a: i64, b: i64) -> i64 {
+    a.div_euclid(b) + i64::from(a.rem_euclid(b) != 0)
+}

@@ -1,0 +1,101 @@
+//! How a plan is built, and what a build came to.
+
+use super::ffi;
+use super::log::LogSink;
+use crate::network::Profile;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What TensorRT may do besides following the network: `nvinfer1::BuilderFlag`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flag {
+    /// Compute in `f16` where that is faster. Only where types are not strong: TensorRT 8 and 10.
+    Fp16,
+    /// Compute in `bf16` where that is faster. TensorRT 10.
+    Bf16,
+    /// Compute in `i8` where that is faster. TensorRT 8 and 10.
+    Int8,
+    /// Compute in `f8e4m3` where that is faster. TensorRT 8 and 10.
+    Fp8,
+    /// Take the layers' own precisions as orders. TensorRT 8 and 10.
+    ObeyPrecisionConstraints,
+    /// Look for weights that are 2:4 sparse.
+    SparseWeights,
+    /// Let weights be changed in the finished plan.
+    Refit,
+    /// Leave the weights out of the plan.
+    StripPlan,
+    /// Let weights be put back, unchanged, in the finished plan.
+    RefitIdentical,
+    /// Let weights stay in host memory at run time.
+    WeightStreaming,
+    /// Keep NaN and infinity where faster kernels would lose them.
+    StrictNans,
+    /// Let later versions run the plan.
+    VersionCompatible,
+    /// Leave the runtime out of a version-compatible plan.
+    ExcludeLeanRuntime,
+}
+
+impl From<Flag> for ffi::BuilderFlag {
+    fn from(flag: Flag) -> Self {
+        match flag {
+            Flag::Fp16 => Self::Fp16,
+            Flag::Bf16 => Self::Bf16,
+            Flag::Int8 => Self::Int8,
+            Flag::Fp8 => Self::Fp8,
+            Flag::ObeyPrecisionConstraints => Self::ObeyPrecisionConstraints,
+            Flag::SparseWeights => Self::SparseWeights,
+            Flag::Refit => Self::Refit,
+            Flag::StripPlan => Self::StripPlan,
+            Flag::RefitIdentical => Self::RefitIdentical,
+            Flag::WeightStreaming => Self::WeightStreaming,
+            Flag::StrictNans => Self::StrictNans,
+            Flag::VersionCompatible => Self::VersionCompatible,
+            Flag::ExcludeLeanRuntime => Self::ExcludeLeanRuntime,
+        }
+    }
+}
+
+/// How a plan is built.
+#[derive(Clone)]
+pub struct BuildOptions {
+    /// GPUs to build for, as major · 10 + minor compute capability (89, 120). TensorRT-RTX only; the others build for
+    /// the GPU of this machine. Empty: TensorRT's own choice.
+    pub targets: Vec<u32>,
+    /// Whether `f32` products may be computed in TF32, with 10 bits of mantissa.
+    pub tf32: bool,
+    /// 0 (fast build) to 5 (fast plan); `None`: TensorRT's own choice.
+    pub optimization_level: Option<u8>,
+    /// Scratch memory that the plan may use, in bytes; `None`: TensorRT's own choice.
+    pub workspace_bytes: Option<u64>,
+    /// Further permissions.
+    pub flags: Vec<Flag>,
+    /// Shapes the plan must work for; empty if no input has a size that only the run knows.
+    pub profiles: Vec<Profile>,
+    /// Takes TensorRT's log.
+    pub log: LogSink,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self {
+            targets: Vec::new(),
+            tf32: true,
+            optimization_level: None,
+            workspace_bytes: None,
+            flags: Vec::new(),
+            profiles: Vec::new(),
+            log: Arc::new(|_, _| ()),
+        }
+    }
+}
+
+/// What a build came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuildStats {
+    /// Size of the plan.
+    pub plan_bytes: u64,
+    /// Time that TensorRT took.
+    pub elapsed: Duration,
+}

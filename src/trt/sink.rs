@@ -1,0 +1,146 @@
+//! [`Builder`] as a sink: inputs, outputs, loops and conditionals.
+
+use super::builder::{Builder, Scope};
+use super::convert::{int, refused, to_ffi};
+use super::ffi::{self, NO_TENSOR};
+use crate::emit::sink::{ConditionalHandle, Handle, Label, LoopHandle, Made, Refused, Sink};
+use crate::network::LayerKind;
+use crate::network::layer::control::LoopIterator;
+use crate::tensor::DType;
+
+impl Sink for Builder {
+    fn input(&mut self, name: &str, dtype: DType, dims: &[i64], dim_names: &[Option<&str>]) -> Result<Made, Refused> {
+        let dtype = to_ffi(dtype)?;
+        let outputs = self.call(|network| network.add_input(name, dtype, dims))?;
+        let made = self.made_one(outputs)?;
+        for (index, name) in dim_names.iter().enumerate() {
+            if let Some(name) = name {
+                let index = int(index)?;
+                self.call(|network| network.set_dimension_name(made.handle.0, index, name))?;
+            }
+        }
+        self.inputs.push(name.to_owned());
+        self.pinned.push(made.handle);
+        Ok(made)
+    }
+
+    fn layer(&mut self, label: Label<'_>, kind: &LayerKind, inputs: &[Handle]) -> Result<Vec<Made>, Refused> {
+        self.set_label(label.into());
+        let outputs = self.add(kind, inputs)?;
+        self.made(outputs)
+    }
+
+    fn output(&mut self, tensor: Handle, name: &str, dtype: DType) -> Result<(), Refused> {
+        let (actual, _) = self.tensor(tensor)?;
+        if *actual != dtype {
+            return Err(refused(format!("the output is {actual}, not {dtype}")));
+        }
+        let tensor = if self.pinned.contains(&tensor) { self.copy(tensor, name)? } else { tensor };
+        self.pinned.push(tensor);
+        self.call(|network| network.set_tensor_name(tensor.0, name))?;
+        self.call(|network| network.mark_output(tensor.0))
+    }
+
+    fn loop_begin(&mut self, label: Label<'_>) -> Result<LoopHandle, Refused> {
+        self.set_label(label.into());
+        let handle = self.call(ffi::Network::add_loop)?;
+        self.loops.push(label.into());
+        Ok(LoopHandle(handle))
+    }
+
+    fn loop_count(&mut self, of: LoopHandle, count: Handle) -> Result<(), Refused> {
+        self.label_loop_part(of, "count")?;
+        self.call(|network| network.add_trip_limit(of.0, count.0, ffi::TripLimitKind::Count))
+    }
+
+    fn loop_while(&mut self, of: LoopHandle, condition: Handle) -> Result<(), Refused> {
+        self.label_loop_part(of, "while")?;
+        self.call(|network| network.add_trip_limit(of.0, condition.0, ffi::TripLimitKind::While))
+    }
+
+    fn loop_iterator(&mut self, of: LoopHandle, over: Handle, how: &LoopIterator) -> Result<Made, Refused> {
+        self.label_loop_part(of, "iterator")?;
+        let axis = int(how.axis)?;
+        let outputs = self.call(|network| network.add_iterator(of.0, over.0, axis, how.reverse))?;
+        self.made_one(outputs)
+    }
+
+    fn loop_recurrence(&mut self, of: LoopHandle, initial: Handle) -> Result<Made, Refused> {
+        self.label_loop_part(of, "recurrence")?;
+        let outputs = self.call(|network| network.add_recurrence(of.0, initial.0))?;
+        self.made_one(outputs)
+    }
+
+    fn loop_next(&mut self, recurrence: Handle, next: Handle) -> Result<(), Refused> {
+        self.call(|network| network.close_recurrence(recurrence.0, next.0))
+    }
+
+    fn loop_last_value(&mut self, label: Label<'_>, of: LoopHandle, recurrence: Handle) -> Result<Made, Refused> {
+        self.set_label(label.into());
+        let last = ffi::LoopOutputKind::LastValue;
+        let outputs = self.call(|network| network.add_loop_output(of.0, recurrence.0, last, 0, NO_TENSOR))?;
+        self.made_one(outputs)
+    }
+
+    fn loop_collect(
+        &mut self,
+        label: Label<'_>,
+        of: LoopHandle,
+        value: Handle,
+        axis: usize,
+        reverse: bool,
+        length: Handle,
+    ) -> Result<Made, Refused> {
+        self.set_label(label.into());
+        let kind = if reverse { ffi::LoopOutputKind::Reverse } else { ffi::LoopOutputKind::Concatenate };
+        let axis = int(axis)?;
+        let outputs = self.call(|network| network.add_loop_output(of.0, value.0, kind, axis, length.0))?;
+        self.made_one(outputs)
+    }
+
+    fn conditional_begin(&mut self, label: Label<'_>, condition: Handle) -> Result<ConditionalHandle, Refused> {
+        self.set_label(label.into());
+        let handle = self.call(|network| network.add_conditional(condition.0))?;
+        self.conditionals.push(label.into());
+        Ok(ConditionalHandle(handle))
+    }
+
+    fn conditional_input(&mut self, of: ConditionalHandle, value: Handle) -> Result<Made, Refused> {
+        let scope = scope(&self.conditionals, of.0)?;
+        self.set_part_label(&scope, "input");
+        let outputs = self.call(|network| network.add_conditional_input(of.0, value.0))?;
+        self.made_one(outputs)
+    }
+
+    fn conditional_output(
+        &mut self,
+        label: Label<'_>,
+        of: ConditionalHandle,
+        then_value: Handle,
+        else_value: Handle,
+    ) -> Result<Made, Refused> {
+        self.set_label(label.into());
+        let outputs = self.call(|network| network.add_conditional_output(of.0, then_value.0, else_value.0))?;
+        self.made_one(outputs)
+    }
+}
+
+impl Builder {
+    fn label_loop_part(&mut self, of: LoopHandle, part: &str) -> Result<(), Refused> {
+        let scope = scope(&self.loops, of.0)?;
+        self.set_part_label(&scope, part);
+        Ok(())
+    }
+
+    /// The same data as another tensor.
+    fn copy(&mut self, tensor: Handle, name: &str) -> Result<Handle, Refused> {
+        self.set_label(Label { name, metadata: "" }.into());
+        let outputs = self.call(|network| network.add_identity(tensor.0))?;
+        Ok(self.made_one(outputs)?.handle)
+    }
+}
+
+fn scope(scopes: &[Scope], at: u32) -> Result<Scope, Refused> {
+    let found = usize::try_from(at).ok().and_then(|at| scopes.get(at));
+    found.cloned().ok_or_else(|| refused(format!("there is no loop or conditional {at}")))
+}
