@@ -119,16 +119,26 @@ impl Model {
         self.graph.node.last_mut().expect("there is a node")
     }
 
-    /// The file's bytes.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let model = pb::ModelProto {
+    /// Changes the version of ONNX's operator set.
+    pub(crate) fn opset_is(mut self, version: i64) -> Self {
+        self.opsets[0].version = Some(version);
+        self
+    }
+
+    /// The message.
+    pub(crate) fn proto(&self) -> pb::ModelProto {
+        pb::ModelProto {
             ir_version: Some(10),
             producer_name: Some("tests".to_owned()),
             opset_import: self.opsets.clone(),
             graph: Some(self.graph.clone()),
             ..Default::default()
-        };
-        model.encode_to_vec()
+        }
+    }
+
+    /// The file's bytes.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.proto().encode_to_vec()
     }
 
     /// The model as the library reads it.
