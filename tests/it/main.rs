@@ -1,6 +1,8 @@
 //! Integration tests: one binary, one link.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "test data is small")]
 
+mod cli;
 mod errors;
 mod golden;
 mod imports;

@@ -47,7 +47,7 @@ fn library_path() -> &'static Path {
 }
 
 /// Runs `onnx2plan setup`, which waits for other processes that do the same; gives the folder it prints.
-fn set_up() -> Result<PathBuf, String> {
+pub(crate) fn set_up() -> Result<PathBuf, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onnx2plan"));
     let output = command.args(["setup", "--quiet"]).env("ONNX2PLAN_CACHE", cache()).output();
     let output = output.map_err(|error| format!("cannot run {command:?}: {error}"))?;
