@@ -11,3 +11,4 @@ mod python;
 mod records;
 mod support;
 mod tensorrt;
+mod zoo;
