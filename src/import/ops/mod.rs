@@ -40,6 +40,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("matmul", matmul::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
+    ("quantize", quantize::OPS),
     ("reduce", reduce::OPS),
     ("resize", resize::OPS),
     ("sample", sample::OPS),
