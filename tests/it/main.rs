@@ -1,5 +1,11 @@
 //! Integration tests: one binary, one link.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod errors;
+mod golden;
+mod imports;
 mod provision;
 mod python;
+mod records;
+mod support;
+mod tensorrt;
