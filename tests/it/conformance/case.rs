@@ -5,7 +5,7 @@ use onnx2plan::import;
 use onnx2plan::onnx::{self, Model};
 use onnx2plan::pipeline::profile::{self, Request};
 use onnx2plan::pipeline::{self, Prepared};
-use onnx2plan::tensor::Tensor;
+use onnx2plan::tensor::{DType, Tensor};
 use onnx2plan::trt::{BuildOptions, Builder, Library};
 use onnx2plan::verify::{self, data::DataSet};
 use onnx2plan::{Error, Kind};
@@ -47,7 +47,7 @@ impl Frozen {
 
     fn takes(self, at: usize, tensor: &Tensor) -> bool {
         let small = tensor.dims().len() <= 1 && tensor.len() <= 64;
-        let real = tensor.to_f32s().is_some();
+        let real = !(tensor.dtype().is_int() || tensor.dtype() == DType::Bool);
         match self {
             Self::Nothing => false,
             Self::SmallIntegers => small && !real,
@@ -90,22 +90,31 @@ impl Case {
             Ok(read) => read,
             Err(error) => return failed(&error),
         };
-        let mut last = None;
+        let mut failure = None;
         let mut frozen_before = None;
         for level in Frozen::ALL {
             let freeze = frozen(&model, &sets, level);
-            if frozen_before.as_ref() == Some(&freeze) {
+            // With everything constant there is nothing left to convert; a few operators have small inputs only.
+            let all = level == Frozen::Integers && freeze.len() == model.graph.inputs.len();
+            if all || frozen_before.as_ref() == Some(&freeze) {
                 continue;
             }
             match attempt(&model, &sets, freeze.clone(), library) {
                 Ok(None) => return (Verdict::Pass(level), String::new()),
                 Ok(Some(error)) => return (Verdict::Wrong("numbers".into()), error.to_string()),
-                Err(error) => last = Some(failed(&error)),
+                Err(error) if failure.as_ref().is_none_or(wants_constant) => failure = Some(error),
+                Err(_) => {}
             }
             frozen_before = Some(freeze);
         }
-        last.unwrap_or_else(|| (Verdict::Unsupported("no attempt was made".into()), String::new()))
+        failure.map_or_else(|| (Verdict::Unsupported("no attempt was made".into()), String::new()), |e| failed(&e))
     }
+}
+
+/// Whether a stage failed only because an input is not known at build time.
+fn wants_constant(error: &Error) -> bool {
+    !error.problems().is_empty()
+        && error.problems().iter().all(|problem| problem.message.contains("must be known at build time"))
 }
 
 /// The inputs that a level makes constants. Data sets that differ in them cannot share a network: nothing is frozen.
