@@ -22,7 +22,6 @@
 #include <utility>
 #include <vector>
 
-// Unnamed, because the copies would otherwise share names.
 namespace onnx2plan::ONNX2PLAN_SET
 {
 namespace

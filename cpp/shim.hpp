@@ -50,7 +50,7 @@ struct TopK;
 constexpr uint32_t no_tensor = UINT32_MAX;
 
 using Outputs = rust::Vec<Output>;
-using Dims = rust::Slice<const int64_t>;
+using Dims = rust::Slice<int64_t const>;
 
 // Builder, network and configuration of one plan.
 class Network
@@ -66,14 +66,14 @@ public:
 
     virtual Outputs add_activation(Activation const& layer) = 0;
     virtual Outputs add_cast(uint32_t input, DType to) = 0;
-    virtual Outputs add_concatenation(rust::Slice<const uint32_t> inputs, int32_t axis) = 0;
+    virtual Outputs add_concatenation(rust::Slice<uint32_t const> inputs, int32_t axis) = 0;
     virtual Outputs add_constant(Constant const& layer) = 0;
     virtual Outputs add_convolution(Convolution const& layer) = 0;
     virtual Outputs add_deconvolution(Convolution const& layer) = 0;
     virtual Outputs add_cumulative(Cumulative const& layer) = 0;
     virtual Outputs add_quantize(Quantize const& layer) = 0;
     virtual Outputs add_dequantize(Quantize const& layer) = 0;
-    virtual Outputs add_einsum(rust::Slice<const uint32_t> inputs, rust::Str equation) = 0;
+    virtual Outputs add_einsum(rust::Slice<uint32_t const> inputs, rust::Str equation) = 0;
     virtual Outputs add_elementwise(uint32_t left, uint32_t right, ElementWiseOperation operation) = 0;
     virtual Outputs add_fill(Fill const& layer) = 0;
     virtual Outputs add_gather(Gather const& layer) = 0;
@@ -84,8 +84,7 @@ public:
     virtual Outputs add_nms(Nms const& layer) = 0;
     virtual Outputs add_non_zero(uint32_t input, DType indices) = 0;
     virtual Outputs add_normalization(Normalization const& layer) = 0;
-    virtual Outputs add_one_hot(
-        uint32_t indices, uint32_t values, uint32_t depth, int32_t axis) = 0;
+    virtual Outputs add_one_hot(uint32_t indices, uint32_t values, uint32_t depth, int32_t axis) = 0;
     virtual Outputs add_parametric_relu(uint32_t input, uint32_t slope) = 0;
     virtual Outputs add_pooling(Pooling const& layer) = 0;
     virtual Outputs add_reduce(Reduce const& layer) = 0;
@@ -114,14 +113,13 @@ public:
 
     virtual uint32_t add_conditional(uint32_t condition) = 0;
     virtual Outputs add_conditional_input(uint32_t at, uint32_t tensor) = 0;
-    virtual Outputs add_conditional_output(
-        uint32_t at, uint32_t then_output, uint32_t else_output) = 0;
+    virtual Outputs add_conditional_output(uint32_t at, uint32_t then_output, uint32_t else_output) = 0;
 
     virtual void set_flag(BuilderFlag flag, bool on) = 0;
-    virtual void set_compute_capabilities(rust::Slice<const uint32_t> targets) = 0;
+    virtual void set_compute_capabilities(rust::Slice<uint32_t const> targets) = 0;
     virtual void set_optimization_level(int32_t level) = 0;
     virtual void set_workspace_limit(uint64_t bytes) = 0;
-    virtual void add_profile(rust::Slice<const Range> ranges) = 0;
+    virtual void add_profile(rust::Slice<Range const> ranges) = 0;
     virtual void build(Job const& job) = 0;
 };
 

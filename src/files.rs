@@ -5,8 +5,12 @@ use crate::report::manifest::File;
 use sha2::{Digest, Sha256};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
+
+/// Temporary files that a process which must exit at once takes away.
+static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A temporary file in the folder of `path`, which vanishes unless it is [persisted](persist).
 pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
@@ -19,7 +23,17 @@ pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
     // As any program would create it; a temporary file is its owner's alone otherwise.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder).map_err(|error| cannot_write(path, error))
+    let file = builder.tempfile_in(folder).map_err(|error| cannot_write(path, error))?;
+    TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner).push(file.path().to_owned());
+    Ok(file)
+}
+
+/// Removes the temporary files of this process, for an exit that drops nothing.
+pub(crate) fn remove_temporaries() {
+    for path in TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        // It is gone already if it got its name.
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 /// Syncs a temporary file and gives it its name.

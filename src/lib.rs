@@ -9,6 +9,7 @@ mod hash;
 pub mod import;
 pub mod infer;
 pub mod legalize;
+mod mapped;
 pub mod network;
 pub mod onnx;
 pub mod opt;

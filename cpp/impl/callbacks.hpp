@@ -2,7 +2,7 @@
 //
 // All of it is called from code that must not throw; the Rust side catches its own panics.
 
-rust::Slice<const uint8_t> bytes_of(char const* text) noexcept
+rust::Slice<uint8_t const> bytes_of(char const* text) noexcept
 {
     // Messages need not be UTF-8, so they cross as bytes.
     return {reinterpret_cast<uint8_t const*>(text), text == nullptr ? 0 : std::char_traits<char>::length(text)};
@@ -111,19 +111,13 @@ private:
 class Monitor final : public nv::IProgressMonitor
 {
 public:
-    explicit Monitor(Job const& job) : job_(job)
-    {
-    }
-    void phaseStart(char const*, char const*, int32_t) noexcept override
-    {
-    }
+    explicit Monitor(Job const& job) : job_(job) {}
+    void phaseStart(char const*, char const*, int32_t) noexcept override {}
     bool stepComplete(char const*, int32_t) noexcept override
     {
         return job_.keep_going();
     }
-    void phaseFinish(char const*) noexcept override
-    {
-    }
+    void phaseFinish(char const*) noexcept override {}
 
 private:
     Job const& job_;
@@ -134,9 +128,7 @@ private:
 class Writer final : public nv::IStreamWriter
 {
 public:
-    explicit Writer(Job const& job) : job_(job)
-    {
-    }
+    explicit Writer(Job const& job) : job_(job) {}
     int64_t write(void const* data, int64_t count) override
     {
         rust::Slice chunk(static_cast<uint8_t const*>(data), static_cast<size_t>(count));

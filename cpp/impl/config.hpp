@@ -13,7 +13,7 @@ void NetworkImpl::set_flag(BuilderFlag flag, bool on)
     check();
 }
 
-void NetworkImpl::set_compute_capabilities(rust::Slice<const uint32_t> targets)
+void NetworkImpl::set_compute_capabilities(rust::Slice<uint32_t const> targets)
 {
     auto const set = [&](auto& config)
     {
@@ -24,8 +24,8 @@ void NetworkImpl::set_compute_capabilities(rust::Slice<const uint32_t> targets)
             for (size_t i = 0; i < targets.size(); ++i)
             {
                 // The enumerators' numbers are the capabilities; TensorRT refuses those it does not know.
-                auto const set = config.setComputeCapability(
-                    static_cast<Capability>(targets[i]), static_cast<int32_t>(i));
+                auto const set =
+                    config.setComputeCapability(static_cast<Capability>(targets[i]), static_cast<int32_t>(i));
                 expect(set, "a target");
             }
         }
@@ -72,7 +72,7 @@ bool set_values(auto& profile, char const* input, nv::OptProfileSelector which, 
     }
 }
 
-void NetworkImpl::add_profile(rust::Slice<const Range> ranges)
+void NetworkImpl::add_profile(rust::Slice<Range const> ranges)
 {
     // The builder owns it.
     auto& profile = need(builder_->createOptimizationProfile());
@@ -81,9 +81,9 @@ void NetworkImpl::add_profile(rust::Slice<const Range> ranges)
         std::string const input(range.input);
         auto const set = [&](nv::OptProfileSelector which, rust::Vec<int64_t> const& values)
         {
-            auto const done = range.values
-                ? set_values(profile, input.c_str(), which, values)
-                : profile.setDimensions(input.c_str(), which, native(Dims(values.data(), values.size())));
+            auto const done =
+                range.values ? set_values(profile, input.c_str(), which, values)
+                             : profile.setDimensions(input.c_str(), which, native(Dims(values.data(), values.size())));
             expect(done, ("the profile of `" + input + "`").c_str());
         };
         set(nv::OptProfileSelector::kMIN, range.min);
@@ -104,8 +104,8 @@ void NetworkImpl::build(Job const& job)
     auto const done = builder_->buildSerializedNetworkToStream(*network_, *config_, writer);
 #else
     std::unique_ptr<nv::IHostMemory> const plan(builder_->buildSerializedNetwork(*network_, *config_));
-    auto const done = plan != nullptr
-        && job.write(rust::Slice(static_cast<uint8_t const*>(plan->data()), plan->size()));
+    auto const done =
+        plan != nullptr && job.write(rust::Slice(static_cast<uint8_t const*>(plan->data()), plan->size()));
 #endif
 #ifdef ONNX2PLAN_MONITOR
     config_->setProgressMonitor(nullptr);

@@ -25,7 +25,7 @@ Outputs NetworkImpl::add_cast(uint32_t input, DType to)
     return finish(made(network_->addCast(tensor(input), native(to))));
 }
 
-Outputs NetworkImpl::add_concatenation(rust::Slice<const uint32_t> inputs, int32_t axis)
+Outputs NetworkImpl::add_concatenation(rust::Slice<uint32_t const> inputs, int32_t axis)
 {
     auto const operands = tensors(inputs);
     auto& layer = made(network_->addConcatenation(operands.data(), static_cast<int32_t>(operands.size())));
@@ -146,11 +146,11 @@ Outputs NetworkImpl::add_dequantize(Quantize const& layer)
     return finish(dequantize);
 }
 
-Outputs NetworkImpl::add_einsum(rust::Slice<const uint32_t> inputs, rust::Str equation)
+Outputs NetworkImpl::add_einsum(rust::Slice<uint32_t const> inputs, rust::Str equation)
 {
     auto const operands = tensors(inputs);
-    return finish(made(network_->addEinsum(
-        operands.data(), static_cast<int32_t>(operands.size()), std::string(equation).c_str())));
+    return finish(made(
+        network_->addEinsum(operands.data(), static_cast<int32_t>(operands.size()), std::string(equation).c_str())));
 }
 
 Outputs NetworkImpl::add_elementwise(uint32_t left, uint32_t right, ElementWiseOperation operation)
@@ -230,8 +230,8 @@ Outputs NetworkImpl::add_lrn(Lrn const& layer)
 
 Outputs NetworkImpl::add_matrix_multiply(MatrixMultiply const& layer)
 {
-    return finish(made(network_->addMatrixMultiply(tensor(layer.left), native(layer.left_operation),
-        tensor(layer.right), native(layer.right_operation))));
+    return finish(made(network_->addMatrixMultiply(
+        tensor(layer.left), native(layer.left_operation), tensor(layer.right), native(layer.right_operation))));
 }
 
 Outputs NetworkImpl::add_nms(Nms const& layer)
@@ -331,8 +331,8 @@ Outputs NetworkImpl::add_pooling(Pooling const& layer)
 
 Outputs NetworkImpl::add_reduce(Reduce const& layer)
 {
-    return finish(made(network_->addReduce(
-        tensor(layer.input), native(layer.operation), layer.axes_mask, layer.keep_dims)));
+    return finish(
+        made(network_->addReduce(tensor(layer.input), native(layer.operation), layer.axes_mask, layer.keep_dims)));
 }
 
 Outputs NetworkImpl::add_resize(Resize const& layer)
@@ -359,8 +359,7 @@ Outputs NetworkImpl::add_resize(Resize const& layer)
     return finish(resize);
 }
 
-Outputs NetworkImpl::add_reverse_sequence(
-    uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis)
+Outputs NetworkImpl::add_reverse_sequence(uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis)
 {
     auto& reverse = made(network_->addReverseSequence(tensor(input), tensor(lengths)));
     reverse.setBatchAxis(batch_axis);
@@ -376,8 +375,8 @@ Outputs NetworkImpl::add_scale(Scale const& layer)
 
 Outputs NetworkImpl::add_scatter(Scatter const& layer)
 {
-    auto& scatter = made(network_->addScatter(
-        tensor(layer.data), tensor(layer.indices), tensor(layer.updates), native(layer.mode)));
+    auto& scatter = made(
+        network_->addScatter(tensor(layer.data), tensor(layer.indices), tensor(layer.updates), native(layer.mode)));
     scatter.setAxis(layer.axis);
     return finish(scatter);
 }
@@ -417,8 +416,8 @@ Outputs NetworkImpl::add_shuffle(Shuffle const& layer)
 
 Outputs NetworkImpl::add_slice(Slice const& layer)
 {
-    auto& slice = made(network_->addSlice(
-        tensor(layer.input), native(layer.start), native(layer.size), native(layer.stride)));
+    auto& slice =
+        made(network_->addSlice(tensor(layer.input), native(layer.start), native(layer.size), native(layer.stride)));
     slice.setMode(native(layer.mode));
     set_optional_input(slice, 1, layer.start_tensor);
     set_optional_input(slice, 2, layer.size_tensor);

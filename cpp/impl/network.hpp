@@ -51,14 +51,14 @@ public:
 
     Outputs add_activation(Activation const& layer) override;
     Outputs add_cast(uint32_t input, DType to) override;
-    Outputs add_concatenation(rust::Slice<const uint32_t> inputs, int32_t axis) override;
+    Outputs add_concatenation(rust::Slice<uint32_t const> inputs, int32_t axis) override;
     Outputs add_constant(Constant const& layer) override;
     Outputs add_convolution(Convolution const& layer) override;
     Outputs add_deconvolution(Convolution const& layer) override;
     Outputs add_cumulative(Cumulative const& layer) override;
     Outputs add_quantize(Quantize const& layer) override;
     Outputs add_dequantize(Quantize const& layer) override;
-    Outputs add_einsum(rust::Slice<const uint32_t> inputs, rust::Str equation) override;
+    Outputs add_einsum(rust::Slice<uint32_t const> inputs, rust::Str equation) override;
     Outputs add_elementwise(uint32_t left, uint32_t right, ElementWiseOperation operation) override;
     Outputs add_fill(Fill const& layer) override;
     Outputs add_gather(Gather const& layer) override;
@@ -74,8 +74,7 @@ public:
     Outputs add_pooling(Pooling const& layer) override;
     Outputs add_reduce(Reduce const& layer) override;
     Outputs add_resize(Resize const& layer) override;
-    Outputs add_reverse_sequence(
-        uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis) override;
+    Outputs add_reverse_sequence(uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis) override;
     Outputs add_scale(Scale const& layer) override;
     Outputs add_scatter(Scatter const& layer) override;
     Outputs add_select(uint32_t condition, uint32_t then_input, uint32_t else_input) override;
@@ -100,10 +99,10 @@ public:
     Outputs add_conditional_output(uint32_t at, uint32_t then_output, uint32_t else_output) override;
 
     void set_flag(BuilderFlag flag, bool on) override;
-    void set_compute_capabilities(rust::Slice<const uint32_t> targets) override;
+    void set_compute_capabilities(rust::Slice<uint32_t const> targets) override;
     void set_optimization_level(int32_t level) override;
     void set_workspace_limit(uint64_t bytes) override;
-    void add_profile(rust::Slice<const Range> ranges) override;
+    void add_profile(rust::Slice<Range const> ranges) override;
     void build(Job const& job) override;
 
 private:
@@ -190,7 +189,7 @@ private:
         return *tensors_.at(at).tensor;
     }
 
-    std::vector<nv::ITensor*> tensors(rust::Slice<const uint32_t> handles)
+    std::vector<nv::ITensor*> tensors(rust::Slice<uint32_t const> handles)
     {
         std::vector<nv::ITensor*> out;
         for (auto handle : handles)

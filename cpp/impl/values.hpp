@@ -368,8 +368,7 @@ nv::BuilderFlag native(BuilderFlag value)
     case BuilderFlag::Refit: return nv::BuilderFlag::kREFIT;
     case BuilderFlag::StripPlan: return ONNX2PLAN_IF_ANY(BuilderFlag, kSTRIP_PLAN, "flag STRIP_PLAN");
     case BuilderFlag::RefitIdentical: return ONNX2PLAN_IF_ANY(BuilderFlag, kREFIT_IDENTICAL, "flag REFIT_IDENTICAL");
-    case BuilderFlag::WeightStreaming:
-        return ONNX2PLAN_IF_ANY(BuilderFlag, kWEIGHT_STREAMING, "flag WEIGHT_STREAMING");
+    case BuilderFlag::WeightStreaming: return ONNX2PLAN_IF_ANY(BuilderFlag, kWEIGHT_STREAMING, "flag WEIGHT_STREAMING");
     case BuilderFlag::StrictNans: return ONNX2PLAN_IF_ANY(BuilderFlag, kSTRICT_NANS, "flag STRICT_NANS");
     case BuilderFlag::VersionCompatible: return nv::BuilderFlag::kVERSION_COMPATIBLE;
     case BuilderFlag::ExcludeLeanRuntime: return nv::BuilderFlag::kEXCLUDE_LEAN_RUNTIME;
@@ -393,8 +392,7 @@ nv::Dims native(Dims dims)
         out.d[i] = static_cast<Size>(dims[i]);
         if (out.d[i] != dims[i])
         {
-            throw std::invalid_argument(
-                set_name() + " has sizes of 32 bits, too few for " + std::to_string(dims[i]));
+            throw std::invalid_argument(set_name() + " has sizes of 32 bits, too few for " + std::to_string(dims[i]));
         }
     }
     return out;

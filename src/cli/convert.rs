@@ -120,6 +120,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         output.note(&format!("guessed: {guess}"));
     }
 
+    super::unless_cancelled()?;
     output.start("build");
     // The model is hashed meanwhile: with gigabytes of weights that takes as long as reading them.
     let (built, model) = std::thread::scope(|scope| {
@@ -130,6 +131,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let (built, model) = (built.map_err(|error| error.in_model(model_path))?, model?);
     output.done(&format!("{} for {}", library.version(), target_text(&arguments.targets())));
 
+    super::unless_cancelled()?;
     output.start("write");
     let manifest_path = files::with_suffix(&plan_path, ".json");
     let plan = File { name: files::name(&plan_path), bytes: built.bytes, sha256: built.sha256.clone() };

@@ -11,6 +11,7 @@ mod output;
 mod setup;
 
 use crate::error::{Error, Kind};
+use crate::files;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use environment::Environment;
 use output::Output;
@@ -104,6 +105,7 @@ pub fn main() -> ExitCode {
 fn interruptible() -> Result<(), Error> {
     ctrlc::set_handler(|| {
         if CANCELLED.swap(true, Ordering::SeqCst) {
+            files::remove_temporaries();
             #[allow(clippy::exit, reason = "the user has asked twice")]
             std::process::exit(Kind::Cancelled.exit_code().into());
         }
@@ -114,4 +116,9 @@ fn interruptible() -> Result<(), Error> {
 /// Whether the user asked to stop.
 fn cancelled() -> bool {
     CANCELLED.load(Ordering::SeqCst)
+}
+
+/// An error once the user asked to stop.
+fn unless_cancelled() -> Result<(), Error> {
+    if cancelled() { Err(Error::new(Kind::Cancelled, "interrupted")) } else { Ok(()) }
 }

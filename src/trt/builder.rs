@@ -9,6 +9,7 @@ use super::library::Library;
 use super::log::{self, LogSink, Severity};
 use super::options::{BuildOptions, BuildStats};
 use crate::emit::{Handle, Label, Made, Refused};
+use crate::mapped;
 use crate::network::profile::{Profile, Range};
 use crate::tensor::{DType, Tensor};
 use crate::{Error, Kind, Result};
@@ -19,6 +20,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// TensorRT's last warnings and errors.
+type Warnings = Arc<Mutex<Vec<String>>>;
+
 /// How many of TensorRT's last warnings go into the error of a failed build.
 const KEPT_WARNINGS: usize = 5;
 
@@ -28,7 +32,7 @@ pub struct Builder {
     library: Library,
     profiles: Vec<Profile>,
     log: LogSink,
-    warnings: Arc<Mutex<Vec<String>>>,
+    warnings: Warnings,
     /// What TensorRT reads until the plan is built.
     held: Vec<Bytes>,
     /// Type and sizes of each tensor, by its handle.
@@ -66,10 +70,10 @@ impl Builder {
     /// # Errors
     /// Kind `Environment`: the library needs a driver that is not there. Kind `TensorRt`: it refuses an option.
     pub fn new(library: &Library, options: BuildOptions) -> Result<Self> {
-        let warnings = Arc::new(Mutex::new(Vec::new()));
+        let warnings = Warnings::default();
         let log = listening(options.log.clone(), warnings.clone());
         let route = log::route(&log);
-        let mut network = library.new_network()?;
+        let mut network = library.new_network().map_err(|error| with_warnings(error, &warnings))?;
         configure(network.pin_mut(), &options)
             .map_err(|why| Error::new(Kind::TensorRt, format!("{} refuses {why}", library.version())))?;
         drop(route);
@@ -131,8 +135,7 @@ impl Builder {
 
     fn failed(&self, what: &str, why: &str) -> Error {
         let error = Error::new(Kind::TensorRt, format!("{} {what}: {why}", self.library.version()));
-        let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
-        warnings.iter().fold(error, Error::with_note)
+        with_warnings(error, &self.warnings)
     }
 
     /// Calls the bridge, with log lines routed.
@@ -191,7 +194,9 @@ impl Builder {
         let mut data = tensor.bytes().clone();
         // Slices of a file need not be aligned; a copy is, as every larger allocation.
         if !data.as_ptr().addr().is_multiple_of(tensor.dtype().bits().div_ceil(8)) {
-            data = Bytes::copy_from_slice(&data);
+            let copy = Bytes::copy_from_slice(&data);
+            mapped::release(&data);
+            data = copy;
         }
         self.held.push(data.clone());
         Ok(Held { dtype: to_ffi(tensor.dtype())?, data })
@@ -256,7 +261,7 @@ fn configure(mut network: Pin<&mut ffi::Network>, options: &BuildOptions) -> Res
 }
 
 /// Passes the log on, and keeps the last warnings.
-fn listening(log: LogSink, warnings: Arc<Mutex<Vec<String>>>) -> LogSink {
+fn listening(log: LogSink, warnings: Warnings) -> LogSink {
     Arc::new(move |severity, message| {
         if severity <= Severity::Warning {
             let mut warnings = warnings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -267,4 +272,8 @@ fn listening(log: LogSink, warnings: Arc<Mutex<Vec<String>>>) -> LogSink {
         }
         log(severity, message);
     })
+}
+
+fn with_warnings(error: Error, warnings: &Warnings) -> Error {
+    warnings.lock().unwrap_or_else(PoisonError::into_inner).iter().fold(error, Error::with_note)
 }

@@ -25,7 +25,6 @@ mod bridge {
         Sdk,
     }
 
-    #[derive(Debug, PartialOrd, Ord)]
     enum Severity {
         InternalError,
         Error,
@@ -34,7 +33,6 @@ mod bridge {
         Verbose,
     }
 
-    #[derive(Debug)]
     enum DType {
         F32,
         F16,
@@ -50,7 +48,6 @@ mod bridge {
         F8E8M0,
     }
 
-    #[derive(Debug)]
     enum ActivationType {
         Relu,
         Sigmoid,
@@ -68,7 +65,6 @@ mod bridge {
         GeluTanh,
     }
 
-    #[derive(Debug)]
     enum ElementWiseOperation {
         Sum,
         Prod,
@@ -86,7 +82,6 @@ mod bridge {
         Less,
     }
 
-    #[derive(Debug)]
     enum UnaryOperation {
         Exp,
         Log,
@@ -115,7 +110,6 @@ mod bridge {
         IsNan,
     }
 
-    #[derive(Debug)]
     enum ReduceOperation {
         Sum,
         Prod,
@@ -124,14 +118,12 @@ mod bridge {
         Avg,
     }
 
-    #[derive(Debug)]
     enum PoolingType {
         Max,
         Average,
         MaxAverageBlend,
     }
 
-    #[derive(Debug)]
     enum PaddingMode {
         ExplicitRoundDown,
         ExplicitRoundUp,
@@ -141,47 +133,40 @@ mod bridge {
         CaffeRoundUp,
     }
 
-    #[derive(Debug)]
     enum ScaleMode {
         Uniform,
         Channel,
         ElementWise,
     }
 
-    #[derive(Debug)]
     enum GatherMode {
         Default,
         Element,
         Nd,
     }
 
-    #[derive(Debug)]
     enum ScatterMode {
         Element,
         Nd,
     }
 
-    #[derive(Debug)]
     enum FillOperation {
         Linspace,
         RandomUniform,
         RandomNormal,
     }
 
-    #[derive(Debug)]
     enum MatrixOperation {
         None,
         Transpose,
         Vector,
     }
 
-    #[derive(Debug)]
     enum TopKOperation {
         Max,
         Min,
     }
 
-    #[derive(Debug)]
     enum SampleMode {
         StrictBounds,
         Wrap,
@@ -190,27 +175,23 @@ mod bridge {
         Reflect,
     }
 
-    #[derive(Debug)]
     enum InterpolationMode {
         Nearest,
         Linear,
         Cubic,
     }
 
-    #[derive(Debug)]
     enum CoordinateTransformation {
         AlignCorners,
         Asymmetric,
         HalfPixel,
     }
 
-    #[derive(Debug)]
     enum ResizeSelector {
         Formula,
         Upper,
     }
 
-    #[derive(Debug)]
     enum ResizeRoundMode {
         HalfUp,
         HalfDown,
@@ -218,27 +199,23 @@ mod bridge {
         Ceil,
     }
 
-    #[derive(Debug)]
     enum LoopOutputKind {
         LastValue,
         Concatenate,
         Reverse,
     }
 
-    #[derive(Debug)]
     enum TripLimitKind {
         Count,
         While,
     }
 
-    #[derive(Debug)]
     enum BoundingBoxFormat {
         CornerPairs,
         CenterSizes,
     }
 
     /// Builder flags; a header set that lacks one refuses it.
-    #[derive(Debug)]
     enum BuilderFlag {
         Tf32,
         Fp16,
@@ -257,7 +234,6 @@ mod bridge {
     }
 
     /// A tensor that a call made, as TensorRT sees it; -1 is a dimension known only at run time.
-    #[derive(Debug)]
     struct Output {
         tensor: u32,
         dtype: DType,
@@ -266,13 +242,11 @@ mod bridge {
 
     /// Values in TensorRT's own layout. The number of elements is computed from the length; the memory must stay until
     /// the plan is built.
-    #[derive(Debug)]
     struct Weights<'a> {
         dtype: DType,
         data: &'a [u8],
     }
 
-    #[derive(Debug)]
     struct Activation {
         input: u32,
         kind: ActivationType,
@@ -280,14 +254,12 @@ mod bridge {
         beta: f32,
     }
 
-    #[derive(Debug)]
     struct Constant<'a> {
         dims: &'a [i64],
         weights: Weights<'a>,
     }
 
     /// Also a deconvolution: the attributes are the same.
-    #[derive(Debug)]
     struct Convolution<'a> {
         input: u32,
         /// Or `NO_TENSOR`, where `kernel` holds the values.
@@ -306,7 +278,6 @@ mod bridge {
         groups: i64,
     }
 
-    #[derive(Debug)]
     struct Cumulative {
         input: u32,
         axis: u32,
@@ -315,7 +286,6 @@ mod bridge {
     }
 
     /// A quantize or dequantize layer.
-    #[derive(Debug)]
     struct Quantize {
         input: u32,
         scale: u32,
@@ -324,7 +294,6 @@ mod bridge {
         axis: i32,
     }
 
-    #[derive(Debug)]
     struct Fill<'a> {
         dims: &'a [i64],
         /// Or `NO_TENSOR`, where `dims` is the shape.
@@ -339,7 +308,6 @@ mod bridge {
         beta_tensor: u32,
     }
 
-    #[derive(Debug)]
     struct Gather {
         data: u32,
         indices: u32,
@@ -348,7 +316,6 @@ mod bridge {
         elementwise_dims: i32,
     }
 
-    #[derive(Debug)]
     struct GridSample {
         input: u32,
         grid: u32,
@@ -357,7 +324,6 @@ mod bridge {
         sample: SampleMode,
     }
 
-    #[derive(Debug)]
     struct Lrn {
         input: u32,
         window: i64,
@@ -366,7 +332,6 @@ mod bridge {
         k: f32,
     }
 
-    #[derive(Debug)]
     struct MatrixMultiply {
         left: u32,
         left_operation: MatrixOperation,
@@ -374,7 +339,6 @@ mod bridge {
         right_operation: MatrixOperation,
     }
 
-    #[derive(Debug)]
     struct Nms {
         boxes: u32,
         scores: u32,
@@ -388,7 +352,6 @@ mod bridge {
         indices: DType,
     }
 
-    #[derive(Debug)]
     struct Normalization {
         input: u32,
         scale: u32,
@@ -398,7 +361,6 @@ mod bridge {
         groups: i64,
     }
 
-    #[derive(Debug)]
     struct Pooling<'a> {
         input: u32,
         kind: PoolingType,
@@ -411,7 +373,6 @@ mod bridge {
         blend: f32,
     }
 
-    #[derive(Debug)]
     struct Reduce {
         input: u32,
         operation: ReduceOperation,
@@ -420,7 +381,6 @@ mod bridge {
     }
 
     /// Exactly one of `dims`, `scales` and `dims_tensor` says the output shape.
-    #[derive(Debug)]
     struct Resize<'a> {
         input: u32,
         dims: &'a [i64],
@@ -434,7 +394,6 @@ mod bridge {
         exclude_outside: bool,
     }
 
-    #[derive(Debug)]
     struct Scale<'a> {
         input: u32,
         mode: ScaleMode,
@@ -444,7 +403,6 @@ mod bridge {
         channel_axis: i32,
     }
 
-    #[derive(Debug)]
     struct Scatter {
         data: u32,
         indices: u32,
@@ -453,7 +411,6 @@ mod bridge {
         axis: i32,
     }
 
-    #[derive(Debug)]
     struct Shuffle<'a> {
         input: u32,
         /// Empty: none.
@@ -469,7 +426,6 @@ mod bridge {
     }
 
     /// A part given as a tensor overrides the static one, whose rank still counts.
-    #[derive(Debug)]
     struct Slice<'a> {
         input: u32,
         start: &'a [i64],
@@ -482,7 +438,6 @@ mod bridge {
         mode: SampleMode,
     }
 
-    #[derive(Debug)]
     struct TopK {
         input: u32,
         operation: TopKOperation,
@@ -494,7 +449,6 @@ mod bridge {
     }
 
     /// What an input may be at run time: a shape, or, where `values` is set, the values of a shape tensor.
-    #[derive(Debug)]
     struct Range {
         input: String,
         values: bool,

@@ -31,7 +31,7 @@ pub struct FindOptions {
     pub path: Option<PathBuf>,
     /// What [`VARIABLE`] says, in the same way.
     pub variable: Option<PathBuf>,
-    /// The interpreter whose packages are searched, see [`python`]; `None` for none.
+    /// The interpreter whose packages are searched; `None` for none.
     pub python: Option<PathBuf>,
     /// The folder that `onnx2plan setup` filled, if it did.
     pub cache: Option<PathBuf>,
@@ -74,29 +74,6 @@ pub fn find(options: &FindOptions) -> (Option<Library>, Vec<Tried>) {
         })
         .or_else(|| try_path("cache", options.cache.as_deref()?, &mut tried));
     (found, tried)
-}
-
-/// The library, or an error that lists every place that was looked at.
-///
-/// # Errors
-/// Kind `Environment`.
-pub fn find_or_explain(options: &FindOptions) -> Result<Library, Error> {
-    let (found, tried) = find(options);
-    found.ok_or_else(|| not_found(tried))
-}
-
-fn not_found(mut tried: Vec<Tried>) -> Error {
-    if tried.len() == 1
-        && let Some(Tried { outcome: Err(error), .. }) = tried.pop_if(|only| only.outcome.is_err())
-    {
-        return error;
-    }
-    let error = Error::new(Kind::Environment, "no TensorRT library that can be used")
-        .with_hint(format!("`onnx2plan setup` fetches one; or name yours with --tensorrt or {VARIABLE}"));
-    tried.iter().fold(error, |error, Tried { source, path, outcome }| match outcome {
-        Ok(version) => error.with_note(format!("{source}: {version} at {}", path.display())),
-        Err(reason) => error.with_note(format!("{source}: {}", reason.message())),
-    })
 }
 
 /// Tries a library file, or the libraries in a folder.
@@ -151,12 +128,14 @@ mod tests {
             variable: Some("/nowhere/libnvinfer.so".into()),
             ..FindOptions::default()
         };
-        let error = find_or_explain(&options).unwrap_err();
+        let problem = |options: &FindOptions| match find(options) {
+            (None, tried) if tried.len() == 1 => tried[0].outcome.as_ref().unwrap_err().message().to_owned(),
+            (found, tried) => panic!("{found:?} {tried:?}"),
+        };
         let expected = format!("`{}` holds no libtensorrt_rtx.so or libnvinfer.so", folder.path().display());
-        assert_eq!((error.kind(), error.message()), (Kind::Environment, expected.as_str()));
-
+        assert_eq!(problem(&options), expected);
         let options = FindOptions { path: None, ..options };
-        assert_eq!(find_or_explain(&options).unwrap_err().message(), "`/nowhere/libnvinfer.so` cannot be opened");
+        assert_eq!(problem(&options), "`/nowhere/libnvinfer.so` cannot be opened");
     }
 
     #[test]

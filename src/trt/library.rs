@@ -107,12 +107,12 @@ fn refuse(path: &Path, version: Version) -> Error {
         ))
 }
 
-/// Whether CUDA's driver is there and starts.
+/// Whether an NVIDIA driver is there, with a GPU.
 pub fn has_driver() -> bool {
     driver().is_ok()
 }
 
-/// Starts CUDA's driver, or says why it cannot. Without one, builders of TensorRT 8 to 11 crash instead of failing.
+/// Looks for CUDA's driver. Without one, builders of TensorRT 8 to 11 crash instead of failing.
 fn driver() -> Result<(), String> {
     static DRIVER: OnceLock<Result<(), String>> = OnceLock::new();
     DRIVER

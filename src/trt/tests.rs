@@ -14,7 +14,8 @@ fn library() -> Library {
     let cache = crate::provision::cache_dir(|name| std::env::var_os(name)).ok();
     let installed = cache.and_then(|cache| crate::provision::installed(&crate::provision::TENSORRT_RTX, &cache));
     let options = FindOptions { cache: installed, ..FindOptions::from_env(|name| std::env::var_os(name)) };
-    find::find_or_explain(&options).unwrap()
+    let (library, tried) = find::find(&options);
+    library.unwrap_or_else(|| panic!("no TensorRT library: {tried:?}"))
 }
 
 fn options() -> BuildOptions {

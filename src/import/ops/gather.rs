@@ -211,17 +211,13 @@ fn top_k_of(ctx: &mut Ctx<'_>, node: &Node, k: ValueId) -> Result<Values, OpErro
     let axis = axis_of(ctx, node, -1, data)?;
     let largest = node.attrs.int_or("largest", 1)? != 0;
     let operation = if largest { TopKOperation::Max } else { TopKOperation::Min };
-    let outputs = match ctx.known(k) {
-        Some(known) => {
-            let fixed = usize::try_from(known).ok().filter(|_| (1..=MAX_TOP_K).contains(&known));
-            let supported = "1 to 3840";
-            let fixed = fixed.ok_or(OpError::Value { what: "k", value: known.to_string(), supported })?;
-            ctx.add_all(TopK { operation, k: Arg::Static(fixed), axis }, &[data])?
-        }
-        None => {
-            let k = ctx.as_scalar(k)?;
-            ctx.add_all(TopK { operation, k: Arg::Input(1), axis }, &[data, k])?
-        }
+    let outputs = if let Some(known) = ctx.known(k) {
+        let fixed = usize::try_from(known).ok().filter(|_| (1..=MAX_TOP_K).contains(&known));
+        let fixed = fixed.ok_or(OpError::Value { what: "k", value: known.to_string(), supported: "1 to 3840" })?;
+        ctx.add_all(TopK { operation, k: Arg::Static(fixed), axis }, &[data])?
+    } else {
+        let k = ctx.as_scalar(k)?;
+        ctx.add_all(TopK { operation, k: Arg::Input(1), axis }, &[data, k])?
     };
     let [values, indices] = outputs[..] else { return Err(OpError::invalid("a TopK layer without two outputs")) };
     Ok(smallvec![values, ctx.cast(indices, DType::I64)?])
@@ -260,15 +256,12 @@ fn compress(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         Some(axis) => (data, ctx.axis(axis, ctx.rank(data))?),
         None => (ctx.reshape(data, vec![-1])?, 0),
     };
-    let places = match ctx.constant(condition).and_then(|condition| condition.to_i64s()) {
-        Some(known) => {
-            let holds = (0i64..).zip(&known).filter(|(_, holds)| **holds != 0);
-            ctx.i64s(&holds.map(|(at, _)| at).collect::<Vec<_>>())
-        }
-        None => {
-            let places = non_zero_of(ctx, condition)?;
-            ctx.squeeze(places, vec![0])?
-        }
+    let places = if let Some(known) = ctx.constant(condition).and_then(|condition| condition.to_i64s()) {
+        let holds = (0i64..).zip(&known).filter(|(_, holds)| **holds != 0);
+        ctx.i64s(&holds.map(|(at, _)| at).collect::<Vec<_>>())
+    } else {
+        let places = non_zero_of(ctx, condition)?;
+        ctx.squeeze(places, vec![0])?
     };
     Ok(smallvec![ctx.add(Gather { mode: GatherMode::Default, axis, element_wise_dims: 0 }, &[data, places])?])
 }

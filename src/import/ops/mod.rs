@@ -4,6 +4,7 @@
 
 mod activation;
 mod axes;
+mod bits;
 mod constant;
 mod conv;
 mod einsum;
@@ -17,6 +18,9 @@ mod pads;
 mod pool;
 mod quantize;
 mod reduce;
+mod resample;
+mod resize;
+mod sample;
 mod slice;
 mod softmax;
 
@@ -25,6 +29,7 @@ use super::registry::Op;
 /// Every family's rows.
 pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("activation", activation::OPS),
+    ("bits", bits::OPS),
     ("constant", constant::OPS),
     ("conv", conv::OPS),
     ("einsum", einsum::OPS),
@@ -34,7 +39,10 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("matmul", matmul::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
+    ("quantize", quantize::OPS),
     ("reduce", reduce::OPS),
+    ("resize", resize::OPS),
+    ("sample", sample::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
 ];

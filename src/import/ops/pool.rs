@@ -147,6 +147,9 @@ impl Plan {
         let sizes: Vec<_> = ctx.shape(x).iter().skip(2).map(Dim::known).collect();
         let mut plan = Self { window, sizes, places: vec![None; count], ceil };
         if let Some(axes) = plan.axes() {
+            if ceil && axes.iter().any(|axis| axis.size.is_none() && axis.post + axis.stride > axis.extent) {
+                return Err(OpError::Feature("attribute `ceil_mode` with this padding and data of unknown size"));
+            }
             plan.places = axes.iter().map(|axis| axis.places(ceil)).collect();
         }
         Ok((plan, x))
@@ -206,24 +209,18 @@ impl Plan {
 
     /// Sets the padding so that the last windows end with it. Answers whether TensorRT must round up to get there.
     ///
-    /// ONNX drops a last window that starts in the padding at the end, which TensorRT does not.
+    /// ONNX drops a last window that starts in the padding at the end, which TensorRT does not; where the size is unknown
+    /// there can be no such window.
     fn reach_ends(&self, window: &mut Window) -> Result<bool, OpError> {
         let (Some(axes), Pads::Explicit { post, .. }) = (self.axes(), &mut window.pads) else { return Ok(false) };
         let unknown = axes.iter().any(|axis| axis.size.is_none());
         for ((axis, places), post) in axes.iter().zip(&self.places).zip(post) {
-            match places {
-                Some(places) => {
-                    let reach = axis.reach(*places);
-                    if reach < 0 && unknown {
-                        return Err(OpError::Feature("attribute `ceil_mode` with strides larger than the window"));
-                    }
-                    *post = reach.max(0);
-                }
-                None if axis.post + axis.stride > axis.extent => {
-                    return Err(OpError::Feature("attribute `ceil_mode` with this padding and data of unknown size"));
-                }
-                None => {}
+            let Some(places) = places else { continue };
+            let reach = axis.reach(*places);
+            if reach < 0 && unknown {
+                return Err(OpError::Feature("attribute `ceil_mode` with strides larger than the window"));
             }
+            *post = reach.max(0);
         }
         Ok(unknown)
     }

@@ -107,6 +107,10 @@ fn extreme(
     let dtype = ctx.dtype(x);
     let wide = widened(ctx, x)?;
     let y = ctx.reduce(operation, wide, axes, keep)?;
+    if dtype == DType::Bool {
+        // The extreme of nothing is neither 0 nor 1.
+        return ctx.binary_scalar(Ew::Greater, y, 0.0);
+    }
     ctx.cast(y, dtype)
 }
 
