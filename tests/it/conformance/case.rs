@@ -36,7 +36,7 @@ pub(super) enum Frozen {
     Nothing,
     /// Whole numbers and booleans that could be a shape, axes, bounds: at most a vector of 64.
     SmallIntegers,
-    /// And real numbers of that size, unless they are the first input.
+    /// And real numbers of that size; of the first input only a scalar, such as the start of a Range.
     SmallNumbers,
     /// And all whole numbers and booleans.
     Integers,
@@ -51,7 +51,7 @@ impl Frozen {
         match self {
             Self::Nothing => false,
             Self::SmallIntegers => small && !real,
-            Self::SmallNumbers => small && (!real || at > 0),
+            Self::SmallNumbers => small && (!real || at > 0 || tensor.dims().is_empty()),
             Self::Integers => !real || small && at > 0,
         }
     }
@@ -191,9 +191,18 @@ fn reason(error: &Error) -> String {
     let said = error.notes().iter().find_map(|note| note.strip_prefix("TensorRT said: "));
     let text = match (error.problems(), said) {
         ([problem, ..], _) => format!("{}: {}", problem.site.place().op, problem.message),
-        ([], Some(said)) => format!("TensorRT: {said}"),
+        ([], Some(said)) => format!("TensorRT: {}", essence(said)),
+        ([], None) if error.kind() == Kind::TensorRt => format!("TensorRT: {}", essence(error.message())),
         ([], None) => error.message().to_owned(),
     };
     let line = text.lines().next().unwrap_or_default();
-    line.chars().take(200).collect()
+    line.chars().take(160).collect()
+}
+
+/// What TensorRT says without where in its sources it says so, and about which layer.
+fn essence(said: &str) -> &str {
+    let said = said.split_once("Error (").map_or(said, |(_, rest)| rest);
+    let said = said.split_once(" In ").map_or(said, |(before, _)| before);
+    let said = said.strip_prefix("node 0 -> ").and_then(|rest| rest.split_once(": ")).map_or(said, |(_, rest)| rest);
+    said.trim()
 }

@@ -35,7 +35,8 @@ fn node_tests() -> PathBuf {
 /// The library that the environment names.
 fn tensorrt() -> Library {
     let options = FindOptions::from_env(|name| env::var_os(name));
-    find::find_or_explain(&options).unwrap_or_else(|error| panic!("{error}"))
+    let (library, tried) = find::find(&options);
+    library.unwrap_or_else(|| panic!("no TensorRT library; set ONNX2PLAN_TENSORRT: {tried:?}"))
 }
 
 /// A case for each folder with a model.
