@@ -1,15 +1,16 @@
 //! Whole numbers of 8 bits compute as `i32`.
 //!
-//! TensorRT has `u8` for inputs and outputs of a network, to be cast at once. Its `i8` is what quantization makes: a
-//! constant may only be dequantized, and whether a sum wraps around or saturates is nowhere said. Cast to `i32` and
-//! back, both wrap around as ONNX wants it.
+//! TensorRT has `u8` for inputs and outputs of a network only, to be cast behind and in front. Its `i8` is what
+//! quantization makes: a constant may only be dequantized, and whether a sum wraps around or saturates is nowhere said.
+//! In `i32` both wrap around as ONNX wants it: `i8` by a cast there and back, `u8` by arithmetic.
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::infer;
 use crate::network::edit::Editor;
 use crate::network::layer::Constant;
-use crate::network::layer::math::Cast;
+use crate::network::layer::math::{Cast, ElementWise, ElementWiseOperation};
 use crate::network::{Layer, LayerId, LayerKind, Network, ValueId, ValueType, Values};
+use crate::site::Site;
 use crate::tensor::{DType, Tensor};
 
 /// Rewrites every layer that computes with 8 bits.
@@ -29,6 +30,14 @@ pub(super) fn run(network: &mut Network) -> Result<()> {
     }
     editor.finish();
     network.compact();
+
+    let layers = network.live_layers();
+    let mut editor = Editor::new(network);
+    for &id in &layers {
+        bypass(&mut editor, id)?;
+    }
+    editor.finish();
+    network.compact();
     Ok(())
 }
 
@@ -40,9 +49,6 @@ fn is_narrow(network: &Network, layer: &Layer) -> bool {
             layer.kind,
             LayerKind::Cast(_)
                 | LayerKind::Identity
-                | LayerKind::Squeeze(_)
-                | LayerKind::Unsqueeze(_)
-                | LayerKind::Shape
                 | LayerKind::Constant(_)
                 | LayerKind::Loop(_)
                 | LayerKind::Conditional(_)
@@ -65,12 +71,7 @@ fn is_narrow(network: &Network, layer: &Layer) -> bool {
 fn widen(editor: &mut Editor<'_>, id: LayerId) -> Result<()> {
     let layer = editor.network().layer(id).clone();
     let inputs: Values = layer.inputs.iter().map(|&input| wide(editor, id, input)).collect();
-    let types = infer::outputs(editor.network(), &layer.kind, &inputs).map_err(|error| {
-        let site = layer.sites.first();
-        let problems =
-            site.map(|site| Problem::new(Kind::Internal, site.clone(), error.to_string())).into_iter().collect();
-        Error::of_problems("cannot compute in i32", problems)
-    })?;
+    let types = infer::outputs(editor.network(), &layer.kind, &inputs).map_err(|error| internal(&layer, &error))?;
     let outputs = editor.add_before(id, layer.kind, &inputs, &layer.sites, types);
     for (&old, new) in layer.outputs.iter().zip(outputs) {
         let ty = editor.network().value(old).ty.clone();
@@ -123,6 +124,60 @@ fn constant(editor: &mut Editor<'_>, id: LayerId) {
     let ty = infer::constant_type(&weights);
     let wide = editor.add_before(id, Constant { weights }.into(), &[], &sites, [ty]);
     editor.change(id, Cast { to }.into(), &wide);
+}
+
+/// Takes a `u8` inside the network past the casts that make and take it: what it wraps around to is computed in `i32`.
+fn bypass(editor: &mut Editor<'_>, id: LayerId) -> Result<()> {
+    let layer = editor.network().layer(id).clone();
+    let (LayerKind::Cast(Cast { to: DType::U8 }), &[data], &[narrow]) = (&layer.kind, &*layer.inputs, &*layer.outputs)
+    else {
+        return Ok(());
+    };
+    let mut wrapped = None;
+    for user in editor.users(narrow).to_vec() {
+        let LayerKind::Cast(cast) = editor.network().layer(user).kind.clone() else { continue };
+        let value = match wrapped {
+            Some(value) => value,
+            None => *wrapped.insert(wrap(editor, &layer, id, data)?),
+        };
+        editor.change(user, if cast.to == DType::I32 { LayerKind::Identity } else { cast.into() }, &[value]);
+    }
+    Ok(())
+}
+
+/// x mod 256 as `i32`: x − ⌊x/256⌋·256. Other types than whole numbers are cast, which ONNX leaves open outside 0 to 255.
+fn wrap(editor: &mut Editor<'_>, layer: &Layer, anchor: LayerId, data: ValueId) -> Result<ValueId> {
+    let from = editor.network().value(data).ty.dtype;
+    let wide = if from == DType::I32 { data } else { add(editor, layer, anchor, Cast { to: DType::I32 }, &[data])? };
+    if !from.is_int() {
+        return Ok(wide);
+    }
+    let rank = editor.network().value(data).ty.shape.rank();
+    let weights = Tensor::scalar(256i32).reshaped(vec![1; rank]).map_err(|error| internal(layer, &error))?;
+    let modulus = add(editor, layer, anchor, Constant { weights }, &[])?;
+    let quotient =
+        add(editor, layer, anchor, ElementWise { operation: ElementWiseOperation::FloorDiv }, &[wide, modulus])?;
+    let multiple =
+        add(editor, layer, anchor, ElementWise { operation: ElementWiseOperation::Prod }, &[quotient, modulus])?;
+    add(editor, layer, anchor, ElementWise { operation: ElementWiseOperation::Sub }, &[wide, multiple])
+}
+
+/// Adds a layer of one output that stands for the nodes behind `layer`.
+fn add(
+    editor: &mut Editor<'_>,
+    layer: &Layer,
+    anchor: LayerId,
+    kind: impl Into<LayerKind>,
+    inputs: &[ValueId],
+) -> Result<ValueId> {
+    let kind = kind.into();
+    let types = infer::outputs(editor.network(), &kind, inputs).map_err(|error| internal(layer, &error))?;
+    Ok(editor.add_before(anchor, kind, inputs, &layer.sites, types)[0])
+}
+
+fn internal(layer: &Layer, error: &dyn std::fmt::Display) -> Error {
+    let problem = |site: &Site| Problem::new(Kind::Internal, site.clone(), error.to_string());
+    Error::of_problems("cannot compute in i32", layer.sites.first().map(problem).into_iter().collect())
 }
 
 fn as_i32(tensor: &Tensor) -> Option<Tensor> {

@@ -2,5 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod conformance;
+mod errors;
+mod golden;
+mod imports;
 mod provision;
 mod python;
+mod records;
+mod support;
+mod tensorrt;
