@@ -63,13 +63,7 @@ fn scaled(convolution: &Convolution, by: &Scale) -> Option<Convolution> {
     let new_bias = bias.iter().zip(&factors).zip(&summands).map(|((b, factor), summand)| b * factor + summand);
     let new_bias = tensor(weights.dtype(), vec![maps], new_bias.collect())?;
 
-    let per_map = weights.len() / maps;
-    let values = weights.to_f32s()?;
-    let mut product = Vec::with_capacity(values.len());
-    for (map, factor) in values.chunks(per_map.max(1)).zip(&factors) {
-        product.extend(map.iter().map(|w| w * factor));
-    }
-    let new_weights = tensor(weights.dtype(), weights.dims().to_vec(), product)?;
+    let new_weights = product(weights, &factors)?;
     mapped::release(weights.bytes());
     Some(Convolution { weights: Arg::Static(new_weights), bias: Some(Arg::Static(new_bias)), ..convolution.clone() })
 }
@@ -83,6 +77,28 @@ fn coefficients(of: Option<&Tensor>, maps: usize, neutral: f32) -> Option<Vec<f3
         many if many.len() == maps => Some(many.to_vec()),
         _ => None,
     }
+}
+
+/// The weights with each map's elements multiplied by its factor.
+fn product(weights: &Tensor, factors: &[f32]) -> Option<Tensor> {
+    let dims = weights.dims().to_vec();
+    let per_map = weights.len() / factors.len();
+    if weights.dtype() != DType::F32 {
+        let values = weights.to_f32s()?;
+        let maps = values.chunks(per_map.max(1)).zip(factors);
+        return tensor(
+            weights.dtype(),
+            dims,
+            maps.flat_map(|(map, factor)| map.iter().map(move |w| w * factor)).collect(),
+        );
+    }
+    // Read as bytes: in a file these gigabytes need not be aligned, and a copy that is would be one too many.
+    let mut values = Vec::with_capacity(weights.len());
+    let (elements, _) = weights.bytes().as_chunks::<4>();
+    for (map, factor) in elements.chunks(per_map.max(1)).zip(factors) {
+        values.extend(map.iter().map(|&bytes| f32::from_le_bytes(bytes) * factor));
+    }
+    Tensor::of(dims, values).ok()
 }
 
 /// Numbers rounded to a floating-point type.

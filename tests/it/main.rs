@@ -3,6 +3,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "test data is small")]
 
 mod cli;
+mod conformance;
 mod errors;
 mod golden;
 mod imports;

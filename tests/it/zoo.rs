@@ -101,7 +101,7 @@ const RANDOMISED: [&str; 3] = ["light_densenet121", "light_resnet50", "light_shu
 
 #[test]
 fn models_with_random_weights_compute_what_the_reference_computes() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/randomise.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/randomise.py");
     each(&RANDOMISED, |name, model| {
         let dir = tempfile::tempdir().unwrap();
         let output = Command::new(python::python()).arg(&script).args([model, dir.path()]).output().unwrap();

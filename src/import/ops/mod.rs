@@ -21,6 +21,7 @@ mod reduce;
 mod resample;
 mod resize;
 mod sample;
+mod scatter;
 mod slice;
 mod softmax;
 
@@ -43,6 +44,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("reduce", reduce::OPS),
     ("resize", resize::OPS),
     ("sample", sample::OPS),
+    ("scatter", scatter::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
 ];

@@ -31,6 +31,9 @@ impl Steps {
 /// Largest size of an axis in TensorRT; `INT_MAX` and more as the end of a slice mean the end of the axis.
 pub(super) const MAX_SIZE: i64 = 0x7fff_ffff;
 
+/// The most numbers that are computed one by one.
+const MOST_NUMBERS: usize = 4096;
+
 impl Ctx<'_> {
     /// A known number.
     pub(super) fn number(&mut self, n: i64) -> ValueId {
@@ -60,6 +63,10 @@ impl Ctx<'_> {
             return Err(OpError::Rank { what: "a list", rank: self.rank(vector), supported: "0 or 1" });
         }
         let count = self.size(vector, 0).ok_or(OpError::Feature("a list of unknown length"))?;
+        if count > MOST_NUMBERS {
+            let (value, supported) = (format!("of {count} numbers"), "up to 4096");
+            return Err(OpError::Value { what: "a list", value, supported });
+        }
         (0..count).map(|at| self.element(vector, at)).collect()
     }
 

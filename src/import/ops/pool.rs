@@ -2,6 +2,7 @@
 
 use super::axes::{Cut, Size, along, cut, rounded};
 use super::pads::{Pads, Window, ceil_div, from_image, int, sizes, spatial_rank, to_image};
+use super::quantize::{from_real, real};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -10,7 +11,6 @@ use crate::network::layer::conv::{PaddingMode, PoolingType};
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
-use crate::tensor::DType;
 use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
@@ -31,7 +31,7 @@ fn max_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     }
     let x = ctx.input(0)?;
     let dtype = ctx.dtype(x);
-    let x = if dtype.is_float() { x } else { ctx.cast(x, DType::F32)? };
+    let x = if dtype.is_float() { x } else { real(ctx, x)? };
     let (plan, x) = Plan::of(ctx, node, x)?;
     let y = if plan.dilated() {
         let lowest = ctx.scalar(ctx.dtype(x), f64::NEG_INFINITY)?;
@@ -39,7 +39,7 @@ fn max_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     } else {
         plan.pool(ctx, x, PoolingType::Max, true)?
     };
-    Ok(smallvec![ctx.cast(y, dtype)?])
+    Ok(smallvec![if dtype.is_float() { y } else { from_real(ctx, y, dtype)? }])
 }
 
 /// `AveragePool`. Becomes Pooling; dilated windows become a sum of strided slices, divided by what each window counts.

@@ -124,7 +124,8 @@ fn fixed_scale(ctx: &Ctx<'_>, scale: ValueId) -> bool {
     tensor.is_some_and(|tensor| tensor.to_f32s().is_some_and(|values| values.iter().all(|&value| value > 0.0)))
 }
 
-/// The whole numbers of a quantized value, in `f32`.
+/// The whole numbers of a quantized value, in `f32`. TensorRT converts `u8` from and to floating point only, and `i8` by
+/// Quantize and Dequantize only.
 pub(super) fn real(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     if let Some(tensor) = ctx.constant(x)
         && let Some(values) = tensor.to_i64s()
@@ -140,6 +141,15 @@ pub(super) fn real(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
         }
         _ => before_conversion(ctx, x).map_or_else(|| ctx.cast(x, DType::F32), Ok),
     }
+}
+
+/// The way back from [`real`]: whole numbers in `f32`, inside the range of `to`, as `i8` or `u8`.
+pub(super) fn from_real(ctx: &mut Ctx<'_>, x: ValueId, to: DType) -> Result<ValueId, OpError> {
+    if to == DType::I8 {
+        let one = ctx.scalar(DType::F32, 1.0)?;
+        return ctx.add(Quantize { axis: None, to }, &[x, one]);
+    }
+    ctx.cast(x, to)
 }
 
 /// The `f32` value that a Cast made `x` from, where it holds the same numbers: whole ones from 0 to 255.

@@ -1,12 +1,14 @@
-//! Resizing an axis of known size exactly as ONNX says, by indices or by a matrix of weights.
+//! Resizing an axis exactly as ONNX says: of known size by fixed indices or a matrix of weights, of unknown size by
+//! indices and weights computed at run time.
 
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::ValueId;
-use crate::network::layer::MatrixMultiply;
-use crate::network::layer::math::MatrixOperation;
+use crate::network::layer::data::GatherMode;
+use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, UnaryOperation};
 use crate::network::layer::resample::ResizeRoundMode;
-use crate::tensor::Tensor;
+use crate::network::layer::{Gather, MatrixMultiply};
+use crate::tensor::{DType, Tensor};
 
 /// ONNX's `coordinate_transformation_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +150,80 @@ impl Grid {
         let outside = ctx.constant_value(Tensor::of_bools(dims, outside)?);
         let value = ctx.scalar(ctx.dtype(data), value.into())?;
         ctx.select(outside, value, data)
+    }
+}
+
+/// How an axis of unknown size is sampled: by a known scale, computed at run time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpenGrid {
+    pub(super) axis: usize,
+    /// Size of the output.
+    pub(super) output: ValueId,
+    pub(super) scale: f64,
+    pub(super) coordinates: Coordinates,
+}
+
+impl OpenGrid {
+    /// Where the output elements lie in the input: `f32[output]`.
+    fn positions(&self, ctx: &mut Ctx<'_>) -> Result<ValueId, OpError> {
+        let centre = |shifted: bool| if shifted { 0.5 } else { 0.0 };
+        let before = centre(self.coordinates != Coordinates::Asymmetric);
+        let after = centre(matches!(self.coordinates, Coordinates::HalfPixel | Coordinates::PytorchHalfPixel));
+        let counter = ctx.count_up(self.output)?;
+        let counter = ctx.cast(counter, DType::F32)?;
+        let centres = ctx.binary_scalar(Ew::Sum, counter, before)?;
+        let scaled = ctx.binary_scalar(Ew::Div, centres, self.scale)?;
+        let positions = ctx.binary_scalar(Ew::Sub, scaled, after)?;
+        if self.coordinates != Coordinates::PytorchHalfPixel {
+            return Ok(positions);
+        }
+        let single = ctx.number(1);
+        let single = ctx.binary(Ew::Equal, self.output, single)?;
+        let zero = ctx.scalar(DType::F32, 0.0)?;
+        ctx.select(single, zero, positions)
+    }
+
+    /// Whole `f32` positions as indices that stay inside the data.
+    fn indices(&self, ctx: &mut Ctx<'_>, data: ValueId, positions: ValueId) -> Result<ValueId, OpError> {
+        let size = ctx.size_of(data, self.axis)?;
+        let last = ctx.compute(Ew::Sub, size, 1)?;
+        let indices = ctx.cast(positions, DType::I64)?;
+        let indices = ctx.binary(Ew::Min, indices, last)?;
+        ctx.compute(Ew::Max, indices, 0)
+    }
+
+    fn take(&self, ctx: &mut Ctx<'_>, data: ValueId, positions: ValueId) -> Result<ValueId, OpError> {
+        let indices = self.indices(ctx, data, positions)?;
+        ctx.add(Gather { mode: GatherMode::Default, axis: self.axis, element_wise_dims: 0 }, &[data, indices])
+    }
+
+    /// The nearest elements.
+    pub(super) fn pick(&self, ctx: &mut Ctx<'_>, data: ValueId, rounding: ResizeRoundMode) -> Result<ValueId, OpError> {
+        let positions = self.positions(ctx)?;
+        let (shift, round) = match rounding {
+            ResizeRoundMode::HalfUp => (0.5, UnaryOperation::Floor),
+            ResizeRoundMode::HalfDown => (-0.5, UnaryOperation::Ceil),
+            ResizeRoundMode::Floor => (0.0, UnaryOperation::Floor),
+            ResizeRoundMode::Ceil => (0.0, UnaryOperation::Ceil),
+        };
+        let shifted = ctx.binary_scalar(Ew::Sum, positions, shift)?;
+        let nearest = ctx.unary(round, shifted)?;
+        self.take(ctx, data, nearest)
+    }
+
+    /// Weighted sums of the two neighbours.
+    pub(super) fn blend(&self, ctx: &mut Ctx<'_>, data: ValueId) -> Result<ValueId, OpError> {
+        let positions = self.positions(ctx)?;
+        let below = ctx.unary(UnaryOperation::Floor, positions)?;
+        let weight = ctx.binary(Ew::Sub, positions, below)?;
+        let weight = ctx.cast(weight, ctx.dtype(data))?;
+        let (axis, rank) = (self.axis, ctx.rank(data));
+        let weight = ctx.unsqueeze(weight, (0..rank).filter(|&other| other != axis).collect())?;
+        let above = ctx.binary_scalar(Ew::Sum, below, 1.0)?;
+        let (low, high) = (self.take(ctx, data, below)?, self.take(ctx, data, above)?);
+        let difference = ctx.binary(Ew::Sub, high, low)?;
+        let part = ctx.binary(Ew::Prod, difference, weight)?;
+        ctx.binary(Ew::Sum, low, part)
     }
 }
 

@@ -2,17 +2,18 @@
 //!
 //! What TensorRT's Resize says becomes one; the rest is computed axis by axis from fixed sizes (see [`super::resample`]).
 
-use super::resample::{Coordinates, Grid, Kernel};
+use super::resample::{Coordinates, Grid, Kernel, OpenGrid};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Resize;
-use crate::network::layer::math::ElementWiseOperation as Ew;
+use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation};
 use crate::network::layer::resample::{
     CoordinateTransformation, InterpolationMode, ResizeOutput, ResizeRoundMode, ResizeSelector,
 };
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
+use crate::tensor::DType;
 use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
@@ -167,7 +168,8 @@ fn check_count(name: &str, count: usize, axes: usize) -> Result<(), OpError> {
     (count == axes).then_some(()).ok_or_else(message)
 }
 
-/// Output sizes are ⌊input · (end of the region − its start) · scale⌋.
+/// Output sizes are ⌊input · scale⌋, whatever the region is: the specification's text says otherwise, but no
+/// implementation does, ONNX's own among them.
 fn axes_by_scale(ctx: &mut Ctx<'_>, scales: &[f32], listed: &[usize], roi: &[f32]) -> Result<Vec<Axis>, OpError> {
     check_count("scales", scales.len(), listed.len())?;
     let mut axes = unchanged(ctx)?;
@@ -179,7 +181,7 @@ fn axes_by_scale(ctx: &mut Ctx<'_>, scales: &[f32], listed: &[usize], roi: &[f32
         let (start, end) = region(roi, at, listed.len());
         entry.roi = (start.into(), end.into());
         entry.scale = Some(scale.into());
-        entry.size = scaled_size(ctx, entry.size, (end - start) * scale)?;
+        entry.size = scaled_size(ctx, entry.size, scale)?;
     }
     Ok(axes)
 }
@@ -195,11 +197,14 @@ fn scaled_size(ctx: &mut Ctx<'_>, size: ValueId, scale: f32) -> Result<ValueId, 
         return Ok(ctx.number((size as f32 * scale).floor() as i64));
     }
     let parts = f64::from(scale) * f64::from(PARTS);
-    if parts.fract() != 0.0 || parts > 1e6 {
-        return Err(OpError::Feature("this scale of an axis of unknown size"));
+    if parts.fract() == 0.0 && parts < 1e6 {
+        let enlarged = ctx.compute(Ew::Prod, size, parts as i64)?;
+        return ctx.compute(Ew::FloorDiv, enlarged, PARTS.into());
     }
-    let enlarged = ctx.compute(Ew::Prod, size, parts as i64)?;
-    ctx.compute(Ew::FloorDiv, enlarged, PARTS.into())
+    let size = ctx.cast(size, DType::F32)?;
+    let product = ctx.binary_scalar(Ew::Prod, size, scale.into())?;
+    let product = ctx.unary(UnaryOperation::Floor, product)?;
+    ctx.cast(product, DType::I64)
 }
 
 /// Scales that are quotients by this number, such as 1.5, have exact products with unknown sizes.
@@ -270,14 +275,23 @@ fn resized(ctx: &mut Ctx<'_>, options: &Options, axes: &[Axis]) -> Result<ValueI
     if let Some(layer) = layer(ctx, options, axes, &changed, grids.as_deref())? {
         return layered(ctx, layer, axes, &changed);
     }
-    let grids = grids.ok_or(OpError::Feature("this way of resizing an axis of unknown size"))?;
+    let kernel = kernel(options);
     let mut value = data;
-    for grid in &grids {
-        value = match kernel(options) {
-            Some(kernel) => grid.weigh(ctx, value, &kernel)?,
-            None => grid.pick(ctx, value, options.rounding)?,
+    for &axis in &changed {
+        value = match (grid(ctx, options, data, axes, axis), kernel) {
+            (Some(grid), kernel) => {
+                value = match kernel {
+                    Some(kernel) => grid.weigh(ctx, value, &kernel)?,
+                    None => grid.pick(ctx, value, options.rounding)?,
+                };
+                grid.extrapolate(ctx, value, options.extrapolation)?
+            }
+            (None, None) => open_grid(options, axes, axis)?.pick(ctx, value, options.rounding)?,
+            (None, Some(Kernel { cubic: None, antialias: false, .. })) => {
+                open_grid(options, axes, axis)?.blend(ctx, value)?
+            }
+            (None, Some(_)) => return Err(unknown_size()),
         };
-        value = grid.extrapolate(ctx, value, options.extrapolation)?;
     }
     Ok(value)
 }
@@ -292,6 +306,24 @@ fn grid(ctx: &Ctx<'_>, options: &Options, data: ValueId, axes: &[Axis], axis: us
     let entry = axes.get(axis)?;
     let (input, output) = (ctx.size(data, axis)?, usize::try_from(ctx.known(entry.size)?).ok()?);
     Some(Grid { axis, input, output, scale: entry.scale?, roi: entry.roi, coordinates: options.coordinates })
+}
+
+/// The sampling of an axis of unknown size by a known scale.
+fn open_grid(options: &Options, axes: &[Axis], axis: usize) -> Result<OpenGrid, OpError> {
+    let entry = axes.get(axis).ok_or_else(unknown_size)?;
+    let formula = matches!(
+        options.coordinates,
+        Coordinates::HalfPixel
+            | Coordinates::PytorchHalfPixel
+            | Coordinates::Asymmetric
+            | Coordinates::TfHalfPixelForNn
+    );
+    let scale = entry.scale.filter(|_| formula).ok_or_else(unknown_size)?;
+    Ok(OpenGrid { axis, output: entry.size, scale, coordinates: options.coordinates })
+}
+
+fn unknown_size() -> OpError {
+    OpError::Feature("this way of resizing an axis of unknown size")
 }
 
 fn kernel(options: &Options) -> Option<Kernel> {
