@@ -5,6 +5,7 @@
 mod activation;
 mod axes;
 mod constant;
+mod control;
 mod conv;
 mod einsum;
 mod elementwise;
@@ -17,6 +18,7 @@ mod pads;
 mod pool;
 mod quantize;
 mod reduce;
+mod scan;
 mod slice;
 mod softmax;
 
@@ -26,6 +28,7 @@ use super::registry::Op;
 pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("activation", activation::OPS),
     ("constant", constant::OPS),
+    ("control", control::OPS),
     ("conv", conv::OPS),
     ("einsum", einsum::OPS),
     ("elementwise", elementwise::OPS),
@@ -35,6 +38,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("norm", norm::OPS),
     ("pool", pool::OPS),
     ("reduce", reduce::OPS),
+    ("scan", scan::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
 ];
