@@ -3,7 +3,7 @@
 use super::ctx::Ctx;
 use super::error::OpError;
 use crate::network::layer::control::{Loop, LoopIterator, LoopOutput};
-use crate::network::{Block, Shape, ValueId, ValueType, Values};
+use crate::network::{Block, Dim, Shape, ValueId, ValueType, Values};
 use std::collections::HashSet;
 
 /// A [`Loop`] in the making.
@@ -67,6 +67,14 @@ impl Repeat {
         current
     }
 
+    /// Carries a number of rank 0 that is never negative, such as that of the iteration at work.
+    pub(super) fn carry_number(&mut self, ctx: &mut Ctx<'_>, initial: ValueId) -> ValueId {
+        let current = self.carry(ctx, initial);
+        let symbol = Dim::symbol(format!("loop.{}.0", current.index()));
+        ctx.network.values[current].ty.elements = Some([symbol].into());
+        current
+    }
+
     /// Adds the loop, whose iteration is what `body` adds; gives its outputs.
     pub(super) fn run<'a>(
         mut self,
@@ -79,6 +87,10 @@ impl Repeat {
             Ok((results.copied().collect(), iteration))
         })?;
         body.params = self.slices.iter().chain(&self.current).copied().collect();
+        for &param in &body.params {
+            // A number differs from iteration to iteration: outside one of them nothing is known.
+            ctx.network.values[param].ty.elements = None;
+        }
         let mut inputs: Values = self.count.into_iter().chain(self.iterated).chain(self.initial).collect();
         if !collected.is_empty() {
             let unbounded = OpError::Feature("collecting values in a loop without a limit on its iterations");
@@ -91,7 +103,7 @@ impl Repeat {
     }
 }
 
-/// A parameter of a block, of the type of `like`. Its elements, if any are tracked, are those of one iteration only.
+/// A parameter of a block, of the type of `like`.
 fn param(ctx: &mut Ctx<'_>, like: ValueId, shape: Shape) -> ValueId {
     let name = ctx.network.value(like).name.clone();
     let ty = ValueType::new(ctx.dtype(like), shape);

@@ -17,6 +17,8 @@ pub(super) const OPS: &[Op] =
 
 /// A loop of at most so many iterations may be unrolled.
 const MOST_UNROLLED: i64 = 16;
+/// A loop is unrolled in any case where that makes no more nodes than this.
+const FEW_NODES: usize = 512;
 /// Nothing is unrolled in a network of more layers, dead ones included.
 const MOST_LAYERS: usize = 100_000;
 
@@ -59,8 +61,8 @@ struct Looped<'n> {
     initial: Values,
 }
 
-/// `Loop`. Becomes Loop; unrolled where it has few iterations and does what no Loop layer can, such as growing what it
-/// carries.
+/// `Loop`. Becomes Loop. One of few iterations is unrolled where its body is small, so that TensorRT can fuse across
+/// iterations, or where it does what no Loop layer can, such as growing what it carries.
 ///
 /// What is collected in a loop that may stop early is cut to the iterations that took place.
 fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
@@ -70,26 +72,47 @@ fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         condition: ctx.maybe(1).map(|condition| scalar(ctx, condition)).transpose()?,
         initial: (2..node.inputs.len()).map(|at| ctx.input(at)).collect::<Result<_, _>>()?,
     };
-    let (problems, notes) = (ctx.problems.len(), ctx.notes.len());
+    if copies(ctx, &looped).is_some_and(|nodes| nodes <= FEW_NODES)
+        && let Some(outputs) = unrolled(ctx, &looped)
+    {
+        return Ok(outputs);
+    }
+    let reported = ctx.problems.len();
     as_loop(ctx, &looped).or_else(|error| {
-        let reported = ctx.problems.split_off(problems);
-        ctx.notes.truncate(notes);
+        let problems = ctx.problems.split_off(reported);
         unrolled(ctx, &looped).ok_or_else(|| {
-            ctx.problems.truncate(problems);
-            ctx.problems.extend(reported);
+            ctx.problems.extend(problems);
             error
         })
     })
 }
 
-/// The trip count as a number of rank 0 that is not negative; `None` for one so large that it limits nothing.
+/// The trip count as an `i32` of rank 0 that is not negative; `None` for one so large that it limits nothing.
+///
+/// TensorRT counts in 32 bits where a loop has a condition too.
 fn limit(ctx: &mut Ctx<'_>, count: ValueId) -> Result<Option<ValueId>, OpError> {
-    let count = ctx.reshape(count, vec![1])?;
-    let count = ctx.at_least_zero(count)?;
+    let mut count = ctx.reshape(count, vec![1])?;
     if ctx.known(count).is_some_and(|count| count >= MAX_SIZE) {
         return Ok(None);
     }
+    if !ctx.dim(count).is_some_and(|dim| dim.is_nonnegative()) {
+        count = ctx.compute(Ew::Max, count, 0)?;
+        count = ctx.compute(Ew::Min, count, MAX_SIZE)?;
+    }
+    let count = ctx.cast(count, DType::I32)?;
     ctx.as_scalar(count).map(Some)
+}
+
+/// How many nodes an unrolled loop would have; `None` where it cannot be unrolled.
+fn copies(ctx: &Ctx<'_>, looped: &Looped<'_>) -> Option<usize> {
+    let starts = looped.condition.is_none_or(|condition| decided(ctx, condition) == Some(true));
+    let count = looped.count.and_then(|count| ctx.known(count)).filter(|&count| starts && count <= MOST_UNROLLED)?;
+    usize::try_from(count).ok()?.checked_mul(nodes(looped.body))
+}
+
+/// Number of nodes of a graph, those of the graphs they hold included.
+fn nodes(graph: &Graph) -> usize {
+    graph.nodes.iter().map(|node| 1 + node.attrs.graphs().map(nodes).sum::<usize>()).sum()
 }
 
 /// What one pass through a loop's body gives.
@@ -130,7 +153,7 @@ fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
     let repeat = Repeat::new(count, count);
     let mut outputs = repeat.run(ctx, |ctx, repeat| {
         let current: Values = initial.iter().map(|&initial| repeat.carry(ctx, initial)).collect();
-        let iteration = repeat.carry(ctx, zero);
+        let iteration = repeat.carry_number(ctx, zero);
         let Pass { goes_on, mut next, collected } = pass(ctx, body, iteration, &current)?;
         next.push(ctx.binary(Ew::Sum, iteration, one)?);
 
@@ -166,13 +189,22 @@ fn first_rows(ctx: &mut Ctx<'_>, value: ValueId, count: ValueId) -> Result<Value
     ctx.slice(value, &steps, SampleMode::StrictBounds, None)
 }
 
-/// The loop as one copy of its body per iteration; `None` where it cannot be that.
+/// The loop as one copy of its body per iteration; `None`, and nothing reported, where it cannot be that.
 fn unrolled(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Values> {
-    let starts = looped.condition.is_none_or(|condition| decided(ctx, condition) == Some(true));
-    let count = looped.count.and_then(|count| ctx.known(count)).filter(|&count| starts && count <= MOST_UNROLLED)?;
-    let Looped { body, condition, .. } = *looped;
+    copies(ctx, looped)?;
+    let (problems, notes) = (ctx.problems.len(), ctx.notes.len());
+    let outputs = unroll(ctx, looped);
+    if outputs.is_none() {
+        ctx.problems.truncate(problems);
+        ctx.notes.truncate(notes);
+    }
+    outputs
+}
+
+fn unroll(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Values> {
+    let Looped { body, count, condition, .. } = *looped;
     let (mut state, mut rows) = (looped.initial.clone(), Values::new());
-    for iteration in 0..count {
+    for iteration in 0..ctx.known(count?)? {
         if ctx.network.layers.len() > MOST_LAYERS {
             return None;
         }
@@ -187,9 +219,12 @@ fn unrolled(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Values> {
         }
     }
     let collected = body.outputs.len().checked_sub(1 + state.len())?;
+    if collected > 0 && rows.is_empty() {
+        return None;
+    }
     for at in 0..collected {
         let column: Values = rows.iter().skip(at).step_by(collected).copied().collect();
-        state.push(if column.is_empty() { None } else { ctx.concat(&column, 0).ok() }?);
+        state.push(ctx.concat(&column, 0).ok()?);
     }
     Some(state)
 }
