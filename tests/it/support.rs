@@ -270,6 +270,13 @@ impl<const N: usize> From<[f32; N]> for pb::AttributeProto {
     }
 }
 
+/// The model's graph, as a subgraph.
+impl From<Model> for pb::AttributeProto {
+    fn from(body: Model) -> Self {
+        Self { g: Some(body.graph), ..attribute(AttributeType::Graph) }
+    }
+}
+
 impl From<pb::TensorProto> for pb::AttributeProto {
     fn from(value: pb::TensorProto) -> Self {
         Self { t: Some(Box::new(value)), ..attribute(AttributeType::Tensor) }

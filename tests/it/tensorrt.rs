@@ -59,7 +59,10 @@ pub(crate) fn set_up() -> Result<PathBuf, String> {
 }
 
 /// The library, loaded.
-fn library() -> Library {
+///
+/// # Panics
+/// As [`onnx2plan`].
+pub(crate) fn library() -> Library {
     let path = library_path();
     let path = if path.is_dir() { path.join("libtensorrt_rtx.so.1") } else { path.to_owned() };
     Library::open(&path).unwrap_or_else(|error| panic!("{error}"))

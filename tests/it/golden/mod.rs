@@ -5,6 +5,7 @@
 mod activation;
 mod bits;
 mod constant;
+mod control;
 mod conv;
 mod einsum;
 mod elementwise;
@@ -17,6 +18,8 @@ mod quantize;
 mod reduce;
 mod resize;
 mod sample;
+mod scan;
+mod scatter;
 mod slice;
 mod softmax;
 
@@ -43,6 +46,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("activation", activation::CASES),
     ("bits", bits::CASES),
     ("constant", constant::CASES),
+    ("control", control::CASES),
     ("conv", conv::CASES),
     ("einsum", einsum::CASES),
     ("elementwise", elementwise::CASES),
@@ -55,6 +59,8 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("reduce", reduce::CASES),
     ("resize", resize::CASES),
     ("sample", sample::CASES),
+    ("scan", scan::CASES),
+    ("scatter", scatter::CASES),
     ("slice", slice::CASES),
     ("softmax", softmax::CASES),
 ];
