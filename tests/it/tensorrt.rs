@@ -69,10 +69,12 @@ pub(crate) fn library() -> Library {
 }
 
 /// Builds a plan for the shapes that are guessed where nothing is said.
+///
+/// Not for targets of its own: TensorRT-RTX fails where two threads build for different ones at once.
 fn build(network: &Checked) -> onnx2plan::Result<Vec<u8>> {
     let profile = profile::plan(network, &profile::Request::default())?.profile;
     let profiles: Vec<Profile> = if profile.inputs.is_empty() { Vec::new() } else { vec![profile] };
-    let options = BuildOptions { targets: vec![89], optimization_level: Some(0), profiles, ..BuildOptions::default() };
+    let options = BuildOptions { profiles, ..BuildOptions::default() };
     let mut builder = Builder::new(&library(), options)?;
     emit(network, &mut builder)?;
     let mut plan = Vec::new();
