@@ -100,6 +100,7 @@ impl Numbers {
     }
 
     /// Whether both hold the same at this position, bit patterns of NaN aside.
+    #[allow(clippy::float_cmp, reason = "equal is what is asked")]
     fn same(&self, other: &Self, at: usize) -> bool {
         match (self, other) {
             (Self::Whole(a), Self::Whole(b)) => a.get(at) == b.get(at),

@@ -30,7 +30,7 @@ pub fn on_cpu(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verif
     let names = network.inputs.iter().map(|&input| &*network.value(input).name);
     let fed = names.map(|name| {
         let found = inputs.iter().position(|input| *input == name).and_then(|at| given.get(at).copied().flatten());
-        found.map(numbers).unwrap_or_else(|| Err(lacks(set, "input", name)))
+        found.map_or_else(|| Err(lacks(set, "input", name)), numbers)
     });
     let computed = eval::run(network, &fed.collect::<Result<Vec<_>>>()?)?;
 
