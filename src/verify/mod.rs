@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod data;
+pub mod reference;
 
 #[cfg(test)]
 mod tests;
