@@ -46,7 +46,7 @@ enum Command {
     Ops(ops::Arguments),
     /// Say what was found on this machine
     Doctor(doctor::Arguments),
-    /// Fetch TensorRT-RTX with pip and unpack it into the cache
+    /// Fetch TensorRT-RTX, or ONNX Runtime, with pip and unpack it into the cache
     Setup(setup::Arguments),
 }
 
@@ -87,7 +87,7 @@ pub fn main() -> ExitCode {
         let environment = Environment::read();
         match cli.command {
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
-            Some(Command::Verify(arguments)) => verify::run(&arguments, &mut output),
+            Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
             Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),
             Some(Command::Doctor(arguments)) => doctor::run(&arguments, &environment, &mut output),
             Some(Command::Setup(arguments)) => setup::run(&arguments, &environment, &mut output),

@@ -1,13 +1,19 @@
 //! `onnx2plan verify`: are the numbers right?
 
+use super::environment::Environment;
 use super::freeze::FreezeArguments;
 use super::output::Output;
-use crate::error::{Error, Kind, Result};
-use crate::network::Caps;
-use crate::onnx;
+use crate::error::Result;
+use crate::network::profile::Range;
+use crate::network::{Caps, Network, ValueId};
+use crate::onnx::{self, Constant};
 use crate::pipeline;
+use crate::pipeline::profile::{self, Request};
 use crate::report::Verification;
-use crate::verify::{self, data};
+use crate::verify;
+use crate::verify::data::{self, DataSet, Entry};
+use crate::verify::random;
+use crate::verify::reference::Reference;
 use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -23,6 +29,9 @@ pub(super) struct Arguments {
     /// A folder with input_0.pb, … and output_0.pb, … [default: every test_data_set_N beside the model]
     #[arg(long, value_name = "FOLDER")]
     data: Vec<PathBuf>,
+    /// Seed of the inputs that are drawn where there is no data; ONNX Runtime then gives the outputs
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
     /// Leave out an optimisation pass
     #[arg(long, value_name = "NAME", value_parser = super::convert::parse_pass)]
     without_pass: Vec<String>,
@@ -49,7 +58,7 @@ struct Outcome<'a> {
     verifications: &'a [Verification],
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
     let Candidate::Cpu = arguments.on;
     let path = &arguments.model;
     output.start("import");
@@ -65,8 +74,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     output.start("evaluate");
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     let mut verifications = Vec::new();
-    for folder in arguments.folders()? {
-        let verification = verify::on_cpu(&prepared.network, &inputs, &data::read(&folder)?);
+    for set in arguments.data_sets(environment, &prepared.network)? {
+        let verification = verify::on_cpu(&prepared.network, &inputs, &set);
         verifications.push(verification.map_err(|error| error.in_model(path))?);
     }
     output.done(&format!("{} data sets", verifications.len()));
@@ -82,14 +91,48 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
 }
 
 impl Arguments {
-    fn folders(&self) -> Result<Vec<PathBuf>> {
+    /// The data sets named or found beside the model, else drawn ones with ONNX Runtime's outputs.
+    fn data_sets(&self, environment: &Environment, network: &Network) -> Result<Vec<DataSet>> {
         let folders = if self.data.is_empty() { data::beside(&self.model) } else { self.data.clone() };
-        if folders.is_empty() {
-            let message = format!("there is no test_data_set_0 beside `{}`", self.model.display());
-            return Err(Error::new(Kind::Environment, message).with_hint("name a folder with `--data`"));
+        if !folders.is_empty() {
+            return folders.iter().map(|folder| data::read(folder)).collect();
         }
-        Ok(folders)
+        let mut reference = Reference::open(&environment.reference()?, &self.model)?;
+        shapes(network)?.iter().map(|shapes| self.drawn(network, shapes, &mut reference)).collect()
     }
+
+    fn drawn(&self, network: &Network, shapes: &[Vec<usize>], reference: &mut Reference) -> Result<DataSet> {
+        let names = network.inputs.iter().map(|&input| network.value(input).name.to_string());
+        let inputs: Vec<_> = names.zip(random::inputs(network, shapes, self.seed)?).collect();
+        let outputs = reference.run(&inputs)?;
+        let entry = |(name, tensor)| Entry { name, data: Constant::Tensor(tensor) };
+        Ok(DataSet {
+            path: format!("ONNX Runtime, seed {}, inputs {shapes:?}", self.seed).into(),
+            inputs: inputs.into_iter().map(entry).collect(),
+            outputs: outputs.into_iter().map(entry).collect(),
+        })
+    }
+}
+
+/// The input shapes to verify at: the smallest, the likeliest and the largest of the profile, each once.
+fn shapes(network: &Network) -> Result<Vec<Vec<Vec<usize>>>> {
+    let planned = profile::plan(network, &Request::default())?;
+    let mut all: Vec<Vec<Vec<usize>>> = Vec::new();
+    for pick in
+        [|range: &Range| range.opt.clone(), |range: &Range| range.min.clone(), |range: &Range| range.max.clone()]
+    {
+        let shape = |&input: &ValueId| {
+            let value = network.value(input);
+            let range = planned.profile.inputs.iter().find(|range| *range.input == *value.name);
+            let sizes = |range: &Range| pick(range).into_iter().filter_map(|size| usize::try_from(size).ok()).collect();
+            range.map(sizes).or_else(|| value.ty.shape.known()).unwrap_or_default()
+        };
+        let shapes: Vec<Vec<usize>> = network.inputs.iter().map(shape).collect();
+        if !all.contains(&shapes) {
+            all.push(shapes);
+        }
+    }
+    Ok(all)
 }
 
 /// One row for each output of each data set.

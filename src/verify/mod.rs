@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod data;
+pub mod random;
 pub mod reference;
 
 #[cfg(test)]
