@@ -4,9 +4,6 @@
 //! Model::new(17).input("x", "f32[N, 3]").node("Relu", "x", "y").output("y", "f32[N, 3]")
 //! ```
 
-use onnx2plan::import;
-use onnx2plan::network::Caps;
-use onnx2plan::pipeline::Options;
 use pb::attribute_proto::AttributeType;
 use pb::tensor_shape_proto::{Dimension, dimension};
 use prost::Message;
@@ -23,11 +20,6 @@ use std::path::{Path, PathBuf};
 )]
 pub(crate) mod pb {
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
-}
-
-/// The options that the program has without any of the user's, for a TensorRT of today.
-pub(crate) fn options() -> Options {
-    Options { caps: Caps::modern(), without_passes: Vec::new(), import: import::Options::default() }
 }
 
 /// A model under construction.

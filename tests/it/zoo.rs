@@ -1,11 +1,12 @@
 //! Real models: the program makes plans of them, and their networks compute the numbers of the reference.
 
-use crate::support::options;
 use crate::{python, tensorrt};
+use onnx2plan::network::Caps;
 use onnx2plan::onnx::read_tensor;
+use onnx2plan::pipeline::{self, Options};
 use onnx2plan::tensor::Tensor;
 use onnx2plan::valid::Checked;
-use onnx2plan::{eval, onnx, pipeline};
+use onnx2plan::{eval, onnx};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -40,7 +41,7 @@ fn each(models: &[&str], check: impl Fn(&str, &Path) + Sync) {
 }
 
 fn prepare(model: &Path) -> Checked {
-    let prepared = onnx::load(model).and_then(|model| pipeline::prepare(&model, &options()));
+    let prepared = onnx::load(model).and_then(|model| pipeline::prepare(&model, &Options::new(Caps::modern())));
     prepared.unwrap_or_else(|error| panic!("{error}")).network
 }
 

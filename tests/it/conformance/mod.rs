@@ -50,6 +50,5 @@ fn cases_in(folder: &Path) -> Vec<Case> {
 
 #[test]
 fn node_tests_come_out_as_listed() {
-    let library = tensorrt::library();
-    list::check("backend.txt", &cases_in(&node_tests()), &library);
+    list::check("backend.txt", &cases_in(&node_tests()), &tensorrt::library());
 }

@@ -24,13 +24,13 @@ mod slice;
 mod softmax;
 
 use crate::records::Records;
-use crate::support::{Model, options};
+use crate::support::Model;
 use onnx2plan::emit::{emit, trace::Trace};
 use onnx2plan::eval;
 use onnx2plan::import::registry;
-use onnx2plan::network::{Network, ValueType};
+use onnx2plan::network::{Caps, Network, ValueType};
 use onnx2plan::onnx::Node;
-use onnx2plan::pipeline;
+use onnx2plan::pipeline::{self, Options};
 use onnx2plan::tensor::{DType, Tensor};
 use onnx2plan::valid::Checked;
 use std::collections::BTreeSet;
@@ -74,7 +74,7 @@ pub(crate) fn cases() -> impl Iterator<Item = (String, &'static Case)> {
 pub(crate) fn networks(name: &str, case: &Case) -> (Network, Checked) {
     let fails = |error: onnx2plan::Error| -> ! { panic!("{name}: {error}") };
     let model = (case.model)().read().unwrap_or_else(|error| fails(error));
-    let options = options();
+    let options = Options::new(Caps::modern());
     let imported = pipeline::import_model(&model, &options.import).unwrap_or_else(|error| fails(error));
     let (finished, _) = pipeline::finish(imported.network.clone(), &options).unwrap_or_else(|error| fails(error));
     (imported.network, finished)
