@@ -50,5 +50,6 @@ fn cases_in(folder: &Path) -> Vec<Case> {
 
 #[test]
 fn node_tests_come_out_as_listed() {
-    list::check("backend.txt", &cases_in(&node_tests()), &tensorrt::library());
+    let library = tensorrt::library();
+    list::check("backend.txt", &cases_in(&node_tests()), &library);
 }
