@@ -17,6 +17,7 @@ mod numbers;
 mod pads;
 mod pool;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod scan;
 mod slice;
@@ -37,6 +38,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("matmul", matmul::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
+    ("recurrent", recurrent::OPS),
     ("reduce", reduce::OPS),
     ("scan", scan::OPS),
     ("slice", slice::OPS),
