@@ -9,6 +9,7 @@ mod hash;
 pub mod import;
 pub mod infer;
 pub mod legalize;
+mod mapped;
 pub mod network;
 pub mod onnx;
 pub mod opt;
@@ -19,5 +20,6 @@ pub mod site;
 pub mod tensor;
 pub mod trt;
 pub mod valid;
+pub mod verify;
 
 pub use error::{Error, Kind, Problem, Result};

@@ -35,6 +35,9 @@ pub(super) fn convolution(layer: &Convolution, inputs: &[&Tensor]) -> Result<Ten
     )?;
     let dims = [&[batch, maps], window.output().as_slice()].concat();
     let mut out = buffer(&dims)?;
+    if out.is_empty() {
+        return rounded(data.dtype(), dims, out);
+    }
     let planes = Planes { groups, per_group: channels / groups, maps: maps / groups, window };
     let (values, weights) = (reals(inputs, 0)?, real_elements(weights, 1)?);
     if groups > 1 && planes.per_group * planes.maps <= 16 {
@@ -67,6 +70,9 @@ pub(super) fn deconvolution(layer: &Deconvolution, inputs: &[&Tensor]) -> Result
     )?;
     let dims = [&[batch, maps], window.input().as_slice()].concat();
     let mut out = buffer(&dims)?;
+    if out.is_empty() {
+        return rounded(data.dtype(), dims, out);
+    }
     let planes = Planes { groups, per_group: channels / groups, maps: maps / groups, window };
     planes.deconvolve(&reals(inputs, 0)?, &real_elements(weights, 1)?, &mut out)?;
     add_bias(layer.bias.as_ref(), inputs, maps, &planes.window.input(), &mut out)?;
@@ -118,7 +124,7 @@ fn add_bias(
         return Err(EvalError::Shapes(bias.dims().to_vec(), vec![maps]));
     }
     let bias = real_elements(bias, 2)?;
-    let plane = count(plane)?.max(1);
+    let plane = count(plane)?;
     for (values, bias) in out.chunks_mut(plane).zip(bias.iter().cycle()) {
         for value in values {
             *value += bias;
@@ -164,7 +170,7 @@ impl Planes {
     /// Gathers what each output reads into the columns of a matrix, and multiplies the kernel with it.
     fn convolve(&self, data: &[f32], weights: &[f32], out: &mut [f32]) -> Result<(), EvalError> {
         let [input, output, kernel] = self.sizes();
-        if input == 0 || output == 0 {
+        if input == 0 {
             return Ok(());
         }
         let height = self.per_group * kernel;
@@ -235,7 +241,7 @@ impl Planes {
     fn deconvolve(&self, data: &[f32], weights: &[f32], out: &mut [f32]) -> Result<(), EvalError> {
         // The window leads back: its input is the result.
         let [result, size, kernel] = self.sizes();
-        if result == 0 || size == 0 {
+        if size == 0 {
             return Ok(());
         }
         let height = self.maps * kernel;

@@ -101,3 +101,6 @@ pub fn layer(kind: &LayerKind, inputs: &[&Tensor]) -> Result<Outputs, EvalError>
     };
     Ok(smallvec![output?])
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,9 @@ pub(super) fn pooling(layer: &Pooling, inputs: &[&Tensor]) -> Result<Tensor, Eva
     )?;
     let dims = [outer, &window.output()].concat();
     let mut out = buffer::<f32>(&dims)?;
+    if out.is_empty() {
+        return rounded(data.dtype(), dims, out);
+    }
     let values = reals(inputs, 0)?;
     let (input, output) = (count(sizes)?, count(&window.output())?);
     let divisors = divisors(layer, &window);

@@ -19,7 +19,10 @@ pub(super) fn resize(layer: &Resize, inputs: &[&Tensor]) -> Result<Tensor, EvalE
     let data = operand(inputs, 0)?;
     let axes = axes(layer, data.dims(), inputs)?;
     let dims: Vec<usize> = axes.iter().map(|axis| axis.output).collect();
-    if count(&dims)? > 0 && count(data.dims())? == 0 {
+    if count(&dims)? == 0 {
+        return Source::new(data).each(dims, std::iter::empty());
+    }
+    if data.is_empty() {
         return Err(EvalError::Index { index: 0, size: 0 });
     }
     if layer.mode == InterpolationMode::Nearest {

@@ -20,7 +20,7 @@ use crate::onnx::{self, DimSpec, Graph, Model, ValueInfo};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
 use ctx::{Ctx, Operand};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What an import gives.
@@ -32,11 +32,18 @@ pub struct Imported {
     pub notes: Vec<String>,
 }
 
+/// What decides on an import besides the model.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Inputs that become constants, by name.
+    pub freeze: BTreeMap<String, Tensor>,
+}
+
 /// Imports a model, or says everything that is in the way.
 ///
 /// `fold` computes layers of constants as they are added, so that handlers see as many constants as there are.
-pub fn import(model: &Model, fold: &FoldFn<'_>) -> Result<Imported> {
-    let (imported, problems) = try_import(model, fold);
+pub fn import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> Result<Imported> {
+    let (imported, problems) = try_import(model, options, fold);
     match imported {
         Some(imported) if problems.is_empty() => Ok(imported),
         _ => Err(failure(problems)),
@@ -44,10 +51,10 @@ pub fn import(model: &Model, fold: &FoldFn<'_>) -> Result<Imported> {
 }
 
 /// Imports what can be imported, for `inspect`. The network is complete only if there are no problems.
-pub fn try_import(model: &Model, fold: &FoldFn<'_>) -> (Option<Imported>, Vec<Problem>) {
+pub fn try_import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> (Option<Imported>, Vec<Problem>) {
     let mut ctx = Ctx::new(model, fold);
     ctx.opsets(model);
-    ctx.inputs(&model.graph);
+    ctx.inputs(&model.graph, &options.freeze);
     ctx.nodes(&model.graph);
     ctx.outputs(&model.graph);
     ctx.finish()
@@ -86,17 +93,24 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    fn inputs(&mut self, graph: &Graph) {
+    fn inputs(&mut self, graph: &Graph, freeze: &BTreeMap<String, Tensor>) {
         for info in &graph.inputs {
             let site = Site::tensor(&graph.path, "input", &info.name);
-            let operand = match input_type(info) {
-                Ok(ty) => Operand::Value(self.network.add_input(&info.name, ty)),
-                Err(message) => {
-                    self.problems.push(Problem::new(Kind::Unsupported, site, message));
-                    Operand::Poisoned
-                }
+            let operand = match freeze.get(&*info.name) {
+                Some(tensor) => frozen(info, tensor).map(|()| Operand::Data(tensor.clone(), site.clone())),
+                None => input_type(info)
+                    .map(|ty| Operand::Value(self.network.add_input(&info.name, ty)))
+                    .map_err(|message| (Kind::Unsupported, message)),
             };
+            let operand = operand.unwrap_or_else(|(kind, message)| {
+                self.problems.push(Problem::new(kind, site, message));
+                Operand::Poisoned
+            });
             self.bind(&info.name, operand);
+        }
+        for name in freeze.keys().filter(|name| !graph.inputs.iter().any(|info| *info.name == ***name)) {
+            let site = Site::tensor(&graph.path, "input", name);
+            self.problems.push(Problem::new(Kind::Usage, site, "cannot be frozen: the model has no such input"));
         }
         self.initializers(graph);
     }
@@ -140,6 +154,23 @@ impl<'a> Ctx<'a> {
         self.network.compact();
         (Some(Imported { network: self.network, notes: self.notes }), self.problems)
     }
+}
+
+/// Checks that data can stand for a declared input.
+fn frozen(info: &ValueInfo, tensor: &Tensor) -> Result<(), (Kind, String)> {
+    let fits = match &info.ty {
+        onnx::ValueType::Tensor { element, shape } => {
+            element.dtype() == Some(tensor.dtype())
+                && shape.as_ref().is_none_or(|shape| {
+                    let same =
+                        |(dim, &size): (&DimSpec, &usize)| !matches!(dim, DimSpec::Known(known) if *known != size);
+                    shape.len() == tensor.dims().len() && shape.iter().zip(tensor.dims()).all(same)
+                })
+        }
+        _ => false,
+    };
+    let (given, dims) = (tensor.dtype(), tensor.dims());
+    if fits { Ok(()) } else { Err((Kind::Usage, format!("is {}, but is frozen to {given}{dims:?}", info.ty))) }
 }
 
 /// What a declared input becomes; the error says why it cannot.

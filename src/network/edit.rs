@@ -113,6 +113,12 @@ impl<'n> Editor<'n> {
         }
     }
 
+    /// Adds sites to a layer, in front of its own: those of a layer that came before it.
+    pub fn lead_sites(&mut self, layer: LayerId, sites: &[Site]) {
+        let own = std::mem::replace(&mut self.network.layers[layer].sites, sites.into());
+        self.add_sites(layer, &own);
+    }
+
     /// Makes everything that takes `old` take `new`, which must be made earlier.
     pub fn replace(&mut self, old: ValueId, new: ValueId) {
         for user in std::mem::take(&mut self.users[old.index()]) {

@@ -1,26 +1,19 @@
 //! Files as shared bytes.
 
 use crate::error::{Error, Kind};
+use crate::mapped;
 use bytes::Bytes;
 use std::io;
 use std::path::Path;
 
 /// Maps the regular file at `path`.
-#[allow(unsafe_code, reason = "the one memory map")]
 pub(super) fn map(path: &Path) -> io::Result<Bytes> {
     // Asked before opening: opening a pipe would wait for its other end.
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    let file = std::fs::File::open(path)?;
-    if metadata.len() == 0 {
-        return Ok(Bytes::new());
-    }
-    // SAFETY: the map is read-only, and `onnx::load` asks of its caller that nobody changes the file while its bytes
-    // are in use, which no program can check.
-    let map = unsafe { memmap2::Mmap::map(&file)? };
-    Ok(Bytes::from_owner(map))
+    mapped::map(&std::fs::File::open(path)?)
 }
 
 /// The error for a file named by the user that [`map`] could not map.

@@ -84,10 +84,12 @@ fn key(network: &Network, id: LayerId) -> Option<Key> {
                 Key::SameBytes(dtype, dims, data.as_ptr().addr())
             })
         }
-        // Their text would hash the weights they hold, and they are never alike in practice.
-        LayerKind::Convolution(_) | LayerKind::Deconvolution(_) | LayerKind::Scale(_) => None,
-        // Their blocks would have to be compared too.
-        LayerKind::Loop(_) | LayerKind::Conditional(_) => None,
+        // The text of these would hash all the weights or blocks they hold, and they are never alike in practice.
+        LayerKind::Convolution(_)
+        | LayerKind::Deconvolution(_)
+        | LayerKind::Scale(_)
+        | LayerKind::Loop(_)
+        | LayerKind::Conditional(_) => None,
         LayerKind::Fill(fill) if fill.operation != FillOperation::Linspace => None,
         kind => Some(Key::Layer(kind.name(), attributes(kind), layer.inputs.clone())),
     }

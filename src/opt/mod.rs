@@ -3,6 +3,7 @@
 //! Each pass is a function in a file of its own; [`PASSES`] lists them in order, with why each stands where it does.
 //! TensorRT fuses on its own: a pass is here only where it makes the plan better or the build faster.
 
+mod conv_scale;
 mod dedupe;
 pub mod fold;
 mod matmul;
@@ -23,6 +24,7 @@ pub struct Pass {
 pub const PASSES: &[Pass] = &[
     // First, so that later passes see each value once.
     Pass { name: "dedupe", run: dedupe::run },
+    Pass { name: "conv-scale", run: conv_scale::run },
     // Before `shuffle`, which would hide a transpose in a larger shuffle.
     Pass { name: "matmul-transpose", run: matmul::run },
     Pass { name: "shuffle", run: shuffle::run },

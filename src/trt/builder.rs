@@ -9,6 +9,7 @@ use super::library::Library;
 use super::log::{self, LogSink, Severity};
 use super::options::{BuildOptions, BuildStats};
 use crate::emit::{Handle, Label, Made, Refused};
+use crate::mapped;
 use crate::network::profile::{Profile, Range};
 use crate::tensor::{DType, Tensor};
 use crate::{Error, Kind, Result};
@@ -193,7 +194,9 @@ impl Builder {
         let mut data = tensor.bytes().clone();
         // Slices of a file need not be aligned; a copy is, as every larger allocation.
         if !data.as_ptr().addr().is_multiple_of(tensor.dtype().bits().div_ceil(8)) {
-            data = Bytes::copy_from_slice(&data);
+            let copy = Bytes::copy_from_slice(&data);
+            mapped::release(&data);
+            data = copy;
         }
         self.held.push(data.clone());
         Ok(Held { dtype: to_ffi(tensor.dtype())?, data })

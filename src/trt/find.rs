@@ -31,7 +31,7 @@ pub struct FindOptions {
     pub path: Option<PathBuf>,
     /// What [`VARIABLE`] says, in the same way.
     pub variable: Option<PathBuf>,
-    /// The interpreter whose packages are searched, see [`python`]; `None` for none.
+    /// The interpreter whose packages are searched; `None` for none.
     pub python: Option<PathBuf>,
     /// The folder that `onnx2plan setup` filled, if it did.
     pub cache: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! TensorRT's log lines on their way to whoever works with TensorRT at the moment.
 //!
 //! A TensorRT library has one logger for the whole process. Lines come on the thread that called TensorRT, where
-//! [`route`] says who wants them; lines from TensorRT's own threads go to whoever was last.
+//! `route` says who wants them; lines from TensorRT's own threads go to whoever was last.
 
 use super::ffi;
 use std::cell::RefCell;

@@ -116,11 +116,12 @@ fn group(node: &Node) -> Result<usize, OpError> {
 
 /// The kernel as weights where it is known, else as the layer's next input; always with two spatial axes or more.
 fn weights(ctx: &mut Ctx<'_>, w: ValueId, inputs: &mut Vec<ValueId>) -> Result<Arg<Tensor>, OpError> {
-    let w = to_image(ctx, w)?;
     if let Some(tensor) = ctx.constant(w) {
-        return Ok(Arg::Static(tensor));
+        let mut dims = tensor.dims().to_vec();
+        dims.resize(dims.len().max(4), 1);
+        return Ok(Arg::Static(tensor.reshaped(dims)?));
     }
-    inputs.push(w);
+    inputs.push(to_image(ctx, w)?);
     Ok(Arg::Input(inputs.len() - 1))
 }
 

@@ -1,11 +1,11 @@
-//! Data picked or replaced by index.
+//! Data picked by index.
 
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
-use crate::network::layer::data::{GatherMode, ReverseSequence, ScatterMode, TopKOperation};
+use crate::network::layer::data::{GatherMode, ReverseSequence, TopKOperation};
 use crate::network::layer::math::ElementWiseOperation as Ew;
-use crate::network::layer::{Arg, Gather, Scatter, TopK};
+use crate::network::layer::{Arg, Gather, TopK};
 use crate::network::{LayerKind, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;
@@ -20,9 +20,6 @@ pub(super) const OPS: &[Op] = &[
     onnx("NonZero", 9..=NOW, "X", non_zero),
     onnx("OneHot", 9..=NOW, "indices depth values", one_hot),
     onnx("ReverseSequence", 10..=NOW, "input sequence_lens", reverse_sequence),
-    onnx("Scatter", 9..=10, "data indices updates", scatter_elements),
-    onnx("ScatterElements", 11..=NOW, "data indices updates", scatter_elements),
-    onnx("ScatterND", 11..=NOW, "data indices updates", scatter_nd),
     onnx("TopK", 1..=9, "X", top_k_attribute),
     onnx("TopK", 10..=NOW, "X K", top_k),
 ];
@@ -30,7 +27,7 @@ pub(super) const OPS: &[Op] = &[
 /// The most elements that TensorRT's TopK gives.
 const MAX_TOP_K: i64 = 3840;
 
-fn axis_of(ctx: &Ctx<'_>, node: &Node, default: i64, data: ValueId) -> Result<usize, OpError> {
+pub(super) fn axis_of(ctx: &Ctx<'_>, node: &Node, default: i64, data: ValueId) -> Result<usize, OpError> {
     ctx.axis(node.attrs.int_or("axis", default)?, ctx.rank(data))
 }
 
@@ -59,7 +56,12 @@ fn gather_nd(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 }
 
 /// Index vectors along the last axis with the sizes added where they are negative, which TensorRT does not do.
-fn wrap_index_vectors(ctx: &mut Ctx<'_>, data: ValueId, indices: ValueId, batch: usize) -> Result<ValueId, OpError> {
+pub(super) fn wrap_index_vectors(
+    ctx: &mut Ctx<'_>,
+    data: ValueId,
+    indices: ValueId,
+    batch: usize,
+) -> Result<ValueId, OpError> {
     if is_nonnegative(ctx, indices) {
         return Ok(indices);
     }
@@ -82,93 +84,6 @@ fn wrap(ctx: &mut Ctx<'_>, indices: ValueId, sizes: ValueId) -> Result<ValueId, 
     let negative = ctx.binary(Ew::Less, indices, zero)?;
     let wrapped = ctx.binary(Ew::Sum, indices, sizes)?;
     ctx.select(negative, wrapped, indices)
-}
-
-/// What updates are combined with the data by; `None` for plain replacement.
-fn reduction(node: &Node) -> Result<Option<Ew>, OpError> {
-    Ok(match node.attrs.string_or("reduction", "none")? {
-        "none" => None,
-        "add" => Some(Ew::Sum),
-        "mul" => Some(Ew::Prod),
-        "max" if node.opset >= 18 => Some(Ew::Max),
-        "min" if node.opset >= 18 => Some(Ew::Min),
-        other => return Err(OpError::invalid(format!("attribute `reduction` is `{other}`"))),
-    })
-}
-
-/// Whether two updates go to one place; places are known only with the indices.
-fn updates_meet(ctx: &Ctx<'_>, indices: ValueId, element_axis: Option<usize>) -> Result<bool, OpError> {
-    let known = ctx.constant(indices).ok_or_else(|| OpError::NotConstant(ctx.input_name(1)))?;
-    let numbers = known.to_i64s().ok_or_else(|| OpError::invalid("input `indices` holds no whole numbers"))?;
-    let mut places: Vec<Vec<i64>> = match element_axis {
-        Some(axis) => {
-            let coordinates = numbers.iter().enumerate().map(|(at, &index)| place(at, index, known.dims(), axis));
-            coordinates.collect()
-        }
-        None => numbers.chunks(known.dims().last().copied().unwrap_or(1).max(1)).map(<[i64]>::to_vec).collect(),
-    };
-    places.sort_unstable();
-    Ok(places.windows(2).any(|pair| pair.first() == pair.last()))
-}
-
-/// Coordinates of element `at` of a tensor of these dimensions, with that of `axis` replaced by `index`.
-fn place(mut at: usize, index: i64, dims: &[usize], axis: usize) -> Vec<i64> {
-    let mut out: Vec<i64> = dims
-        .iter()
-        .rev()
-        .map(|&size| {
-            let coordinate = at % size.max(1);
-            at /= size.max(1);
-            i64::try_from(coordinate).unwrap_or(i64::MAX)
-        })
-        .collect();
-    out.reverse();
-    if let Some(coordinate) = out.get_mut(axis) {
-        *coordinate = index;
-    }
-    out
-}
-
-/// `ScatterElements`, and `Scatter` as it was called first. Becomes Scatter; negative indices are wrapped.
-///
-/// A reduction is done on the gathered elements before, which needs indices that are known and differ.
-fn scatter_elements(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let (data, indices, updates) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
-    let axis = axis_of(ctx, node, 0, data)?;
-    let indices = ctx.wrap_indices(data, indices, axis)?;
-    let gather = Gather { mode: GatherMode::Element, axis, element_wise_dims: 0 };
-    let scatter = Scatter { mode: ScatterMode::Element, axis };
-    scatter_with(ctx, node, [data, indices, updates], gather, scatter)
-}
-
-/// `ScatterND`. Becomes Scatter; negative indices are wrapped. Reductions as for `ScatterElements`.
-fn scatter_nd(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let (data, indices, updates) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
-    let indices = wrap_index_vectors(ctx, data, indices, 0)?;
-    let gather = Gather { mode: GatherMode::Nd, axis: 0, element_wise_dims: 0 };
-    let scatter = Scatter { mode: ScatterMode::Nd, axis: 0 };
-    scatter_with(ctx, node, [data, indices, updates], gather, scatter)
-}
-
-fn scatter_with(
-    ctx: &mut Ctx<'_>,
-    node: &Node,
-    [data, indices, updates]: [ValueId; 3],
-    gather: Gather,
-    scatter: Scatter,
-) -> Result<Values, OpError> {
-    let updates = match reduction(node)? {
-        None => updates,
-        Some(operation) => {
-            let element_axis = (scatter.mode == ScatterMode::Element).then_some(scatter.axis);
-            if updates_meet(ctx, indices, element_axis)? {
-                return Err(OpError::Feature("a reduction of several updates to one element"));
-            }
-            let current = ctx.add(gather, &[data, indices])?;
-            ctx.binary(operation, current, updates)?
-        }
-    };
-    Ok(smallvec![ctx.add(scatter, &[data, indices, updates])?])
 }
 
 /// `OneHot`: on where the index equals the position along the new axis, off elsewhere.
@@ -211,17 +126,13 @@ fn top_k_of(ctx: &mut Ctx<'_>, node: &Node, k: ValueId) -> Result<Values, OpErro
     let axis = axis_of(ctx, node, -1, data)?;
     let largest = node.attrs.int_or("largest", 1)? != 0;
     let operation = if largest { TopKOperation::Max } else { TopKOperation::Min };
-    let outputs = match ctx.known(k) {
-        Some(known) => {
-            let fixed = usize::try_from(known).ok().filter(|_| (1..=MAX_TOP_K).contains(&known));
-            let supported = "1 to 3840";
-            let fixed = fixed.ok_or(OpError::Value { what: "k", value: known.to_string(), supported })?;
-            ctx.add_all(TopK { operation, k: Arg::Static(fixed), axis }, &[data])?
-        }
-        None => {
-            let k = ctx.as_scalar(k)?;
-            ctx.add_all(TopK { operation, k: Arg::Input(1), axis }, &[data, k])?
-        }
+    let outputs = if let Some(known) = ctx.known(k) {
+        let fixed = usize::try_from(known).ok().filter(|_| (1..=MAX_TOP_K).contains(&known));
+        let fixed = fixed.ok_or(OpError::Value { what: "k", value: known.to_string(), supported: "1 to 3840" })?;
+        ctx.add_all(TopK { operation, k: Arg::Static(fixed), axis }, &[data])?
+    } else {
+        let k = ctx.as_scalar(k)?;
+        ctx.add_all(TopK { operation, k: Arg::Input(1), axis }, &[data, k])?
     };
     let [values, indices] = outputs[..] else { return Err(OpError::invalid("a TopK layer without two outputs")) };
     Ok(smallvec![values, ctx.cast(indices, DType::I64)?])
@@ -260,15 +171,12 @@ fn compress(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         Some(axis) => (data, ctx.axis(axis, ctx.rank(data))?),
         None => (ctx.reshape(data, vec![-1])?, 0),
     };
-    let places = match ctx.constant(condition).and_then(|condition| condition.to_i64s()) {
-        Some(known) => {
-            let holds = (0i64..).zip(&known).filter(|(_, holds)| **holds != 0);
-            ctx.i64s(&holds.map(|(at, _)| at).collect::<Vec<_>>())
-        }
-        None => {
-            let places = non_zero_of(ctx, condition)?;
-            ctx.squeeze(places, vec![0])?
-        }
+    let places = if let Some(known) = ctx.constant(condition).and_then(|condition| condition.to_i64s()) {
+        let holds = (0i64..).zip(&known).filter(|(_, holds)| **holds != 0);
+        ctx.i64s(&holds.map(|(at, _)| at).collect::<Vec<_>>())
+    } else {
+        let places = non_zero_of(ctx, condition)?;
+        ctx.squeeze(places, vec![0])?
     };
     Ok(smallvec![ctx.add(Gather { mode: GatherMode::Default, axis, element_wise_dims: 0 }, &[data, places])?])
 }

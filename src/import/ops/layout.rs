@@ -133,12 +133,11 @@ fn sorted_axes(ctx: &Ctx<'_>, axes: &[i64], rank: usize) -> Result<Vec<usize>, O
 /// `Squeeze`. Becomes Squeeze. Without axes all sizes must be known, as those of 1 go.
 fn squeeze(ctx: &mut Ctx<'_>, axes: Option<&[i64]>) -> Result<Values, OpError> {
     let data = ctx.input(0)?;
-    let axes = match axes {
-        Some(axes) => sorted_axes(ctx, axes, ctx.rank(data))?,
-        None => {
-            let sizes = ctx.shape(data).known().ok_or(OpError::Feature("without axes, data of unknown sizes"))?;
-            (0..sizes.len()).filter(|&axis| sizes.get(axis) == Some(&1)).collect()
-        }
+    let axes = if let Some(axes) = axes {
+        sorted_axes(ctx, axes, ctx.rank(data))?
+    } else {
+        let sizes = ctx.shape(data).known().ok_or(OpError::Feature("without axes, data of unknown sizes"))?;
+        (0..sizes.len()).filter(|&axis| sizes.get(axis) == Some(&1)).collect()
     };
     Ok(smallvec![ctx.squeeze(data, axes)?])
 }

@@ -4,6 +4,7 @@
 
 mod activation;
 mod axes;
+mod bits;
 mod constant;
 mod control;
 mod conv;
@@ -19,7 +20,11 @@ mod pool;
 mod quantize;
 mod recurrent;
 mod reduce;
+mod resample;
+mod resize;
+mod sample;
 mod scan;
+mod scatter;
 mod slice;
 mod softmax;
 
@@ -28,6 +33,7 @@ use super::registry::Op;
 /// Every family's rows.
 pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("activation", activation::OPS),
+    ("bits", bits::OPS),
     ("constant", constant::OPS),
     ("control", control::OPS),
     ("conv", conv::OPS),
@@ -38,9 +44,13 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("matmul", matmul::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
+    ("quantize", quantize::OPS),
     ("recurrent", recurrent::OPS),
     ("reduce", reduce::OPS),
+    ("resize", resize::OPS),
+    ("sample", sample::OPS),
     ("scan", scan::OPS),
+    ("scatter", scatter::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
 ];

@@ -31,6 +31,9 @@ impl Steps {
 /// Largest size of an axis in TensorRT; `INT_MAX` and more as the end of a slice mean the end of the axis.
 pub(super) const MAX_SIZE: i64 = 0x7fff_ffff;
 
+/// The most numbers that are computed one by one.
+const MOST_NUMBERS: usize = 4096;
+
 impl Ctx<'_> {
     /// A known number.
     pub(super) fn number(&mut self, n: i64) -> ValueId {
@@ -56,11 +59,14 @@ impl Ctx<'_> {
     /// The elements of a scalar or vector, each as a vector of one.
     pub(super) fn vector_elements(&mut self, vector: ValueId) -> Result<Vec<ValueId>, OpError> {
         let vector = if self.rank(vector) == 0 { self.unsqueeze(vector, vec![0])? } else { vector };
-        let count = self.size(vector, 0).filter(|_| self.rank(vector) == 1).ok_or(OpError::Rank {
-            what: "a list",
-            rank: self.rank(vector),
-            supported: "1, of a known length",
-        })?;
+        if self.rank(vector) != 1 {
+            return Err(OpError::Rank { what: "a list", rank: self.rank(vector), supported: "0 or 1" });
+        }
+        let count = self.size(vector, 0).ok_or(OpError::Feature("a list of unknown length"))?;
+        if count > MOST_NUMBERS {
+            let (value, supported) = (format!("of {count} numbers"), "up to 4096");
+            return Err(OpError::Value { what: "a list", value, supported });
+        }
         (0..count).map(|at| self.element(vector, at)).collect()
     }
 
@@ -195,14 +201,11 @@ impl Ctx<'_> {
             (None, Some(_)) => (want, None),
             (None, None) => (self.binary(Ew::Max, have, want)?, None),
         };
-        let stride = match stride {
-            Some(stride) => self.number(stride),
-            None => {
-                let beyond = self.compute(Ew::Sub, have, 1)?;
-                self.compute(Ew::Min, beyond, 1)?
-            }
-        };
-        Ok((size, stride))
+        if let Some(stride) = stride {
+            return Ok((size, self.number(stride)));
+        }
+        let beyond = self.compute(Ew::Sub, have, 1)?;
+        Ok((size, self.compute(Ew::Min, beyond, 1)?))
     }
 
     /// `[0, 1, …, size − 1]` as `i64`.

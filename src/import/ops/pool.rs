@@ -2,6 +2,7 @@
 
 use super::axes::{Cut, Size, along, cut, rounded};
 use super::pads::{Pads, Window, ceil_div, from_image, int, sizes, spatial_rank, to_image};
+use super::quantize::{from_real, real};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -10,7 +11,6 @@ use crate::network::layer::conv::{PaddingMode, PoolingType};
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
-use crate::tensor::DType;
 use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
@@ -31,7 +31,7 @@ fn max_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     }
     let x = ctx.input(0)?;
     let dtype = ctx.dtype(x);
-    let x = if dtype.is_float() { x } else { ctx.cast(x, DType::F32)? };
+    let x = if dtype.is_float() { x } else { real(ctx, x)? };
     let (plan, x) = Plan::of(ctx, node, x)?;
     let y = if plan.dilated() {
         let lowest = ctx.scalar(ctx.dtype(x), f64::NEG_INFINITY)?;
@@ -39,7 +39,7 @@ fn max_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     } else {
         plan.pool(ctx, x, PoolingType::Max, true)?
     };
-    Ok(smallvec![ctx.cast(y, dtype)?])
+    Ok(smallvec![if dtype.is_float() { y } else { from_real(ctx, y, dtype)? }])
 }
 
 /// `AveragePool`. Becomes Pooling; dilated windows become a sum of strided slices, divided by what each window counts.
@@ -147,6 +147,9 @@ impl Plan {
         let sizes: Vec<_> = ctx.shape(x).iter().skip(2).map(Dim::known).collect();
         let mut plan = Self { window, sizes, places: vec![None; count], ceil };
         if let Some(axes) = plan.axes() {
+            if ceil && axes.iter().any(|axis| axis.size.is_none() && axis.post + axis.stride > axis.extent) {
+                return Err(OpError::Feature("attribute `ceil_mode` with this padding and data of unknown size"));
+            }
             plan.places = axes.iter().map(|axis| axis.places(ceil)).collect();
         }
         Ok((plan, x))
@@ -206,24 +209,18 @@ impl Plan {
 
     /// Sets the padding so that the last windows end with it. Answers whether TensorRT must round up to get there.
     ///
-    /// ONNX drops a last window that starts in the padding at the end, which TensorRT does not.
+    /// ONNX drops a last window that starts in the padding at the end, which TensorRT does not; where the size is unknown
+    /// there can be no such window.
     fn reach_ends(&self, window: &mut Window) -> Result<bool, OpError> {
         let (Some(axes), Pads::Explicit { post, .. }) = (self.axes(), &mut window.pads) else { return Ok(false) };
         let unknown = axes.iter().any(|axis| axis.size.is_none());
         for ((axis, places), post) in axes.iter().zip(&self.places).zip(post) {
-            match places {
-                Some(places) => {
-                    let reach = axis.reach(*places);
-                    if reach < 0 && unknown {
-                        return Err(OpError::Feature("attribute `ceil_mode` with strides larger than the window"));
-                    }
-                    *post = reach.max(0);
-                }
-                None if axis.post + axis.stride > axis.extent => {
-                    return Err(OpError::Feature("attribute `ceil_mode` with this padding and data of unknown size"));
-                }
-                None => {}
+            let Some(places) = places else { continue };
+            let reach = axis.reach(*places);
+            if reach < 0 && unknown {
+                return Err(OpError::Feature("attribute `ceil_mode` with strides larger than the window"));
             }
+            *post = reach.max(0);
         }
         Ok(unknown)
     }

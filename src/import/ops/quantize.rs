@@ -1,11 +1,292 @@
-//! Quantization.
+//! Quantization: layers where TensorRT has them (signed numbers, zero point 0), arithmetic in `f32` elsewhere.
+//!
+//! TensorRT holds `u8` at the network's boundary only. What is quantized to `u8` and used again is therefore taken from
+//! before its conversion: see [`real`].
 
+use super::axes::along;
+use super::conv::{convolve, less_zero_point};
+use super::matmul::multiply;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::network::ValueId;
-use crate::tensor::DType;
+use crate::import::registry::{NOW, Op, onnx};
+use crate::network::layer::math::{
+    Dequantize, ElementWiseOperation as Ew, Quantize, ReduceOperation, UnaryOperation as Un,
+};
+use crate::network::{Layer, LayerKind, ValueId, Values};
+use crate::onnx::{Node, dtype_from_onnx};
+use crate::tensor::{DType, Tensor};
+use smallvec::smallvec;
 
-/// The whole numbers of a quantized value in `f32`.
+const LINEAR_CONV: &str = "x x_scale x_zero_point w w_scale w_zero_point y_scale y_zero_point B?";
+const LINEAR_MATMUL: &str = "a a_scale a_zero_point b b_scale b_zero_point y_scale y_zero_point";
+
+pub(super) const OPS: &[Op] = &[
+    onnx("DequantizeLinear", 10..=12, "x x_scale x_zero_point?", |ctx, node| dequantize(ctx, node, None)),
+    onnx("DequantizeLinear", 13..=NOW, "x x_scale x_zero_point?", dequantize_along),
+    onnx("DynamicQuantizeLinear", 11..=NOW, "x", dynamic),
+    onnx("QLinearConv", 10..=NOW, LINEAR_CONV, linear_conv),
+    onnx("QLinearMatMul", 10..=NOW, LINEAR_MATMUL, linear_matmul),
+    onnx("QuantizeLinear", 10..=12, "x y_scale y_zero_point?", |ctx, node| quantize(ctx, node, None)),
+    onnx("QuantizeLinear", 13..=NOW, "x y_scale y_zero_point?", quantize_along),
+];
+
+/// `QuantizeLinear` with `axis`, for a scale that is a vector.
+fn quantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let axis = scale_axis(ctx, node)?;
+    quantize(ctx, node, axis)
+}
+
+/// `QuantizeLinear`. Becomes Quantize for a zero point of 0 and a constant scale, but for `u8`; else arithmetic.
+fn quantize(ctx: &mut Ctx<'_>, node: &Node, axis: Option<usize>) -> Result<Values, OpError> {
+    let (x, scale, zero_point) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
+    let to = match (zero_point, output_dtype(node)?) {
+        (Some(zero_point), _) => ctx.dtype(zero_point),
+        (None, Some(dtype)) => dtype,
+        (None, None) => DType::U8,
+    };
+    if node.attrs.int_or("saturate", 1)? == 0 && to == DType::F8E4M3 {
+        return Err(OpError::Value { what: "attribute `saturate`", value: "0".into(), supported: "1" });
+    }
+    let precision = match node.attrs.int_or("precision", 0)? {
+        0 => ctx.dtype(scale),
+        code => dtype_from_onnx(code).ok_or_else(|| OpError::invalid(format!("attribute `precision` is {code}")))?,
+    };
+    let (x, scale) = (ctx.cast(x, precision)?, ctx.cast(scale, precision)?);
+    if to != DType::U8 && is_zero(ctx, zero_point) && fixed_scale(ctx, scale) {
+        return Ok(smallvec![ctx.add(Quantize { axis, to }, &[x, scale])?]);
+    }
+    let scale = along(ctx, scale, axis.unwrap_or(0), ctx.rank(x))?;
+    let quotient = ctx.binary(Ew::Div, x, scale)?;
+    let quotient = ctx.cast(quotient, DType::F32)?;
+    Ok(smallvec![store(ctx, quotient, zero_point, axis, to)?])
+}
+
+/// `DequantizeLinear` with `axis`, for a scale that is a vector.
+fn dequantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let axis = scale_axis(ctx, node)?;
+    dequantize(ctx, node, axis)
+}
+
+/// `DequantizeLinear`. Becomes Dequantize for a zero point of 0 and a constant scale, but for `u8` and `i32`; else
+/// (x − zero point) · scale in `f32`.
+fn dequantize(ctx: &mut Ctx<'_>, node: &Node, axis: Option<usize>) -> Result<Values, OpError> {
+    let (x, scale, zero_point) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
+    let to = output_dtype(node)?.unwrap_or(ctx.dtype(scale));
+    let signed = !matches!(ctx.dtype(x), DType::U8 | DType::I32);
+    if signed && is_zero(ctx, zero_point) && fixed_scale(ctx, scale) {
+        let scale = ctx.cast(scale, to)?;
+        return Ok(smallvec![ctx.add(Dequantize { axis, to }, &[x, scale])?]);
+    }
+    let x = real(ctx, x)?;
+    let x = less_zero_point(ctx, x, zero_point, axis.unwrap_or(0))?;
+    let scale = along(ctx, scale, axis.unwrap_or(0), ctx.rank(x))?;
+    let scale = ctx.cast(scale, DType::F32)?;
+    let y = ctx.binary(Ew::Prod, x, scale)?;
+    Ok(smallvec![ctx.cast(y, to)?])
+}
+
+/// The axis along which the second input varies; `None` where it has one element.
+fn scale_axis(ctx: &Ctx<'_>, node: &Node) -> Result<Option<usize>, OpError> {
+    let (x, scale) = (ctx.input(0)?, ctx.input(1)?);
+    let block = node.attrs.int_or("block_size", 0)?;
+    let axis = node.attrs.int_or("axis", 1)?;
+    if block != 0 || ctx.rank(scale) > 1 {
+        let value = format!("{block} with a scale of rank {}", ctx.rank(scale));
+        return Err(OpError::Value { what: "attribute `block_size`", value, supported: "0" });
+    }
+    match ctx.rank(x) {
+        _ if ctx.rank(scale) == 0 || ctx.size(scale, 0) == Some(1) => Ok(None),
+        1 => Ok(Some(0)),
+        rank => ctx.axis(axis, rank).map(Some),
+    }
+}
+
+/// The attribute `output_dtype`, where it says something.
+fn output_dtype(node: &Node) -> Result<Option<DType>, OpError> {
+    match node.attrs.int_or("output_dtype", 0)? {
+        0 => Ok(None),
+        code => match dtype_from_onnx(code) {
+            Some(dtype) => Ok(Some(dtype)),
+            None => Err(OpError::invalid(format!("attribute `output_dtype` is {code}, which is no number type"))),
+        },
+    }
+}
+
+/// Whether a zero point is left out, or known to be 0 throughout.
+fn is_zero(ctx: &Ctx<'_>, zero_point: Option<ValueId>) -> bool {
+    let zero = |tensor: Tensor| tensor.bytes().iter().all(|&byte| byte == 0);
+    zero_point.is_none_or(|value| ctx.constant(value).is_some_and(zero))
+}
+
+/// Whether a scale is what TensorRT's layers take: known, and above 0 throughout.
+fn fixed_scale(ctx: &Ctx<'_>, scale: ValueId) -> bool {
+    let tensor = ctx.constant(scale);
+    tensor.is_some_and(|tensor| tensor.to_f32s().is_some_and(|values| values.iter().all(|&value| value > 0.0)))
+}
+
+/// The whole numbers of a quantized value, in `f32`. TensorRT converts `u8` from and to floating point only, and `i8` by
+/// Quantize and Dequantize only.
 pub(super) fn real(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
-    ctx.cast(x, DType::F32)
+    if let Some(tensor) = ctx.constant(x)
+        && let Some(values) = tensor.to_i64s()
+    {
+        #[allow(clippy::cast_precision_loss, reason = "the numbers have 8 bits, or are rounded as a Cast would")]
+        let values = values.into_iter().map(|value| value as f32).collect();
+        return Ok(ctx.constant_value(Tensor::of(tensor.dims().to_vec(), values)?));
+    }
+    match ctx.dtype(x) {
+        DType::I8 | DType::I4 | DType::F8E4M3 | DType::F4E2M1 => {
+            let one = ctx.scalar(DType::F32, 1.0)?;
+            ctx.add(Dequantize { axis: None, to: DType::F32 }, &[x, one])
+        }
+        _ => before_conversion(ctx, x).map_or_else(|| ctx.cast(x, DType::F32), Ok),
+    }
+}
+
+/// The way back from [`real`]: whole numbers in `f32`, inside the range of `to`, as `i8` or `u8`.
+pub(super) fn from_real(ctx: &mut Ctx<'_>, x: ValueId, to: DType) -> Result<ValueId, OpError> {
+    if to == DType::I8 {
+        let one = ctx.scalar(DType::F32, 1.0)?;
+        return ctx.add(Quantize { axis: None, to }, &[x, one]);
+    }
+    ctx.cast(x, to)
+}
+
+/// The `f32` value that a Cast made `x` from, where it holds the same numbers: whole ones from 0 to 255.
+fn before_conversion(ctx: &Ctx<'_>, x: ValueId) -> Option<ValueId> {
+    let cast = maker(ctx, x)?;
+    let source = *cast.inputs.first().filter(|_| matches!(cast.kind, LayerKind::Cast(_)))?;
+    if ctx.dtype(x) != DType::U8 || ctx.dtype(source) != DType::F32 {
+        return None;
+    }
+    let raised = limited(ctx, source, Ew::Min, 255.0)?;
+    let inner = limited(ctx, raised, Ew::Max, 0.0)?;
+    is_whole(ctx, inner, 8).then_some(source)
+}
+
+fn maker<'a>(ctx: &'a Ctx<'_>, value: ValueId) -> Option<&'a Layer> {
+    Some(ctx.network.layer(ctx.network.maker(value)?))
+}
+
+/// The first operand of an ElementWise layer whose second is this number.
+#[allow(clippy::float_cmp, reason = "limits are whole numbers")]
+fn limited(ctx: &Ctx<'_>, value: ValueId, operation: Ew, limit: f32) -> Option<ValueId> {
+    let layer = maker(ctx, value)?;
+    let (LayerKind::ElementWise(kind), [first, second]) = (&layer.kind, layer.inputs.as_slice()) else { return None };
+    let constant = ctx.constant(*second)?;
+    (kind.operation == operation && constant.to_f32s()?.iter().all(|&v| v == limit)).then_some(*first)
+}
+
+/// Whether a value is known to hold whole numbers, looking back over at most `depth` layers.
+fn is_whole(ctx: &Ctx<'_>, value: ValueId, depth: usize) -> bool {
+    let (Some(layer), Some(depth)) = (maker(ctx, value), depth.checked_sub(1)) else { return false };
+    let all = |operands: &[ValueId]| operands.iter().all(|&operand| is_whole(ctx, operand, depth));
+    match &layer.kind {
+        LayerKind::Constant(constant) => {
+            constant.weights.to_f32s().is_some_and(|values| values.iter().all(|value| value.fract() == 0.0))
+        }
+        LayerKind::Unary(unary) => unary.operation == Un::Round,
+        LayerKind::Cast(_) => layer.inputs.iter().all(|&operand| ctx.dtype(operand).is_int()),
+        LayerKind::ElementWise(kind) => matches!(kind.operation, Ew::Sum | Ew::Max | Ew::Min) && all(&layer.inputs),
+        LayerKind::Unsqueeze(_) => all(&layer.inputs),
+        _ => false,
+    }
+}
+
+/// saturate(round(x) + zero point) of an `f32` value in `to`; floating-point types round by themselves.
+fn store(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    zero_point: Option<ValueId>,
+    axis: Option<usize>,
+    to: DType,
+) -> Result<ValueId, OpError> {
+    let one = ctx.scalar(DType::F32, 1.0)?;
+    if matches!(to, DType::F8E4M3 | DType::F4E2M1) {
+        if !is_zero(ctx, zero_point) {
+            return Err(OpError::Feature("a zero point other than 0 for this type"));
+        }
+        return ctx.add(Quantize { axis: None, to }, &[x, one]);
+    }
+    let mut whole = ctx.unary(Un::Round, x)?;
+    if let Some(zero_point) = zero_point.filter(|&zero_point| !is_zero(ctx, Some(zero_point))) {
+        let zero_point = real(ctx, zero_point)?;
+        let zero_point = along(ctx, zero_point, axis.unwrap_or(0), ctx.rank(x))?;
+        whole = ctx.binary(Ew::Sum, whole, zero_point)?;
+    }
+    match to {
+        DType::U8 => {
+            let raised = ctx.binary_scalar(Ew::Max, whole, 0.0)?;
+            let clipped = ctx.binary_scalar(Ew::Min, raised, 255.0)?;
+            ctx.cast(clipped, DType::U8)
+        }
+        DType::I8 | DType::I4 => ctx.add(Quantize { axis: None, to }, &[whole, one]),
+        dtype => {
+            let what = "the result of a quantization";
+            Err(OpError::DType { what, dtype, supported: "i8, u8, f8e4m3, i4, f4e2m1" })
+        }
+    }
+}
+
+/// `DynamicQuantizeLinear`: scale and zero point from the data's range, which is made to hold 0.
+fn dynamic(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
+    let x = ctx.input(0)?;
+    let axes: Vec<_> = (0..ctx.rank(x)).collect();
+    let largest = ctx.reduce(ReduceOperation::Max, x, axes.clone(), false)?;
+    let smallest = ctx.reduce(ReduceOperation::Min, x, axes, false)?;
+    let largest = ctx.binary_scalar(Ew::Max, largest, 0.0)?;
+    let smallest = ctx.binary_scalar(Ew::Min, smallest, 0.0)?;
+    let range = ctx.binary(Ew::Sub, largest, smallest)?;
+    let step = ctx.binary_scalar(Ew::Div, range, 255.0)?;
+    // Data of nothing but zeros has no range; any scale then says the same.
+    let (zero, one) = (ctx.scalar(DType::F32, 0.0)?, ctx.scalar(DType::F32, 1.0)?);
+    let flat = ctx.binary(Ew::Equal, step, zero)?;
+    let scale = ctx.select(flat, one, step)?;
+    let below = ctx.binary(Ew::Div, smallest, scale)?;
+    let above = ctx.binary(Ew::Sub, zero, below)?;
+    let zero_point = store(ctx, above, None, None, DType::U8)?;
+    let quotient = ctx.binary(Ew::Div, x, scale)?;
+    let y = store(ctx, quotient, Some(zero_point), None, DType::U8)?;
+    Ok(smallvec![y, scale, zero_point])
+}
+
+/// `QLinearConv`: a Convolution in `f32` of the numbers less their zero points, scaled and quantized again; exact for
+/// sums up to 2^24.
+fn linear_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let (x, w) = (real(ctx, ctx.input(0)?)?, real(ctx, ctx.input(3)?)?);
+    let x = less_zero_point(ctx, x, ctx.maybe(2), 1)?;
+    let w = less_zero_point(ctx, w, ctx.maybe(5), 0)?;
+    let bias = ctx.maybe(8).map(|bias| real(ctx, bias)).transpose()?;
+    let sum = convolve(ctx, node, x, w, bias)?;
+    Ok(smallvec![requantize(ctx, sum, 1, 1)?])
+}
+
+/// `QLinearMatMul`: a MatrixMultiply in `f32` of the numbers less their zero points, scaled and quantized again; exact
+/// for sums up to 2^24.
+fn linear_matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
+    let (a, b) = (real(ctx, ctx.input(0)?)?, real(ctx, ctx.input(3)?)?);
+    // One scale and zero point per row of A or per column of B.
+    let a = less_zero_point(ctx, a, ctx.maybe(2), ctx.rank(a).saturating_sub(2))?;
+    let b = less_zero_point(ctx, b, ctx.maybe(5), ctx.rank(b).saturating_sub(1))?;
+    let product = multiply(ctx, a, b)?;
+    let rank = ctx.rank(product);
+    Ok(smallvec![requantize(ctx, product, rank.saturating_sub(2), rank.saturating_sub(1))?])
+}
+
+/// A sum of products in the output's scale and zero point (inputs 6 and 7); the operands' scales (inputs 1 and 4) may
+/// vary along the axes given.
+fn requantize(ctx: &mut Ctx<'_>, sum: ValueId, first: usize, second: usize) -> Result<ValueId, OpError> {
+    let rank = ctx.rank(sum);
+    let mut factor = |at, axis| {
+        let scale = ctx.input(at)?;
+        let scale = ctx.cast(scale, DType::F32)?;
+        along(ctx, scale, axis, rank)
+    };
+    let (left, right, out) = (factor(1, first)?, factor(4, second)?, factor(6, 0)?);
+    let scale = ctx.binary(Ew::Prod, left, right)?;
+    let scale = ctx.binary(Ew::Div, scale, out)?;
+    let scaled = ctx.binary(Ew::Prod, sum, scale)?;
+    let zero_point = ctx.input(7)?;
+    let to = ctx.dtype(zero_point);
+    store(ctx, scaled, Some(zero_point), None, to)
 }

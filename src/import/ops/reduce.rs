@@ -1,6 +1,7 @@
 //! One number from many: `Reduce…`, `ArgMax`, `ArgMin`, `CumSum`, `CumProd`.
 
 use super::axes::{counter, reversed};
+use super::quantize::{from_real, real};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -87,12 +88,12 @@ fn prod(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep: bool) -> Result<V
     ctx.reduce(ReduceOperation::Prod, x, axes, keep)
 }
 
-/// `ReduceMax`. Becomes Reduce; `bool` and 8-bit numbers in `i32`.
+/// `ReduceMax`. Becomes Reduce; `bool` in `i32`, 8-bit numbers in `f32`.
 fn max(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep: bool) -> Result<ValueId, OpError> {
     extreme(ctx, ReduceOperation::Max, x, axes, keep)
 }
 
-/// `ReduceMin`. Becomes Reduce; `bool` and 8-bit numbers in `i32`.
+/// `ReduceMin`. Becomes Reduce; `bool` in `i32`, 8-bit numbers in `f32`.
 fn min(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep: bool) -> Result<ValueId, OpError> {
     extreme(ctx, ReduceOperation::Min, x, axes, keep)
 }
@@ -107,13 +108,18 @@ fn extreme(
     let dtype = ctx.dtype(x);
     let wide = widened(ctx, x)?;
     let y = ctx.reduce(operation, wide, axes, keep)?;
-    ctx.cast(y, dtype)
+    if dtype == DType::Bool {
+        // The extreme of nothing is neither 0 nor 1.
+        return ctx.binary_scalar(Ew::Greater, y, 0.0);
+    }
+    if wide == x { Ok(y) } else { from_real(ctx, y, dtype) }
 }
 
-/// `bool` and 8-bit numbers as `i32`, in which TensorRT compares.
+/// Types that TensorRT does not compare in one that it does: `bool` in `i32`, 8-bit numbers in `f32`.
 fn widened(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     match ctx.dtype(x) {
-        DType::Bool | DType::U8 | DType::I8 => ctx.cast(x, DType::I32),
+        DType::Bool => ctx.cast(x, DType::I32),
+        DType::U8 | DType::I8 => real(ctx, x),
         _ => Ok(x),
     }
 }

@@ -8,7 +8,7 @@ use super::super::Block;
 /// value per recurrence; one length (rank 0) per output that is concatenated.
 ///
 /// [`Block::params`] of the body: one slice per iterator, then the current value of each recurrence.
-/// [`Block::results`]: the condition to go on (`bool` of rank 0) if [`Loop::while_result`], the next value of each
+/// [`Block::results`]: the condition to take part (`bool` of rank 0) if [`Loop::while_result`], the next value of each
 /// recurrence, then one value per output whose kind is not [`LoopOutput::LastValue`].
 ///
 /// The layer's outputs are those of [`Loop::outputs`], in order.
@@ -16,7 +16,8 @@ use super::super::Block;
 pub struct Loop {
     /// Whether the first input limits the number of iterations.
     pub counted: bool,
-    /// Whether the first result decides on the next iteration.
+    /// Whether the first result decides on the iteration that computes it: where it is false, that iteration changes
+    /// nothing and is the last.
     pub while_result: bool,
     /// Slices handed to each iteration.
     pub iterators: Vec<LoopIterator>,

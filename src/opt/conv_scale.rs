@@ -1,0 +1,170 @@
+//! A Scale behind a Convolution becomes part of the convolution's weights and bias.
+//!
+//! (Σ w·x + b)·scale + shift is Σ (w·scale)·x + (b·scale + shift). TensorRT does the same while it builds; done here, it
+//! has fewer layers to look at and one copy of the weights less to hold.
+
+use crate::mapped;
+use crate::network::edit::Editor;
+use crate::network::layer::norm::ScaleMode;
+use crate::network::layer::{Arg, Convolution, Scale};
+use crate::network::{LayerId, LayerKind, Network, ValueId};
+use crate::tensor::{DType, Tensor};
+use half::{bf16, f16};
+
+pub(super) fn run(network: &mut Network) -> usize {
+    let layers = network.live_layers();
+    let mut editor = Editor::new(network);
+    let mut changed = 0;
+    for id in layers {
+        if let Some((front, merged)) = merged(&editor, id) {
+            replace(&mut editor, front, id, merged);
+            changed += 1;
+        }
+    }
+    editor.finish();
+    changed
+}
+
+/// The convolution in front of a Scale and what it becomes, if the Scale can be merged into it.
+fn merged(editor: &Editor<'_>, id: LayerId) -> Option<(LayerId, Convolution)> {
+    let network = editor.network();
+    let LayerKind::Scale(scale) = &network.layer(id).kind else { return None };
+    let middle = *network.layer(id).inputs.first()?;
+    if editor.sole_user(middle) != Some(id) || editor.is_removed(id) {
+        return None;
+    }
+    let front = network.maker(middle)?;
+    let LayerKind::Convolution(convolution) = &network.layer(front).kind else { return None };
+    Some((front, scaled(convolution, scale)?))
+}
+
+/// The convolution with the Scale's factors in its weights and its summands in its bias.
+fn scaled(convolution: &Convolution, by: &Scale) -> Option<Convolution> {
+    let one_per_map = match by.mode {
+        ScaleMode::Uniform => true,
+        ScaleMode::Channel => by.channel_axis == 1,
+        ScaleMode::ElementWise => false,
+    };
+    let weights = convolution.weights.fixed()?;
+    if !one_per_map || by.power.is_some() || !weights.dtype().is_float() {
+        return None;
+    }
+    let maps = convolution.maps;
+    let factors = coefficients(by.scale.as_ref(), maps, 1.0)?;
+    let summands = coefficients(by.shift.as_ref(), maps, 0.0)?;
+    let bias = match &convolution.bias {
+        None => vec![0.0; maps],
+        Some(Arg::Static(bias)) => bias.to_f32s()?.into_owned(),
+        Some(Arg::Input(_)) => return None,
+    };
+    if bias.len() != maps || maps == 0 || weights.len() % maps != 0 {
+        return None;
+    }
+    let new_bias = bias.iter().zip(&factors).zip(&summands).map(|((b, factor), summand)| b * factor + summand);
+    let new_bias = tensor(weights.dtype(), vec![maps], new_bias.collect())?;
+
+    let new_weights = product(weights, &factors)?;
+    mapped::release(weights.bytes());
+    Some(Convolution { weights: Arg::Static(new_weights), bias: Some(Arg::Static(new_bias)), ..convolution.clone() })
+}
+
+/// One coefficient per map: as many as there are, one for all, or the neutral one.
+fn coefficients(of: Option<&Tensor>, maps: usize, neutral: f32) -> Option<Vec<f32>> {
+    let Some(tensor) = of else { return Some(vec![neutral; maps]) };
+    let values = tensor.to_f32s()?;
+    match values.as_ref() {
+        [one] => Some(vec![*one; maps]),
+        many if many.len() == maps => Some(many.to_vec()),
+        _ => None,
+    }
+}
+
+/// The weights with each map's elements multiplied by its factor.
+fn product(weights: &Tensor, factors: &[f32]) -> Option<Tensor> {
+    let dims = weights.dims().to_vec();
+    let per_map = weights.len() / factors.len();
+    if weights.dtype() != DType::F32 {
+        let values = weights.to_f32s()?;
+        let maps = values.chunks(per_map.max(1)).zip(factors);
+        return tensor(
+            weights.dtype(),
+            dims,
+            maps.flat_map(|(map, factor)| map.iter().map(move |w| w * factor)).collect(),
+        );
+    }
+    // Read as bytes: in a file these gigabytes need not be aligned, and a copy that is would be one too many.
+    let mut values = Vec::with_capacity(weights.len());
+    let (elements, _) = weights.bytes().as_chunks::<4>();
+    for (map, factor) in elements.chunks(per_map.max(1)).zip(factors) {
+        values.extend(map.iter().map(|&bytes| f32::from_le_bytes(bytes) * factor));
+    }
+    Tensor::of(dims, values).ok()
+}
+
+/// Numbers rounded to a floating-point type.
+fn tensor(dtype: DType, dims: Vec<usize>, values: Vec<f32>) -> Option<Tensor> {
+    match dtype {
+        DType::F32 => Tensor::of(dims, values),
+        DType::F16 => Tensor::of(dims, values.into_iter().map(f16::from_f32).collect()),
+        DType::BF16 => Tensor::of(dims, values.into_iter().map(bf16::from_f32).collect()),
+        _ => return None,
+    }
+    .ok()
+}
+
+fn replace(editor: &mut Editor<'_>, front: LayerId, scale: LayerId, merged: Convolution) {
+    let network = editor.network();
+    let inputs: Vec<ValueId> = network.layer(front).inputs.to_vec();
+    let sites = network.layer(front).sites.clone();
+    // The merged layer takes the Scale's place, and with it the Scale's output.
+    editor.change(scale, merged.into(), &inputs);
+    editor.lead_sites(scale, &sites);
+    editor.remove(front);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::layer::conv::PaddingMode;
+
+    fn convolution(bias: Option<Vec<f32>>) -> Convolution {
+        Convolution {
+            maps: 2,
+            kernel: vec![1, 1],
+            stride: vec![1, 1],
+            pre_padding: vec![0, 0],
+            post_padding: vec![0, 0],
+            padding_mode: PaddingMode::ExplicitRoundDown,
+            dilation: vec![1, 1],
+            groups: 1,
+            weights: Arg::Static(Tensor::of(vec![2, 1, 1, 1], vec![3f32, 5.0]).unwrap()),
+            bias: bias.map(|bias| Arg::Static(Tensor::vector(&bias))),
+        }
+    }
+
+    fn scale(mode: ScaleMode, channel_axis: usize) -> Scale {
+        Scale {
+            mode,
+            shift: Some(Tensor::vector(&[1f32, 10.0])),
+            scale: Some(Tensor::vector(&[2f32, 4.0])),
+            power: None,
+            channel_axis,
+        }
+    }
+
+    #[test]
+    fn factors_go_to_the_weights_and_summands_to_the_bias() {
+        let merged = scaled(&convolution(Some(vec![7.0, 0.5])), &scale(ScaleMode::Channel, 1)).unwrap();
+        let floats = |arg: &Arg<Tensor>| arg.fixed().unwrap().to_f32s().unwrap().into_owned();
+        assert_eq!(floats(&merged.weights), [6.0, 20.0]);
+        assert_eq!(floats(merged.bias.as_ref().unwrap()), [15.0, 12.0]);
+    }
+
+    #[test]
+    fn a_scale_along_another_axis_or_with_a_power_stays() {
+        assert!(scaled(&convolution(None), &scale(ScaleMode::Channel, 2)).is_none());
+        assert!(scaled(&convolution(None), &scale(ScaleMode::ElementWise, 1)).is_none());
+        let power = Scale { power: Some(Tensor::vector(&[2f32])), ..scale(ScaleMode::Channel, 1) };
+        assert!(scaled(&convolution(None), &power).is_none());
+    }
+}

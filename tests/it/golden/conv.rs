@@ -1,0 +1,89 @@
+use super::Case;
+use crate::support::Model;
+
+pub(super) const CASES: &[Case] = &[
+    Case { name: "conv", model: conv },
+    Case { name: "conv_1d", model: conv_1d },
+    Case { name: "conv_same", model: conv_same },
+    Case { name: "conv_computed_weights", model: conv_computed_weights },
+    Case { name: "conv_integer", model: conv_integer },
+    Case { name: "transpose", model: transpose },
+    Case { name: "transpose_output_padding", model: transpose_output_padding },
+];
+
+fn conv() -> Model {
+    Model::new(17)
+        .input("x", "f32[N, 4, 8, 9]")
+        .weights("w", &[6, 2, 3, 2])
+        .weights("b", &[6])
+        .node("Conv", "x w b", "y")
+        .attr("kernel_shape", [3, 2])
+        .attr("strides", [2, 1])
+        .attr("dilations", [1, 2])
+        .attr("pads", [1, 0, 2, 1])
+        .attr("group", 2)
+        .output("y", "")
+}
+
+fn conv_1d() -> Model {
+    Model::new(11).input("x", "f32[1, 2, L]").weights("w", &[3, 2, 5]).node("Conv", "x w", "y").output("y", "")
+}
+
+fn conv_same() -> Model {
+    Model::new(11)
+        .input("x", "f32[1, 2, 7, 8]")
+        .weights("w", &[3, 2, 4, 4])
+        .node("Conv", "x w", "upper")
+        .attr("auto_pad", "SAME_UPPER")
+        .node("Conv", "upper v", "lower")
+        .attr("auto_pad", "SAME_LOWER")
+        .attr("strides", [2, 2])
+        .weights("v", &[1, 3, 2, 2])
+        .output("lower", "")
+}
+
+fn conv_computed_weights() -> Model {
+    Model::new(17)
+        .input("x", "f32[N, 1, 4, 4]")
+        .input("w", "f32[2, 1, 3, 3]")
+        .input("b", "f32[2]")
+        .node("Conv", "x w b", "y")
+        .output("y", "")
+}
+
+fn conv_integer() -> Model {
+    Model::new(10)
+        .input("x", "u8[1, 1, 4, 4]")
+        .init("w", &[1, 1, 2, 2], &[1u8, 2, 3, 4])
+        .init("zero", &[], &[128u8])
+        .node("ConvInteger", "x w zero", "y")
+        .output("y", "")
+}
+
+fn transpose() -> Model {
+    Model::new(17)
+        .input("x", "f32[N, 4, 5, 5]")
+        .weights("w", &[4, 1, 3, 3])
+        .weights("b", &[2])
+        .node("ConvTranspose", "x w b", "y")
+        .attr("strides", [2, 2])
+        .attr("pads", [1, 1, 1, 1])
+        .attr("group", 2)
+        .output("y", "")
+}
+
+fn transpose_output_padding() -> Model {
+    Model::new(17)
+        .input("x", "f32[1, 1, 5, 5]")
+        .weights("w", &[1, 1, 3, 3])
+        .weights("b", &[1])
+        .node("ConvTranspose", "x w b", "inside")
+        .attr("strides", [2, 2])
+        .attr("pads", [1, 1, 1, 1])
+        .attr("output_padding", [1, 1])
+        .output("inside", "")
+        .node("ConvTranspose", "x w b", "beyond")
+        .attr("strides", [2, 2])
+        .attr("output_padding", [1, 0])
+        .output("beyond", "")
+}

@@ -1,0 +1,22 @@
+use super::Case;
+use crate::support::Model;
+
+pub(super) const CASES: &[Case] =
+    &[Case { name: "products", model: products }, Case { name: "diagonal", model: diagonal }];
+
+fn products() -> Model {
+    Model::new(12)
+        .input("a", "f32[N, 2, 3]")
+        .input("b", "f32[N, 3, 4]")
+        .input("c", "f32[4]")
+        .node("Einsum", "a b", "batched")
+        .attr("equation", "Bij, Bjk -> Bik")
+        .output("batched", "")
+        .node("Einsum", "a b c", "three")
+        .attr("equation", "...ij,...jk,k->...i")
+        .output("three", "")
+}
+
+fn diagonal() -> Model {
+    Model::new(12).input("x", "f32[3, 3]").node("Einsum", "x", "y").attr("equation", "ii->i").output("y", "")
+}

@@ -1,0 +1,141 @@
+//! Golden files: for each case the network after import, after optimisation, and the calls that a TensorRT gets.
+//!
+//! One file per family of operators, as in `src/import/ops`; `tests/golden/<family>/<case>.{import,opt,calls}.txt`.
+
+mod activation;
+mod bits;
+mod constant;
+mod conv;
+mod einsum;
+mod elementwise;
+mod gather;
+mod layout;
+mod matmul;
+mod norm;
+mod pool;
+mod quantize;
+mod reduce;
+mod resize;
+mod sample;
+mod slice;
+mod softmax;
+
+use crate::records::Records;
+use crate::support::Model;
+use onnx2plan::emit::{emit, trace::Trace};
+use onnx2plan::eval;
+use onnx2plan::import::{self, registry};
+use onnx2plan::network::{Caps, Network, ValueType};
+use onnx2plan::onnx::Node;
+use onnx2plan::pipeline::{self, Options};
+use onnx2plan::tensor::{DType, Tensor};
+use onnx2plan::valid::Checked;
+use std::collections::BTreeSet;
+
+/// A model that shows how some operators are converted.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) model: fn() -> Model,
+}
+
+/// All cases by family.
+const FAMILIES: &[(&str, &[Case])] = &[
+    ("activation", activation::CASES),
+    ("bits", bits::CASES),
+    ("constant", constant::CASES),
+    ("conv", conv::CASES),
+    ("einsum", einsum::CASES),
+    ("elementwise", elementwise::CASES),
+    ("gather", gather::CASES),
+    ("layout", layout::CASES),
+    ("matmul", matmul::CASES),
+    ("norm", norm::CASES),
+    ("pool", pool::CASES),
+    ("quantize", quantize::CASES),
+    ("reduce", reduce::CASES),
+    ("resize", resize::CASES),
+    ("sample", sample::CASES),
+    ("slice", slice::CASES),
+    ("softmax", softmax::CASES),
+];
+
+/// Every case, named `family/case`.
+pub(crate) fn cases() -> impl Iterator<Item = (String, &'static Case)> {
+    FAMILIES.iter().flat_map(|(family, cases)| cases.iter().map(move |case| (format!("{family}/{}", case.name), case)))
+}
+
+/// The network of a case after import, and after optimisation.
+pub(crate) fn networks(name: &str, case: &Case) -> (Network, Checked) {
+    let fails = |error: onnx2plan::Error| -> ! { panic!("{name}: {error}") };
+    let model = (case.model)().read().unwrap_or_else(|error| fails(error));
+    let imported = pipeline::import_model(&model, &import::Options::default()).unwrap_or_else(|error| fails(error));
+    let options = Options { caps: Caps::modern(), without_passes: Vec::new(), import: import::Options::default() };
+    let (finished, _) = pipeline::finish(imported.network.clone(), &options).unwrap_or_else(|error| fails(error));
+    (imported.network, finished)
+}
+
+#[test]
+fn networks_and_calls_are_as_recorded() {
+    let mut records = Records::new("golden");
+    for (name, case) in cases() {
+        let (imported, finished) = networks(&name, case);
+        let mut trace = Trace::default();
+        emit(&finished, &mut trace).unwrap_or_else(|error| panic!("{name}: {error}"));
+        records.check(&format!("{name}.import.txt"), &imported.to_string());
+        records.check(&format!("{name}.opt.txt"), &finished.to_string());
+        records.check(&format!("{name}.calls.txt"), &trace.into_text());
+    }
+    records.finish();
+}
+
+/// Cases without numbers to compare: random ones, or with inputs that decide whether there are any.
+const WITHOUT_NUMBERS: [&str; 2] = ["constant/random", "layout/reshape_computed"];
+
+#[test]
+fn passes_keep_the_numbers() {
+    for (name, case) in cases().filter(|(name, _)| !WITHOUT_NUMBERS.contains(&name.as_str())) {
+        let (imported, finished) = networks(&name, case);
+        let inputs: Vec<Tensor> = imported.inputs.iter().map(|&input| sample(&imported.value(input).ty)).collect();
+        let run = |network| eval::run(network, &inputs).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (before, after) = (run(&imported), run(&finished));
+        for ((before, after), output) in before.iter().zip(&after).zip(&imported.outputs) {
+            assert_eq!((before.dtype(), before.dims()), (after.dtype(), after.dims()), "{name}: {}", output.name);
+            // A pass moves data and joins layers; it rounds nothing anew.
+            assert!(before.bytes() == after.bytes(), "{name}: {} is {before:?}, then {after:?}", output.name);
+        }
+    }
+}
+
+/// A tensor of a type, where sizes that only the run knows are 6: whole numbers are 1, others vary around 1.
+fn sample(ty: &ValueType) -> Tensor {
+    let dims: Vec<usize> = ty.shape.iter().map(|dim| dim.size().unwrap_or(6)).collect();
+    let count = dims.iter().product();
+    let varied = |i: usize| 0.25 + 0.125 * (i % 13) as f32;
+    let tensor = match ty.dtype {
+        DType::F32 => Tensor::of(dims, (0..count).map(varied).collect()),
+        DType::F16 => Tensor::of(dims, (0..count).map(|i| half::f16::from_f32(varied(i))).collect()),
+        DType::I64 => Tensor::of(dims, vec![1i64; count]),
+        DType::I32 => Tensor::of(dims, vec![1i32; count]),
+        DType::I8 => Tensor::of(dims, vec![1i8; count]),
+        DType::U8 => Tensor::of(dims, vec![1u8; count]),
+        DType::Bool => Tensor::of_bools(dims, (0..count).map(|i| i % 2 == 0)),
+        other => panic!("no sample of {other}"),
+    };
+    tensor.unwrap()
+}
+
+#[test]
+fn every_row_of_the_registry_has_a_case() {
+    let mut shown = BTreeSet::new();
+    for (_, case) in cases() {
+        let model = (case.model)().read().unwrap();
+        let rows =
+            model.graph.nodes.iter().filter_map(|node: &Node| registry::find(&node.domain, &node.op, node.opset));
+        shown.extend(rows.map(|op| (op.domain, op.name, op.since)));
+    }
+    let lacking: Vec<_> = registry::families()
+        .filter(|(_, op)| !shown.contains(&(op.domain, op.name, op.since)))
+        .map(|(family, op)| format!("{family}: {} since opset {}", op.name, op.since))
+        .collect();
+    assert!(lacking.is_empty(), "operators without a golden case:\n{}", lacking.join("\n"));
+}

@@ -1,0 +1,83 @@
+use super::Case;
+use crate::support::Model;
+
+pub(super) const CASES: &[Case] = &[
+    Case { name: "signed", model: signed },
+    Case { name: "unsigned", model: unsigned },
+    Case { name: "per_channel", model: per_channel },
+    Case { name: "dynamic", model: dynamic },
+    Case { name: "linear_conv", model: linear_conv },
+    Case { name: "linear_matmul", model: linear_matmul },
+];
+
+/// What TensorRT has layers for: signed numbers around 0.
+fn signed() -> Model {
+    Model::new(13)
+        .input("x", "f32[N, 4]")
+        .init("scale", &[], &[0.5f32])
+        .init("zero", &[], &[0i8])
+        .node("QuantizeLinear", "x scale zero", "q")
+        .node("DequantizeLinear", "q scale zero", "y")
+        .output("y", "")
+}
+
+fn unsigned() -> Model {
+    Model::new(10)
+        .input("x", "f32[N, 4]")
+        .init("scale", &[], &[0.5f32])
+        .init("zero", &[], &[128u8])
+        .node("QuantizeLinear", "x scale zero", "q")
+        .node("DequantizeLinear", "q scale zero", "y")
+        .output("q", "")
+        .output("y", "")
+}
+
+/// Weights stored in 8 bits with a scale per row.
+fn per_channel() -> Model {
+    Model::new(13)
+        .input("x", "f32[N, 2]")
+        .init("w", &[2, 3], &[1i8, -2, 3, -4, 5, -6])
+        .init("scales", &[2], &[0.5f32, 0.25])
+        .node("DequantizeLinear", "w scales", "weights")
+        .attr("axis", 0)
+        .node("MatMul", "x weights", "y")
+        .output("y", "")
+}
+
+fn dynamic() -> Model {
+    Model::new(11)
+        .input("x", "f32[N, 4]")
+        .node("DynamicQuantizeLinear", "x", "q scale zero")
+        .output("q", "")
+        .output("scale", "")
+        .output("zero", "")
+}
+
+fn linear_conv() -> Model {
+    Model::new(10)
+        .input("x", "u8[N, 1, 4, 4]")
+        .init("xs", &[], &[0.5f32])
+        .init("xz", &[], &[128u8])
+        .init("w", &[1, 1, 2, 2], &[1i8, 2, -3, 4])
+        .init("ws", &[], &[0.25f32])
+        .init("wz", &[], &[0i8])
+        .init("ys", &[], &[1f32])
+        .init("yz", &[], &[100u8])
+        .init("b", &[1], &[8i32])
+        .node("QLinearConv", "x xs xz w ws wz ys yz b", "y")
+        .output("y", "")
+}
+
+fn linear_matmul() -> Model {
+    Model::new(10)
+        .input("a", "i8[2, 2]")
+        .init("as", &[], &[0.5f32])
+        .init("az", &[], &[0i8])
+        .init("b", &[2, 2], &[1i8, 2, -3, 4])
+        .init("bs", &[], &[0.25f32])
+        .init("bz", &[], &[0i8])
+        .init("ys", &[], &[1f32])
+        .init("yz", &[], &[0i8])
+        .node("QLinearMatMul", "a as az b bs bz ys yz", "y")
+        .output("y", "")
+}
