@@ -18,6 +18,7 @@ mod numbers;
 mod pads;
 mod pool;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod resample;
 mod resize;
@@ -44,6 +45,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("norm", norm::OPS),
     ("pool", pool::OPS),
     ("quantize", quantize::OPS),
+    ("recurrent", recurrent::OPS),
     ("reduce", reduce::OPS),
     ("resize", resize::OPS),
     ("sample", sample::OPS),
