@@ -11,6 +11,7 @@ mod einsum;
 mod elementwise;
 mod gather;
 mod layout;
+mod loss;
 mod matmul;
 mod norm;
 mod numbers;
@@ -37,6 +38,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("elementwise", elementwise::OPS),
     ("gather", gather::OPS),
     ("layout", layout::OPS),
+    ("loss", loss::OPS),
     ("matmul", matmul::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
