@@ -3,6 +3,8 @@
 //! To add an operator: a row and a handler in its family's file, and a case in the family's golden list.
 
 mod activation;
+mod attention;
+mod attention_bias;
 mod axes;
 mod bits;
 mod constant;
@@ -10,6 +12,7 @@ mod conv;
 mod einsum;
 mod elementwise;
 mod gather;
+mod heads;
 mod layout;
 mod loss;
 mod matmul;
@@ -31,6 +34,7 @@ use super::registry::Op;
 /// Every family's rows.
 pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("activation", activation::OPS),
+    ("attention", attention::OPS),
     ("bits", bits::OPS),
     ("constant", constant::OPS),
     ("conv", conv::OPS),
