@@ -5,6 +5,8 @@ use super::output::Output;
 use crate::emit::{self, Emitted};
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
+use crate::import;
+use crate::onnx;
 use crate::pipeline::profile::{self, Planned, Request, Shapes};
 use crate::pipeline::{self, Prepared};
 use crate::report::manifest::{self, Binding, File, Layer, Manifest};
@@ -97,8 +99,15 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     }
     let library = environment.library(&arguments.library, output)?;
     output.start("import");
-    let options = pipeline::Options { caps: library.caps(), without_passes: arguments.without_pass.clone() };
-    let prepared = pipeline::prepare(model_path, &options)?;
+    let start = Instant::now();
+    let model = onnx::load(model_path)?;
+    let read = start.elapsed();
+    let options = pipeline::Options {
+        caps: library.caps(),
+        without_passes: arguments.without_pass.clone(),
+        import: import::Options::default(),
+    };
+    let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
     output.done(&format!("{}: {} layers", model_path.display(), prepared.network.live_layers().len()));
     for note in &prepared.notes {
         output.note(note);
@@ -141,7 +150,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         plan_bytes: built.bytes,
         layers: built.emitted.layers.len(),
         seconds: Seconds {
-            import: prepared.import_time.as_secs_f64(),
+            import: (read + prepared.import_time).as_secs_f64(),
             optimise: prepared.optimise_time.as_secs_f64(),
             build: built.build.as_secs_f64(),
             write: built.write.as_secs_f64(),

@@ -30,6 +30,9 @@ pub enum OpError {
         /// The values that work.
         supported: &'static str,
     },
+    /// A node of a graph that this node holds cannot be imported, and is reported as a problem of its own.
+    #[error("a node of a nested graph cannot be imported")]
+    Reported,
     /// A part of the operator that we do not convert.
     #[error("{0} is not supported")]
     Feature(&'static str),
@@ -70,6 +73,7 @@ impl OpError {
             OpError::Attr(_) | OpError::Infer(_) | OpError::Tensor(_) | OpError::Invalid(_) => Kind::Invalid,
             OpError::Value { .. }
             | OpError::Feature(_)
+            | OpError::Reported
             | OpError::NotConstant(_)
             | OpError::DType { .. }
             | OpError::Rank { .. } => Kind::Unsupported,

@@ -8,6 +8,7 @@ mod attention_bias;
 mod axes;
 mod bits;
 mod constant;
+mod control;
 mod conv;
 mod einsum;
 mod elementwise;
@@ -25,6 +26,7 @@ mod reduce;
 mod resample;
 mod resize;
 mod sample;
+mod scan;
 mod scatter;
 mod slice;
 mod softmax;
@@ -37,6 +39,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("attention", attention::OPS),
     ("bits", bits::OPS),
     ("constant", constant::OPS),
+    ("control", control::OPS),
     ("conv", conv::OPS),
     ("einsum", einsum::OPS),
     ("elementwise", elementwise::OPS),
@@ -50,6 +53,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("reduce", reduce::OPS),
     ("resize", resize::OPS),
     ("sample", sample::OPS),
+    ("scan", scan::OPS),
     ("scatter", scatter::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),

@@ -24,7 +24,7 @@ use crate::records::Records;
 use crate::support::Model;
 use onnx2plan::emit::{emit, trace::Trace};
 use onnx2plan::eval;
-use onnx2plan::import::registry;
+use onnx2plan::import::{self, registry};
 use onnx2plan::network::{Caps, Network, ValueType};
 use onnx2plan::onnx::Node;
 use onnx2plan::pipeline::{self, Options};
@@ -68,8 +68,8 @@ pub(crate) fn cases() -> impl Iterator<Item = (String, &'static Case)> {
 pub(crate) fn networks(name: &str, case: &Case) -> (Network, Checked) {
     let fails = |error: onnx2plan::Error| -> ! { panic!("{name}: {error}") };
     let model = (case.model)().read().unwrap_or_else(|error| fails(error));
-    let imported = pipeline::import_model(&model).unwrap_or_else(|error| fails(error));
-    let options = Options { caps: Caps::modern(), without_passes: Vec::new() };
+    let imported = pipeline::import_model(&model, &import::Options::default()).unwrap_or_else(|error| fails(error));
+    let options = Options { caps: Caps::modern(), without_passes: Vec::new(), import: import::Options::default() };
     let (finished, _) = pipeline::finish(imported.network.clone(), &options).unwrap_or_else(|error| fails(error));
     (imported.network, finished)
 }
