@@ -11,14 +11,16 @@ use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::SoftMax;
 use crate::network::layer::math::{ActivationType, ElementWiseOperation as Ew, ReduceOperation};
-use crate::network::{ValueId, Values};
+use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
+use crate::tensor::DType;
 use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
     onnx("Attention", 23..=23, "Q K V attn_mask? past_key? past_value?", attention),
     onnx("Attention", 24..=24, "Q K V attn_mask? past_key? past_value? nonpad_kv_seqlen?", attention),
     onnx("Attention", 25..=NOW, "Q K V attn_mask? past_key? past_value? nonpad_kv_seqlen?", windowed_attention),
+    onnx("FlexAttention", 1..=NOW, "Q K V", flex_attention).of("ai.onnx.preview"),
 ];
 
 /// `Attention` before opset 25, where a query sees keys at any distance.
@@ -117,4 +119,37 @@ fn without_hidden(ctx: &mut Ctx<'_>, shares: ValueId, bias: ValueId) -> Result<V
     let hidden = ctx.binary(Ew::Equal, best, lowest)?;
     let zero = ctx.scalar(ctx.dtype(shares), 0.0)?;
     ctx.select(hidden, zero, shares)
+}
+
+/// `FlexAttention`: prob_mod(softmax(score_mod(√s·Q · (√s·K)ᵀ))) · V as layers, with the graphs' nodes in place.
+fn flex_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let [q, k, v] = query_key_value(ctx, &[4], "4")?[..] else {
+        return Err(OpError::invalid("not three operands"));
+    };
+    let query_heads = ctx.size_of(q, 1)?;
+    let (key, value) = (repeat_heads(ctx, k, query_heads)?, repeat_heads(ctx, v, query_heads)?);
+    let precision = softmax_precision(node, DType::F32)?;
+    let scores = scaled_scores(ctx, q, key, node.attrs.float("scale")?)?;
+    let scores = ctx.cast(scores, precision)?;
+    let scores = modified(ctx, node, "score_mod", scores)?;
+    let shares = ctx.add(SoftMax { axis: 3 }, &[scores])?;
+    let shares = modified(ctx, node, "prob_mod", shares)?;
+    let value = ctx.cast(value, precision)?;
+    let y = matrices(ctx, shares, value)?;
+    Ok(smallvec![ctx.cast(y, ctx.dtype(v))?])
+}
+
+/// What a graph of one input and one output, if the node holds it, makes of a value: one of the same type and shape.
+fn modified(ctx: &mut Ctx<'_>, node: &Node, name: &str, value: ValueId) -> Result<ValueId, OpError> {
+    let Some(graph) = node.attrs.graph(name)? else { return Ok(value) };
+    let [result] = ctx.inline(graph, &[value])?[..] else {
+        return Err(OpError::invalid(format!("attribute `{name}` is a graph of {} outputs", graph.outputs.len())));
+    };
+    let (before, after) = (ctx.shape(value), ctx.shape(result));
+    let differs = |(a, b): (&Dim, &Dim)| a.known().is_some() && b.known().is_some() && a != b;
+    let same = before.rank() == after.rank() && !before.iter().zip(after.iter()).any(differs);
+    if !same || ctx.dtype(value) != ctx.dtype(result) {
+        return Err(OpError::invalid(format!("attribute `{name}` is a graph that changes its input's type or shape")));
+    }
+    Ok(result)
 }

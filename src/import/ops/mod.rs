@@ -25,11 +25,13 @@ mod quantize;
 mod reduce;
 mod resample;
 mod resize;
+mod rotary;
 mod sample;
 mod scan;
 mod scatter;
 mod slice;
 mod softmax;
+mod training;
 
 use super::registry::Op;
 
@@ -52,9 +54,11 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("quantize", quantize::OPS),
     ("reduce", reduce::OPS),
     ("resize", resize::OPS),
+    ("rotary", rotary::OPS),
     ("sample", sample::OPS),
     ("scan", scan::OPS),
     ("scatter", scatter::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
+    ("training", training::OPS),
 ];
