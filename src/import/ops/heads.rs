@@ -26,14 +26,20 @@ pub(super) fn split_heads(ctx: &mut Ctx<'_>, packed: ValueId, heads: i64) -> Res
     let [batch, length, hidden] = ctx.sizes(packed)?[..] else {
         return Err(OpError::Rank { what: "packed heads", rank: ctx.rank(packed), supported: "3" });
     };
-    if ctx.known(hidden).is_some_and(|hidden| hidden % heads != 0) {
-        let hidden = ctx.known(hidden).unwrap_or_default();
-        return Err(OpError::invalid(format!("{hidden} elements do not divide into {heads} heads")));
-    }
-    let size = ctx.compute(Ew::FloorDiv, hidden, heads)?;
+    let size = share(ctx, hidden, heads)?;
     let heads = ctx.number(heads);
     let split = ctx.reshape_to(packed, &[batch, length, heads, size])?;
     ctx.transpose(split, vec![0, 2, 1, 3])
+}
+
+/// A number of elements divided among heads.
+pub(super) fn share(ctx: &mut Ctx<'_>, hidden: ValueId, heads: i64) -> Result<ValueId, OpError> {
+    match ctx.known(hidden) {
+        Some(hidden) if hidden % heads != 0 => {
+            Err(OpError::invalid(format!("{hidden} elements do not divide into {heads} heads")))
+        }
+        _ => ctx.compute(Ew::FloorDiv, hidden, heads),
+    }
 }
 
 /// The way back.

@@ -31,6 +31,7 @@ mod scan;
 mod scatter;
 mod slice;
 mod softmax;
+mod state;
 mod training;
 
 use super::registry::Op;
@@ -60,5 +61,6 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("scatter", scatter::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
+    ("state", state::OPS),
     ("training", training::OPS),
 ];

@@ -1,7 +1,7 @@
 //! `RotaryEmbedding`.
 
 use super::axes::{Cut, Size, cut};
-use super::heads::{head_count, required_head_count};
+use super::heads::{head_count, required_head_count, share};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -21,7 +21,7 @@ fn rotary_embedding(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, heads) = match sizes[..] {
         [batch, length, hidden] => {
             let count = required_head_count(node, "num_heads")?;
-            let size = ctx.compute(Ew::FloorDiv, hidden, count)?;
+            let size = share(ctx, hidden, count)?;
             let count = ctx.number(count);
             (ctx.reshape_to(x, &[batch, length, count, size])?, 2)
         }
