@@ -61,7 +61,7 @@ fn soft(ctx: &mut Ctx<'_>, x: ValueId, axis: usize) -> Result<ValueId, OpError> 
 }
 
 /// x − max − ln Σ e^(x − max): the logarithm of SoftMax would lose the small ones.
-fn logarithmic(ctx: &mut Ctx<'_>, x: ValueId, axis: usize) -> Result<ValueId, OpError> {
+pub(super) fn logarithmic(ctx: &mut Ctx<'_>, x: ValueId, axis: usize) -> Result<ValueId, OpError> {
     let largest = ctx.reduce(ReduceOperation::Max, x, vec![axis], true)?;
     let shifted = ctx.binary(Ew::Sub, x, largest)?;
     let powers = ctx.unary(Un::Exp, shifted)?;
