@@ -1,5 +1,6 @@
 //! Functions of one or several elements without parameters: arithmetic, comparison, logic, rounding, conversion.
 
+use super::quantize::{convert, saturates};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -24,8 +25,8 @@ pub(super) const OPS: &[Op] = &[
     onnx("Asinh", 9..=NOW, "input", |ctx, _| unary(ctx, Un::Asinh)),
     onnx("Atan", 7..=NOW, "input", |ctx, _| unary(ctx, Un::Atan)),
     onnx("Atanh", 9..=NOW, "input", |ctx, _| unary(ctx, Un::Atanh)),
-    onnx("Cast", 6..=NOW, "input", cast).ignoring(&["saturate", "round_mode"]),
-    onnx("CastLike", 15..=NOW, "input target_type", cast_like).ignoring(&["saturate", "round_mode"]),
+    onnx("Cast", 6..=NOW, "input", cast).ignoring(&["round_mode"]),
+    onnx("CastLike", 15..=NOW, "input target_type", cast_like).ignoring(&["round_mode"]),
     onnx("Ceil", 1..=NOW, "X", |ctx, _| unary(ctx, Un::Ceil)).ignoring(CONSUMED),
     onnx("Cos", 7..=NOW, "input", |ctx, _| unary(ctx, Un::Cos)),
     onnx("Cosh", 9..=NOW, "input", |ctx, _| unary(ctx, Un::Cosh)),
@@ -184,7 +185,7 @@ fn modulo(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 }
 
 /// Towards zero: the floor of what is positive, the ceiling of what is negative.
-fn truncate(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+pub(super) fn truncate(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     let floor = ctx.unary(Un::Floor, x)?;
     let ceil = ctx.unary(Un::Ceil, x)?;
     let zero = ctx.filled(ctx.dtype(x), 0.0, ctx.rank(x))?;
@@ -219,7 +220,8 @@ fn identity(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.input(0)?])
 }
 
-/// `Cast`. Becomes Cast, or nothing where the type is the same; `f64` is computed in `f32`.
+/// `Cast`. Becomes Cast, or nothing where the type is the same; `f64` is computed in `f32`. See [`convert`] for types of
+/// few bits.
 fn cast(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let code = node.attrs.int("to")?.ok_or_else(|| OpError::invalid("attribute `to` is missing"))?;
@@ -231,12 +233,14 @@ fn cast(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         }
         None => return Err(OpError::invalid(format!("attribute `to` is {code}, which is no number type"))),
     };
-    Ok(smallvec![ctx.cast(x, to)?])
+    saturates(node, to)?;
+    Ok(smallvec![convert(ctx, x, to)?])
 }
 
 /// `CastLike`: a Cast to the second input's type.
-fn cast_like(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
+fn cast_like(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, like) = (ctx.input(0)?, ctx.input(1)?);
     let to = ctx.dtype(like);
-    Ok(smallvec![ctx.cast(x, to)?])
+    saturates(node, to)?;
+    Ok(smallvec![convert(ctx, x, to)?])
 }
