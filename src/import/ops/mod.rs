@@ -24,6 +24,7 @@ mod sample;
 mod scatter;
 mod slice;
 mod softmax;
+mod spectral;
 
 use super::registry::Op;
 
@@ -47,4 +48,5 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("scatter", scatter::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
+    ("spectral", spectral::OPS),
 ];

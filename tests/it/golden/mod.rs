@@ -19,6 +19,7 @@ mod resize;
 mod sample;
 mod slice;
 mod softmax;
+mod spectral;
 
 use crate::records::Records;
 use crate::support::Model;
@@ -57,6 +58,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("sample", sample::CASES),
     ("slice", slice::CASES),
     ("softmax", softmax::CASES),
+    ("spectral", spectral::CASES),
 ];
 
 /// Every case, named `family/case`.
