@@ -103,14 +103,25 @@ impl<W: Write> Hashing<W> {
     }
 }
 
+/// Pieces from this size on are hashed by a second thread while they are written.
+const WORTH_A_THREAD_BYTES: usize = 1 << 20;
+
 impl<W: Write> Write for Hashing<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let start = Instant::now();
-        let count = self.inner.write(data)?;
-        self.hash.update(data.get(..count).unwrap_or(data));
-        self.bytes += count as u64;
+        let Self { inner, hash, .. } = self;
+        if data.len() < WORTH_A_THREAD_BYTES {
+            inner.write_all(data)?;
+            hash.update(data);
+        } else {
+            std::thread::scope(|scope| {
+                scope.spawn(|| hash.update(data));
+                inner.write_all(data)
+            })?;
+        }
+        self.bytes += data.len() as u64;
         self.elapsed += start.elapsed();
-        Ok(count)
+        Ok(data.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

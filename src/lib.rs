@@ -20,5 +20,6 @@ pub mod site;
 pub mod tensor;
 pub mod trt;
 pub mod valid;
+pub mod verify;
 
 pub use error::{Error, Kind, Problem, Result};

@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     let model = onnx::load(&arguments.model)?;
     let folder = Folder::default();
     let fold = |kind: &_, inputs: &[&_], types: &[_]| folder.fold(kind, inputs, types);
-    let (imported, problems) = import::try_import(&model, &fold);
+    let (imported, problems) = import::try_import(&model, &import::Options::default(), &fold);
     let network = imported.as_ref().map(|imported| &imported.network);
     if arguments.layers {
         return match network {

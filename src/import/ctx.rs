@@ -2,6 +2,7 @@
 
 use super::error::OpError;
 use super::registry::Op;
+use crate::error::Problem;
 use crate::infer;
 use crate::network::layer::Constant;
 use crate::network::{Block, Dim, LayerKind, Network, Shape, ValueId, ValueType, Values};
@@ -37,6 +38,7 @@ pub struct Ctx<'a> {
     pub(super) scopes: Vec<HashMap<Arc<str>, Operand>>,
     pub(super) fold: &'a FoldFn<'a>,
     pub(super) notes: Vec<String>,
+    pub(super) problems: Vec<Problem>,
     /// The node at work.
     pub(super) op: Option<&'static Op>,
     pub(super) site: Site,
@@ -158,10 +160,10 @@ impl Ctx<'_> {
         Ok(self.push(kind, inputs, types))
     }
 
-    /// Adds a layer even where it could be computed now.
-    pub(super) fn add_unfolded(&mut self, kind: LayerKind, inputs: &[ValueId]) -> Result<ValueId, OpError> {
-        let types = infer::outputs(&self.network, &kind, inputs)?;
-        first(&self.push(kind, inputs, types))
+    /// The value made once more by a layer of the innermost block, even where it is constant.
+    pub(super) fn copy(&mut self, value: ValueId) -> Result<ValueId, OpError> {
+        let types = infer::outputs(&self.network, &LayerKind::Identity, &[value])?;
+        first(&self.push(LayerKind::Identity, &[value], types))
     }
 
     fn push(&mut self, kind: LayerKind, inputs: &[ValueId], types: impl IntoIterator<Item = ValueType>) -> Values {

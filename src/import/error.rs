@@ -30,6 +30,9 @@ pub enum OpError {
         /// The values that work.
         supported: &'static str,
     },
+    /// A node of a graph that this node holds cannot be imported, and is reported as a problem of its own.
+    #[error("a node of a nested graph cannot be imported")]
+    Reported,
     /// A part of the operator that we do not convert.
     #[error("{0} is not supported")]
     Feature(&'static str),
@@ -70,6 +73,7 @@ impl OpError {
             OpError::Attr(_) | OpError::Infer(_) | OpError::Tensor(_) | OpError::Invalid(_) => Kind::Invalid,
             OpError::Value { .. }
             | OpError::Feature(_)
+            | OpError::Reported
             | OpError::NotConstant(_)
             | OpError::DType { .. }
             | OpError::Rank { .. } => Kind::Unsupported,
@@ -79,7 +83,9 @@ impl OpError {
     /// The way out, where there is one that fits every case.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            OpError::NotConstant(_) => Some("simplify the model so that this input is an initializer"),
+            OpError::NotConstant(_) => {
+                Some("make it an initializer; where it is an input of the model, `--freeze` does that")
+            }
             _ => None,
         }
     }

@@ -180,8 +180,10 @@ impl Ctx<'_> {
 
     /// Indices with the axis' size added where they are negative, which TensorRT does not do.
     pub fn wrap_indices(&mut self, data: ValueId, indices: ValueId, axis: usize) -> Result<ValueId, OpError> {
-        if let Some(known) = self.constant(indices).and_then(|tensor| tensor.to_i64s())
-            && known.iter().all(|&index| index >= 0)
+        let known = self.constant(indices).and_then(|tensor| tensor.to_i64s());
+        let tracked = self.elements(indices);
+        if known.is_some_and(|indices| indices.iter().all(|&index| index >= 0))
+            || tracked.is_some_and(|indices| indices.iter().all(Dim::is_nonnegative))
         {
             return Ok(indices);
         }

@@ -1,4 +1,11 @@
 //! Network × abilities of a library → network that this library can build.
+//!
+//! One file per rewrite. What no rewrite mends is reported.
+
+mod eight_bit;
+mod small_cast;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::network::layer::math::{ActivationType, UnaryOperation};
@@ -10,6 +17,8 @@ use crate::tensor::DType;
 /// # Errors
 /// [`Kind::Unsupported`] with every layer that the library lacks.
 pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
+    small_cast::run(network);
+    eight_bit::run(network)?;
     let problems: Vec<Problem> = network
         .live_layers()
         .into_iter()
@@ -28,6 +37,12 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
     let dtypes = || layer.inputs.iter().chain(&layer.outputs).map(|&value| network.value(value).ty.dtype);
     if !caps.bf16 && dtypes().any(|dtype| dtype == DType::BF16) {
         return Some("it has no type bf16".into());
+    }
+    if let (LayerKind::Cast(cast), Some(&data)) = (&layer.kind, layer.inputs.first()) {
+        let from = network.value(data).ty.dtype;
+        if small_cast::is_small(from) || small_cast::is_small(cast.to) {
+            return Some(format!("it casts no {from} to {}", cast.to));
+        }
     }
     let has_it = match &layer.kind {
         LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_) => caps.squeeze,

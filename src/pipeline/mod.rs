@@ -6,10 +6,9 @@ use crate::error::Result;
 use crate::import::{self, Imported};
 use crate::legalize;
 use crate::network::{Caps, Network};
-use crate::onnx::{self, Model};
+use crate::onnx::Model;
 use crate::opt;
 use crate::valid::{self, Checked};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What decides on the network besides the model.
@@ -19,6 +18,15 @@ pub struct Options {
     pub caps: Caps,
     /// Optimisation passes to leave out, by name.
     pub without_passes: Vec<String>,
+    /// How the model is imported.
+    pub import: import::Options,
+}
+
+impl Options {
+    /// What holds where the user says nothing.
+    pub fn new(caps: Caps) -> Self {
+        Self { caps, without_passes: Vec::new(), import: import::Options::default() }
+    }
 }
 
 /// A network ready to emit, and how it came about.
@@ -30,31 +38,30 @@ pub struct Prepared {
     pub notes: Vec<String>,
     /// What the optimisation passes did.
     pub passes: opt::Log,
-    /// Time to read and import the model.
+    /// Time to import the model.
     pub import_time: Duration,
     /// Time to optimise and legalize the network.
     pub optimise_time: Duration,
 }
 
-/// Reads a model and makes the network that TensorRT shall build.
+/// Makes the network that TensorRT shall build.
 ///
 /// # Errors
 /// Every problem of the first stage that has any, all at once.
-pub fn prepare(path: &Path, options: &Options) -> Result<Prepared> {
+pub fn prepare(model: &Model, options: &Options) -> Result<Prepared> {
     let start = Instant::now();
-    let model = onnx::load(path)?;
-    let Imported { network, notes } = import_model(&model).map_err(|error| error.in_model(path))?;
+    let Imported { network, notes } = import_model(model, &options.import)?;
     let import_time = start.elapsed();
 
     let start = Instant::now();
-    let (network, passes) = finish(network, options).map_err(|error| error.in_model(path))?;
+    let (network, passes) = finish(network, options)?;
     Ok(Prepared { network, notes, passes, import_time, optimise_time: start.elapsed() })
 }
 
 /// Imports a model with constants folded on the way.
-pub fn import_model(model: &Model) -> Result<Imported> {
+pub fn import_model(model: &Model, options: &import::Options) -> Result<Imported> {
     let folder = opt::fold::Folder::default();
-    import::import(model, &|kind, inputs, outputs| folder.fold(kind, inputs, outputs))
+    import::import(model, options, &|kind, inputs, outputs| folder.fold(kind, inputs, outputs))
 }
 
 /// From the imported network to the one that is emitted: check, optimise, legalize, check.

@@ -208,7 +208,7 @@ fn messages_and_exit_codes_are_as_recorded() {
 /// Damaged files give an error or a network, never a panic. What was damaged is a golden model, so much of it is right.
 #[test]
 fn damaged_models_never_panic() {
-    let options = pipeline::Options { caps: Caps::modern(), without_passes: Vec::new() };
+    let options = pipeline::Options::new(Caps::modern());
     for (case_number, (_, case)) in golden::cases().enumerate() {
         let whole = (case.model)().bytes();
         for round in 0..40 {
@@ -222,7 +222,8 @@ fn damaged_models_never_panic() {
             if number() % 8 == 0 {
                 bytes.truncate(number() % bytes.len());
             }
-            let network = onnx::decode(bytes.into(), Path::new("")).and_then(|model| pipeline::import_model(&model));
+            let network = onnx::decode(bytes.into(), Path::new(""))
+                .and_then(|model| pipeline::import_model(&model, &options.import));
             if let Ok(imported) = network {
                 let _ = pipeline::finish(imported.network, &options);
             }

@@ -59,7 +59,7 @@ fn set_up() -> Result<PathBuf, String> {
 }
 
 /// The library, loaded.
-fn library() -> Library {
+pub(crate) fn library() -> Library {
     let path = library_path();
     let path = if path.is_dir() { path.join("libtensorrt_rtx.so.1") } else { path.to_owned() };
     Library::open(&path).unwrap_or_else(|error| panic!("{error}"))

@@ -6,6 +6,7 @@ mod activation;
 mod axes;
 mod bits;
 mod constant;
+mod control;
 mod conv;
 mod einsum;
 mod elementwise;
@@ -21,6 +22,7 @@ mod reduce;
 mod resample;
 mod resize;
 mod sample;
+mod scan;
 mod scatter;
 mod slice;
 mod softmax;
@@ -33,6 +35,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("activation", activation::OPS),
     ("bits", bits::OPS),
     ("constant", constant::OPS),
+    ("control", control::OPS),
     ("conv", conv::OPS),
     ("einsum", einsum::OPS),
     ("elementwise", elementwise::OPS),
@@ -45,6 +48,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("reduce", reduce::OPS),
     ("resize", resize::OPS),
     ("sample", sample::OPS),
+    ("scan", scan::OPS),
     ("scatter", scatter::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),

@@ -70,8 +70,8 @@ pub(crate) fn cases() -> impl Iterator<Item = (String, &'static Case)> {
 pub(crate) fn networks(name: &str, case: &Case) -> (Network, Checked) {
     let fails = |error: onnx2plan::Error| -> ! { panic!("{name}: {error}") };
     let model = (case.model)().read().unwrap_or_else(|error| fails(error));
-    let imported = pipeline::import_model(&model).unwrap_or_else(|error| fails(error));
-    let options = Options { caps: Caps::modern(), without_passes: Vec::new() };
+    let options = Options::new(Caps::modern());
+    let imported = pipeline::import_model(&model, &options.import).unwrap_or_else(|error| fails(error));
     let (finished, _) = pipeline::finish(imported.network.clone(), &options).unwrap_or_else(|error| fails(error));
     (imported.network, finished)
 }

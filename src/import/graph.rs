@@ -1,0 +1,253 @@
+//! Graphs of nodes to layers: the main graph, and the graphs that nodes hold.
+
+use super::ctx::{Ctx, Operand};
+use super::error::OpError;
+use super::{registry, storable};
+use crate::Kind;
+use crate::error::Problem;
+use crate::network::{ValueId, Values};
+use crate::onnx::{Constant, Graph, Node, ValueInfo};
+use crate::site::Site;
+use crate::tensor::Tensor;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+impl Ctx<'_> {
+    pub(super) fn nodes(&mut self, graph: &Graph) {
+        for node in &graph.nodes {
+            self.node(node);
+        }
+    }
+
+    /// Imports a graph that the node at work holds, as if its nodes stood in the node's place; gives its outputs.
+    ///
+    /// What is wrong inside is reported there; the error is then [`OpError::Reported`].
+    pub(super) fn inline(&mut self, graph: &Graph, arguments: &[ValueId]) -> Result<Values, OpError> {
+        if graph.inputs.len() != arguments.len() {
+            let (takes, gets) = (graph.inputs.len(), arguments.len());
+            return Err(OpError::invalid(format!("graph `{}` has {takes} inputs, but gets {gets}", graph.path)));
+        }
+        let node = (self.op, self.site.clone(), std::mem::take(&mut self.inputs));
+        self.scopes.push(HashMap::new());
+        for (info, &argument) in graph.inputs.iter().zip(arguments) {
+            self.bind(&info.name, Operand::Value(argument));
+        }
+        self.initializers(graph);
+        self.nodes(graph);
+        let outputs = graph.outputs.iter().map(|info| self.nested_output(graph, info)).collect();
+        self.scopes.pop();
+        (self.op, self.site, self.inputs) = node;
+        outputs
+    }
+
+    fn nested_output(&mut self, graph: &Graph, info: &ValueInfo) -> Result<ValueId, OpError> {
+        match self.graph_output(&info.name) {
+            Ok(value) => value.ok_or(OpError::Reported),
+            Err((kind, message)) => {
+                let site = Site::tensor(&graph.path, "output", &info.name);
+                self.problems.push(Problem::new(kind, site, message));
+                Err(OpError::Reported)
+            }
+        }
+    }
+
+    /// The value of a graph's output; `None` where the node that makes it failed.
+    pub(super) fn graph_output(&mut self, name: &Arc<str>) -> Result<Option<ValueId>, (Kind, String)> {
+        match self.resolve(name) {
+            Ok(Operand::Poisoned) => Ok(None),
+            Ok(Operand::Value(value)) => Ok(Some(value)),
+            Ok(Operand::Data(tensor, site)) => {
+                let lacks = |dtype| (Kind::Unsupported, format!("has type {dtype}, which TensorRT lacks"));
+                Ok(Some(self.constant_at(storable(tensor).map_err(lacks)?, &site)))
+            }
+            Ok(Operand::Foreign(what)) => Err((Kind::Unsupported, format!("is {what}, which TensorRT lacks"))),
+            Err(_) => Err((Kind::Invalid, "is made by no node".into())),
+        }
+    }
+
+    pub(super) fn initializers(&mut self, graph: &Graph) {
+        for initializer in &graph.initializers {
+            self.bind(&initializer.name, constant_operand(&initializer.tensor, &initializer.site));
+        }
+    }
+
+    pub(super) fn bind(&mut self, name: &Arc<str>, operand: Operand) {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.insert(name.clone(), operand);
+        }
+    }
+
+    fn node(&mut self, node: &Node) {
+        self.site = node.site.clone();
+        let operands: Vec<_> = node.inputs.iter().map(|name| self.resolve(name)).collect();
+        let result = if operands.iter().any(|operand| matches!(operand, Ok(Operand::Poisoned))) {
+            Ok(None)
+        } else {
+            self.values(node, operands).and_then(|inputs| {
+                self.inputs = inputs;
+                self.call(node).map(Some)
+            })
+        };
+        let outputs = match result {
+            Ok(outputs) => outputs,
+            Err(problem) => {
+                self.problems.push(problem);
+                None
+            }
+        };
+        for (at, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            let value = outputs.as_ref().and_then(|values| values.get(at));
+            let operand = value.map_or(Operand::Poisoned, |&value| Operand::Value(value));
+            self.bind(name, operand);
+        }
+    }
+
+    /// What a name stands for, looked up from the innermost graph outwards.
+    fn resolve(&self, name: &Arc<str>) -> Result<Operand, Arc<str>> {
+        if name.is_empty() {
+            return Ok(Operand::Foreign(""));
+        }
+        let found = self.scopes.iter().rev().find_map(|scope| scope.get(name));
+        found.cloned().ok_or_else(|| name.clone())
+    }
+
+    fn values(
+        &mut self,
+        node: &Node,
+        operands: Vec<Result<Operand, Arc<str>>>,
+    ) -> Result<Vec<Option<ValueId>>, Problem> {
+        let mut values = Vec::with_capacity(operands.len());
+        for (name, operand) in node.inputs.iter().zip(operands) {
+            values.push(match operand {
+                Ok(Operand::Value(value)) => Some(value),
+                Ok(Operand::Data(tensor, site)) => Some(self.materialize(name, tensor, &site, node)?),
+                Ok(Operand::Foreign("")) => None,
+                Ok(Operand::Foreign(what)) => {
+                    let message = format!("input `{name}` is {what}, which TensorRT lacks");
+                    return Err(Problem::new(Kind::Unsupported, node.site.clone(), message));
+                }
+                Ok(Operand::Poisoned) => return Err(self.internal("a poisoned input reached a handler")),
+                Err(name) => {
+                    let message = format!("input `{name}` is made by no node and is no input or initializer");
+                    return Err(Problem::new(Kind::Invalid, node.site.clone(), message));
+                }
+            });
+        }
+        Ok(values)
+    }
+
+    /// Makes the Constant layer of an initializer on its first use.
+    fn materialize(&mut self, name: &Arc<str>, data: Tensor, site: &Site, node: &Node) -> Result<ValueId, Problem> {
+        let tensor = storable(data).map_err(|dtype| {
+            let message = format!("input `{name}` has type {dtype}, which TensorRT lacks");
+            Problem::new(Kind::Unsupported, node.site.clone(), message)
+        })?;
+        let value = self.constant_at(tensor, site);
+        if let Some(scope) = self.scopes.iter_mut().rev().find(|scope| scope.contains_key(name)) {
+            scope.insert(name.clone(), Operand::Value(value));
+        }
+        Ok(value)
+    }
+
+    fn call(&mut self, node: &Node) -> Result<Values, Problem> {
+        let Some(op) = registry::find(&node.domain, &node.op, node.opset) else {
+            return Err(unknown(node));
+        };
+        let (fewest, most) = op.arity();
+        let count = node.inputs.len();
+        if count < fewest || count > most {
+            let message = format!("has {count} inputs, but takes {}", arity_text(fewest, most));
+            return Err(self.problem(node, op, Kind::Invalid, message, None));
+        }
+        self.op = Some(op);
+        let outputs = match (op.handler)(self, node) {
+            Ok(outputs) => outputs,
+            // Outputs that are not there are poisoned.
+            Err(OpError::Reported) => return Ok(Values::new()),
+            Err(error) => return Err(self.problem(node, op, error.kind(), error.to_string(), error.hint())),
+        };
+        let unread: Vec<_> = node.attrs.unread().into_iter().filter(|name| !op.ignored.contains(name)).collect();
+        if let [first, ..] = unread.as_slice() {
+            let message = format!("attribute `{first}` is unknown to this operator at opset {}", node.opset);
+            return Err(self.problem(node, op, Kind::Invalid, message, None));
+        }
+        Ok(outputs)
+    }
+
+    fn problem(
+        &self,
+        node: &Node,
+        op: &registry::Op,
+        kind: Kind,
+        message: impl Into<String>,
+        hint: Option<&str>,
+    ) -> Problem {
+        let mut problem = Problem::new(kind, node.site.clone(), message);
+        problem.operands = self.operand_lines(node, op);
+        problem.hint = hint.map(str::to_owned);
+        problem
+    }
+
+    /// `in  0 X  "relu_11"  f32[N, 64, 56, 56]  from "Relu_11"`, in columns.
+    fn operand_lines(&self, node: &Node, op: &registry::Op) -> Vec<String> {
+        let mut rows = Vec::new();
+        for (at, name) in node.inputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            let (ty, from) = match self.inputs.get(at).copied().flatten() {
+                Some(value) => (self.network.ty(value), self.origin(value)),
+                None => (String::new(), String::new()),
+            };
+            rows.push([format!("in  {at} {}", op.input_name(at)), format!("`{name}`"), ty, from]);
+        }
+        for (at, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            rows.push([format!("out {at}"), format!("`{name}`"), String::new(), String::new()]);
+        }
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let (a, b, c) = (width(0), width(1), width(2));
+        let line = |row: &[String; 4]| format!("{:a$}  {:b$}  {:c$}  {}", row[0], row[1], row[2], row[3]);
+        rows.iter().map(|row| line(row).trim_end().to_owned()).collect()
+    }
+
+    fn origin(&self, value: ValueId) -> String {
+        match self.network.maker(value) {
+            None => "input".into(),
+            Some(layer) => match self.network.layer(layer).sites.first() {
+                Some(site) if site.place().index.is_none() => site.place().op.clone(),
+                Some(site) => format!("from `{}`", site.label()),
+                None => String::new(),
+            },
+        }
+    }
+
+    fn internal(&self, message: &str) -> Problem {
+        Problem::new(Kind::Internal, self.site.clone(), message)
+    }
+}
+
+/// What an initializer's name stands for.
+fn constant_operand(constant: &Constant, site: &Site) -> Operand {
+    match constant {
+        Constant::Tensor(tensor) => Operand::Data(tensor.clone(), site.clone()),
+        Constant::Strings { .. } => Operand::Foreign("a tensor of strings"),
+        Constant::Other { .. } => Operand::Foreign("a tensor of an element type"),
+    }
+}
+
+fn arity_text(fewest: usize, most: usize) -> String {
+    match (fewest, most) {
+        (fewest, usize::MAX) => format!("at least {fewest}"),
+        (fewest, most) if fewest == most => fewest.to_string(),
+        (fewest, most) => format!("{fewest} to {most}"),
+    }
+}
+
+/// A node whose operator has no row for its opset.
+fn unknown(node: &Node) -> Problem {
+    let since = registry::rows(&node.domain, &node.op).map(|op| op.since).min();
+    let until = registry::rows(&node.domain, &node.op).map(|op| op.until).max();
+    let message = match (since, until) {
+        (Some(since), _) if node.opset < since => format!("this operator is supported from opset {since}"),
+        (_, Some(until)) => format!("this operator is supported up to opset {until}"),
+        _ => "this operator is not supported".to_owned(),
+    };
+    Problem::new(Kind::Unsupported, node.site.clone(), message)
+}

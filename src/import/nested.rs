@@ -1,0 +1,133 @@
+//! Layers with nested blocks: how handlers add them.
+
+use super::ctx::Ctx;
+use super::error::OpError;
+use crate::network::layer::control::{Loop, LoopIterator, LoopOutput};
+use crate::network::{Block, Dim, Shape, ValueId, ValueType, Values};
+use std::collections::HashSet;
+
+/// A [`Loop`] in the making.
+#[derive(Debug, Default)]
+pub(super) struct Repeat {
+    count: Option<ValueId>,
+    length: Option<ValueId>,
+    iterated: Values,
+    iterators: Vec<LoopIterator>,
+    slices: Values,
+    initial: Values,
+    current: Values,
+}
+
+/// What one iteration gives.
+#[derive(Debug, Default)]
+pub(super) struct Iteration {
+    /// Whether the iteration takes place; if not, it changes nothing and is the last.
+    pub condition: Option<ValueId>,
+    /// The next value of all that is [carried](Repeat::carry), in the same order.
+    pub next: Values,
+    /// What leaves the loop.
+    pub outputs: Vec<LoopOutput>,
+    /// One value for each output that is no last value.
+    pub collected: Values,
+}
+
+impl Repeat {
+    /// A loop of at most `count` iterations, which collects `length` values for each output that collects any.
+    ///
+    /// Both are whole numbers of rank 0; without a count the condition alone ends the loop.
+    pub(super) fn new(count: Option<ValueId>, length: Option<ValueId>) -> Self {
+        Self { count, length, ..Self::default() }
+    }
+
+    /// Cuts a value into slices, one per iteration; gives the slice of the iteration at work.
+    pub(super) fn iterate(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        whole: ValueId,
+        iterator: LoopIterator,
+    ) -> Result<ValueId, OpError> {
+        let mut shape: Shape = ctx.shape(whole).clone();
+        if iterator.axis >= shape.rank() {
+            let (axis, rank) = (iterator.axis, shape.rank());
+            return Err(OpError::invalid(format!("axis {axis} is out of range for rank {rank}")));
+        }
+        shape.remove(iterator.axis);
+        let slice = param(ctx, whole, shape);
+        self.iterated.push(whole);
+        self.iterators.push(iterator);
+        self.slices.push(slice);
+        Ok(slice)
+    }
+
+    /// Carries a value from iteration to iteration; gives its value in the iteration at work.
+    pub(super) fn carry(&mut self, ctx: &mut Ctx<'_>, initial: ValueId) -> ValueId {
+        let current = param(ctx, initial, ctx.shape(initial).clone());
+        self.initial.push(initial);
+        self.current.push(current);
+        current
+    }
+
+    /// Carries a number of rank 0 that is never negative, such as that of the iteration at work.
+    pub(super) fn carry_number(&mut self, ctx: &mut Ctx<'_>, initial: ValueId) -> ValueId {
+        let current = self.carry(ctx, initial);
+        let symbol = Dim::symbol(format!("loop.{}.0", current.index()));
+        ctx.network.values[current].ty.elements = Some([symbol].into());
+        current
+    }
+
+    /// Adds the loop, whose iteration is what `body` adds; gives its outputs.
+    pub(super) fn run<'a>(
+        mut self,
+        ctx: &mut Ctx<'a>,
+        body: impl FnOnce(&mut Ctx<'a>, &mut Self) -> Result<Iteration, OpError>,
+    ) -> Result<Values, OpError> {
+        let (mut body, Iteration { condition, outputs, collected, .. }) = ctx.block(|ctx| {
+            let iteration = body(ctx, &mut self)?;
+            let results = iteration.condition.iter().chain(&iteration.next).chain(&iteration.collected);
+            Ok((results.copied().collect(), iteration))
+        })?;
+        body.params = self.slices.iter().chain(&self.current).copied().collect();
+        for &param in &body.params {
+            // A number differs from iteration to iteration: outside one of them nothing is known.
+            ctx.network.values[param].ty.elements = None;
+        }
+        let mut inputs: Values = self.count.into_iter().chain(self.iterated).chain(self.initial).collect();
+        if !collected.is_empty() {
+            let unbounded = OpError::Feature("collecting values in a loop without a limit on its iterations");
+            let length = self.length.ok_or(unbounded)?;
+            inputs.extend(std::iter::repeat_n(length, collected.len()));
+        }
+        let (counted, recurrences) = (self.count.is_some(), self.current.len());
+        let while_result = condition.is_some();
+        ctx.add_all(Loop { counted, while_result, iterators: self.iterators, recurrences, outputs, body }, &inputs)
+    }
+}
+
+/// A parameter of a block, of the type of `like`.
+fn param(ctx: &mut Ctx<'_>, like: ValueId, shape: Shape) -> ValueId {
+    let name = ctx.network.value(like).name.clone();
+    let ty = ValueType::new(ctx.dtype(like), shape);
+    ctx.network.add_param(&name, ty)
+}
+
+impl<'a> Ctx<'a> {
+    /// A block of the layers that `fill` adds, with the results that it gives, and what else it gives.
+    pub(super) fn block<T>(
+        &mut self,
+        fill: impl FnOnce(&mut Ctx<'a>) -> Result<(Values, T), OpError>,
+    ) -> Result<(Block, T), OpError> {
+        self.blocks.push(Block::default());
+        let filled = fill(self).and_then(|(results, rest)| Ok((self.own(&results)?, rest)));
+        let block = self.blocks.pop().unwrap_or_default();
+        let (results, rest) = filled?;
+        Ok((Block { results: results.into_vec(), ..block }, rest))
+    }
+
+    /// The values, or copies of those that no layer of the innermost block makes: TensorRT takes results only from
+    /// layers inside.
+    fn own(&mut self, values: &[ValueId]) -> Result<Values, OpError> {
+        let layers = self.blocks.last().into_iter().flat_map(|block| &block.layers);
+        let made: HashSet<ValueId> = layers.flat_map(|&id| self.network.layer(id).outputs.iter().copied()).collect();
+        values.iter().map(|&value| if made.contains(&value) { Ok(value) } else { self.copy(value) }).collect()
+    }
+}

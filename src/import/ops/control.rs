@@ -1,0 +1,230 @@
+//! Operators that hold graphs: `If` and `Loop`.
+
+use super::numbers::{MAX_SIZE, Steps};
+use crate::import::ctx::Ctx;
+use crate::import::error::OpError;
+use crate::import::nested::{Iteration, Repeat};
+use crate::import::registry::{NOW, Op, onnx};
+use crate::network::layer::control::{Conditional, LoopOutput};
+use crate::network::layer::data::SampleMode;
+use crate::network::layer::math::ElementWiseOperation as Ew;
+use crate::network::{ValueId, Values};
+use crate::onnx::{Graph, Node, ValueInfo, ValueType};
+use crate::tensor::{DType, Tensor};
+
+pub(super) const OPS: &[Op] =
+    &[onnx("If", 1..=NOW, "cond", conditional), onnx("Loop", 1..=NOW, "M? cond? v_initial*", repeat)];
+
+/// A loop of at most so many iterations may be unrolled.
+const MOST_UNROLLED: i64 = 16;
+/// A loop is unrolled in any case where that makes no more nodes than this.
+const FEW_NODES: usize = 512;
+/// Nothing is unrolled in a network of more layers, dead ones included.
+const MOST_LAYERS: usize = 100_000;
+
+/// A graph that the node must hold.
+pub(super) fn graph<'n>(node: &'n Node, name: &str) -> Result<&'n Graph, OpError> {
+    node.attrs.graph(name)?.ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))
+}
+
+/// `If`. Becomes Conditional; where the condition is known, the layers of the taken branch alone.
+fn conditional(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let (then_branch, else_branch) = (graph(node, "then_branch")?, graph(node, "else_branch")?);
+    let condition = scalar(ctx, ctx.input(0)?)?;
+    if let Some(holds) = decided(ctx, condition) {
+        return ctx.inline(if holds { then_branch } else { else_branch }, &[]);
+    }
+    // Both are imported before either error counts, so that the problems of both are reported.
+    let then_block = ctx.block(|ctx| Ok((ctx.inline(then_branch, &[])?, ())));
+    let else_block = ctx.block(|ctx| Ok((ctx.inline(else_branch, &[])?, ())));
+    let ((then_block, ()), (else_block, ())) = (then_block?, else_block?);
+    ctx.add_all(Conditional { then_block, else_block }, &[condition])
+}
+
+/// A condition or count of one element with rank 0.
+fn scalar(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
+    if ctx.rank(value) == 0 { Ok(value) } else { ctx.reshape(value, Vec::new()) }
+}
+
+/// A condition known at build time.
+fn decided(ctx: &Ctx<'_>, condition: ValueId) -> Option<bool> {
+    ctx.constant(condition)?.bools()?.first().map(|&byte| byte != 0)
+}
+
+/// The operands of a `Loop`.
+struct Looped<'n> {
+    body: &'n Graph,
+    /// The most iterations; `None` where there is no limit.
+    count: Option<ValueId>,
+    /// Whether there is a first iteration. Without it the loop runs to its count, whatever the body says.
+    condition: Option<ValueId>,
+    initial: Values,
+}
+
+/// `Loop`. Becomes Loop. One of few iterations is unrolled where its body is small, so that TensorRT can fuse across
+/// iterations, or where it does what no Loop layer can, such as growing what it carries.
+///
+/// What is collected in a loop that may stop early is cut to the iterations that took place.
+fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let looped = Looped {
+        body: graph(node, "body")?,
+        count: ctx.maybe(0).map(|count| limit(ctx, count)).transpose()?.flatten(),
+        condition: ctx.maybe(1).map(|condition| scalar(ctx, condition)).transpose()?,
+        initial: (2..node.inputs.len()).map(|at| ctx.input(at)).collect::<Result<_, _>>()?,
+    };
+    if copies(ctx, &looped).is_some_and(|nodes| nodes <= FEW_NODES)
+        && let Some(outputs) = unrolled(ctx, &looped)
+    {
+        return Ok(outputs);
+    }
+    let reported = ctx.problems.len();
+    as_loop(ctx, &looped).or_else(|error| {
+        let problems = ctx.problems.split_off(reported);
+        unrolled(ctx, &looped).ok_or_else(|| {
+            ctx.problems.extend(problems);
+            error
+        })
+    })
+}
+
+/// The trip count as an `i32` of rank 0 that is not negative; `None` for one so large that it limits nothing.
+///
+/// TensorRT counts in 32 bits where a loop has a condition too.
+fn limit(ctx: &mut Ctx<'_>, count: ValueId) -> Result<Option<ValueId>, OpError> {
+    let mut count = ctx.reshape(count, vec![1])?;
+    if ctx.known(count).is_some_and(|count| count >= MAX_SIZE) {
+        return Ok(None);
+    }
+    if !ctx.dim(count).is_some_and(|dim| dim.is_nonnegative()) {
+        count = ctx.compute(Ew::Max, count, 0)?;
+        count = ctx.compute(Ew::Min, count, MAX_SIZE)?;
+    }
+    let count = ctx.cast(count, DType::I32)?;
+    ctx.as_scalar(count).map(Some)
+}
+
+/// How many nodes an unrolled loop would have; `None` where it cannot be unrolled.
+fn copies(ctx: &Ctx<'_>, looped: &Looped<'_>) -> Option<usize> {
+    let starts = looped.condition.is_none_or(|condition| decided(ctx, condition) == Some(true));
+    let count = looped.count.and_then(|count| ctx.known(count)).filter(|&count| starts && count <= MOST_UNROLLED)?;
+    usize::try_from(count).ok()?.checked_mul(nodes(looped.body))
+}
+
+/// Number of nodes of a graph, those of the graphs they hold included.
+fn nodes(graph: &Graph) -> usize {
+    graph.nodes.iter().map(|node| 1 + node.attrs.graphs().map(nodes).sum::<usize>()).sum()
+}
+
+/// What one pass through a loop's body gives.
+struct Pass {
+    goes_on: ValueId,
+    next: Values,
+    collected: Values,
+}
+
+/// Adds one pass. Inside, the condition holds: there would be no iteration else.
+fn pass(ctx: &mut Ctx<'_>, body: &Graph, iteration: ValueId, state: &[ValueId]) -> Result<Pass, OpError> {
+    let holds = ctx.constant_value(Tensor::of_bools(Vec::new(), [true])?);
+    let mut arguments = Values::new();
+    for (argument, info) in [iteration, holds].into_iter().zip(&body.inputs) {
+        arguments.push(if has_axis(info) { ctx.unsqueeze(argument, vec![0])? } else { argument });
+    }
+    arguments.extend(state.iter().copied());
+    let results = ctx.inline(body, &arguments)?;
+    let too_few = || {
+        let (path, outputs, states) = (&body.path, results.len(), state.len());
+        OpError::invalid(format!("graph `{path}` has {outputs} outputs, too few for a condition and {states} states"))
+    };
+    let (&goes_on, rest) = results.split_first().ok_or_else(too_few)?;
+    let (next, collected) = rest.split_at_checked(state.len()).ok_or_else(too_few)?;
+    Ok(Pass { goes_on: scalar(ctx, goes_on)?, next: next.into(), collected: collected.into() })
+}
+
+/// Whether a body takes its iteration number or condition as a vector of one.
+fn has_axis(info: &ValueInfo) -> bool {
+    matches!(&info.ty, ValueType::Tensor { shape: Some(dims), .. } if dims.len() == 1)
+}
+
+fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
+    let Looped { body, count, condition, ref initial } = *looped;
+    let states = initial.len();
+    let (zero, one) = (ctx.scalar(DType::I64, 0.0)?, ctx.scalar(DType::I64, 1.0)?);
+    let mut may_stop = false;
+    let repeat = Repeat::new(count, count);
+    let mut outputs = repeat.run(ctx, |ctx, repeat| {
+        let current: Values = initial.iter().map(|&initial| repeat.carry(ctx, initial)).collect();
+        let iteration = repeat.carry_number(ctx, zero);
+        let Pass { goes_on, mut next, collected } = pass(ctx, body, iteration, &current)?;
+        next.push(ctx.binary(Ew::Sum, iteration, one)?);
+
+        let always = |condition| decided(ctx, condition) == Some(true);
+        let condition = condition.filter(|&first| !always(first) || !always(goes_on));
+        may_stop = condition.is_some();
+        if !may_stop && count.is_none() {
+            return Err(OpError::invalid("the loop never ends: neither a trip count nor a condition limits it"));
+        }
+        let condition = condition.map(|first| {
+            next.push(goes_on);
+            repeat.carry(ctx, first)
+        });
+        let last_values = (0..=states).map(LoopOutput::LastValue);
+        let concatenated = collected.iter().map(|_| LoopOutput::Concatenate { axis: 0 });
+        Ok(Iteration { condition, next, outputs: last_values.chain(concatenated).collect(), collected })
+    })?;
+    let iterations = outputs.remove(states);
+    for collected in outputs.iter_mut().skip(states).filter(|_| may_stop) {
+        *collected = first_rows(ctx, *collected, iterations)?;
+    }
+    Ok(outputs)
+}
+
+/// The first rows of a value; how many is a number of rank 0.
+fn first_rows(ctx: &mut Ctx<'_>, value: ValueId, count: ValueId) -> Result<ValueId, OpError> {
+    let mut steps = Steps::default();
+    for (axis, size) in ctx.sizes(value)?.into_iter().enumerate() {
+        let (start, stride) = (ctx.number(0), ctx.number(1));
+        let size = if axis == 0 { ctx.unsqueeze(count, vec![0])? } else { size };
+        steps.push(start, size, stride);
+    }
+    ctx.slice(value, &steps, SampleMode::StrictBounds, None)
+}
+
+/// The loop as one copy of its body per iteration; `None`, and nothing reported, where it cannot be that.
+fn unrolled(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Values> {
+    copies(ctx, looped)?;
+    let (problems, notes) = (ctx.problems.len(), ctx.notes.len());
+    let outputs = unroll(ctx, looped);
+    if outputs.is_none() {
+        ctx.problems.truncate(problems);
+        ctx.notes.truncate(notes);
+    }
+    outputs
+}
+
+fn unroll(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Values> {
+    let Looped { body, count, condition, .. } = *looped;
+    let (mut state, mut rows) = (looped.initial.clone(), Values::new());
+    for iteration in 0..ctx.known(count?)? {
+        if ctx.network.layers.len() > MOST_LAYERS {
+            return None;
+        }
+        let iteration = ctx.constant_value(Tensor::scalar(iteration));
+        let pass = pass(ctx, body, iteration, &state).ok()?;
+        for value in pass.collected {
+            rows.push(ctx.unsqueeze(value, vec![0]).ok()?);
+        }
+        state = pass.next;
+        if condition.is_some() && !decided(ctx, pass.goes_on)? {
+            break;
+        }
+    }
+    let collected = body.outputs.len().checked_sub(1 + state.len())?;
+    if collected > 0 && rows.is_empty() {
+        return None;
+    }
+    for at in 0..collected {
+        let column: Values = rows.iter().skip(at).step_by(collected).copied().collect();
+        state.push(ctx.concat(&column, 0).ok()?);
+    }
+    Some(state)
+}

@@ -1,0 +1,78 @@
+//! How the numbers of a plan, or of an evaluated network, compare with a reference.
+
+use serde::Serialize;
+
+/// One comparison of all outputs with a reference.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verification {
+    /// What computed the outputs: `cpu` is the network evaluated here, not the plan.
+    pub candidate: &'static str,
+    /// Where inputs and expected outputs come from.
+    pub reference: String,
+    /// Whether every output agrees.
+    pub agrees: bool,
+    /// One entry for each output, in the model's order.
+    pub outputs: Vec<OutputComparison>,
+}
+
+/// How one output compares.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutputComparison {
+    /// Name of the output.
+    pub name: String,
+    /// Type and shape as computed: `f32[2, 3]`.
+    pub actual: String,
+    /// Type and shape of the reference.
+    pub expected: String,
+    /// Whether type and shape fit and every element is within the tolerance.
+    pub agrees: bool,
+    /// What makes the two incomparable: another type or another shape.
+    pub incomparable: Option<String>,
+    /// Largest relative and absolute error allowed; both 0 where elements must be equal.
+    pub tolerance: Tolerance,
+    /// What the elements say; absent where the two are incomparable.
+    pub statistics: Option<Statistics>,
+}
+
+/// An element may differ by `absolute` + `relative` · |expected|.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Tolerance {
+    /// Error allowed at 0.
+    pub absolute: f64,
+    /// Error allowed in proportion to the expected value.
+    pub relative: f64,
+}
+
+/// Differences over all elements. Errors are taken over the elements that are finite on both sides.
+#[derive(Debug, Clone, Serialize)]
+pub struct Statistics {
+    /// Number of elements.
+    pub elements: usize,
+    /// Elements out of tolerance, those included that are NaN or infinite on one side only.
+    pub mismatches: usize,
+    /// Elements that are NaN, or the same infinity, on one side only.
+    pub special_mismatches: usize,
+    /// Largest |actual − expected|.
+    pub max_absolute: f64,
+    /// Mean of |actual − expected|.
+    pub mean_absolute: f64,
+    /// Largest |actual − expected| / |expected|, elements expected to be 0 left out.
+    pub max_relative: f64,
+    /// Mean of the same.
+    pub mean_relative: f64,
+    /// Cosine of the angle between the two as vectors; absent where one of them is 0.
+    pub cosine: Option<f64>,
+    /// The element furthest out of tolerance; where all are within, the one nearest to its edge.
+    pub worst: Option<Element>,
+}
+
+/// One element on both sides.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Element {
+    /// Its position along each axis.
+    pub index: Vec<usize>,
+    /// What was computed.
+    pub actual: String,
+    /// What the reference says.
+    pub expected: String,
+}

@@ -1,0 +1,209 @@
+//! One output against its reference, element by element.
+
+use crate::onnx::Constant;
+use crate::report::verification::{Element, OutputComparison, Statistics, Tolerance};
+use crate::tensor::{DType, Tensor};
+
+/// How far computed elements may be from the reference, by the type they are computed in.
+///
+/// Not listed: types whose elements must be equal. The relative parts leave a product of a few thousand terms room to
+/// be summed in another order; the absolute parts do the same for sums that come out near 0.
+pub const TOLERANCES: &[(DType, Tolerance)] = &[
+    (DType::F32, Tolerance { absolute: 1e-5, relative: 1e-3 }),
+    (DType::F16, Tolerance { absolute: 1e-3, relative: 4e-3 }),
+    (DType::BF16, Tolerance { absolute: 1e-2, relative: 3e-2 }),
+];
+
+/// The tolerance for elements computed in a type.
+pub fn tolerance(dtype: DType) -> Tolerance {
+    let listed = TOLERANCES.iter().find(|(listed, _)| *listed == dtype);
+    listed.map_or(Tolerance { absolute: 0.0, relative: 0.0 }, |(_, tolerance)| *tolerance)
+}
+
+/// Compares what was computed with what was expected. A reference in `f64` also fits what is computed in `f32`.
+pub fn compare(name: &str, actual: &Tensor, expected: &Constant) -> OutputComparison {
+    let text = |element: &dyn std::fmt::Display, dims: &[usize]| format!("{element}{dims:?}");
+    let mut comparison = OutputComparison {
+        name: name.to_owned(),
+        actual: text(&actual.dtype(), actual.dims()),
+        expected: text(&expected.element(), expected.dims()),
+        agrees: false,
+        incomparable: None,
+        tolerance: tolerance(actual.dtype()),
+        statistics: None,
+    };
+    match statistics(actual, expected, comparison.tolerance) {
+        Ok(statistics) => {
+            comparison.agrees = statistics.mismatches == 0;
+            comparison.statistics = Some(statistics);
+        }
+        Err(why) => comparison.incomparable = Some(why),
+    }
+    comparison
+}
+
+fn statistics(actual: &Tensor, expected: &Constant, tolerance: Tolerance) -> Result<Statistics, String> {
+    let expected =
+        expected.tensor().map_err(|_| format!("the reference holds elements of type {}", expected.element()))?;
+    let same_type =
+        actual.dtype() == expected.dtype() || (actual.dtype() == DType::F32 && expected.dtype() == DType::F64);
+    if !same_type {
+        return Err(format!("computed as {}, but the reference is {}", actual.dtype(), expected.dtype()));
+    }
+    if actual.dims() != expected.dims() {
+        return Err(format!("has shape {:?}, but the reference has {:?}", actual.dims(), expected.dims()));
+    }
+    let (a, e) = (Numbers::of(actual), Numbers::of(expected));
+    let mut sums = Sums::default();
+    for at in 0..actual.len() {
+        sums.element(at, &a, &e, tolerance);
+    }
+    Ok(sums.finish(actual.len(), actual.dims(), &a, &e))
+}
+
+/// The elements of a tensor, to compare and to print.
+enum Numbers {
+    Real(Vec<f64>),
+    Whole(Vec<i64>),
+    /// Without arithmetic here: the bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Numbers {
+    fn of(tensor: &Tensor) -> Self {
+        if let Some(values) = tensor.values::<f64>() {
+            return Self::Real(values.into_owned());
+        }
+        if let Some(values) = tensor.to_f32s() {
+            return Self::Real(values.iter().map(|&value| value.into()).collect());
+        }
+        tensor.to_i64s().map_or_else(|| Self::Bytes(tensor.bytes().to_vec()), Self::Whole)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "whole numbers are compared exactly before they are rounded")]
+    fn get(&self, at: usize) -> f64 {
+        match self {
+            Self::Real(values) => values.get(at).copied(),
+            Self::Whole(values) => values.get(at).map(|&value| value as f64),
+            Self::Bytes(values) => values.get(at).map(|&value| value.into()),
+        }
+        .unwrap_or(f64::NAN)
+    }
+
+    fn text(&self, at: usize) -> String {
+        match self {
+            Self::Real(values) => values.get(at).map(|value| format!("{value}")),
+            Self::Whole(values) => values.get(at).map(ToString::to_string),
+            Self::Bytes(values) => values.get(at).map(|value| format!("0x{value:02x}")),
+        }
+        .unwrap_or_default()
+    }
+
+    /// Whether both hold the same at this position, bit patterns of NaN aside.
+    #[allow(clippy::float_cmp, reason = "equal is what is asked")]
+    fn same(&self, other: &Self, at: usize) -> bool {
+        match (self, other) {
+            (Self::Whole(a), Self::Whole(b)) => a.get(at) == b.get(at),
+            (Self::Bytes(a), Self::Bytes(b)) => a.get(at) == b.get(at),
+            _ => {
+                let (a, b) = (self.get(at), other.get(at));
+                a == b || a.is_nan() && b.is_nan()
+            }
+        }
+    }
+}
+
+/// What is summed up over the elements.
+#[derive(Default)]
+struct Sums {
+    mismatches: usize,
+    special_mismatches: usize,
+    finite: usize,
+    relative_count: usize,
+    max_absolute: f64,
+    sum_absolute: f64,
+    max_relative: f64,
+    sum_relative: f64,
+    /// actual · expected, actual², expected²
+    products: [f64; 3],
+    /// The worst element, and its error as a multiple of what is allowed.
+    worst: Option<(usize, f64)>,
+}
+
+impl Sums {
+    fn element(&mut self, at: usize, actual: &Numbers, expected: &Numbers, tolerance: Tolerance) {
+        let (a, e) = (actual.get(at), expected.get(at));
+        let same = actual.same(expected, at);
+        let excess = if same {
+            0.0
+        } else if a.is_finite() && e.is_finite() {
+            let allowed = tolerance.absolute + tolerance.relative * e.abs();
+            if allowed > 0.0 { (a - e).abs() / allowed } else { f64::MAX }
+        } else {
+            self.special_mismatches += 1;
+            f64::INFINITY
+        };
+        if excess > 1.0 {
+            self.mismatches += 1;
+        }
+        if self.worst.is_none_or(|(_, worst)| excess > worst) {
+            self.worst = Some((at, excess));
+        }
+        if a.is_finite() && e.is_finite() {
+            self.finite(a, e);
+        }
+    }
+
+    fn finite(&mut self, actual: f64, expected: f64) {
+        let error = (actual - expected).abs();
+        self.finite += 1;
+        self.max_absolute = self.max_absolute.max(error);
+        self.sum_absolute += error;
+        if expected != 0.0 {
+            let relative = error / expected.abs();
+            self.relative_count += 1;
+            self.max_relative = self.max_relative.max(relative);
+            self.sum_relative += relative;
+        }
+        for (sum, product) in self.products.iter_mut().zip([actual * expected, actual * actual, expected * expected]) {
+            *sum += product;
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "counts in a mean")]
+    fn finish(self, elements: usize, dims: &[usize], actual: &Numbers, expected: &Numbers) -> Statistics {
+        let mean = |sum: f64, count: usize| if count == 0 { 0.0 } else { sum / count as f64 };
+        let [dot, aa, ee] = self.products;
+        let norm = aa.sqrt() * ee.sqrt();
+        Statistics {
+            elements,
+            mismatches: self.mismatches,
+            special_mismatches: self.special_mismatches,
+            max_absolute: self.max_absolute,
+            mean_absolute: mean(self.sum_absolute, self.finite),
+            max_relative: self.max_relative,
+            mean_relative: mean(self.sum_relative, self.relative_count),
+            cosine: (norm > 0.0 && norm.is_finite()).then(|| dot / norm),
+            worst: self.worst.map(|(at, _)| Element {
+                index: position(at, dims),
+                actual: actual.text(at),
+                expected: expected.text(at),
+            }),
+        }
+    }
+}
+
+/// Position along each axis of the element that is `at` in row-major order.
+fn position(mut at: usize, dims: &[usize]) -> Vec<usize> {
+    let mut index: Vec<usize> = dims
+        .iter()
+        .rev()
+        .map(|&size| {
+            let along = at.checked_rem(size).unwrap_or(0);
+            at = at.checked_div(size).unwrap_or(0);
+            along
+        })
+        .collect();
+    index.reverse();
+    index
+}

@@ -1,0 +1,108 @@
+//! Test data in the layout of ONNX: `test_data_set_N/input_M.pb` and `output_M.pb` beside the model.
+
+use crate::error::{Error, Kind, Result};
+use crate::onnx::{self, Constant};
+use crate::tensor::{DType, Tensor};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// The most files of one kind that are read from a folder.
+const MAX_FILES: usize = 10_000;
+
+/// Inputs and the outputs they should give.
+#[derive(Debug, Clone)]
+pub struct DataSet {
+    /// The folder it comes from.
+    pub path: PathBuf,
+    /// What goes in.
+    pub inputs: Vec<Entry>,
+    /// What should come out.
+    pub outputs: Vec<Entry>,
+}
+
+/// One tensor of a data set.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The name in the file; may be empty.
+    pub name: String,
+    /// The data.
+    pub data: Constant,
+}
+
+/// The folders `test_data_set_0`, `test_data_set_1`, … beside a model, in order.
+pub fn beside(model: &Path) -> Vec<PathBuf> {
+    let folder = model.parent().unwrap_or(Path::new(""));
+    (0..MAX_FILES).map(|n| folder.join(format!("test_data_set_{n}"))).take_while(|path| path.is_dir()).collect()
+}
+
+/// Reads a folder with `input_0.pb`, … and `output_0.pb`, ….
+///
+/// # Errors
+/// [`Kind::Environment`] where there are no outputs to compare with; whatever [`onnx::read_tensor`] says of a file.
+pub fn read(folder: &Path) -> Result<DataSet> {
+    let set =
+        DataSet { path: folder.to_owned(), inputs: entries(folder, "input")?, outputs: entries(folder, "output")? };
+    if set.outputs.is_empty() {
+        let message = format!("`{}` holds no output_0.pb to compare with", folder.display());
+        return Err(Error::new(Kind::Environment, message));
+    }
+    Ok(set)
+}
+
+fn entries(folder: &Path, kind: &str) -> Result<Vec<Entry>> {
+    (0..MAX_FILES)
+        .map(|n| folder.join(format!("{kind}_{n}.pb")))
+        .take_while(|path| path.is_file())
+        .map(|path| onnx::read_tensor(&path).map(|(name, data)| Entry { name, data }))
+        .collect()
+}
+
+/// The entries in the order of `names`: by name where every entry has one of them, else by position.
+///
+/// A name without an entry gets `None`.
+pub fn in_order<'e>(entries: &'e [Entry], names: &[&str]) -> Vec<Option<&'e Constant>> {
+    let mut seen = HashSet::new();
+    let named = entries.iter().all(|entry| names.contains(&entry.name.as_str()) && seen.insert(&entry.name));
+    let find = |(at, name): (usize, &&str)| {
+        let entry = if named { entries.iter().find(|entry| entry.name == **name) } else { entries.get(at) };
+        entry.map(|entry| &entry.data)
+    };
+    names.iter().enumerate().map(find).collect()
+}
+
+/// A tensor as a network takes it: `f64` is rounded to `f32`.
+pub fn at_boundary(tensor: &Tensor) -> Tensor {
+    let rounded = || Tensor::of(tensor.dims().to_vec(), tensor.to_f32s()?.into_owned()).ok();
+    match tensor.dtype() {
+        DType::F64 => rounded().unwrap_or_else(|| tensor.clone()),
+        _ => tensor.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_found_by_name_or_else_by_position() {
+        let entry = |name: &str, value: i64| Entry { name: name.into(), data: Constant::Tensor(Tensor::scalar(value)) };
+        let values = |entries: &[Entry], names: &[&str]| -> Vec<Option<i64>> {
+            let value = |data: &Constant| data.tensor().unwrap().to_i64s().unwrap()[0];
+            in_order(entries, names).into_iter().map(|data| data.map(value)).collect()
+        };
+        assert_eq!(values(&[entry("b", 2), entry("a", 1)], &["a", "b"]), [Some(1), Some(2)]);
+        assert_eq!(values(&[entry("b", 2)], &["a", "b"]), [None, Some(2)]);
+        assert_eq!(values(&[entry("", 2), entry("a", 1)], &["a", "b"]), [Some(2), Some(1)]);
+        assert_eq!(values(&[entry("x", 7), entry("x", 8)], &["a", "b", "c"]), [Some(7), Some(8), None]);
+    }
+
+    #[test]
+    fn a_folder_without_outputs_is_no_reference() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read(folder.path()).unwrap_err();
+        assert!(error.message().ends_with("holds no output_0.pb to compare with"));
+        assert!(beside(&folder.path().join("model.onnx")).is_empty());
+        std::fs::create_dir(folder.path().join("test_data_set_0")).unwrap();
+        assert_eq!(beside(&folder.path().join("model.onnx")).len(), 1);
+    }
+}

@@ -1,0 +1,110 @@
+use super::compare::compare;
+use super::data::{DataSet, Entry};
+use super::*;
+use crate::network::layer::math::{Activation, ActivationType};
+use crate::network::{Block, Dim, Output, ValueType};
+use crate::report::verification::Statistics;
+use crate::site::Site;
+use crate::tensor::DType;
+use half::f16;
+use std::path::PathBuf;
+
+fn f32s(values: &[f32]) -> Tensor {
+    Tensor::vector(values)
+}
+
+fn statistics(actual: &Tensor, expected: &Tensor) -> Statistics {
+    compare("y", actual, &Constant::Tensor(expected.clone())).statistics.unwrap()
+}
+
+#[test]
+fn elements_are_judged_by_the_tolerance_of_their_type() {
+    let (nan, inf) = (f32::NAN, f32::INFINITY);
+    let of_f16 = |value: f32| Tensor::vector(&[f16::from_f32(value)]);
+    let cases: &[(&str, Tensor, Tensor, usize, usize)] = &[
+        ("equal", f32s(&[1.0, -2.0]), f32s(&[1.0, -2.0]), 0, 0),
+        ("within", f32s(&[1.0005]), f32s(&[1.0]), 0, 0),
+        ("outside", f32s(&[1.01, 1.0]), f32s(&[1.0, 1.0]), 1, 0),
+        ("near zero", f32s(&[9e-6]), f32s(&[0.0]), 0, 0),
+        ("not near zero", f32s(&[2e-5]), f32s(&[0.0]), 1, 0),
+        ("NaN on both sides", f32s(&[nan]), f32s(&[nan]), 0, 0),
+        ("NaN on one side", f32s(&[nan, 1.0]), f32s(&[1.0, nan]), 2, 2),
+        ("infinities", f32s(&[inf, -inf, inf]), f32s(&[inf, -inf, -inf]), 1, 1),
+        ("half", of_f16(1.003), of_f16(1.0), 0, 0),
+        ("f64 reference", f32s(&[0.1]), Tensor::vector(&[0.1f64]), 0, 0),
+        ("whole numbers", Tensor::vector(&[i64::MAX, 3]), Tensor::vector(&[i64::MAX - 1, 3]), 1, 0),
+        ("empty", f32s(&[]), f32s(&[]), 0, 0),
+    ];
+    for (name, actual, expected, mismatches, special) in cases {
+        let statistics = statistics(actual, expected);
+        assert_eq!((statistics.mismatches, statistics.special_mismatches), (*mismatches, *special), "{name}");
+    }
+}
+
+#[test]
+fn statistics_say_how_far_and_where() {
+    let actual = Tensor::of(vec![2, 2], vec![1.0f32, 2.0, 3.5, 4.0]).unwrap();
+    let expected = Tensor::of(vec![2, 2], vec![1.0f32, 2.0, 3.0, 4.0]).unwrap();
+    let statistics = statistics(&actual, &expected);
+    assert_eq!((statistics.elements, statistics.mismatches), (4, 1));
+    assert_eq!((statistics.max_absolute, statistics.mean_absolute), (0.5, 0.125));
+    assert!((statistics.max_relative - 0.5 / 3.0).abs() < 1e-12);
+    assert!((statistics.cosine.unwrap() - 31.5 / (33.25f64 * 30.0).sqrt()).abs() < 1e-12);
+    let worst = statistics.worst.unwrap();
+    assert_eq!((worst.index.as_slice(), &*worst.actual, &*worst.expected), (&[1, 0][..], "3.5", "3"));
+}
+
+#[test]
+fn what_cannot_be_compared_does_not_agree() {
+    let strings = Constant::Strings { dims: vec![1], values: [bytes::Bytes::from_static(b"a")].into() };
+    let cases = [
+        (Constant::Tensor(f32s(&[1.0, 2.0])), "has shape [1], but the reference has [2]"),
+        (Constant::Tensor(Tensor::vector(&[1i32])), "computed as f32, but the reference is i32"),
+        (strings, "the reference holds elements of type string"),
+    ];
+    for (expected, why) in cases {
+        let comparison = compare("y", &f32s(&[1.0]), &expected);
+        assert_eq!((comparison.agrees, comparison.incomparable.as_deref()), (false, Some(why)));
+    }
+}
+
+/// y = max(x, 0)
+fn relu() -> Network {
+    let mut network = Network::default();
+    let x = network.add_input("x", ValueType::new(DType::F32, [Dim::Known(3)].into_iter().collect()));
+    let site = Site::tensor("main", "output", "y");
+    let kind = Activation { kind: ActivationType::Relu, alpha: 0.0, beta: 0.0 }.into();
+    let mut body = Block::default();
+    let value = crate::infer::add(&mut network, &mut body, kind, &[x], std::slice::from_ref(&site)).unwrap()[0];
+    network.body = body;
+    network.outputs.push(Output { name: "y".into(), value, site });
+    network
+}
+
+fn set(inputs: &[f32], outputs: &[f32]) -> DataSet {
+    let entry = |values| Entry { name: String::new(), data: Constant::Tensor(f32s(values)) };
+    DataSet { path: PathBuf::from("data"), inputs: vec![entry(inputs)], outputs: vec![entry(outputs)] }
+}
+
+#[test]
+fn a_network_is_evaluated_and_judged() {
+    let good = on_cpu(&relu(), &["x"], &set(&[-1.0, 0.0, 2.0], &[0.0, 0.0, 2.0])).unwrap();
+    assert!(good.agrees && mismatch(&good).is_none());
+
+    let bad = on_cpu(&relu(), &["x"], &set(&[-1.0, 0.0, 2.0], &[0.0, 0.5, 2.0])).unwrap();
+    let error = mismatch(&bad).unwrap();
+    assert_eq!(error.kind(), Kind::Mismatch);
+    assert_eq!(
+        error.to_string(),
+        "output `y` differs from the reference in `data`\n  \
+         `y` f32[3]: 1 of 3 elements differ, max error 5.000e-1, relative 1.000e0; worst at [1]: 0, expected 0.5"
+    );
+}
+
+#[test]
+fn missing_data_is_named() {
+    let mut empty = set(&[], &[]);
+    empty.inputs.clear();
+    let error = on_cpu(&relu(), &["x"], &empty).unwrap_err();
+    assert_eq!(error.to_string(), "`data` has no data for input `x`");
+}
