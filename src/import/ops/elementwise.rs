@@ -1,5 +1,6 @@
 //! Functions of one or several elements without parameters: arithmetic, comparison, logic, rounding, conversion.
 
+use super::quantize::{convert, saturates};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -192,7 +193,7 @@ fn remainder_of_infinity(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId, remainder: V
 }
 
 /// Towards zero: the floor of what is positive, the ceiling of what is negative.
-fn truncate(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+pub(super) fn truncate(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     let floor = ctx.unary(Un::Floor, x)?;
     let ceil = ctx.unary(Un::Ceil, x)?;
     let zero = ctx.filled(ctx.dtype(x), 0.0, ctx.rank(x))?;
@@ -227,7 +228,8 @@ fn identity(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.input(0)?])
 }
 
-/// `Cast`. Becomes Cast, or nothing where the type is the same; `f64` is computed in `f32`.
+/// `Cast`. Becomes Cast, or nothing where the type is the same; `f64` is computed in `f32`. See [`convert`] for types of
+/// few bits.
 fn cast(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let code = node.attrs.int("to")?.ok_or_else(|| OpError::invalid("attribute `to` is missing"))?;
@@ -239,22 +241,14 @@ fn cast(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         }
         None => return Err(OpError::invalid(format!("attribute `to` is {code}, which is no number type"))),
     };
-    check_saturate(node, to)?;
-    Ok(smallvec![ctx.cast(x, to)?])
-}
-
-/// What is too large for 8 bits becomes the largest number; without `saturate` it would be a NaN.
-fn check_saturate(node: &Node, to: DType) -> Result<(), OpError> {
-    if node.attrs.int_or("saturate", 1)? == 0 && to == DType::F8E4M3 {
-        return Err(OpError::Value { what: "attribute `saturate`", value: "0".into(), supported: "1" });
-    }
-    Ok(())
+    saturates(node, to)?;
+    Ok(smallvec![convert(ctx, x, to)?])
 }
 
 /// `CastLike`: a Cast to the second input's type.
 fn cast_like(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, like) = (ctx.input(0)?, ctx.input(1)?);
     let to = ctx.dtype(like);
-    check_saturate(node, to)?;
-    Ok(smallvec![ctx.cast(x, to)?])
+    saturates(node, to)?;
+    Ok(smallvec![convert(ctx, x, to)?])
 }

@@ -32,6 +32,7 @@ mod scan;
 mod scatter;
 mod slice;
 mod softmax;
+mod spectral;
 mod state;
 mod training;
 
@@ -63,6 +64,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("scatter", scatter::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
+    ("spectral", spectral::OPS),
     ("state", state::OPS),
     ("training", training::OPS),
 ];
