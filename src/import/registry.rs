@@ -53,6 +53,12 @@ impl Op {
         self
     }
 
+    /// The same row in another domain than ONNX's own; its opsets are that domain's.
+    pub(crate) const fn of(mut self, domain: &'static str) -> Self {
+        self.domain = domain;
+        self
+    }
+
     /// Name of the formal input at this position, without its mark.
     pub fn input_name(&self, at: usize) -> &'static str {
         let mut last = "";

@@ -28,6 +28,7 @@ pub(super) const OPS: &[Op] = &[
     onnx("Sigmoid", 1..=NOW, "X", sigmoid).ignoring(&["consumed_inputs"]),
     onnx("Softplus", 1..=NOW, "X", softplus),
     onnx("Softsign", 1..=NOW, "input", softsign),
+    onnx("SwiGLU", 28..=NOW, "A B", gated_swish),
     onnx("Swish", 24..=NOW, "X", swish),
     onnx("Tanh", 1..=NOW, "input", tanh).ignoring(&["consumed_inputs"]),
     onnx("ThresholdedRelu", 10..=NOW, "X", thresholded_relu),
@@ -120,9 +121,20 @@ fn hard_swish(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
 fn swish(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let alpha = node.attrs.float_or("alpha", 1.0)?;
+    Ok(smallvec![swish_of(ctx, x, alpha)?])
+}
+
+pub(super) fn swish_of(ctx: &mut Ctx<'_>, x: ValueId, alpha: f32) -> Result<ValueId, OpError> {
     let scaled = ctx.binary_scalar(Ew::Prod, x, alpha.into())?;
     let gate = ctx.activation(ActivationType::Sigmoid, 0.0, 0.0, scaled)?;
-    Ok(smallvec![ctx.binary(Ew::Prod, x, gate)?])
+    ctx.binary(Ew::Prod, x, gate)
+}
+
+/// `SwiGLU`: `Swish` of A, times B of the same shape.
+fn gated_swish(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let (a, b) = (ctx.input(0)?, ctx.input(1)?);
+    let gate = swish_of(ctx, a, node.attrs.float_or("alpha", 1.0)?)?;
+    Ok(smallvec![ctx.binary(Ew::Prod, gate, b)?])
 }
 
 /// `Mish`: x · tanh(softplus(x)).

@@ -56,11 +56,21 @@ pub(super) fn convolve(
     w: ValueId,
     bias: Option<ValueId>,
 ) -> Result<ValueId, OpError> {
-    let rank = ctx.rank(x);
     let kernel = kernel_sizes(ctx, node, x, w)?;
+    let window = Window::of(ctx, node, x, kernel)?;
+    convolve_window(ctx, [x, w], bias, window, group(node)?)
+}
+
+/// The convolution with a window whose kernel is that of `w`.
+pub(super) fn convolve_window(
+    ctx: &mut Ctx<'_>,
+    [x, w]: [ValueId; 2],
+    bias: Option<ValueId>,
+    mut window: Window,
+    groups: usize,
+) -> Result<ValueId, OpError> {
+    let rank = ctx.rank(x);
     let maps = known_size(ctx, w, 0)?;
-    let groups = group(node)?;
-    let mut window = Window::of(ctx, node, x, kernel)?;
     let x = window.crop(ctx, x)?;
     let x = to_image(ctx, x)?;
     window.widen();
@@ -104,7 +114,7 @@ fn kernel_sizes(ctx: &Ctx<'_>, node: &Node, x: ValueId, w: ValueId) -> Result<Ve
     Ok(own)
 }
 
-fn known_size(ctx: &Ctx<'_>, w: ValueId, axis: usize) -> Result<usize, OpError> {
+pub(super) fn known_size(ctx: &Ctx<'_>, w: ValueId, axis: usize) -> Result<usize, OpError> {
     ctx.size(w, axis).ok_or(OpError::Feature("a kernel whose shape is known only at run time"))
 }
 

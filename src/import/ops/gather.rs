@@ -12,7 +12,7 @@ use crate::tensor::DType;
 use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
-    Op { domain: "ai.onnx.ml", ..onnx("ArrayFeatureExtractor", 1..=NOW, "X Y", array_feature_extractor) },
+    onnx("ArrayFeatureExtractor", 1..=NOW, "X Y", array_feature_extractor).of("ai.onnx.ml"),
     onnx("Compress", 9..=NOW, "input condition", compress),
     onnx("Gather", 1..=NOW, "data indices", gather),
     onnx("GatherElements", 11..=NOW, "data indices", gather_elements),

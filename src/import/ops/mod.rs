@@ -3,6 +3,8 @@
 //! To add an operator: a row and a handler in its family's file, and a case in the family's golden list.
 
 mod activation;
+mod attention;
+mod attention_bias;
 mod axes;
 mod bits;
 mod constant;
@@ -11,27 +13,35 @@ mod conv;
 mod einsum;
 mod elementwise;
 mod gather;
+mod heads;
 mod layout;
+mod loss;
 mod matmul;
 mod norm;
 mod numbers;
 mod pads;
 mod pool;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod resample;
 mod resize;
+mod rotary;
 mod sample;
 mod scan;
 mod scatter;
 mod slice;
 mod softmax;
+mod spectral;
+mod state;
+mod training;
 
 use super::registry::Op;
 
 /// Every family's rows.
 pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("activation", activation::OPS),
+    ("attention", attention::OPS),
     ("bits", bits::OPS),
     ("constant", constant::OPS),
     ("control", control::OPS),
@@ -40,15 +50,21 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("elementwise", elementwise::OPS),
     ("gather", gather::OPS),
     ("layout", layout::OPS),
+    ("loss", loss::OPS),
     ("matmul", matmul::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
     ("quantize", quantize::OPS),
+    ("recurrent", recurrent::OPS),
     ("reduce", reduce::OPS),
     ("resize", resize::OPS),
+    ("rotary", rotary::OPS),
     ("sample", sample::OPS),
     ("scan", scan::OPS),
     ("scatter", scatter::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
+    ("spectral", spectral::OPS),
+    ("state", state::OPS),
+    ("training", training::OPS),
 ];

@@ -38,7 +38,7 @@ pub(super) const OPS: &[Op] = &[
 ];
 
 /// Whether somebody uses the output at this position.
-fn wanted(node: &Node, at: usize) -> bool {
+pub(super) fn wanted(node: &Node, at: usize) -> bool {
     node.outputs.get(at).is_some_and(|name| !name.is_empty())
 }
 

@@ -69,6 +69,13 @@ impl Window {
         Ok(window)
     }
 
+    /// A window that takes every step, without padding.
+    pub(super) fn plain(kernel: Vec<usize>) -> Self {
+        let count = kernel.len();
+        let pads = Pads::Explicit { pre: vec![0; count], post: vec![0; count] };
+        Self { kernel, stride: vec![1; count], dilation: vec![1; count], pads }
+    }
+
     /// Number of elements from a window's first to its last tap along each spatial axis, both included.
     pub(super) fn extents(&self) -> Vec<i64> {
         self.kernel.iter().zip(&self.dilation).map(|(&k, &d)| int(k).saturating_sub(1) * int(d) + 1).collect()

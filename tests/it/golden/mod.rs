@@ -22,6 +22,7 @@ mod scan;
 mod scatter;
 mod slice;
 mod softmax;
+mod spectral;
 
 use crate::records::Records;
 use crate::support::Model;
@@ -63,6 +64,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("scatter", scatter::CASES),
     ("slice", slice::CASES),
     ("softmax", softmax::CASES),
+    ("spectral", spectral::CASES),
 ];
 
 /// Every case, named `family/case`.

@@ -1,0 +1,94 @@
+//! `RotaryEmbedding`.
+
+use super::axes::{Cut, Size, cut};
+use super::heads::{head_count, required_head_count, share};
+use crate::import::ctx::Ctx;
+use crate::import::error::OpError;
+use crate::import::registry::{NOW, Op, onnx};
+use crate::network::layer::math::ElementWiseOperation as Ew;
+use crate::network::{ValueId, Values};
+use crate::onnx::Node;
+use smallvec::smallvec;
+
+pub(super) const OPS: &[Op] =
+    &[onnx("RotaryEmbedding", 23..=NOW, "X cos_cache sin_cache position_ids?", rotary_embedding)];
+
+/// `RotaryEmbedding`: pairs of elements along the last axis turned by an angle per position, as layers.
+fn rotary_embedding(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let x = ctx.input(0)?;
+    let sizes = ctx.sizes(x)?;
+    // The axis of the heads, along which the angles do not change.
+    let (x, heads) = match sizes[..] {
+        [batch, length, hidden] => {
+            let count = required_head_count(node, "num_heads")?;
+            let size = share(ctx, hidden, count)?;
+            let count = ctx.number(count);
+            (ctx.reshape_to(x, &[batch, length, count, size])?, 2)
+        }
+        [_, _, _, _] => {
+            head_count(node, "num_heads")?;
+            (x, 1)
+        }
+        _ => return Err(OpError::Rank { what: "input `X`", rank: sizes.len(), supported: "3, 4" }),
+    };
+    let half = half_of_pairs(ctx, node, x)?;
+    let (cos, sin) = (angles(ctx, 1, heads)?, angles(ctx, 2, heads)?);
+    let interleaved = node.attrs.int_or("interleaved", 0)? != 0;
+    let (second, stride) = if interleaved { (1, 2) } else { (half, 1) };
+    let a = last_axis(ctx, x, Cut { start: 0, size: Size::Fixed(half), stride })?;
+    let b = last_axis(ctx, x, Cut { start: second, size: Size::Fixed(half), stride })?;
+    let real = turned(ctx, Ew::Sub, [cos, a], [sin, b])?;
+    let imaginary = turned(ctx, Ew::Sum, [sin, a], [cos, b])?;
+    let pairs = if interleaved {
+        let (real, imaginary) = (ctx.unsqueeze(real, vec![4])?, ctx.unsqueeze(imaginary, vec![4])?);
+        let pairs = ctx.concat(&[real, imaginary], 4)?;
+        let mut sizes = ctx.sizes(x)?;
+        sizes.truncate(3);
+        sizes.push(ctx.number(2 * half));
+        ctx.reshape_to(pairs, &sizes)?
+    } else {
+        ctx.concat(&[real, imaginary], 3)?
+    };
+    let rest = last_axis(ctx, x, Cut::grown(-2 * half, 0))?;
+    let y = if ctx.size(rest, 3) == Some(0) { pairs } else { ctx.concat(&[pairs, rest], 3)? };
+    Ok(smallvec![ctx.reshape_to(y, &sizes)?])
+}
+
+/// How many pairs of each head are turned; `rotary_embedding_dim` counts their elements, and 0 means all.
+fn half_of_pairs(ctx: &Ctx<'_>, node: &Node, x: ValueId) -> Result<i64, OpError> {
+    let size = ctx.size(x, 3).and_then(|size| i64::try_from(size).ok());
+    let size = size.ok_or(OpError::Feature("heads of unknown size"))?;
+    let turned = match node.attrs.int_or("rotary_embedding_dim", 0)? {
+        0 => size,
+        part => part,
+    };
+    if turned < 0 || turned > size || turned % 2 != 0 {
+        return Err(OpError::invalid(format!("{turned} elements of heads of size {size} make no pairs")));
+    }
+    Ok(turned / 2)
+}
+
+/// A cache as `[batch, length, half]`, picked by position where there are positions, with the axis of the heads.
+fn angles(ctx: &mut Ctx<'_>, at: usize, heads: usize) -> Result<ValueId, OpError> {
+    let cache = ctx.input(at)?;
+    let cache = match ctx.maybe(3) {
+        Some(positions) => ctx.gather(cache, positions, 0)?,
+        None => cache,
+    };
+    if ctx.rank(cache) != 3 {
+        let rank = ctx.rank(cache);
+        return Err(OpError::Rank { what: "a cache", rank, supported: "2 with `position_ids`, 3 without" });
+    }
+    ctx.unsqueeze(cache, vec![heads])
+}
+
+fn last_axis(ctx: &mut Ctx<'_>, x: ValueId, last: Cut) -> Result<ValueId, OpError> {
+    cut(ctx, x, &[Cut::ALL, Cut::ALL, Cut::ALL, last], None)
+}
+
+/// The sum or difference of two products.
+fn turned(ctx: &mut Ctx<'_>, operation: Ew, a: [ValueId; 2], b: [ValueId; 2]) -> Result<ValueId, OpError> {
+    let a = ctx.binary(Ew::Prod, a[0], a[1])?;
+    let b = ctx.binary(Ew::Prod, b[0], b[1])?;
+    ctx.binary(operation, a, b)
+}
