@@ -32,9 +32,11 @@ fn tensor_scatter(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (cache, update) = (ctx.input(0)?, ctx.input(1)?);
     let (axis, rank) = (axis_of(ctx, node, -2, cache)?, ctx.rank(update));
     if axis == 0 || rank != ctx.rank(cache) {
-        return Err(OpError::invalid(format!("an update of rank {rank} along axis {axis} has no batch axis before it")));
+        return Err(OpError::invalid(format!(
+            "an update of rank {rank} along axis {axis} has no batch axis before it"
+        )));
     }
-    let mut places = counter(ctx, update, axis, DType::I64)?;
+    let mut places = counter(ctx, update, axis)?;
     if let Some(first) = ctx.maybe(2) {
         let first = ctx.cast(first, DType::I64)?;
         let first = ctx.unsqueeze(first, (1..rank).collect())?;
@@ -113,7 +115,9 @@ struct Sequences {
 fn linear_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (query_heads, heads) = (required_head_count(node, "q_num_heads")?, required_head_count(node, "kv_num_heads")?);
     if query_heads % heads != 0 {
-        return Err(OpError::invalid(format!("{query_heads} query heads do not share {heads} heads of keys and values")));
+        return Err(OpError::invalid(format!(
+            "{query_heads} query heads do not share {heads} heads of keys and values"
+        )));
     }
     let sequences = sequences(ctx, node, heads, query_heads / heads)?;
     let state = first_state(ctx, &sequences, heads)?;
@@ -144,7 +148,8 @@ fn repeated(ctx: &mut Ctx<'_>, sequences: &Sequences, state: ValueId) -> Result<
     let length = ctx.as_scalar(length)?;
     let results = Repeat::new(Some(length), Some(length)).run(ctx, |ctx, repeat| {
         let current = repeat.carry(ctx, state);
-        let slices = sequences.each(&mut |value| repeat.iterate(ctx, value, LoopIterator { axis: 1, reverse: false }))?;
+        let slices =
+            sequences.each(&mut |value| repeat.iterate(ctx, value, LoopIterator { axis: 1, reverse: false }))?;
         let (y, next) = step(ctx, &slices, current)?;
         let outputs = vec![LoopOutput::Concatenate { axis: 1 }, LoopOutput::LastValue(0)];
         Ok(Iteration { condition: None, next: smallvec![next], outputs, collected: smallvec![y] })
@@ -234,7 +239,6 @@ fn first_state(ctx: &mut Ctx<'_>, sequences: &Sequences, heads: i64) -> Result<V
     }
     let zero = ctx.filled(DType::F32, 0.0, 4)?;
     let batch = ctx.size_of(sequences.key, 0)?;
-    let sizes =
-        [batch, ctx.number(heads), ctx.size_of(sequences.key, 4)?, ctx.size_of(sequences.value, 4)?];
+    let sizes = [batch, ctx.number(heads), ctx.size_of(sequences.key, 4)?, ctx.size_of(sequences.value, 4)?];
     ctx.expand(zero, &sizes)
 }
