@@ -32,7 +32,9 @@ fn tensor_scatter(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (cache, update) = (ctx.input(0)?, ctx.input(1)?);
     let (axis, rank) = (axis_of(ctx, node, -2, cache)?, ctx.rank(update));
     if axis == 0 || rank != ctx.rank(cache) {
-        return Err(OpError::invalid(format!("an update of rank {rank} along axis {axis} has no batch axis before it")));
+        return Err(OpError::invalid(format!(
+            "an update of rank {rank} along axis {axis} has no batch axis before it"
+        )));
     }
     let mut places = counter(ctx, update, axis, DType::I64)?;
     if let Some(first) = ctx.maybe(2) {
@@ -95,7 +97,7 @@ fn last_elements(ctx: &mut Ctx<'_>, x: ValueId, count: i64) -> Result<ValueId, O
     ctx.slice(x, &steps, SampleMode::StrictBounds, None)
 }
 
-/// What one step of a linear attention takes, in `f32`, each `[batch, heads, …, …]` behind the axis of time.
+/// What a linear attention takes: all steps, or without the axis of time a single one.
 struct Sequences {
     /// `[batch, time, heads, group, key size]`: the query heads that share a head of keys stand together.
     query: ValueId,
@@ -113,7 +115,9 @@ struct Sequences {
 fn linear_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (query_heads, heads) = (required_head_count(node, "q_num_heads")?, required_head_count(node, "kv_num_heads")?);
     if query_heads % heads != 0 {
-        return Err(OpError::invalid(format!("{query_heads} query heads do not share {heads} heads of keys and values")));
+        return Err(OpError::invalid(format!(
+            "{query_heads} query heads do not share {heads} heads of keys and values"
+        )));
     }
     let sequences = sequences(ctx, node, heads, query_heads / heads)?;
     let state = first_state(ctx, &sequences, heads)?;
@@ -144,7 +148,8 @@ fn repeated(ctx: &mut Ctx<'_>, sequences: &Sequences, state: ValueId) -> Result<
     let length = ctx.as_scalar(length)?;
     let results = Repeat::new(Some(length), Some(length)).run(ctx, |ctx, repeat| {
         let current = repeat.carry(ctx, state);
-        let slices = sequences.each(&mut |value| repeat.iterate(ctx, value, LoopIterator { axis: 1, reverse: false }))?;
+        let slices =
+            sequences.each(&mut |value| repeat.iterate(ctx, value, LoopIterator { axis: 1, reverse: false }))?;
         let (y, next) = step(ctx, &slices, current)?;
         let outputs = vec![LoopOutput::Concatenate { axis: 1 }, LoopOutput::LastValue(0)];
         Ok(Iteration { condition: None, next: smallvec![next], outputs, collected: smallvec![y] })
@@ -168,7 +173,10 @@ impl Sequences {
 }
 
 /// One step: the state decays, takes in the key's value or its correction, and answers the queries.
+///
+/// Conversions to `f32` stand in here: TensorRT-RTX 1.7 fails to build a loop over sequences converted before.
 fn step(ctx: &mut Ctx<'_>, now: &Sequences, state: ValueId) -> Result<(ValueId, ValueId), OpError> {
+    let now = now.each(&mut |slice| ctx.cast(slice, DType::F32))?;
     let (mut state, mut value) = (state, now.value);
     if let Some(decay) = now.decay {
         let left = ctx.unary(Un::Exp, decay)?;
@@ -216,9 +224,9 @@ fn sequences(ctx: &mut Ctx<'_>, node: &Node, heads: i64, group: i64) -> Result<S
     Ok(Sequences { query, key, value, decay, beta })
 }
 
-/// `[batch, time, heads · group · size]` as `[batch, time, heads, group, size]` in `f32`.
+/// `[batch, time, heads · group · size]` as `[batch, time, heads, group, size]`.
 fn unpacked(ctx: &mut Ctx<'_>, at: usize, heads: i64, group: i64) -> Result<ValueId, OpError> {
-    let packed = ctx.cast(ctx.input(at)?, DType::F32)?;
+    let packed = ctx.input(at)?;
     let [batch, time, hidden] = ctx.sizes(packed)?[..] else {
         return Err(OpError::Rank { what: "packed heads", rank: ctx.rank(packed), supported: "3" });
     };
@@ -234,7 +242,6 @@ fn first_state(ctx: &mut Ctx<'_>, sequences: &Sequences, heads: i64) -> Result<V
     }
     let zero = ctx.filled(DType::F32, 0.0, 4)?;
     let batch = ctx.size_of(sequences.key, 0)?;
-    let sizes =
-        [batch, ctx.number(heads), ctx.size_of(sequences.key, 4)?, ctx.size_of(sequences.value, 4)?];
+    let sizes = [batch, ctx.number(heads), ctx.size_of(sequences.key, 4)?, ctx.size_of(sequences.value, 4)?];
     ctx.expand(zero, &sizes)
 }
