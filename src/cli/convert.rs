@@ -1,11 +1,11 @@
 //! `onnx2plan MODEL`: read, import, optimise, build, write.
 
 use super::environment::{Environment, LibraryArguments};
+use super::freeze::FreezeArguments;
 use super::output::Output;
 use crate::emit::{self, Emitted};
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
-use crate::import;
 use crate::onnx;
 use crate::pipeline::profile::{self, Planned, Request, Shapes};
 use crate::pipeline::{self, Prepared};
@@ -46,6 +46,8 @@ pub(super) struct Arguments {
     /// Print what happened as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    freeze: FreezeArguments,
     #[command(flatten)]
     library: LibraryArguments,
 }
@@ -105,7 +107,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let options = pipeline::Options {
         caps: library.caps(),
         without_passes: arguments.without_pass.clone(),
-        import: import::Options::default(),
+        import: arguments.freeze.options(&model)?,
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
     output.done(&format!("{}: {} layers", model_path.display(), prepared.network.live_layers().len()));
@@ -123,19 +125,19 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     super::unless_cancelled()?;
     output.start("build");
     // The model is hashed meanwhile: with gigabytes of weights that takes as long as reading them.
-    let (built, model) = std::thread::scope(|scope| {
+    let (built, model_file) = std::thread::scope(|scope| {
         let hash = scope.spawn(|| files::describe(model_path));
         let built = build(arguments, &library, &prepared, &planned, &plan_path, output);
         (built, hash.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, "hashing the model failed"))))
     });
-    let (built, model) = (built.map_err(|error| error.in_model(model_path))?, model?);
+    let (built, model_file) = (built.map_err(|error| error.in_model(model_path))?, model_file?);
     output.done(&format!("{} for {}", library.version(), target_text(&arguments.targets())));
 
     super::unless_cancelled()?;
     output.start("write");
     let manifest_path = files::with_suffix(&plan_path, ".json");
     let plan = File { name: files::name(&plan_path), bytes: built.bytes, sha256: built.sha256.clone() };
-    let manifest = manifest(arguments, &library, &prepared, &planned, &built, model, plan);
+    let manifest = manifest(arguments, &library, &prepared, &planned, &built, model_file, plan);
     files::persist(built.file, &plan_path)?;
     files::write_json(&manifest_path, &manifest)?;
     output.done(&format!("{} ({} bytes) and its manifest", plan_path.display(), built.bytes));
@@ -269,7 +271,7 @@ fn parse_target(text: &str) -> Result<u32, String> {
     }
 }
 
-fn parse_pass(text: &str) -> Result<String, String> {
+pub(super) fn parse_pass(text: &str) -> Result<String, String> {
     let names: Vec<_> = crate::opt::PASSES.iter().map(|pass| pass.name).collect();
     if names.contains(&text) { Ok(text.to_owned()) } else { Err(format!("the passes are {}", names.join(", "))) }
 }

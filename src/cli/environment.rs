@@ -3,7 +3,7 @@
 use super::output::Output;
 use super::setup;
 use crate::error::{Error, Kind, Result};
-use crate::provision::{self, TENSORRT_RTX};
+use crate::provision::{self, ONNX_RUNTIME, TENSORRT_RTX};
 use crate::trt::Library;
 use crate::trt::find::{self, FindOptions, Tried};
 use std::ffi::OsString;
@@ -71,11 +71,27 @@ impl Environment {
         if arguments.tensorrt.is_some() || (self.variables)(find::VARIABLE).is_some() && arguments.wheel.is_none() {
             return Err(nothing_found(&tried));
         }
-        let folder = setup::install(self, arguments, false, output)?;
+        let folder = setup::install(self, &TENSORRT_RTX, arguments, false, output)?;
         Library::open(&folder.join(LIBRARY))
     }
 }
 
+impl Environment {
+    /// ONNX Runtime's library: what `ORT_DYLIB_PATH` names, else the one that `setup --reference` fetched.
+    pub(super) fn reference(&self) -> Result<PathBuf> {
+        if let Some(path) = (self.variables)("ORT_DYLIB_PATH") {
+            return Ok(path.into());
+        }
+        let folder = provision::installed(&ONNX_RUNTIME, &self.cache()?);
+        folder.map(|folder| folder.join(REFERENCE)).ok_or_else(|| {
+            Error::new(Kind::Environment, "there is no reference: no test data, and no ONNX Runtime")
+                .with_hint("name a data set with `--data FOLDER`, or run `onnx2plan setup --reference`")
+        })
+    }
+}
+
+/// ONNX Runtime's file in the folder that `provision` fills.
+const REFERENCE: &str = "libonnxruntime.so.1.31.1";
 /// The library's file in the folder that `provision` fills.
 const LIBRARY: &str = "libtensorrt_rtx.so.1";
 

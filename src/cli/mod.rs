@@ -5,10 +5,12 @@
 mod convert;
 mod doctor;
 mod environment;
+mod freeze;
 mod inspect;
 mod ops;
 mod output;
 mod setup;
+mod verify;
 
 use crate::error::{Error, Kind};
 use crate::files;
@@ -38,11 +40,13 @@ struct Cli {
 enum Command {
     /// Show what a model holds, and which of its nodes cannot be converted
     Inspect(inspect::Arguments),
+    /// Compare what a converted model computes with its test data
+    Verify(verify::Arguments),
     /// List the operators that can be converted
     Ops(ops::Arguments),
     /// Say what was found on this machine
     Doctor(doctor::Arguments),
-    /// Fetch TensorRT-RTX with pip and unpack it into the cache
+    /// Fetch TensorRT-RTX, or ONNX Runtime, with pip and unpack it into the cache
     Setup(setup::Arguments),
 }
 
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
         let environment = Environment::read();
         match cli.command {
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
+            Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
             Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),
             Some(Command::Doctor(arguments)) => doctor::run(&arguments, &environment, &mut output),
             Some(Command::Setup(arguments)) => setup::run(&arguments, &environment, &mut output),

@@ -1,15 +1,18 @@
-//! `onnx2plan setup`: fetch TensorRT-RTX ahead of the first conversion.
+//! `onnx2plan setup`: fetch TensorRT-RTX or ONNX Runtime ahead of their first use.
 
 use super::environment::{Environment, LibraryArguments};
 use super::output::Output;
 use crate::error::Result;
-use crate::provision::{self, Event, Options, Phase, TENSORRT_RTX};
+use crate::provision::{self, Event, ONNX_RUNTIME, Options, Package, Phase, TENSORRT_RTX};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Take TensorRT-RTX from this wheel instead of downloading it
+    /// Fetch ONNX Runtime, the reference of `verify`, instead of TensorRT-RTX
+    #[arg(long)]
+    reference: bool,
+    /// Take it from this wheel instead of downloading it
     #[arg(long, value_name = "FILE")]
     wheel: Option<PathBuf>,
     /// Never download anything (also ONNX2PLAN_OFFLINE=1)
@@ -19,13 +22,15 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
     let library = LibraryArguments { tensorrt: None, offline: arguments.offline, wheel: arguments.wheel.clone() };
-    let folder = install(environment, &library, true, output)?;
+    let package = if arguments.reference { &ONNX_RUNTIME } else { &TENSORRT_RTX };
+    let folder = install(environment, package, &library, true, output)?;
     output.data(&folder.display().to_string())
 }
 
-/// Makes sure that TensorRT-RTX is in the cache; gives its folder.
+/// Makes sure that a package is in the cache; gives its folder.
 pub(super) fn install(
     environment: &Environment,
+    package: &Package,
     arguments: &LibraryArguments,
     thorough: bool,
     output: &mut Output,
@@ -38,12 +43,12 @@ pub(super) fn install(
         python: environment.python.clone(),
     };
     let mut shown = None;
-    let folder = provision::install(&TENSORRT_RTX, &options, &mut |event| {
+    let folder = provision::install(package, &options, &mut |event| {
         show(output, &mut shown, &event);
         if super::cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     if shown.is_some() {
-        output.done(&format!("{} {}", TENSORRT_RTX.title, TENSORRT_RTX.version));
+        output.done(&format!("{} {}", package.title, package.version));
     }
     Ok(folder)
 }

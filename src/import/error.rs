@@ -83,7 +83,9 @@ impl OpError {
     /// The way out, where there is one that fits every case.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            OpError::NotConstant(_) => Some("simplify the model so that this input is an initializer"),
+            OpError::NotConstant(_) => {
+                Some("make it an initializer; where it is an input of the model, `--freeze` does that")
+            }
             _ => None,
         }
     }

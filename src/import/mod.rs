@@ -97,7 +97,10 @@ impl<'a> Ctx<'a> {
         for info in &graph.inputs {
             let site = Site::tensor(&graph.path, "input", &info.name);
             let operand = match freeze.get(&*info.name) {
-                Some(tensor) => frozen(info, tensor).map(|()| Operand::Data(tensor.clone(), site.clone())),
+                Some(tensor) => frozen(info, tensor).map(|()| {
+                    self.notes.push(format!("input `{}` is frozen to {tensor:?}", info.name));
+                    Operand::Data(tensor.clone(), site.clone())
+                }),
                 None => input_type(info)
                     .map(|ty| Operand::Value(self.network.add_input(&info.name, ty)))
                     .map_err(|message| (Kind::Unsupported, message)),

@@ -135,7 +135,14 @@ fn bypass(editor: &mut Editor<'_>, id: LayerId) -> Result<()> {
     };
     let mut wrapped = None;
     for user in editor.users(narrow).to_vec() {
-        let LayerKind::Cast(cast) = editor.network().layer(user).kind.clone() else { continue };
+        let cast = match editor.network().layer(user).kind.clone() {
+            LayerKind::Cast(cast) => cast,
+            LayerKind::Identity => {
+                editor.change(user, Cast { to: DType::U8 }.into(), &[data]);
+                continue;
+            }
+            _ => continue,
+        };
         let value = match wrapped {
             Some(value) => value,
             None => *wrapped.insert(wrap(editor, &layer, id, data)?),

@@ -22,6 +22,13 @@ pub struct Options {
     pub import: import::Options,
 }
 
+impl Options {
+    /// What holds where the user says nothing.
+    pub fn new(caps: Caps) -> Self {
+        Self { caps, without_passes: Vec::new(), import: import::Options::default() }
+    }
+}
+
 /// A network ready to emit, and how it came about.
 #[derive(Debug)]
 pub struct Prepared {

@@ -1,4 +1,4 @@
-//! Fetches NVIDIA's TensorRT-RTX for the user, with the user's own `pip`, and unpacks it into the user's cache.
+//! Fetches NVIDIA's TensorRT-RTX and ONNX Runtime for the user, with the user's own `pip`, and unpacks it into the user's cache.
 //!
 //! The index, the proxy and the certificates are whatever the user told pip; what arrives is held to a SHA-256 written
 //! here. [`install`] is the way in. This module loads nothing and prints nothing: it gives a folder to whoever asks,
@@ -59,6 +59,31 @@ pub const TENSORRT_RTX: Package = Package {
     ],
     license: "TensorRT-RTX is NVIDIA's, under the NVIDIA Software License Agreement (LICENSE.txt beside the library); \
               downloading or using it means accepting that agreement",
+};
+
+/// ONNX Runtime, the reference where a model brings no data of its own.
+pub const ONNX_RUNTIME: Package = Package {
+    title: "ONNX Runtime",
+    folder: "onnxruntime",
+    name: "onnxruntime",
+    version: "1.31.1",
+    sha256: "1f3dea47f2f0e5117c2404cea7d21fd253ae7836a3bf167a501cdfbb2600d536",
+    wheel_bytes: 23_760_988,
+    unpacked_bytes: 29_353_273,
+    select: &[
+        "--platform",
+        "manylinux_2_28_x86_64",
+        "--platform",
+        "manylinux_2_27_x86_64",
+        "--python-version",
+        "3.12",
+        "--implementation",
+        "cp",
+        "--abi",
+        "cp312",
+    ],
+    members: &["onnxruntime/capi/libonnxruntime.so.1.31.1", "onnxruntime/LICENSE"],
+    license: "ONNX Runtime is Microsoft's, under the MIT licence (LICENSE beside the library)",
 };
 
 /// Where to install from and to.

@@ -1,8 +1,11 @@
 //! One output against its reference, element by element.
 
+use crate::eval;
+use crate::network::layer::math::Cast;
 use crate::onnx::Constant;
 use crate::report::verification::{Element, OutputComparison, Statistics, Tolerance};
 use crate::tensor::{DType, Tensor};
+use std::borrow::Cow;
 
 /// How far computed elements may be from the reference, by the type they are computed in.
 ///
@@ -65,7 +68,7 @@ fn statistics(actual: &Tensor, expected: &Constant, tolerance: Tolerance) -> Res
 enum Numbers {
     Real(Vec<f64>),
     Whole(Vec<i64>),
-    /// Without arithmetic here: the bytes.
+    /// Of a type that nothing here decodes: the bytes.
     Bytes(Vec<u8>),
 }
 
@@ -77,7 +80,17 @@ impl Numbers {
         if let Some(values) = tensor.to_f32s() {
             return Self::Real(values.iter().map(|&value| value.into()).collect());
         }
-        tensor.to_i64s().map_or_else(|| Self::Bytes(tensor.bytes().to_vec()), Self::Whole)
+        if let Some(values) = tensor.to_i64s() {
+            return Self::Whole(values);
+        }
+        // Every number of the quantized types is one of `f32`.
+        let widened = eval::layer(&Cast { to: DType::F32 }.into(), &[tensor]).ok();
+        let widened =
+            widened.and_then(|outputs| outputs.first().and_then(|tensor| tensor.to_f32s().map(Cow::into_owned)));
+        widened.map_or_else(
+            || Self::Bytes(tensor.bytes().to_vec()),
+            |values| Self::Real(values.into_iter().map(f64::from).collect()),
+        )
     }
 
     #[allow(clippy::cast_precision_loss, reason = "whole numbers are compared exactly before they are rounded")]

@@ -5,6 +5,8 @@
 
 pub mod compare;
 pub mod data;
+pub mod random;
+pub mod reference;
 
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,9 @@
 
 use crate::golden;
 use crate::records::Records;
-use crate::support::{Model, pb, tensor};
+use crate::support::{Model, options, pb, tensor};
 use crate::tensorrt::onnx2plan;
-use onnx2plan::network::Caps;
-use onnx2plan::{import, onnx, pipeline};
+use onnx2plan::{onnx, pipeline};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -208,8 +207,7 @@ fn messages_and_exit_codes_are_as_recorded() {
 /// Damaged files give an error or a network, never a panic. What was damaged is a golden model, so much of it is right.
 #[test]
 fn damaged_models_never_panic() {
-    let options =
-        pipeline::Options { caps: Caps::modern(), without_passes: Vec::new(), import: import::Options::default() };
+    let options = options();
     for (case_number, (_, case)) in golden::cases().enumerate() {
         let whole = (case.model)().bytes();
         for round in 0..40 {
@@ -223,8 +221,8 @@ fn damaged_models_never_panic() {
             if number() % 8 == 0 {
                 bytes.truncate(number() % bytes.len());
             }
-            let network = onnx::decode(bytes.into(), Path::new(""))
-                .and_then(|model| pipeline::import_model(&model, &import::Options::default()));
+            let model = onnx::decode(bytes.into(), Path::new(""));
+            let network = model.and_then(|model| pipeline::import_model(&model, &options.import));
             if let Ok(imported) = network {
                 let _ = pipeline::finish(imported.network, &options);
             }

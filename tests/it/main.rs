@@ -1,7 +1,9 @@
 //! Integration tests: one binary, one link.
-#![allow(clippy::print_stderr, clippy::cast_precision_loss, reason = "tests report, and make data from indices")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "test data is small")]
+#![allow(clippy::print_stderr, reason = "long tests say how they go")]
 
+mod cli;
 mod conformance;
 mod errors;
 mod golden;
@@ -11,3 +13,4 @@ mod python;
 mod records;
 mod support;
 mod tensorrt;
+mod zoo;

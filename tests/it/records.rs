@@ -5,10 +5,31 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What to do about a difference.
+pub(crate) const HOW: &str = "ONNX2PLAN_BLESS=1 records what was found: read it before you commit it";
+
+fn bless() -> bool {
+    std::env::var_os("ONNX2PLAN_BLESS").is_some_and(|value| value == "1")
+}
+
+/// Compares a text with a file, or writes the file; says how they differ.
+pub(crate) fn check_file(path: &Path, text: &str) -> Option<String> {
+    let shown = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display();
+    match fs::read_to_string(path) {
+        Ok(recorded) if recorded == text => None,
+        _ if bless() => {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+            None
+        }
+        Ok(recorded) => Some(difference(&shown.to_string(), &recorded, text)),
+        Err(_) => Some(format!("{shown} is missing; it would say:\n{text}")),
+    }
+}
+
 /// A folder of recorded texts.
 pub(crate) struct Records {
     folder: PathBuf,
-    bless: bool,
     seen: BTreeSet<PathBuf>,
     wrong: Vec<String>,
 }
@@ -17,23 +38,14 @@ impl Records {
     /// The texts in a folder of `tests/`.
     pub(crate) fn new(folder: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
-        let bless = std::env::var_os("ONNX2PLAN_BLESS").is_some_and(|value| value == "1");
-        Self { folder, bless, seen: BTreeSet::new(), wrong: Vec::new() }
+        Self { folder, seen: BTreeSet::new(), wrong: Vec::new() }
     }
 
     /// Compares a text with its record, or records it.
     pub(crate) fn check(&mut self, name: &str, text: &str) {
         let path = self.folder.join(name);
         assert!(self.seen.insert(path.clone()), "`{name}` is recorded twice");
-        match fs::read_to_string(&path) {
-            Ok(recorded) if recorded == text => {}
-            _ if self.bless => {
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(&path, text).unwrap();
-            }
-            Ok(recorded) => self.wrong.push(difference(name, &recorded, text)),
-            Err(_) => self.wrong.push(format!("{name} is missing; it would say:\n{text}")),
-        }
+        self.wrong.extend(check_file(&path, text));
     }
 
     /// Fails if any text differs from its record, or a record belongs to no text.
@@ -41,14 +53,13 @@ impl Records {
         let mut files = Vec::new();
         list(&self.folder, &mut files);
         for path in files.into_iter().filter(|path| !self.seen.contains(path)) {
-            if self.bless {
+            if bless() {
                 fs::remove_file(&path).unwrap();
             } else {
                 self.wrong.push(format!("{} belongs to no case", path.display()));
             }
         }
-        let what = "ONNX2PLAN_BLESS=1 records what was found: read it before you commit it";
-        assert!(self.wrong.is_empty(), "{}\n\n{what}", self.wrong.join("\n"));
+        assert!(self.wrong.is_empty(), "{}\n\n{HOW}", self.wrong.join("\n"));
     }
 }
 

@@ -4,6 +4,9 @@
 //! Model::new(17).input("x", "f32[N, 3]").node("Relu", "x", "y").output("y", "f32[N, 3]")
 //! ```
 
+use onnx2plan::import;
+use onnx2plan::network::Caps;
+use onnx2plan::pipeline::Options;
 use pb::attribute_proto::AttributeType;
 use pb::tensor_shape_proto::{Dimension, dimension};
 use prost::Message;
@@ -22,6 +25,11 @@ pub(crate) mod pb {
     include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
 }
 
+/// The options that the program has without any of the user's, for a TensorRT of today.
+pub(crate) fn options() -> Options {
+    Options { caps: Caps::modern(), without_passes: Vec::new(), import: import::Options::default() }
+}
+
 /// A model under construction.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
@@ -32,12 +40,12 @@ pub(crate) struct Model {
 impl Model {
     /// An empty model whose nodes mean what this version of ONNX's operator set says.
     pub(crate) fn new(opset: i64) -> Self {
-        Self { opsets: vec![import("", opset)], graph: pb::GraphProto::default() }
+        Self { opsets: vec![operator_set("", opset)], graph: pb::GraphProto::default() }
     }
 
     /// Also imports an operator set of another domain.
     pub(crate) fn opset(mut self, domain: &str, version: i64) -> Self {
-        self.opsets.push(import(domain, version));
+        self.opsets.push(operator_set(domain, version));
         self
     }
 
@@ -158,7 +166,7 @@ fn count_of(count: i64) -> usize {
     usize::try_from(count).expect("sizes are not negative")
 }
 
-fn import(domain: &str, version: i64) -> pb::OperatorSetIdProto {
+fn operator_set(domain: &str, version: i64) -> pb::OperatorSetIdProto {
     pb::OperatorSetIdProto { domain: Some(domain.to_owned()), version: Some(version) }
 }
 
@@ -259,6 +267,13 @@ impl<const N: usize> From<[i64; N]> for pb::AttributeProto {
 impl<const N: usize> From<[f32; N]> for pb::AttributeProto {
     fn from(values: [f32; N]) -> Self {
         Self { floats: values.to_vec(), ..attribute(AttributeType::Floats) }
+    }
+}
+
+/// The model's graph, as a subgraph.
+impl From<Model> for pb::AttributeProto {
+    fn from(body: Model) -> Self {
+        Self { g: Some(body.graph), ..attribute(AttributeType::Graph) }
     }
 }
 

@@ -47,7 +47,7 @@ fn library_path() -> &'static Path {
 }
 
 /// Runs `onnx2plan setup`, which waits for other processes that do the same; gives the folder it prints.
-fn set_up() -> Result<PathBuf, String> {
+pub(crate) fn set_up() -> Result<PathBuf, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onnx2plan"));
     let output = command.args(["setup", "--quiet"]).env("ONNX2PLAN_CACHE", cache()).output();
     let output = output.map_err(|error| format!("cannot run {command:?}: {error}"))?;
@@ -59,17 +59,22 @@ fn set_up() -> Result<PathBuf, String> {
 }
 
 /// The library, loaded.
-fn library() -> Library {
+///
+/// # Panics
+/// As [`onnx2plan`].
+pub(crate) fn library() -> Library {
     let path = library_path();
     let path = if path.is_dir() { path.join("libtensorrt_rtx.so.1") } else { path.to_owned() };
     Library::open(&path).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Builds a plan for the shapes that are guessed where nothing is said.
+///
+/// Not for targets of its own: TensorRT-RTX fails where two threads build for different ones at once.
 fn build(network: &Checked) -> onnx2plan::Result<Vec<u8>> {
     let profile = profile::plan(network, &profile::Request::default())?.profile;
     let profiles: Vec<Profile> = if profile.inputs.is_empty() { Vec::new() } else { vec![profile] };
-    let options = BuildOptions { targets: vec![89], optimization_level: Some(0), profiles, ..BuildOptions::default() };
+    let options = BuildOptions { profiles, ..BuildOptions::default() };
     let mut builder = Builder::new(&library(), options)?;
     emit(network, &mut builder)?;
     let mut plan = Vec::new();

@@ -1,11 +1,11 @@
 //! What several families say about axes: boxes of a value, counters, vectors along one axis.
 
+use super::numbers::Steps;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::network::layer::data::{Fill, FillOperation, SampleMode};
+use crate::network::ValueId;
+use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::ElementWiseOperation as Ew;
-use crate::network::layer::{Arg, Slice};
-use crate::network::{Dim, ValueId};
 use crate::tensor::{DType, Tensor};
 use half::{bf16, f16};
 
@@ -38,59 +38,27 @@ impl Cut {
 
 /// A strided box of a value of any size; outside of the data lies `fill` (rank 0, the data's type), or zeros.
 pub(super) fn cut(ctx: &mut Ctx<'_>, x: ValueId, cuts: &[Cut], fill: Option<ValueId>) -> Result<ValueId, OpError> {
-    if cuts.iter().all(|&cut| cut == Cut::ALL) {
-        return Ok(x);
-    }
-    let mut inputs = vec![x];
-    let size = if let Some(sizes) = static_sizes(ctx.shape(x), cuts) {
-        Arg::Static(sizes)
-    } else {
-        inputs.push(run_time_sizes(ctx, x, cuts)?);
-        Arg::Input(1)
-    };
-    let fill = fill.map(|fill| {
-        inputs.push(fill);
-        inputs.len() - 1
-    });
-    let start = Arg::Static(cuts.iter().map(|cut| cut.start).collect());
-    let stride = Arg::Static(cuts.iter().map(|cut| cut.stride).collect());
-    ctx.add(Slice { start, size, stride, mode: SampleMode::Fill, fill }, &inputs)
-}
-
-fn static_sizes(shape: &[Dim], cuts: &[Cut]) -> Option<Vec<i64>> {
-    let size = |(dim, cut): (&Dim, &Cut)| match cut.size {
-        Size::Fixed(size) => Some(size),
-        Size::Grown(by) => dim.known()?.checked_add(by),
-    };
-    shape.iter().zip(cuts).map(size).collect()
-}
-
-fn run_time_sizes(ctx: &mut Ctx<'_>, x: ValueId, cuts: &[Cut]) -> Result<ValueId, OpError> {
-    let mut parts = Vec::with_capacity(cuts.len());
+    let mut steps = Steps::default();
     for (axis, cut) in cuts.iter().enumerate() {
-        parts.push(match cut.size {
-            Size::Fixed(size) => ctx.i64s(&[size]),
+        let size = match cut.size {
+            Size::Fixed(size) => ctx.number(size),
+            Size::Grown(0) => ctx.size_of(x, axis)?,
             Size::Grown(by) => {
                 let size = ctx.size_of(x, axis)?;
-                let by = ctx.i64s(&[by]);
-                ctx.binary(Ew::Sum, size, by)?
+                ctx.compute(Ew::Sum, size, by)?
             }
-        });
+        };
+        let (start, stride) = (ctx.number(cut.start), ctx.number(cut.stride));
+        steps.push(start, size, stride);
     }
-    ctx.concat(&parts, 0)
+    ctx.slice(x, &steps, SampleMode::Fill, fill)
 }
 
-/// The numbers 0, 1, … along one axis of `like`; the other axes have size 1.
-pub(super) fn counter(ctx: &mut Ctx<'_>, like: ValueId, axis: usize, dtype: DType) -> Result<ValueId, OpError> {
-    let rank = ctx.rank(like);
-    let (dims, inputs) = match ctx.size(like, axis) {
-        Some(size) => (Arg::Static(vec![size]), Vec::new()),
-        None => (Arg::Input(0), vec![ctx.size_of(like, axis)?]),
-    };
-    let fill =
-        Fill { operation: FillOperation::Linspace, dims, alpha: Arg::Static(0.0), beta: Arg::Static(1.0), dtype };
-    let numbers = ctx.add(fill, &inputs)?;
-    along(ctx, numbers, axis, rank)
+/// The numbers 0, 1, … along one axis of `like`, as `i64`; the other axes have size 1.
+pub(super) fn counter(ctx: &mut Ctx<'_>, like: ValueId, axis: usize) -> Result<ValueId, OpError> {
+    let size = ctx.size_of(like, axis)?;
+    let numbers = ctx.count_up(size)?;
+    along(ctx, numbers, axis, ctx.rank(like))
 }
 
 /// A vector as a value of `rank` axes, laid along one of them; a scalar becomes one element.
@@ -104,19 +72,13 @@ pub(super) fn along(ctx: &mut Ctx<'_>, vector: ValueId, axis: usize, rank: usize
 
 /// The value with the elements of one axis in reverse order.
 pub(super) fn reversed(ctx: &mut Ctx<'_>, x: ValueId, axis: usize) -> Result<ValueId, OpError> {
-    let rank = ctx.rank(x);
-    let per_axis = |on: i64, off: i64| (0..rank).map(|i| if i == axis { on } else { off }).collect::<Vec<_>>();
-    let stride = Arg::Static(per_axis(-1, 1));
-    let mode = SampleMode::StrictBounds;
-    if let Some(dims) = ctx.shape(x).iter().map(Dim::known).collect::<Option<Vec<_>>>() {
-        let last = dims.get(axis).map_or(0, |size| (size - 1).max(0));
-        let slice = Slice { start: Arg::Static(per_axis(last, 0)), size: Arg::Static(dims), stride, mode, fill: None };
-        return ctx.add(slice, &[x]);
+    let mut steps = Steps::default();
+    for (at, size) in ctx.sizes(x)?.into_iter().enumerate() {
+        let start = if at == axis { ctx.compute(Ew::Sub, size, 1)? } else { ctx.number(0) };
+        let stride = ctx.number(if at == axis { -1 } else { 1 });
+        steps.push(start, size, stride);
     }
-    let (size, mask, shift) = (ctx.shape_of(x)?, ctx.i64s(&per_axis(1, 0)), ctx.i64s(&per_axis(-1, 0)));
-    let start = ctx.binary(Ew::Prod, size, mask)?;
-    let start = ctx.binary(Ew::Sum, start, shift)?;
-    ctx.add(Slice { start: Arg::Input(1), size: Arg::Input(2), stride, mode, fill: None }, &[x, start, size])
+    ctx.slice(x, &steps, SampleMode::StrictBounds, None)
 }
 
 /// A tensor of a floating-point type from numbers rounded to it.

@@ -8,7 +8,6 @@ use crate::network::layer::Einsum;
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
-use crate::tensor::DType;
 use smallvec::smallvec;
 use std::collections::BTreeMap;
 
@@ -166,8 +165,7 @@ fn number(terms: &[Vec<Label>], result: &[Label]) -> Result<Equation, &'static s
 fn diagonal(ctx: &mut Ctx<'_>, operand: ValueId, term: Vec<usize>) -> Result<Factor, OpError> {
     let mut factor = Factor { value: operand, term };
     while let Some((first, second)) = repeated(&factor.term) {
-        let (rows, columns) =
-            (counter(ctx, factor.value, first, DType::I32)?, counter(ctx, factor.value, second, DType::I32)?);
+        let (rows, columns) = (counter(ctx, factor.value, first)?, counter(ctx, factor.value, second)?);
         let on_diagonal = ctx.binary(Ew::Equal, rows, columns)?;
         let zero = ctx.filled(ctx.dtype(operand), 0.0, factor.term.len())?;
         let kept = ctx.select(on_diagonal, factor.value, zero)?;

@@ -1,5 +1,6 @@
 //! Functions of one or several elements without parameters: arithmetic, comparison, logic, rounding, conversion.
 
+use super::quantize::{convert, saturates};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -24,8 +25,8 @@ pub(super) const OPS: &[Op] = &[
     onnx("Asinh", 9..=NOW, "input", |ctx, _| unary(ctx, Un::Asinh)),
     onnx("Atan", 7..=NOW, "input", |ctx, _| unary(ctx, Un::Atan)),
     onnx("Atanh", 9..=NOW, "input", |ctx, _| unary(ctx, Un::Atanh)),
-    onnx("Cast", 6..=NOW, "input", cast).ignoring(&["saturate", "round_mode"]),
-    onnx("CastLike", 15..=NOW, "input target_type", cast_like).ignoring(&["saturate", "round_mode"]),
+    onnx("Cast", 6..=NOW, "input", cast).ignoring(&["round_mode"]),
+    onnx("CastLike", 15..=NOW, "input target_type", cast_like).ignoring(&["round_mode"]),
     onnx("Ceil", 1..=NOW, "X", |ctx, _| unary(ctx, Un::Ceil)).ignoring(CONSUMED),
     onnx("Cos", 7..=NOW, "input", |ctx, _| unary(ctx, Un::Cos)),
     onnx("Cosh", 9..=NOW, "input", |ctx, _| unary(ctx, Un::Cosh)),
@@ -160,17 +161,17 @@ fn modulo(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (a, b) = (ctx.input(0)?, ctx.input(1)?);
     let fmod = node.attrs.int_or("fmod", 0)? != 0;
     let floating = ctx.dtype(a).is_float();
-    if floating && !fmod {
-        return Err(OpError::invalid("attribute `fmod` must be 1 for floating point"));
-    }
     let quotient = ctx.binary(Ew::Div, a, b)?;
     let quotient = if floating { truncate(ctx, quotient)? } else { quotient };
     let product = ctx.binary(Ew::Prod, quotient, b)?;
-    let remainder = ctx.binary(Ew::Sub, a, product)?;
+    let mut remainder = ctx.binary(Ew::Sub, a, product)?;
+    if floating {
+        remainder = remainder_of_infinity(ctx, a, b, remainder)?;
+    }
     if fmod {
         return Ok(smallvec![remainder]);
     }
-    // Whole-number division truncates: a remainder of the other sign than B's is one B short.
+    // The quotient is truncated: a remainder of the other sign than B's is one B short.
     let zero = ctx.filled(ctx.dtype(a), 0.0, 0)?;
     let negative = ctx.binary(Ew::Less, remainder, zero)?;
     let b_negative = ctx.binary(Ew::Less, b, zero)?;
@@ -183,8 +184,16 @@ fn modulo(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.select(off, moved, remainder)?])
 }
 
+/// The remainder where B may be infinite: then A, unless that is infinite as well. (The product is 0 · ∞.)
+fn remainder_of_infinity(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId, remainder: ValueId) -> Result<ValueId, OpError> {
+    let (a_infinite, b_infinite) = (ctx.unary(Un::IsInf, a)?, ctx.unary(Un::IsInf, b)?);
+    let a_finite = ctx.unary(Un::Not, a_infinite)?;
+    let whole = ctx.binary(Ew::And, a_finite, b_infinite)?;
+    ctx.select(whole, a, remainder)
+}
+
 /// Towards zero: the floor of what is positive, the ceiling of what is negative.
-fn truncate(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+pub(super) fn truncate(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     let floor = ctx.unary(Un::Floor, x)?;
     let ceil = ctx.unary(Un::Ceil, x)?;
     let zero = ctx.filled(ctx.dtype(x), 0.0, ctx.rank(x))?;
@@ -219,7 +228,8 @@ fn identity(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.input(0)?])
 }
 
-/// `Cast`. Becomes Cast, or nothing where the type is the same; `f64` is computed in `f32`.
+/// `Cast`. Becomes Cast, or nothing where the type is the same; `f64` is computed in `f32`. See [`convert`] for types of
+/// few bits.
 fn cast(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let code = node.attrs.int("to")?.ok_or_else(|| OpError::invalid("attribute `to` is missing"))?;
@@ -231,12 +241,14 @@ fn cast(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         }
         None => return Err(OpError::invalid(format!("attribute `to` is {code}, which is no number type"))),
     };
-    Ok(smallvec![ctx.cast(x, to)?])
+    saturates(node, to)?;
+    Ok(smallvec![convert(ctx, x, to)?])
 }
 
 /// `CastLike`: a Cast to the second input's type.
-fn cast_like(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
+fn cast_like(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, like) = (ctx.input(0)?, ctx.input(1)?);
     let to = ctx.dtype(like);
-    Ok(smallvec![ctx.cast(x, to)?])
+    saturates(node, to)?;
+    Ok(smallvec![convert(ctx, x, to)?])
 }

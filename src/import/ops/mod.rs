@@ -22,6 +22,7 @@ mod numbers;
 mod pads;
 mod pool;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod resample;
 mod resize;
@@ -31,6 +32,7 @@ mod scan;
 mod scatter;
 mod slice;
 mod softmax;
+mod spectral;
 mod state;
 mod training;
 
@@ -53,6 +55,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("norm", norm::OPS),
     ("pool", pool::OPS),
     ("quantize", quantize::OPS),
+    ("recurrent", recurrent::OPS),
     ("reduce", reduce::OPS),
     ("resize", resize::OPS),
     ("rotary", rotary::OPS),
@@ -61,6 +64,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("scatter", scatter::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
+    ("spectral", spectral::OPS),
     ("state", state::OPS),
     ("training", training::OPS),
 ];

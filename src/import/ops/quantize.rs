@@ -5,10 +5,13 @@
 
 use super::axes::along;
 use super::conv::{convolve, less_zero_point};
+use super::elementwise::truncate;
 use super::matmul::multiply;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
+use crate::network::layer::Gather;
+use crate::network::layer::data::GatherMode;
 use crate::network::layer::math::{
     Dequantize, ElementWiseOperation as Ew, Quantize, ReduceOperation, UnaryOperation as Un,
 };
@@ -21,84 +24,137 @@ const LINEAR_CONV: &str = "x x_scale x_zero_point w w_scale w_zero_point y_scale
 const LINEAR_MATMUL: &str = "a a_scale a_zero_point b b_scale b_zero_point y_scale y_zero_point";
 
 pub(super) const OPS: &[Op] = &[
-    onnx("DequantizeLinear", 10..=12, "x x_scale x_zero_point?", |ctx, node| dequantize(ctx, node, None)),
+    onnx("DequantizeLinear", 10..=12, "x x_scale x_zero_point?", |ctx, node| dequantize(ctx, node, Scales::One)),
     onnx("DequantizeLinear", 13..=NOW, "x x_scale x_zero_point?", dequantize_along),
     onnx("DynamicQuantizeLinear", 11..=NOW, "x", dynamic),
     onnx("QLinearConv", 10..=NOW, LINEAR_CONV, linear_conv),
     onnx("QLinearMatMul", 10..=NOW, LINEAR_MATMUL, linear_matmul),
-    onnx("QuantizeLinear", 10..=12, "x y_scale y_zero_point?", |ctx, node| quantize(ctx, node, None)),
+    onnx("QuantizeLinear", 10..=12, "x y_scale y_zero_point?", |ctx, node| quantize(ctx, node, Scales::One)),
     onnx("QuantizeLinear", 13..=NOW, "x y_scale y_zero_point?", quantize_along),
 ];
 
-/// `QuantizeLinear` with `axis`, for a scale that is a vector.
-fn quantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let axis = scale_axis(ctx, node)?;
-    quantize(ctx, node, axis)
+/// How scale and zero point vary over the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scales {
+    /// One for all.
+    One,
+    /// One for each index of an axis.
+    Along(usize),
+    /// One for each run of so many elements along an axis, at each place of the other axes.
+    Blocks { axis: usize, size: i64 },
 }
 
-/// `QuantizeLinear`. Becomes Quantize for a zero point of 0 and a constant scale, but for `u8`; else arithmetic.
-fn quantize(ctx: &mut Ctx<'_>, node: &Node, axis: Option<usize>) -> Result<Values, OpError> {
+impl Scales {
+    /// What attributes `axis` and `block_size` say.
+    fn of(ctx: &Ctx<'_>, node: &Node) -> Result<Self, OpError> {
+        let (x, scale) = (ctx.input(0)?, ctx.input(1)?);
+        let block = node.attrs.int_or("block_size", 0)?;
+        let axis = node.attrs.int_or("axis", 1)?;
+        let (rank, ranks) = (ctx.rank(x), ctx.rank(scale));
+        match block {
+            0 if ranks == 0 || ranks == 1 && ctx.size(scale, 0) == Some(1) => Ok(Self::One),
+            0 if ranks == 1 && rank == 1 => Ok(Self::Along(0)),
+            0 if ranks == 1 => ctx.axis(axis, rank).map(Self::Along),
+            1.. if ranks == rank => Ok(Self::Blocks { axis: ctx.axis(axis, rank)?, size: block }),
+            _ => Err(OpError::invalid(format!("attribute `block_size` is {block} with a scale of rank {ranks}"))),
+        }
+    }
+
+    /// The axis along which they vary, if one for all its places.
+    fn axis(self) -> Option<usize> {
+        if let Self::Along(axis) = self { Some(axis) } else { None }
+    }
+
+    /// Whether TensorRT's layers take them: known, above 0 throughout, not in blocks, and with a zero point of 0.
+    fn in_layers(self, ctx: &Ctx<'_>, scale: ValueId, zero_point: Option<ValueId>) -> bool {
+        let above_zero =
+            |tensor: Tensor| tensor.to_f32s().is_some_and(|values| values.iter().all(|&value| value > 0.0));
+        let blocks = matches!(self, Self::Blocks { .. });
+        !blocks && is_zero(ctx, zero_point) && ctx.constant(scale).is_some_and(above_zero)
+    }
+
+    /// A scale or zero point laid out to broadcast over `x`.
+    fn spread(self, ctx: &mut Ctx<'_>, parameter: ValueId, x: ValueId) -> Result<ValueId, OpError> {
+        match self {
+            Self::One => along(ctx, parameter, 0, ctx.rank(x)),
+            Self::Along(axis) => along(ctx, parameter, axis, ctx.rank(x)),
+            Self::Blocks { axis, size } => {
+                let places = ctx.size_of(x, axis)?;
+                let places = ctx.count_up(places)?;
+                let blocks = ctx.compute(Ew::FloorDiv, places, size)?;
+                ctx.add(Gather { mode: GatherMode::Default, axis, element_wise_dims: 0 }, &[parameter, blocks])
+            }
+        }
+    }
+
+    /// The whole numbers of a zero point, laid out to broadcast over `x`; `None` where it is 0.
+    fn zero_point(
+        self,
+        ctx: &mut Ctx<'_>,
+        zero_point: Option<ValueId>,
+        x: ValueId,
+    ) -> Result<Option<ValueId>, OpError> {
+        let Some(zero_point) = zero_point.filter(|_| !is_zero(ctx, zero_point)) else { return Ok(None) };
+        let zero_point = real(ctx, zero_point)?;
+        self.spread(ctx, zero_point, x).map(Some)
+    }
+}
+
+/// `QuantizeLinear` with scales along `axis`, or since opset 21 for blocks of it.
+fn quantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let scales = Scales::of(ctx, node)?;
+    quantize(ctx, node, scales)
+}
+
+/// `QuantizeLinear`. Becomes Quantize for a zero point of 0 and a constant scale, but for `u8` and blocks; else
+/// arithmetic.
+fn quantize(ctx: &mut Ctx<'_>, node: &Node, scales: Scales) -> Result<Values, OpError> {
     let (x, scale, zero_point) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
     let to = match (zero_point, output_dtype(node)?) {
         (Some(zero_point), _) => ctx.dtype(zero_point),
         (None, Some(dtype)) => dtype,
         (None, None) => DType::U8,
     };
-    if node.attrs.int_or("saturate", 1)? == 0 && to == DType::F8E4M3 {
-        return Err(OpError::Value { what: "attribute `saturate`", value: "0".into(), supported: "1" });
-    }
+    saturates(node, to)?;
     let precision = match node.attrs.int_or("precision", 0)? {
         0 => ctx.dtype(scale),
         code => dtype_from_onnx(code).ok_or_else(|| OpError::invalid(format!("attribute `precision` is {code}")))?,
     };
     let (x, scale) = (ctx.cast(x, precision)?, ctx.cast(scale, precision)?);
-    if to != DType::U8 && is_zero(ctx, zero_point) && fixed_scale(ctx, scale) {
-        return Ok(smallvec![ctx.add(Quantize { axis, to }, &[x, scale])?]);
+    if to != DType::U8 && scales.in_layers(ctx, scale, zero_point) {
+        return Ok(smallvec![ctx.add(Quantize { axis: scales.axis(), to }, &[x, scale])?]);
     }
-    let scale = along(ctx, scale, axis.unwrap_or(0), ctx.rank(x))?;
+    let scale = scales.spread(ctx, scale, x)?;
     let quotient = ctx.binary(Ew::Div, x, scale)?;
     let quotient = ctx.cast(quotient, DType::F32)?;
-    Ok(smallvec![store(ctx, quotient, zero_point, axis, to)?])
+    let zero_point = scales.zero_point(ctx, zero_point, x)?;
+    Ok(smallvec![store(ctx, quotient, zero_point, to)?])
 }
 
-/// `DequantizeLinear` with `axis`, for a scale that is a vector.
+/// `DequantizeLinear` with scales along `axis`, or since opset 21 for blocks of it.
 fn dequantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let axis = scale_axis(ctx, node)?;
-    dequantize(ctx, node, axis)
+    let scales = Scales::of(ctx, node)?;
+    dequantize(ctx, node, scales)
 }
 
-/// `DequantizeLinear`. Becomes Dequantize for a zero point of 0 and a constant scale, but for `u8` and `i32`; else
-/// (x − zero point) · scale in `f32`.
-fn dequantize(ctx: &mut Ctx<'_>, node: &Node, axis: Option<usize>) -> Result<Values, OpError> {
+/// `DequantizeLinear`. Becomes Dequantize for a zero point of 0 and a constant scale, but for `u8`, `i32` and blocks;
+/// else (x − zero point) · scale in `f32`.
+fn dequantize(ctx: &mut Ctx<'_>, node: &Node, scales: Scales) -> Result<Values, OpError> {
     let (x, scale, zero_point) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
     let to = output_dtype(node)?.unwrap_or(ctx.dtype(scale));
     let signed = !matches!(ctx.dtype(x), DType::U8 | DType::I32);
-    if signed && is_zero(ctx, zero_point) && fixed_scale(ctx, scale) {
+    if signed && scales.in_layers(ctx, scale, zero_point) {
         let scale = ctx.cast(scale, to)?;
-        return Ok(smallvec![ctx.add(Dequantize { axis, to }, &[x, scale])?]);
+        return Ok(smallvec![ctx.add(Dequantize { axis: scales.axis(), to }, &[x, scale])?]);
     }
-    let x = real(ctx, x)?;
-    let x = less_zero_point(ctx, x, zero_point, axis.unwrap_or(0))?;
-    let scale = along(ctx, scale, axis.unwrap_or(0), ctx.rank(x))?;
+    let mut x = real(ctx, x)?;
+    if let Some(zero_point) = scales.zero_point(ctx, zero_point, x)? {
+        x = ctx.binary(Ew::Sub, x, zero_point)?;
+    }
     let scale = ctx.cast(scale, DType::F32)?;
+    let scale = scales.spread(ctx, scale, x)?;
     let y = ctx.binary(Ew::Prod, x, scale)?;
     Ok(smallvec![ctx.cast(y, to)?])
-}
-
-/// The axis along which the second input varies; `None` where it has one element.
-fn scale_axis(ctx: &Ctx<'_>, node: &Node) -> Result<Option<usize>, OpError> {
-    let (x, scale) = (ctx.input(0)?, ctx.input(1)?);
-    let block = node.attrs.int_or("block_size", 0)?;
-    let axis = node.attrs.int_or("axis", 1)?;
-    if block != 0 || ctx.rank(scale) > 1 {
-        let value = format!("{block} with a scale of rank {}", ctx.rank(scale));
-        return Err(OpError::Value { what: "attribute `block_size`", value, supported: "0" });
-    }
-    match ctx.rank(x) {
-        _ if ctx.rank(scale) == 0 || ctx.size(scale, 0) == Some(1) => Ok(None),
-        1 => Ok(Some(0)),
-        rank => ctx.axis(axis, rank).map(Some),
-    }
 }
 
 /// The attribute `output_dtype`, where it says something.
@@ -116,12 +172,6 @@ fn output_dtype(node: &Node) -> Result<Option<DType>, OpError> {
 fn is_zero(ctx: &Ctx<'_>, zero_point: Option<ValueId>) -> bool {
     let zero = |tensor: Tensor| tensor.bytes().iter().all(|&byte| byte == 0);
     zero_point.is_none_or(|value| ctx.constant(value).is_some_and(zero))
-}
-
-/// Whether a scale is what TensorRT's layers take: known, and above 0 throughout.
-fn fixed_scale(ctx: &Ctx<'_>, scale: ValueId) -> bool {
-    let tensor = ctx.constant(scale);
-    tensor.is_some_and(|tensor| tensor.to_f32s().is_some_and(|values| values.iter().all(|&value| value > 0.0)))
 }
 
 /// The whole numbers of a quantized value, in `f32`. TensorRT converts `u8` from and to floating point only, and `i8` by
@@ -150,6 +200,48 @@ pub(super) fn from_real(ctx: &mut Ctx<'_>, x: ValueId, to: DType) -> Result<Valu
         return ctx.add(Quantize { axis: None, to }, &[x, one]);
     }
     ctx.cast(x, to)
+}
+
+/// Refuses `saturate` = 0, which TensorRT lacks; it says something of 8-bit floating point only.
+pub(super) fn saturates(node: &Node, to: DType) -> Result<(), OpError> {
+    if node.attrs.int_or("saturate", 1)? == 0 && to == DType::F8E4M3 {
+        return Err(OpError::Value { what: "attribute `saturate`", value: "0".into(), supported: "1" });
+    }
+    Ok(())
+}
+
+/// ONNX's Cast: a Cast, or Quantize and Dequantize with a scale of 1 for the types that TensorRT converts only so.
+pub(super) fn convert(ctx: &mut Ctx<'_>, x: ValueId, to: DType) -> Result<ValueId, OpError> {
+    let from = ctx.dtype(x);
+    let lacks = |what, dtype| Err(OpError::DType { what, dtype, supported: "the types TensorRT converts" });
+    if from == to {
+        return Ok(x);
+    }
+    let x = match from {
+        DType::F8E4M3 | DType::F4E2M1 | DType::I4 => real(ctx, x)?,
+        DType::F8E8M0 => return lacks("the input", from),
+        _ => x,
+    };
+    let numbers = match to {
+        DType::F8E4M3 | DType::F4E2M1 => ctx.cast(x, DType::F32)?,
+        DType::I4 => nibbles(ctx, x)?,
+        DType::F8E8M0 => return lacks("the output", to),
+        _ if to == DType::I8 && from == DType::I4 => return from_real(ctx, x, to),
+        _ => return ctx.cast(x, to),
+    };
+    let one = ctx.scalar(DType::F32, 1.0)?;
+    ctx.add(Quantize { axis: None, to }, &[numbers, one])
+}
+
+/// Numbers as `i4` has them, in `f32`: truncated, and of what does not fit the lowest 4 bits.
+fn nibbles(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+    let wide = if matches!(ctx.dtype(x), DType::I64 | DType::I32) { x } else { ctx.cast(x, DType::F32)? };
+    let whole = if ctx.dtype(wide).is_int() { wide } else { truncate(ctx, wide)? };
+    let raised = ctx.binary_scalar(Ew::Sum, whole, 8.0)?;
+    let turns = ctx.binary_scalar(Ew::FloorDiv, raised, 16.0)?;
+    let beyond = ctx.binary_scalar(Ew::Prod, turns, 16.0)?;
+    let inside = ctx.binary(Ew::Sub, whole, beyond)?;
+    ctx.cast(inside, DType::F32)
 }
 
 /// The `f32` value that a Cast made `x` from, where it holds the same numbers: whole ones from 0 to 255.
@@ -193,34 +285,23 @@ fn is_whole(ctx: &Ctx<'_>, value: ValueId, depth: usize) -> bool {
     }
 }
 
-/// saturate(round(x) + zero point) of an `f32` value in `to`; floating-point types round by themselves.
-fn store(
-    ctx: &mut Ctx<'_>,
-    x: ValueId,
-    zero_point: Option<ValueId>,
-    axis: Option<usize>,
-    to: DType,
-) -> Result<ValueId, OpError> {
+/// saturate(round(x) + zero point) of `f32` values in `to`; floating-point types round by themselves. The zero point is
+/// in `f32` too, ready to broadcast.
+fn store(ctx: &mut Ctx<'_>, x: ValueId, zero_point: Option<ValueId>, to: DType) -> Result<ValueId, OpError> {
     let one = ctx.scalar(DType::F32, 1.0)?;
-    if matches!(to, DType::F8E4M3 | DType::F4E2M1) {
-        if !is_zero(ctx, zero_point) {
-            return Err(OpError::Feature("a zero point other than 0 for this type"));
-        }
-        return ctx.add(Quantize { axis: None, to }, &[x, one]);
-    }
-    let mut whole = ctx.unary(Un::Round, x)?;
-    if let Some(zero_point) = zero_point.filter(|&zero_point| !is_zero(ctx, Some(zero_point))) {
-        let zero_point = real(ctx, zero_point)?;
-        let zero_point = along(ctx, zero_point, axis.unwrap_or(0), ctx.rank(x))?;
-        whole = ctx.binary(Ew::Sum, whole, zero_point)?;
-    }
+    let rounds = matches!(to, DType::F8E4M3 | DType::F4E2M1);
+    let whole = if rounds { x } else { ctx.unary(Un::Round, x)? };
+    let moved = match zero_point {
+        Some(zero_point) => ctx.binary(Ew::Sum, whole, zero_point)?,
+        None => whole,
+    };
     match to {
         DType::U8 => {
-            let raised = ctx.binary_scalar(Ew::Max, whole, 0.0)?;
+            let raised = ctx.binary_scalar(Ew::Max, moved, 0.0)?;
             let clipped = ctx.binary_scalar(Ew::Min, raised, 255.0)?;
             ctx.cast(clipped, DType::U8)
         }
-        DType::I8 | DType::I4 => ctx.add(Quantize { axis: None, to }, &[whole, one]),
+        DType::I8 | DType::I4 | DType::F8E4M3 | DType::F4E2M1 => ctx.add(Quantize { axis: None, to }, &[moved, one]),
         dtype => {
             let what = "the result of a quantization";
             Err(OpError::DType { what, dtype, supported: "i8, u8, f8e4m3, i4, f4e2m1" })
@@ -244,9 +325,10 @@ fn dynamic(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let scale = ctx.select(flat, one, step)?;
     let below = ctx.binary(Ew::Div, smallest, scale)?;
     let above = ctx.binary(Ew::Sub, zero, below)?;
-    let zero_point = store(ctx, above, None, None, DType::U8)?;
+    let zero_point = store(ctx, above, None, DType::U8)?;
     let quotient = ctx.binary(Ew::Div, x, scale)?;
-    let y = store(ctx, quotient, Some(zero_point), None, DType::U8)?;
+    let shift = real(ctx, zero_point)?;
+    let y = store(ctx, quotient, Some(shift), DType::U8)?;
     Ok(smallvec![y, scale, zero_point])
 }
 
@@ -288,5 +370,6 @@ fn requantize(ctx: &mut Ctx<'_>, sum: ValueId, first: usize, second: usize) -> R
     let scaled = ctx.binary(Ew::Prod, sum, scale)?;
     let zero_point = ctx.input(7)?;
     let to = ctx.dtype(zero_point);
-    store(ctx, scaled, Some(zero_point), None, to)
+    let zero_point = Scales::One.zero_point(ctx, Some(zero_point), sum)?;
+    store(ctx, scaled, zero_point, to)
 }

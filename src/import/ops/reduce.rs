@@ -237,7 +237,7 @@ fn cumulative_product(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError>
     let (exclusive, reverse) = directions(node)?;
     // The new axis stands before the one that is multiplied.
     let rows = ctx.unsqueeze(x, vec![axis])?;
-    let inner = counter(ctx, rows, axis + 1, DType::I32)?;
+    let inner = counter(ctx, rows, axis + 1)?;
     let rank = ctx.rank(rows);
     let mut order: Vec<_> = (0..rank).collect();
     order.swap(axis, axis + 1);

@@ -74,7 +74,8 @@ pub(super) fn logarithmic(ctx: &mut Ctx<'_>, x: ValueId, axis: usize) -> Result<
 fn hard(ctx: &mut Ctx<'_>, x: ValueId, axis: usize) -> Result<ValueId, OpError> {
     let top = ctx.add_all(TopK { operation: TopKOperation::Max, k: Arg::Static(1), axis }, &[x])?;
     let index = top.get(1).copied().ok_or_else(|| OpError::invalid("TopK without indices"))?;
-    let counter = counter(ctx, x, axis, DType::I32)?;
+    let index = ctx.cast(index, DType::I64)?;
+    let counter = counter(ctx, x, axis)?;
     let first = ctx.binary(Ew::Equal, index, counter)?;
     ctx.cast(first, ctx.dtype(x))
 }

@@ -34,11 +34,11 @@ pub(super) enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Frozen {
     Nothing,
-    /// Whole numbers and booleans that could be a shape, axes, bounds: at most a vector of 64.
+    /// Whole numbers and booleans that could be a shape, axes, bounds: at most a vector of 64, and not the first input.
     SmallIntegers,
-    /// And real numbers of that size; of the first input only a scalar, such as the start of a Range.
+    /// All numbers of that size; a first input of real numbers only if it is a scalar, such as the start of a Range.
     SmallNumbers,
-    /// And all whole numbers and booleans.
+    /// And larger whole numbers and booleans.
     Integers,
 }
 
@@ -50,7 +50,7 @@ impl Frozen {
         let real = !(tensor.dtype().is_int() || tensor.dtype() == DType::Bool);
         match self {
             Self::Nothing => false,
-            Self::SmallIntegers => small && !real,
+            Self::SmallIntegers => small && !real && at > 0,
             Self::SmallNumbers => small && (!real || at > 0 || tensor.dims().is_empty()),
             Self::Integers => !real || small && at > 0,
         }

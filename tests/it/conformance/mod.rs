@@ -6,12 +6,12 @@ mod case;
 mod list;
 
 use crate::python::python;
+use crate::tensorrt;
 use case::Case;
-use onnx2plan::trt::{FindOptions, Library, find};
 use onnx2plan::verify;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
 
 /// The node tests, written once by `tests/python/gen_node_tests.py`.
 fn node_tests() -> PathBuf {
@@ -32,13 +32,6 @@ fn node_tests() -> PathBuf {
     folder
 }
 
-/// The library that the environment names.
-fn tensorrt() -> Library {
-    let options = FindOptions::from_env(|name| env::var_os(name));
-    let (library, tried) = find::find(&options);
-    library.unwrap_or_else(|| panic!("no TensorRT library; set ONNX2PLAN_TENSORRT: {tried:?}"))
-}
-
 /// A case for each folder with a model.
 fn cases_in(folder: &Path) -> Vec<Case> {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -57,6 +50,6 @@ fn cases_in(folder: &Path) -> Vec<Case> {
 
 #[test]
 fn node_tests_come_out_as_listed() {
-    let library = tensorrt();
+    let library = tensorrt::library();
     list::check("backend.txt", &cases_in(&node_tests()), &library);
 }

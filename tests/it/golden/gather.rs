@@ -3,8 +3,6 @@ use crate::support::Model;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "gather", model: gather },
-    Case { name: "scatter", model: scatter },
-    Case { name: "first_scatter", model: first_scatter },
     Case { name: "one_hot", model: one_hot },
     Case { name: "top_k", model: top_k },
     Case { name: "first_top_k", model: first_top_k },
@@ -32,36 +30,6 @@ fn gather() -> Model {
         .init("points", &[2, 2], &[0i64, 1, 0, -1])
         .node("GatherND", "x points", "nd")
         .output("nd", "")
-}
-
-fn scatter() -> Model {
-    Model::new(18)
-        .input("x", "f32[3, 4]")
-        .input("u", "f32[1, 2]")
-        .input("v", "f32[2]")
-        .init("each", &[1, 2], &[0i64, -1])
-        .node("ScatterElements", "x each u", "elements")
-        .attr("axis", 1)
-        .output("elements", "")
-        .node("ScatterElements", "x each u", "added")
-        .attr("axis", 1)
-        .attr("reduction", "add")
-        .output("added", "")
-        .init("points", &[2, 2], &[0i64, 1, 2, 3])
-        .node("ScatterND", "x points v", "nd")
-        .output("nd", "")
-        .node("ScatterND", "x points v", "largest")
-        .attr("reduction", "max")
-        .output("largest", "")
-}
-
-fn first_scatter() -> Model {
-    Model::new(9)
-        .input("x", "f32[3]")
-        .input("i", "i64[2]")
-        .input("u", "f32[2]")
-        .node("Scatter", "x i u", "y")
-        .output("y", "")
 }
 
 fn one_hot() -> Model {

@@ -5,6 +5,7 @@
 mod activation;
 mod bits;
 mod constant;
+mod control;
 mod conv;
 mod einsum;
 mod elementwise;
@@ -17,17 +18,20 @@ mod quantize;
 mod reduce;
 mod resize;
 mod sample;
+mod scan;
+mod scatter;
 mod slice;
 mod softmax;
+mod spectral;
 
 use crate::records::Records;
-use crate::support::Model;
+use crate::support::{Model, options};
 use onnx2plan::emit::{emit, trace::Trace};
 use onnx2plan::eval;
-use onnx2plan::import::{self, registry};
-use onnx2plan::network::{Caps, Network, ValueType};
+use onnx2plan::import::registry;
+use onnx2plan::network::{Network, ValueType};
 use onnx2plan::onnx::Node;
-use onnx2plan::pipeline::{self, Options};
+use onnx2plan::pipeline;
 use onnx2plan::tensor::{DType, Tensor};
 use onnx2plan::valid::Checked;
 use std::collections::BTreeSet;
@@ -43,6 +47,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("activation", activation::CASES),
     ("bits", bits::CASES),
     ("constant", constant::CASES),
+    ("control", control::CASES),
     ("conv", conv::CASES),
     ("einsum", einsum::CASES),
     ("elementwise", elementwise::CASES),
@@ -55,8 +60,11 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("reduce", reduce::CASES),
     ("resize", resize::CASES),
     ("sample", sample::CASES),
+    ("scan", scan::CASES),
+    ("scatter", scatter::CASES),
     ("slice", slice::CASES),
     ("softmax", softmax::CASES),
+    ("spectral", spectral::CASES),
 ];
 
 /// Every case, named `family/case`.
@@ -68,8 +76,8 @@ pub(crate) fn cases() -> impl Iterator<Item = (String, &'static Case)> {
 pub(crate) fn networks(name: &str, case: &Case) -> (Network, Checked) {
     let fails = |error: onnx2plan::Error| -> ! { panic!("{name}: {error}") };
     let model = (case.model)().read().unwrap_or_else(|error| fails(error));
-    let imported = pipeline::import_model(&model, &import::Options::default()).unwrap_or_else(|error| fails(error));
-    let options = Options { caps: Caps::modern(), without_passes: Vec::new(), import: import::Options::default() };
+    let options = options();
+    let imported = pipeline::import_model(&model, &options.import).unwrap_or_else(|error| fails(error));
     let (finished, _) = pipeline::finish(imported.network.clone(), &options).unwrap_or_else(|error| fails(error));
     (imported.network, finished)
 }

@@ -5,6 +5,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "signed", model: signed },
     Case { name: "unsigned", model: unsigned },
     Case { name: "per_channel", model: per_channel },
+    Case { name: "blocked", model: blocked },
+    Case { name: "converted", model: converted },
     Case { name: "dynamic", model: dynamic },
     Case { name: "linear_conv", model: linear_conv },
     Case { name: "linear_matmul", model: linear_matmul },
@@ -41,6 +43,28 @@ fn per_channel() -> Model {
         .node("DequantizeLinear", "w scales", "weights")
         .attr("axis", 0)
         .node("MatMul", "x weights", "y")
+        .output("y", "")
+}
+
+/// A scale for every two rows.
+fn blocked() -> Model {
+    Model::new(21)
+        .input("x", "i8[N, 3, 2]")
+        .init("scales", &[1, 2, 2], &[0.5f32, 0.25, 0.125, 1.0])
+        .node("DequantizeLinear", "x scales", "y")
+        .attr("axis", 1)
+        .attr("block_size", 2)
+        .output("y", "")
+}
+
+/// To `f8e4m3` and back, which no Cast of TensorRT's does.
+fn converted() -> Model {
+    Model::new(19)
+        .input("x", "f16[N, 4]")
+        .node("Cast", "x", "few")
+        .attr("to", 17)
+        .node("Cast", "few", "y")
+        .attr("to", 1)
         .output("y", "")
 }
 

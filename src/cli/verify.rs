@@ -1,0 +1,170 @@
+//! `onnx2plan verify`: are the numbers right?
+
+use super::environment::Environment;
+use super::freeze::FreezeArguments;
+use super::output::Output;
+use crate::error::Result;
+use crate::network::profile::Range;
+use crate::network::{Caps, Network, ValueId};
+use crate::onnx::{self, Constant};
+use crate::pipeline;
+use crate::pipeline::profile::{self, Request};
+use crate::report::Verification;
+use crate::verify;
+use crate::verify::data::{self, DataSet, Entry};
+use crate::verify::random;
+use crate::verify::reference::Reference;
+use clap::ValueEnum;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The ONNX model
+    model: PathBuf,
+    /// Where to compute: `cpu` evaluates the network of TensorRT layers, not the plan
+    #[arg(long, value_enum)]
+    on: Candidate,
+    /// A folder with input_0.pb, … and output_0.pb, … [default: every test_data_set_N beside the model]
+    #[arg(long, value_name = "FOLDER")]
+    data: Vec<PathBuf>,
+    /// Seed of the inputs that are drawn where there is no data; ONNX Runtime then gives the outputs
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Leave out an optimisation pass
+    #[arg(long, value_name = "NAME", value_parser = super::convert::parse_pass)]
+    without_pass: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    freeze: FreezeArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Candidate {
+    Cpu,
+}
+
+/// What every text about an evaluated network has to say.
+const NOT_THE_PLAN: &str = "evaluated on the CPU: the plan itself was not run";
+
+#[derive(Debug, Serialize)]
+struct Outcome<'a> {
+    model: &'a PathBuf,
+    agrees: bool,
+    note: &'static str,
+    verifications: &'a [Verification],
+}
+
+pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+    let Candidate::Cpu = arguments.on;
+    let path = &arguments.model;
+    output.start("import");
+    let model = onnx::load(path)?;
+    let options = pipeline::Options {
+        without_passes: arguments.without_pass.clone(),
+        import: arguments.freeze.options(&model)?,
+        ..pipeline::Options::new(Caps::modern())
+    };
+    let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(path))?;
+    output.done(&format!("{}: {} layers", path.display(), prepared.network.live_layers().len()));
+
+    output.start("evaluate");
+    let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
+    let mut verifications = Vec::new();
+    for set in arguments.data_sets(environment, &prepared.network)? {
+        let verification = verify::on_cpu(&prepared.network, &inputs, &set);
+        verifications.push(verification.map_err(|error| error.in_model(path))?);
+    }
+    output.done(&format!("{} data sets", verifications.len()));
+
+    let error = verifications.iter().find_map(verify::mismatch);
+    if arguments.json {
+        let agrees = error.is_none();
+        output.json(&Outcome { model: path, agrees, note: NOT_THE_PLAN, verifications: &verifications })?;
+    } else {
+        output.data(&table(&verifications))?;
+    }
+    error.map_or(Ok(()), |error| Err(error.with_note(NOT_THE_PLAN).in_model(path)))
+}
+
+impl Arguments {
+    /// The data sets named or found beside the model, else drawn ones with ONNX Runtime's outputs.
+    fn data_sets(&self, environment: &Environment, network: &Network) -> Result<Vec<DataSet>> {
+        let folders = if self.data.is_empty() { data::beside(&self.model) } else { self.data.clone() };
+        if !folders.is_empty() {
+            return folders.iter().map(|folder| data::read(folder)).collect();
+        }
+        let mut reference = Reference::open(&environment.reference()?, &self.model)?;
+        shapes(network)?.iter().map(|shapes| self.drawn(network, shapes, &mut reference)).collect()
+    }
+
+    fn drawn(&self, network: &Network, shapes: &[Vec<usize>], reference: &mut Reference) -> Result<DataSet> {
+        let names = network.inputs.iter().map(|&input| network.value(input).name.to_string());
+        let inputs: Vec<_> = names.zip(random::inputs(network, shapes, self.seed)?).collect();
+        let outputs = reference.run(&inputs)?;
+        let entry = |(name, tensor)| Entry { name, data: Constant::Tensor(tensor) };
+        Ok(DataSet {
+            path: format!("ONNX Runtime, seed {}, inputs {shapes:?}", self.seed).into(),
+            inputs: inputs.into_iter().map(entry).collect(),
+            outputs: outputs.into_iter().map(entry).collect(),
+        })
+    }
+}
+
+/// The input shapes to verify at: the smallest, the likeliest and the largest of the profile, each once.
+fn shapes(network: &Network) -> Result<Vec<Vec<Vec<usize>>>> {
+    let planned = profile::plan(network, &Request::default())?;
+    let mut all: Vec<Vec<Vec<usize>>> = Vec::new();
+    for pick in
+        [|range: &Range| range.opt.clone(), |range: &Range| range.min.clone(), |range: &Range| range.max.clone()]
+    {
+        let shape = |&input: &ValueId| {
+            let value = network.value(input);
+            let range = planned.profile.inputs.iter().find(|range| *range.input == *value.name);
+            let sizes = |range: &Range| pick(range).into_iter().filter_map(|size| usize::try_from(size).ok()).collect();
+            range.map(sizes).or_else(|| value.ty.shape.known()).unwrap_or_default()
+        };
+        let shapes: Vec<Vec<usize>> = network.inputs.iter().map(shape).collect();
+        if !all.contains(&shapes) {
+            all.push(shapes);
+        }
+    }
+    Ok(all)
+}
+
+/// One row for each output of each data set.
+fn table(verifications: &[Verification]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["", "output", "type", "differ", "max error", "relative", "cosine", "data"]);
+    for verification in verifications {
+        for output in &verification.outputs {
+            let [differ, absolute, relative, cosine] = match &output.statistics {
+                None => [output.incomparable.clone().unwrap_or_default(), String::new(), String::new(), String::new()],
+                Some(statistics) => [
+                    format!("{} of {}", statistics.mismatches, statistics.elements),
+                    format!("{:.2e}", statistics.max_absolute),
+                    format!("{:.2e}", statistics.max_relative),
+                    statistics.cosine.map_or_else(String::new, |cosine| format!("{cosine:.7}")),
+                ],
+            };
+            let verdict = if output.agrees { "agrees" } else { "DIFFERS" }.to_owned();
+            let data = verification.reference.clone();
+            table.add_row([
+                verdict,
+                output.name.clone(),
+                output.actual.clone(),
+                differ,
+                absolute,
+                relative,
+                cosine,
+                data,
+            ]);
+        }
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    format!("{}\n\n{NOT_THE_PLAN}", lines.join("\n"))
+}

@@ -1,0 +1,240 @@
+//! One step of each recurrent operator.
+
+use super::functions::Function;
+use crate::import::ctx::Ctx;
+use crate::import::error::OpError;
+use crate::import::ops::numbers::Steps;
+use crate::network::layer::MatrixMultiply;
+use crate::network::layer::data::SampleMode;
+use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation};
+use crate::network::{ValueId, Values};
+use smallvec::smallvec;
+
+/// Which operator, and its attributes that no other has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cell {
+    Rnn,
+    Gru {
+        /// Whether the reset gate is applied behind the matrix product.
+        linear_before_reset: bool,
+    },
+    Lstm {
+        /// Whether the forget gate is 1 − the input gate.
+        input_forget: bool,
+    },
+}
+
+impl Cell {
+    /// Number of gates, whose rows stand one behind the other in the weights.
+    pub(super) const fn gates(self) -> usize {
+        match self {
+            Cell::Rnn => 1,
+            Cell::Gru { .. } => 3,
+            Cell::Lstm { .. } => 4,
+        }
+    }
+
+    /// The functions of one direction where the node names none.
+    pub(super) const fn functions(self) -> &'static [&'static str] {
+        match self {
+            Cell::Rnn => &["Tanh"],
+            Cell::Gru { .. } => &["Sigmoid", "Tanh"],
+            Cell::Lstm { .. } => &["Sigmoid", "Tanh", "Tanh"],
+        }
+    }
+
+    /// Number of values carried from step to step.
+    pub(super) const fn states(self) -> usize {
+        match self {
+            Cell::Rnn | Cell::Gru { .. } => 1,
+            Cell::Lstm { .. } => 2,
+        }
+    }
+
+    /// How many of the gates' recurrent biases can be added before the steps.
+    pub(super) const fn early_biases(self) -> usize {
+        match self {
+            Cell::Gru { linear_before_reset: true } => 2,
+            _ => self.gates(),
+        }
+    }
+}
+
+/// What all directions of an operator share. Sizes: `t` steps, `n` rows in the batch, `h` hidden.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Operator {
+    pub cell: Cell,
+    /// The axis of time in the input: 0 or 1, with the batch as the other one.
+    pub time: usize,
+    /// How many directions there are.
+    pub directions: usize,
+    /// The limit of what enters a function of a gate, on both sides of 0.
+    pub clip: Option<f32>,
+    /// `h`
+    pub hidden: usize,
+    /// `n`, as a number.
+    pub batch: ValueId,
+}
+
+/// The weights and functions of one direction.
+#[derive(Debug)]
+pub(super) struct Direction {
+    pub of: Operator,
+    pub functions: Vec<Function>,
+    /// `[gates·h, h]`
+    pub recurrent: ValueId,
+    /// `[1, h]` each: the recurrent biases that are not early.
+    pub late_biases: Values,
+    /// `[1, h]` each, of the gates i, o, f; empty where there are none.
+    pub peepholes: Values,
+}
+
+impl Direction {
+    /// The next state from the input's share of the gates `[n, gates·h]` and the current state, `[n, h]` each.
+    ///
+    /// The first state is the output.
+    pub(super) fn step(&self, ctx: &mut Ctx<'_>, input: ValueId, state: &[ValueId]) -> Result<Values, OpError> {
+        let missing = || OpError::invalid("a recurrent operator without a state");
+        match (self.of.cell, state) {
+            (Cell::Rnn, &[h]) => self.rnn(ctx, input, h),
+            (Cell::Gru { linear_before_reset: false }, &[h]) => self.gru(ctx, input, h),
+            (Cell::Gru { linear_before_reset: true }, &[h]) => self.gru_reset_last(ctx, input, h),
+            (Cell::Lstm { input_forget }, &[h, c]) => self.lstm(ctx, input, h, c, input_forget),
+            _ => Err(missing()),
+        }
+    }
+
+    /// H' = f(X + H·Rᵀ)
+    fn rnn(&self, ctx: &mut Ctx<'_>, input: ValueId, h: ValueId) -> Result<Values, OpError> {
+        let sum = plus_product(ctx, input, h, self.recurrent)?;
+        Ok(smallvec![self.gate(ctx, sum, 0)?])
+    }
+
+    /// z, r = f(…), ĥ = g(X + (r ⊙ H)·Rᵀ), H' = (1 − z) ⊙ ĥ + z ⊙ H
+    fn gru(&self, ctx: &mut Ctx<'_>, input: ValueId, h: ValueId) -> Result<Values, OpError> {
+        let (first, last) = (self.rows(ctx, 0, 2)?, self.rows(ctx, 2, 1)?);
+        let gates = self.part(ctx, input, 0, 2)?;
+        let gates = plus_product(ctx, gates, h, first)?;
+        let (z, r) = (self.part(ctx, gates, 0, 1)?, self.part(ctx, gates, 1, 1)?);
+        let (z, r) = (self.gate(ctx, z, 0)?, self.gate(ctx, r, 0)?);
+        let reset = ctx.binary(Ew::Prod, r, h)?;
+        let candidate = self.part(ctx, input, 2, 1)?;
+        let candidate = plus_product(ctx, candidate, reset, last)?;
+        let candidate = self.gate(ctx, candidate, 1)?;
+        between(ctx, z, candidate, h)
+    }
+
+    /// The same with ĥ = g(X + r ⊙ (H·Rᵀ + b)): one product for all gates.
+    fn gru_reset_last(&self, ctx: &mut Ctx<'_>, input: ValueId, h: ValueId) -> Result<Values, OpError> {
+        let product = product(ctx, h, self.recurrent)?;
+        let gate = |ctx: &mut Ctx<'_>, at| {
+            let (from_input, from_state) = (self.part(ctx, input, at, 1)?, self.part(ctx, product, at, 1)?);
+            let sum = ctx.binary(Ew::Sum, from_input, from_state)?;
+            self.gate(ctx, sum, 0)
+        };
+        let (z, r) = (gate(ctx, 0)?, gate(ctx, 1)?);
+        let mut linear = self.part(ctx, product, 2, 1)?;
+        for &bias in &self.late_biases {
+            linear = ctx.binary(Ew::Sum, linear, bias)?;
+        }
+        let reset = ctx.binary(Ew::Prod, r, linear)?;
+        let candidate = self.part(ctx, input, 2, 1)?;
+        let candidate = ctx.binary(Ew::Sum, candidate, reset)?;
+        let candidate = self.gate(ctx, candidate, 1)?;
+        between(ctx, z, candidate, h)
+    }
+
+    /// i, f, o = f(…), ĉ = g(…), C' = f ⊙ C + i ⊙ ĉ, H' = o ⊙ h(C'). Clipping does not reach C'.
+    fn lstm(
+        &self,
+        ctx: &mut Ctx<'_>,
+        input: ValueId,
+        h: ValueId,
+        c: ValueId,
+        input_forget: bool,
+    ) -> Result<Values, OpError> {
+        let sum = plus_product(ctx, input, h, self.recurrent)?;
+        let gate = |ctx: &mut Ctx<'_>, at: usize, cell: ValueId, function| {
+            let mut gate = self.part(ctx, sum, at, 1)?;
+            if let Some(&peephole) = self.peepholes.get(at) {
+                let peek = ctx.binary(Ew::Prod, peephole, cell)?;
+                gate = ctx.binary(Ew::Sum, gate, peek)?;
+            }
+            self.gate(ctx, gate, function)
+        };
+        let i = gate(ctx, 0, c, 0)?;
+        let f = if input_forget { one_minus(ctx, i)? } else { gate(ctx, 2, c, 0)? };
+        let candidate = gate(ctx, 3, c, 1)?;
+        let (kept, added) = (ctx.binary(Ew::Prod, f, c)?, ctx.binary(Ew::Prod, i, candidate)?);
+        let c = ctx.binary(Ew::Sum, kept, added)?;
+        // The output gate peeks at the new cell state.
+        let o = gate(ctx, 1, c, 0)?;
+        let shown = self.function(2)?.apply(ctx, c)?;
+        Ok(smallvec![ctx.binary(Ew::Prod, o, shown)?, c])
+    }
+
+    fn function(&self, at: usize) -> Result<Function, OpError> {
+        self.functions.get(at).copied().ok_or_else(|| OpError::invalid("an activation function is missing"))
+    }
+
+    /// A function of a gate, of what is clipped first.
+    fn gate(&self, ctx: &mut Ctx<'_>, mut x: ValueId, function: usize) -> Result<ValueId, OpError> {
+        if let Some(clip) = self.of.clip {
+            x = ctx.binary_scalar(Ew::Max, x, f64::from(-clip))?;
+            x = ctx.binary_scalar(Ew::Min, x, f64::from(clip))?;
+        }
+        self.function(function)?.apply(ctx, x)
+    }
+
+    /// Columns of `count` gates from gate `from` on.
+    fn part(&self, ctx: &mut Ctx<'_>, gates: ValueId, from: usize, count: usize) -> Result<ValueId, OpError> {
+        let size = size(ctx, count * self.of.hidden)?;
+        cut(ctx, gates, &[(0, self.of.batch), (from * self.of.hidden, size)])
+    }
+
+    /// Rows of the recurrent weights of `count` gates from gate `from` on.
+    fn rows(&self, ctx: &mut Ctx<'_>, from: usize, count: usize) -> Result<ValueId, OpError> {
+        let (rows, columns) = (size(ctx, count * self.of.hidden)?, size(ctx, self.of.hidden)?);
+        cut(ctx, self.recurrent, &[(from * self.of.hidden, rows), (0, columns)])
+    }
+}
+
+/// state · weightsᵀ
+fn product(ctx: &mut Ctx<'_>, state: ValueId, weights: ValueId) -> Result<ValueId, OpError> {
+    ctx.add(MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::Transpose }, &[state, weights])
+}
+
+/// input + state · weightsᵀ
+fn plus_product(ctx: &mut Ctx<'_>, input: ValueId, state: ValueId, weights: ValueId) -> Result<ValueId, OpError> {
+    let product = product(ctx, state, weights)?;
+    ctx.binary(Ew::Sum, input, product)
+}
+
+/// 1 − x
+fn one_minus(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+    let one = ctx.filled(ctx.dtype(x), 1.0, ctx.rank(x))?;
+    ctx.binary(Ew::Sub, one, x)
+}
+
+/// (1 − z) ⊙ a + z ⊙ b
+fn between(ctx: &mut Ctx<'_>, z: ValueId, a: ValueId, b: ValueId) -> Result<Values, OpError> {
+    let rest = one_minus(ctx, z)?;
+    let (a, b) = (ctx.binary(Ew::Prod, rest, a)?, ctx.binary(Ew::Prod, z, b)?);
+    Ok(smallvec![ctx.binary(Ew::Sum, a, b)?])
+}
+
+/// A size as a number.
+pub(super) fn size(ctx: &mut Ctx<'_>, size: usize) -> Result<ValueId, OpError> {
+    let number = i64::try_from(size).map_err(|_| OpError::invalid(format!("{size} is no size")))?;
+    Ok(ctx.number(number))
+}
+
+/// A part of a value: first element and size along each axis.
+pub(super) fn cut(ctx: &mut Ctx<'_>, value: ValueId, spans: &[(usize, ValueId)]) -> Result<ValueId, OpError> {
+    let mut steps = Steps::default();
+    for &(start, size_of_part) in spans {
+        let (start, stride) = (size(ctx, start)?, ctx.number(1));
+        steps.push(start, size_of_part, stride);
+    }
+    ctx.slice(value, &steps, SampleMode::StrictBounds, None)
+}

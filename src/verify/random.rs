@@ -1,0 +1,138 @@
+//! Inputs drawn at random, the same for the same seed, within what the network does with them.
+
+use crate::error::{Error, Kind, Result};
+use crate::network::layer::data::GatherMode;
+use crate::network::{LayerKind, Network, ValueId};
+use crate::tensor::{DType, Tensor};
+use half::{bf16, f16};
+
+/// Indices below this bound are drawn where nothing says how far they may go.
+const SMALL: u64 = 8;
+
+/// A tensor for each input of a network, of the given shapes.
+///
+/// Real numbers are normal with mean 0 and deviation 1. Whole numbers lie within the axes that they index, as far as
+/// that can be seen, else below 8.
+///
+/// # Errors
+/// [`Kind::Unsupported`] for types that cannot be drawn.
+pub fn inputs(network: &Network, shapes: &[Vec<usize>], seed: u64) -> Result<Vec<Tensor>> {
+    let mut draw = Draw(seed);
+    let one = |(&input, shape): (&ValueId, &Vec<usize>)| {
+        let value = network.value(input);
+        tensor(&mut draw, value.ty.dtype, shape, bound(network, input)).ok_or_else(|| {
+            let message = format!("no data can be drawn for input `{}` of type {}", value.name, value.ty.dtype);
+            Error::new(Kind::Unsupported, message).with_hint("name a data set with `--data`")
+        })
+    };
+    network.inputs.iter().zip(shapes).map(one).collect()
+}
+
+/// How large the elements of an input may be: the size of the smallest axis that they index.
+fn bound(network: &Network, input: ValueId) -> u64 {
+    // Indices reach a Gather through layers that keep their values.
+    let mut reached = vec![input];
+    let mut bounds = Vec::new();
+    for id in network.live_layers() {
+        let layer = network.layer(id);
+        match &layer.kind {
+            LayerKind::Cast(_)
+            | LayerKind::Shuffle(_)
+            | LayerKind::Squeeze(_)
+            | LayerKind::Unsqueeze(_)
+            | LayerKind::Identity
+            | LayerKind::Select
+                if layer.inputs.iter().any(|value| reached.contains(value)) =>
+            {
+                reached.extend(&layer.outputs);
+            }
+            LayerKind::Gather(gather) if gather.mode != GatherMode::Nd => {
+                let [data, indices] = layer.inputs[..] else { continue };
+                let size = network.value(data).ty.shape.get(gather.axis).and_then(crate::network::Dim::known);
+                if reached.contains(&indices) {
+                    bounds.extend(size.and_then(|size| u64::try_from(size).ok()));
+                }
+            }
+            _ => {}
+        }
+    }
+    bounds.into_iter().min().unwrap_or(SMALL).max(1)
+}
+
+fn tensor(draw: &mut Draw, dtype: DType, shape: &[usize], bound: u64) -> Option<Tensor> {
+    let count = crate::tensor::volume(shape)?;
+    let dims = shape.to_vec();
+    let below = |draw: &mut Draw, limit: u64| draw.next() % bound.min(limit);
+    match dtype {
+        DType::F32 => Tensor::of(dims, (0..count).map(|_| draw.normal()).collect()),
+        DType::F16 => Tensor::of(dims, (0..count).map(|_| f16::from_f32(draw.normal())).collect()),
+        DType::BF16 => Tensor::of(dims, (0..count).map(|_| bf16::from_f32(draw.normal())).collect()),
+        DType::I64 => Tensor::of(dims, (0..count).filter_map(|_| i64::try_from(below(draw, u64::MAX)).ok()).collect()),
+        DType::I32 => Tensor::of(dims, (0..count).filter_map(|_| i32::try_from(below(draw, 1 << 31)).ok()).collect()),
+        DType::I8 => Tensor::of(dims, (0..count).filter_map(|_| i8::try_from(below(draw, 128)).ok()).collect()),
+        DType::U8 => Tensor::of(dims, (0..count).filter_map(|_| u8::try_from(draw.next() % 256).ok()).collect()),
+        DType::Bool => Tensor::of_bools(dims, (0..count).map(|_| draw.next() % 2 == 1)),
+        _ => return None,
+    }
+    .ok()
+}
+
+/// SplitMix64: one number of state, and good enough to fill tensors with.
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Uniform in (0, 1], in steps of 2^−24, which f32 holds exactly.
+    #[allow(clippy::cast_precision_loss, reason = "24 bits fit the mantissa")]
+    fn unit(&mut self) -> f32 {
+        ((self.next() >> 40) + 1) as f32 / (1u32 << 24) as f32
+    }
+
+    /// Normal with mean 0 and deviation 1, by Box and Muller's transform.
+    fn normal(&mut self) -> f32 {
+        let (radius, angle) = (self.unit(), self.unit());
+        (-2.0 * radius.ln()).sqrt() * (std::f32::consts::TAU * angle).cos()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::layer::Gather;
+    use crate::network::{Shape, ValueType};
+    use crate::site::Site;
+
+    #[test]
+    fn the_same_seed_draws_the_same_and_another_does_not() {
+        let mut network = Network::default();
+        network.add_input("x", ValueType::new(DType::F32, Shape::of(&[100, 100])));
+        let draw = |seed| inputs(&network, &[vec![100, 100]], seed).unwrap().remove(0);
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+        let values = draw(1).to_f32s().unwrap().into_owned();
+        let mean = values.iter().sum::<f32>() / 1e4;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / 1e4;
+        assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
+    }
+
+    #[test]
+    fn indices_stay_within_the_axis_they_index() {
+        let mut network = Network::default();
+        let data = network.add_input("data", ValueType::new(DType::F32, Shape::of(&[3, 2])));
+        let indices = network.add_input("indices", ValueType::new(DType::I64, Shape::of(&[50])));
+        let gather = Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 };
+        let out = ValueType::new(DType::F32, Shape::of(&[50, 2]));
+        let layer = network.add_layer(gather.into(), &[data, indices], &[Site::tensor("main", "node", "g")], [out]);
+        network.body.layers.push(layer);
+        let drawn = inputs(&network, &[vec![3, 2], vec![50]], 0).unwrap();
+        let indices = drawn[1].to_i64s().unwrap();
+        assert!(indices.iter().all(|index| (0..3).contains(index)) && indices.contains(&2), "{indices:?}");
+    }
+}

@@ -1,0 +1,164 @@
+//! ONNX Runtime as the reference where a model brings no data of its own. Its library is loaded at run time.
+
+use crate::error::{Error, Kind, Result};
+use crate::tensor::{DType, Element, Tensor};
+use ort::environment::Environment;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{DynValue, PrimitiveTensorElementType, Tensor as OrtTensor, TensorElementType, ValueType};
+use std::borrow::Cow;
+use std::path::Path;
+
+/// A model in ONNX Runtime.
+pub struct Reference {
+    session: Session,
+    /// Declared after the session, so that it outlives it.
+    _environment: Environment,
+}
+
+impl Reference {
+    /// Loads a model with the library at `library` (`libonnxruntime.so`), without rewriting its graph.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`] where the library cannot be used, [`Kind::Unsupported`] where it refuses the model.
+    pub fn open(library: &Path, model: &Path) -> Result<Self> {
+        let unusable = |cause: String| {
+            Error::new(Kind::Environment, format!("cannot use ONNX Runtime at `{}`", library.display()))
+                .with_note(cause)
+                .with_hint("run `onnx2plan setup --reference`")
+        };
+        let environment = ort::init_from(library).map_err(|error| unusable(error.to_string()))?;
+        let environment = environment.build().map_err(|error| unusable(error.to_string()))?;
+        let refused = |error: ort::Error| {
+            let message = format!("ONNX Runtime cannot load `{}`", model.display());
+            Error::new(Kind::Unsupported, message).with_note(error.to_string())
+        };
+        let mut builder = Session::builder(&environment).map_err(|error| unusable(error.to_string()))?;
+        // What a graph says, not what a rewrite made of it.
+        builder = builder
+            .with_optimization_level(ort::session::builder::GraphOptimizationLevel::Disable)
+            .map_err(|error| unusable(error.to_string()))?;
+        Ok(Self { session: builder.commit_from_file(model).map_err(refused)?, _environment: environment })
+    }
+
+    /// Computes the outputs for named inputs; the outputs come in the model's order.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] where it refuses the inputs, [`Kind::Unsupported`] for outputs that are no tensors of numbers.
+    pub fn run(&mut self, inputs: &[(String, Tensor)]) -> Result<Vec<(String, Tensor)>> {
+        let mut given: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
+        for (name, tensor) in inputs {
+            // A model's f64 inputs are f32 in the network; the reference takes them as the model declares them.
+            let declared =
+                self.session.inputs().iter().find(|input| input.name() == name).map(ort::value::Outlet::dtype);
+            given.push((Cow::Borrowed(name.as_str()), to_ort(tensor, declared)?.into()));
+        }
+        let names: Vec<String> = self.session.outputs().iter().map(|output| output.name().to_owned()).collect();
+        let outputs = self.session.run(given).map_err(|error| {
+            Error::new(Kind::Usage, "ONNX Runtime cannot compute the outputs").with_note(error.to_string())
+        })?;
+        let output = |name: String| {
+            let value = outputs.get(&name).ok_or_else(|| Error::new(Kind::Internal, "an output is missing"))?;
+            let tensor = from_ort(value).map_err(|error| error.with_note(format!("at output `{name}`")))?;
+            Ok((name, tensor))
+        };
+        names.into_iter().map(output).collect()
+    }
+}
+
+/// Calls a macro or function for the Rust type of an element type that both sides have.
+macro_rules! with_element {
+    ($dtype:expr, $call:ident ( $($argument:expr),* ), $otherwise:expr) => {
+        match $dtype {
+            DType::F32 => $call::<f32>($($argument),*),
+            DType::F16 => $call::<half::f16>($($argument),*),
+            DType::BF16 => $call::<half::bf16>($($argument),*),
+            DType::F64 => $call::<f64>($($argument),*),
+            DType::I8 => $call::<i8>($($argument),*),
+            DType::U8 => $call::<u8>($($argument),*),
+            DType::I16 => $call::<i16>($($argument),*),
+            DType::U16 => $call::<u16>($($argument),*),
+            DType::I32 => $call::<i32>($($argument),*),
+            DType::U32 => $call::<u32>($($argument),*),
+            DType::I64 => $call::<i64>($($argument),*),
+            DType::U64 => $call::<u64>($($argument),*),
+            _ => $otherwise,
+        }
+    };
+}
+
+fn to_ort(tensor: &Tensor, declared: Option<&ValueType>) -> Result<DynValue> {
+    let no_such_type = || Error::new(Kind::Unsupported, format!("ONNX Runtime takes no {}", tensor.dtype()));
+    let wants_f64 = matches!(declared, Some(ValueType::Tensor { ty: TensorElementType::Float64, .. }));
+    if let (true, Some(values)) = (wants_f64, tensor.to_f32s()) {
+        return made(tensor.dims(), values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>());
+    }
+    if let Some(bools) = tensor.bools() {
+        return made(tensor.dims(), bools.iter().map(|&byte| byte != 0).collect::<Vec<_>>());
+    }
+    with_element!(tensor.dtype(), of(tensor), Err(no_such_type()))
+}
+
+fn of<T: Element + PrimitiveTensorElementType>(tensor: &Tensor) -> Result<DynValue> {
+    made(tensor.dims(), tensor.values::<T>().unwrap_or_default().into_owned())
+}
+
+fn made<T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static>(
+    dims: &[usize],
+    values: Vec<T>,
+) -> Result<DynValue> {
+    OrtTensor::from_array((dims.to_vec(), values))
+        .map(OrtTensor::into_dyn)
+        .map_err(|error| Error::new(Kind::Internal, "cannot hand a tensor to ONNX Runtime").with_source(error))
+}
+
+fn from_ort(value: &DynValue) -> Result<Tensor> {
+    let dtype = match value.dtype() {
+        ValueType::Tensor { ty, .. } => *ty,
+        other => return Err(Error::new(Kind::Unsupported, format!("ONNX Runtime gives {other}, which is no tensor"))),
+    };
+    let dtype = match dtype {
+        TensorElementType::Bool => return bools(value),
+        TensorElementType::Float32 => DType::F32,
+        TensorElementType::Float16 => DType::F16,
+        TensorElementType::Bfloat16 => DType::BF16,
+        TensorElementType::Float64 => DType::F64,
+        TensorElementType::Int8 => DType::I8,
+        TensorElementType::Uint8 => DType::U8,
+        TensorElementType::Int16 => DType::I16,
+        TensorElementType::Uint16 => DType::U16,
+        TensorElementType::Int32 => DType::I32,
+        TensorElementType::Uint32 => DType::U32,
+        TensorElementType::Int64 => DType::I64,
+        TensorElementType::Uint64 => DType::U64,
+        other => return Err(Error::new(Kind::Unsupported, format!("ONNX Runtime gives {other}"))),
+    };
+    let unknown = || Error::new(Kind::Internal, "an element type without a Rust type");
+    with_element!(dtype, values(value), Err(unknown()))
+}
+
+fn values<T: Element + PrimitiveTensorElementType>(value: &DynValue) -> Result<Tensor> {
+    let (dims, values) = value.try_extract_tensor::<T>().map_err(unreadable)?;
+    tensor(dims, values.to_vec())
+}
+
+fn bools(value: &DynValue) -> Result<Tensor> {
+    let (dims, values) = value.try_extract_tensor::<bool>().map_err(unreadable)?;
+    Tensor::of_bools(sizes(dims)?, values.iter().copied()).map_err(misshapen)
+}
+
+fn tensor<T: Element>(dims: &[i64], values: Vec<T>) -> Result<Tensor> {
+    Tensor::of(sizes(dims)?, values).map_err(misshapen)
+}
+
+fn sizes(dims: &[i64]) -> Result<Vec<usize>> {
+    let size = |&size: &i64| usize::try_from(size).map_err(misshapen);
+    dims.iter().map(size).collect()
+}
+
+fn unreadable(error: ort::Error) -> Error {
+    Error::new(Kind::Internal, "cannot read ONNX Runtime's output").with_source(error)
+}
+
+fn misshapen(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Kind::Internal, "ONNX Runtime gives a tensor whose shape and data do not fit").with_source(error)
+}

@@ -1,0 +1,296 @@
+//! The commands as users run them.
+
+use crate::records::{Records, check_file};
+use crate::support::Model;
+use crate::tensorrt::{cache, onnx2plan, set_up, without_tensorrt};
+use crate::{python, records};
+use onnx2plan::provision::TENSORRT_RTX;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The sample model, in a folder of its own.
+fn digits() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("digits.onnx");
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits/model.onnx"), &model).unwrap();
+    (dir, model)
+}
+
+/// Runs a command that succeeds.
+fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?} ends with {}: {}", output.status, text(&output.stderr));
+    output
+}
+
+/// Runs a command that fails; gives its exit code and what it says.
+fn fail(command: &mut Command) -> (i32, String) {
+    let output = command.output().unwrap();
+    assert_eq!(text(&output.stdout), "", "{command:?}");
+    (output.status.code().unwrap(), text(&output.stderr))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn parse(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", text(bytes)))
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// Name, size and hash of a file, as the manifest says it.
+fn description(path: &Path) -> Value {
+    let bytes = fs::read(path).unwrap();
+    let hash = Sha256::digest(&bytes);
+    let sha256 = hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    json!({ "name": path.file_name().unwrap().to_str(), "bytes": bytes.len(), "sha256": sha256 })
+}
+
+fn names(dir: &Path) -> BTreeSet<String> {
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_conversion_says_what_happened() {
+    let (dir, model) = digits();
+    let plan = dir.path().join("for-two.plan");
+    let arguments =
+        ["--json", "--quiet", "--target", "sm89,sm120", "--max", "image:32x1x8x8", "--opt", "image:4x1x8x8"];
+    let output = succeed(onnx2plan().args(arguments).arg("-o").args([&plan, &model]));
+    assert_eq!(text(&output.stderr), "");
+
+    let outcome = parse(&output.stdout);
+    let manifest_path = dir.path().join("for-two.plan.json");
+    assert_eq!(outcome["plan"], json!(plan));
+    assert_eq!(outcome["manifest"], json!(manifest_path));
+    assert_eq!(outcome["targets"], json!(["sm89", "sm120"]));
+    assert_eq!(outcome["verification"], "not run");
+    assert_eq!(outcome["guesses"], json!([]));
+    assert_eq!(keys(&outcome["seconds"]), ["build", "import", "optimise", "write"]);
+    for part in outcome["seconds"].as_object().unwrap().values() {
+        assert!((0.0..60.0).contains(&part.as_f64().unwrap()), "{outcome}");
+    }
+    assert!(outcome["peak_rss_bytes"].as_u64().unwrap() > 1 << 20, "{outcome}");
+    assert!(outcome["library"].as_str().unwrap().starts_with("TensorRT"), "{outcome}");
+
+    let manifest = parse(&fs::read(&manifest_path).unwrap());
+    assert_eq!(manifest["schema"], 1);
+    assert_eq!(manifest["producer"], concat!("onnx2plan ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(manifest["model"], description(&model));
+    assert_eq!(manifest["plan"], description(&plan));
+    assert_eq!(manifest["plan"]["bytes"], outcome["plan_bytes"]);
+    for field in ["library", "targets", "notes", "verification"] {
+        assert_eq!(manifest[field], outcome[field], "{field}");
+    }
+    let image = json!({
+        "name": "image",
+        "dtype": "f32",
+        "shape": ["batch", "1", "8", "8"],
+        "profile": [[4, 1, 8, 8], [4, 1, 8, 8], [32, 1, 8, 8]],
+    });
+    assert_eq!(manifest["inputs"], json!([image]));
+    assert_eq!(manifest["outputs"], json!([{ "name": "probabilities", "dtype": "f32", "shape": ["batch", "10"] }]));
+    assert_eq!(manifest["layers"].as_array().unwrap().len(), outcome["layers"].as_u64().unwrap() as usize);
+    assert_eq!(manifest["options"], json!({ "tf32": true, "without_passes": [] }));
+
+    let left: BTreeSet<_> = ["digits.onnx", "for-two.plan", "for-two.plan.json"].map(str::to_owned).into();
+    assert_eq!(names(dir.path()), left);
+}
+
+#[test]
+fn without_options_the_plan_lies_beside_the_model() {
+    let (dir, model) = digits();
+    let output = succeed(onnx2plan().arg(&model));
+    let plan = dir.path().join("digits.plan");
+    assert_eq!(text(&output.stdout), format!("{}\n", plan.display()));
+    assert!(fs::read(&plan).unwrap().starts_with(b"vtrt"));
+    let said = text(&output.stderr);
+    assert!(said.contains("note  guessed: input `image`, axis 0 (batch): 1 to 8, optimised for 1\n"), "{said}");
+    assert!(said.contains("warning  the plan was not run: no numbers were compared\n"), "{said}");
+    assert!(!said.contains('\u{1b}'), "colour where there is no terminal: {said}");
+    let manifest = parse(&fs::read(dir.path().join("digits.plan.json")).unwrap());
+    assert_eq!(manifest["notes"], json!(["guessed: input `image`, axis 0 (batch): 1 to 8, optimised for 1"]));
+
+    // A second run replaces both files.
+    succeed(onnx2plan().args(["--no-tf32", "--without-pass", "dedupe"]).arg(&model));
+    let manifest = parse(&fs::read(dir.path().join("digits.plan.json")).unwrap());
+    assert_eq!(manifest["options"], json!({ "tf32": false, "without_passes": ["dedupe"] }));
+    assert_eq!(manifest["plan"], description(&plan));
+}
+
+#[test]
+fn usage_errors_are_as_recorded() {
+    let mut records = Records::new("cli");
+    let cases: [(&str, &[&str]); 8] = [
+        ("usage-target", &["--target", "ampere"]),
+        ("usage-overwrite", &["--output", "MODEL"]),
+        ("usage-option", &["--fast"]),
+        ("usage-shape", &["--min", "image:1xa"]),
+        ("usage-input", &["--max", "images:1x1x8x8"]),
+        ("usage-contradiction", &["--min", "image:4x1x8x8", "--max", "image:2x1x8x8"]),
+        ("usage-fixed-size", &["--opt", "image:1x3x8x8"]),
+        ("usage-pass", &["--without-pass", "luck"]),
+    ];
+    let (dir, model) = digits();
+    let (dir, model) = (dir.path().display().to_string(), model.display().to_string());
+    for (name, arguments) in cases {
+        let arguments = arguments.iter().map(|argument| argument.replace("MODEL", &model));
+        let (code, said) = fail(onnx2plan().arg("--quiet").args(arguments).arg(&model));
+        records.check(&format!("{name}.txt"), &format!("exit code {code}\n\n{}", said.replace(&dir, "DIR")));
+    }
+    assert_eq!(names(Path::new(&dir)), BTreeSet::from(["digits.onnx".to_owned()]));
+    inspections(&mut records, &dir);
+    records.finish();
+}
+
+#[test]
+fn a_plan_that_cannot_be_written_is_an_error() {
+    let (dir, model) = digits();
+    let plan = dir.path().join("missing/x.plan");
+    let (code, said) = fail(onnx2plan().arg("--quiet").arg("-o").args([&plan, &model]));
+    assert_eq!(code, 6);
+    assert!(said.starts_with(&format!("error: cannot write `{}`\n", plan.display())), "{said}");
+    assert!(said.contains("No such file or directory"), "{said}");
+}
+
+/// What `inspect` shows of a model, and of one that cannot be converted.
+fn inspections(records: &mut Records, dir: &str) {
+    let unsupported = Model::new(17)
+        .input("x", "f32[N, 3]")
+        .node("Foo", "x", "foo")
+        .node("Relu", "x", "y")
+        .output("foo", "")
+        .output("y", "f32[N, 3]")
+        .write(Path::new(dir));
+    let inspect = |model: &Path| {
+        let output = succeed(without_tensorrt().arg("inspect").arg(model));
+        text(&output.stdout).replace(dir, "DIR")
+    };
+    records.check("inspect-digits.txt", &inspect(&Path::new(dir).join("digits.onnx")));
+    records.check("inspect-unsupported.txt", &inspect(&unsupported));
+    let (code, said) = fail(without_tensorrt().args(["inspect", "--layers"]).arg(&unsupported));
+    assert_eq!(code, 4);
+    assert!(
+        said.starts_with("error: cannot import `Foo_foo` (Foo, opset 17): this operator is not supported"),
+        "{said}"
+    );
+}
+
+#[test]
+fn inspect_answers_as_json_and_as_layers() {
+    let (_dir, model) = digits();
+    let json = parse(&succeed(without_tensorrt().args(["inspect", "--json"]).arg(&model)).stdout);
+    assert_eq!(json["opsets"], json!({ "": 17 }));
+    assert_eq!(json["inputs"], json!([{ "name": "image", "type": "f32[batch, 1, 8, 8]" }]));
+    assert_eq!(json["operators"]["Conv"], 3);
+    assert_eq!(json["nodes"][0], json!({ "node": "Conv_1", "operator": "Conv", "layers": ["Convolution"] }));
+    assert_eq!(json["problems"], json!([]));
+
+    let layers = text(&succeed(without_tensorrt().args(["inspect", "--layers"]).arg(&model)).stdout);
+    assert!(layers.starts_with("in  %0 \"image\": f32[batch, 1, 8, 8]\n%1: f32[batch, "), "{layers}");
+    assert!(layers.ends_with(&format!("out \"probabilities\" = %{}\n", layers.lines().count() - 2)), "{layers}");
+}
+
+#[test]
+fn errors_can_be_had_as_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model::new(17).input("x", "f32[2]").node("Foo", "x", "y").output("y", "").write(dir.path());
+    let (code, said) = fail(onnx2plan().args(["--quiet", "--error-format", "json"]).arg(&model));
+    let error = parse(said.as_bytes());
+    assert_eq!((code, &error["exit_code"], &error["kind"]), (4, &json!(4), &json!("unsupported")));
+    assert_eq!(error["model"], json!(model));
+    assert_eq!(error["problems"][0]["site"]["name"], "Foo_y");
+    assert_eq!(error["problems"][0]["message"], "this operator is not supported");
+}
+
+#[test]
+fn the_list_of_operators_is_the_registry() {
+    let table = text(&succeed(without_tensorrt().args(["ops", "--markdown"])).stdout);
+    let header = "# Operators\n\nWritten by `onnx2plan ops --markdown`; opset ranges are those of ONNX.\n\n";
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ops.md");
+    if let Some(difference) = check_file(&document, &format!("{header}{table}")) {
+        panic!("{difference}\n\n{}", records::HOW);
+    }
+    let rows = parse(&succeed(without_tensorrt().args(["ops", "--json"])).stdout);
+    let gemm = rows.as_array().unwrap().iter().find(|row| row["operator"] == "Gemm").unwrap();
+    assert_eq!(gemm["opsets"], json!([[1, 6], [7, 10], [11, onnx2plan::import::registry::NEWEST_OPSET]]));
+}
+
+#[test]
+fn doctor_says_what_would_be_used() {
+    let json = parse(&succeed(onnx2plan().args(["doctor", "--json"])).stdout);
+    let library = json["library"].as_str().unwrap();
+    assert!(library.starts_with("TensorRT"), "{json}");
+    assert_eq!(json["tried"][0]["source"], "ONNX2PLAN_TENSORRT");
+    assert_eq!((&json["offline"], &json["cached"]), (&json!(true), &json!(false)));
+    let shown = text(&succeed(onnx2plan().arg("doctor")).stdout);
+    assert!(shown.contains(&format!("would use  {library}\n")), "{shown}");
+
+    let empty = tempfile::tempdir().unwrap();
+    let shown = text(&succeed(without_tensorrt().args(["doctor", "--tensorrt"]).arg(empty.path())).stdout);
+    assert!(shown.contains("(--tensorrt): "), "{shown}");
+}
+
+#[test]
+fn setup_finds_what_is_in_the_cache() {
+    let folder = set_up().unwrap();
+    assert!(folder.starts_with(cache()) && folder.join("libtensorrt_rtx.so.1").is_file(), "{}", folder.display());
+    let output = succeed(without_tensorrt().arg("setup").env("ONNX2PLAN_CACHE", cache()));
+    assert_eq!(text(&output.stdout), format!("{}\n", folder.display()));
+    let json = parse(&succeed(without_tensorrt().args(["doctor", "--json"]).env("ONNX2PLAN_CACHE", cache())).stdout);
+    assert_eq!(json["cached"], true);
+}
+
+#[test]
+fn offline_with_an_empty_cache_says_what_to_do_by_hand() {
+    let empty = tempfile::tempdir().unwrap();
+    let (code, said) = fail(without_tensorrt().args(["setup", "--offline"]).env("ONNX2PLAN_CACHE", empty.path()));
+    let package = TENSORRT_RTX;
+    let (name, version, dir) = (package.name, package.version, empty.path().display());
+    let expected = format!(
+        "error: cannot set up TensorRT-RTX {version}: it is not in `{dir}`, and downloading is switched off \
+         (`--offline` or ONNX2PLAN_OFFLINE)\n\nhint: download it yourself with `python3 -m pip download --no-deps {} \
+         {name}=={version}`, then run `onnx2plan setup --wheel FILE`\n",
+        package.select.join(" ")
+    );
+    assert_eq!((code, said), (6, expected));
+}
+
+#[test]
+fn a_library_that_was_asked_for_and_is_none_is_an_error() {
+    let (dir, model) = digits();
+    let (code, said) = fail(without_tensorrt().arg("--tensorrt").args([dir.path(), &model]));
+    assert_eq!(code, 6);
+    assert!(said.contains("holds no libtensorrt_rtx.so or libnvinfer.so"), "{said}");
+    assert_eq!(names(dir.path()), BTreeSet::from(["digits.onnx".to_owned()]));
+}
+
+#[test]
+fn an_interrupted_build_leaves_nothing_behind() {
+    let model = python::onnx_data().join("light/light_densenet121.onnx");
+    let dir = tempfile::tempdir().unwrap();
+    let plan = dir.path().join("x.plan");
+    let mut child = onnx2plan().arg(&model).arg("-o").arg(&plan).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    // TensorRT's part of the work begins when the import is done, and takes seconds.
+    assert!(said.any(|line| line.trim_start().starts_with("import ")));
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(names(dir.path()).len(), 1, "no temporary file, so the build has not begun");
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let said: Vec<_> = said.collect();
+    assert!(said.iter().any(|line| line == "error: the build was stopped"), "{said:?}");
+    assert_eq!(names(dir.path()), BTreeSet::new());
+}

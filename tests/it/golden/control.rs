@@ -1,0 +1,55 @@
+use super::Case;
+use crate::support::Model;
+
+pub(super) const CASES: &[Case] = &[
+    Case { name: "if", model: conditional },
+    Case { name: "loop", model: counted },
+    Case { name: "loop_unrolled", model: unrolled },
+];
+
+/// A branch reads values from outside.
+fn conditional() -> Model {
+    let positive = Model::new(17).node("Relu", "x", "positive").output("positive", "");
+    let negative = Model::new(17).node("Neg", "x", "n").node("Exp", "n", "negative").output("negative", "");
+    Model::new(17)
+        .input("choice", "bool[]")
+        .input("x", "f32[N, 2]")
+        .node("If", "choice", "y")
+        .attr("then_branch", positive)
+        .attr("else_branch", negative)
+        .output("y", "")
+}
+
+/// Adds `x` in each iteration, and keeps every sum.
+fn body() -> Model {
+    Model::new(17)
+        .input("i", "i64[]")
+        .input("go", "bool[]")
+        .input("before", "f32[2]")
+        .node("Identity", "go", "go_on")
+        .node("Add", "before x", "after")
+        .node("Identity", "after", "kept")
+        .output("go_on", "bool[]")
+        .output("after", "f32[2]")
+        .output("kept", "f32[2]")
+}
+
+fn counted() -> Model {
+    Model::new(17)
+        .input("x", "f32[2]")
+        .init("count", &[], &[1000i64])
+        .node("Loop", "count - x", "last all")
+        .attr("body", body())
+        .output("last", "")
+        .output("all", "")
+}
+
+fn unrolled() -> Model {
+    Model::new(17)
+        .input("x", "f32[2]")
+        .init("count", &[], &[2i64])
+        .node("Loop", "count - x", "last all")
+        .attr("body", body())
+        .output("last", "")
+        .output("all", "")
+}

@@ -1,0 +1,116 @@
+//! Real models: the program makes plans of them, and their networks compute the numbers of the reference.
+
+use crate::support::options;
+use crate::{python, tensorrt};
+use onnx2plan::onnx::read_tensor;
+use onnx2plan::tensor::Tensor;
+use onnx2plan::valid::Checked;
+use onnx2plan::{eval, onnx, pipeline};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The networks of the ONNX model zoo's first years, with weights that are made up and take no space.
+const LIGHT: [&str; 9] = [
+    "light_bvlc_alexnet",
+    "light_densenet121",
+    "light_inception_v1",
+    "light_inception_v2",
+    "light_resnet50",
+    "light_shufflenet",
+    "light_squeezenet",
+    "light_vgg19",
+    "light_zfnet512",
+];
+
+/// Calls `check` for each of these models with its file, two at a time.
+fn each(models: &[&str], check: impl Fn(&str, &Path) + Sync) {
+    let folder = python::onnx_data().join("light");
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(name) = models.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    check(name, &folder.join(format!("{name}.onnx")));
+                }
+            });
+        }
+    });
+}
+
+fn prepare(model: &Path) -> Checked {
+    let prepared = onnx::load(model).and_then(|model| pipeline::prepare(&model, &options()));
+    prepared.unwrap_or_else(|error| panic!("{error}")).network
+}
+
+fn tensor(path: &Path) -> Tensor {
+    read_tensor(path).unwrap().1.tensor().unwrap().clone()
+}
+
+/// Whether each number is as near to the expected one as `absolute` or, of its size, `relative` allows.
+fn assert_close(name: &str, found: &Tensor, expected: &Tensor, relative: f32, absolute: f32) {
+    assert_eq!((found.dtype(), found.dims()), (expected.dtype(), expected.dims()), "{name}");
+    let (found, expected) = (found.to_f32s().unwrap(), expected.to_f32s().unwrap());
+    for (i, (&found, &expected)) in found.iter().zip(expected.iter()).enumerate() {
+        let most = absolute + relative * expected.abs();
+        assert!((found - expected).abs() <= most, "{name}: element {i} is {found}, not {expected}");
+    }
+}
+
+#[test]
+fn light_models_become_plans() {
+    let dir = tempfile::tempdir().unwrap();
+    each(&LIGHT, |name, model| {
+        let plan = dir.path().join(format!("{name}.plan"));
+        let output = tensorrt::onnx2plan().arg("--quiet").arg("-o").arg(&plan).arg(model).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(fs::read(&plan).unwrap().starts_with(b"vtrt"), "{name}");
+    });
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2 * LIGHT.len(), "a plan and a manifest each");
+}
+
+#[test]
+fn digits_are_read_as_the_reference_reads_them() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits");
+    let data = folder.join("test_data_set_0");
+    let outputs = eval::run(&prepare(&folder.join("model.onnx")), &[tensor(&data.join("input_0.pb"))]).unwrap();
+    assert_eq!(outputs.len(), 1);
+    assert_close("probabilities", &outputs[0], &tensor(&data.join("output_0.pb")), 0.0, 1e-5);
+}
+
+/// Input (rising from 0 to 1) and tolerances are those of ONNX's own test of these models.
+///
+/// With weights that are all alike the outputs are, too: this finds a wrong size or factor, not a wrong order.
+#[test]
+fn light_models_compute_what_the_reference_computes() {
+    each(&LIGHT, |name, model| {
+        let network = prepare(model);
+        let [input] = network.inputs[..] else { panic!("{name} has {} inputs", network.inputs.len()) };
+        let dims = network.value(input).ty.shape.known().unwrap();
+        let count: usize = dims.iter().product();
+        let rising = (0..count).map(|i| (i as f64 / count as f64) as f32).collect();
+        let outputs = eval::run(&network, &[Tensor::of(dims, rising).unwrap()]).unwrap();
+        assert_eq!(outputs.len(), 1, "{name}");
+        assert_close(name, &outputs[0], &tensor(&model.with_file_name(format!("{name}_output_0.pb"))), 1e-3, 1e-7);
+    });
+}
+
+/// Those of the light models that the reference evaluator computes in seconds, now with random weights.
+const RANDOMISED: [&str; 3] = ["light_densenet121", "light_resnet50", "light_shufflenet"];
+
+#[test]
+fn models_with_random_weights_compute_what_the_reference_computes() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/randomise.py");
+    each(&RANDOMISED, |name, model| {
+        let dir = tempfile::tempdir().unwrap();
+        let output = Command::new(python::python()).arg(&script).args([model, dir.path()]).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let network = prepare(&dir.path().join("model.onnx"));
+        let outputs = eval::run(&network, &[tensor(&dir.path().join("input.pb"))]).unwrap();
+        assert_eq!(outputs.len(), 1, "{name}");
+        let expected = tensor(&dir.path().join("output.pb"));
+        let largest = expected.to_f32s().unwrap().iter().fold(0f32, |largest, number| largest.max(number.abs()));
+        assert_close(name, &outputs[0], &expected, 0.0, 1e-5 * largest);
+    });
+}
