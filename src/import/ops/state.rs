@@ -36,7 +36,7 @@ fn tensor_scatter(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
             "an update of rank {rank} along axis {axis} has no batch axis before it"
         )));
     }
-    let mut places = counter(ctx, update, axis, DType::I64)?;
+    let mut places = counter(ctx, update, axis)?;
     if let Some(first) = ctx.maybe(2) {
         let first = ctx.cast(first, DType::I64)?;
         let first = ctx.unsqueeze(first, (1..rank).collect())?;
