@@ -97,7 +97,7 @@ fn last_elements(ctx: &mut Ctx<'_>, x: ValueId, count: i64) -> Result<ValueId, O
     ctx.slice(x, &steps, SampleMode::StrictBounds, None)
 }
 
-/// What one step of a linear attention takes, in `f32`, each `[batch, heads, …, …]` behind the axis of time.
+/// What a linear attention takes: all steps, or without the axis of time a single one.
 struct Sequences {
     /// `[batch, time, heads, group, key size]`: the query heads that share a head of keys stand together.
     query: ValueId,
@@ -173,7 +173,10 @@ impl Sequences {
 }
 
 /// One step: the state decays, takes in the key's value or its correction, and answers the queries.
+///
+/// Conversions to `f32` stand in here: TensorRT-RTX 1.7 fails to build a loop over sequences converted before.
 fn step(ctx: &mut Ctx<'_>, now: &Sequences, state: ValueId) -> Result<(ValueId, ValueId), OpError> {
+    let now = now.each(&mut |slice| ctx.cast(slice, DType::F32))?;
     let (mut state, mut value) = (state, now.value);
     if let Some(decay) = now.decay {
         let left = ctx.unary(Un::Exp, decay)?;
@@ -221,9 +224,9 @@ fn sequences(ctx: &mut Ctx<'_>, node: &Node, heads: i64, group: i64) -> Result<S
     Ok(Sequences { query, key, value, decay, beta })
 }
 
-/// `[batch, time, heads · group · size]` as `[batch, time, heads, group, size]` in `f32`.
+/// `[batch, time, heads · group · size]` as `[batch, time, heads, group, size]`.
 fn unpacked(ctx: &mut Ctx<'_>, at: usize, heads: i64, group: i64) -> Result<ValueId, OpError> {
-    let packed = ctx.cast(ctx.input(at)?, DType::F32)?;
+    let packed = ctx.input(at)?;
     let [batch, time, hidden] = ctx.sizes(packed)?[..] else {
         return Err(OpError::Rank { what: "packed heads", rank: ctx.rank(packed), supported: "3" });
     };
