@@ -19,6 +19,7 @@ mod pads;
 mod pool;
 mod quantize;
 mod reduce;
+mod regions;
 mod resample;
 mod resize;
 mod sample;
@@ -46,6 +47,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("pool", pool::OPS),
     ("quantize", quantize::OPS),
     ("reduce", reduce::OPS),
+    ("regions", regions::OPS),
     ("resize", resize::OPS),
     ("sample", sample::OPS),
     ("scan", scan::OPS),

@@ -15,6 +15,7 @@ mod norm;
 mod pool;
 mod quantize;
 mod reduce;
+mod regions;
 mod resize;
 mod sample;
 mod slice;
@@ -54,6 +55,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("pool", pool::CASES),
     ("quantize", quantize::CASES),
     ("reduce", reduce::CASES),
+    ("regions", regions::CASES),
     ("resize", resize::CASES),
     ("sample", sample::CASES),
     ("slice", slice::CASES),
