@@ -16,6 +16,7 @@ mod norm;
 mod pool;
 mod quantize;
 mod reduce;
+mod regions;
 mod resize;
 mod sample;
 mod scan;
@@ -58,6 +59,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("pool", pool::CASES),
     ("quantize", quantize::CASES),
     ("reduce", reduce::CASES),
+    ("regions", regions::CASES),
     ("resize", resize::CASES),
     ("sample", sample::CASES),
     ("scan", scan::CASES),
