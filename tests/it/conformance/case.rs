@@ -193,10 +193,16 @@ fn reason(error: &Error) -> String {
         ([problem, ..], _) => format!("{}: {}", problem.site.place().op, problem.message),
         ([], Some(said)) => format!("TensorRT: {}", essence(said)),
         ([], None) if error.kind() == Kind::TensorRt => format!("TensorRT: {}", essence(error.message())),
-        ([], None) => error.message().to_owned(),
+        ([], None) => without_path(error.message()),
     };
     let line = text.lines().next().unwrap_or_default();
     line.chars().take(160).collect()
+}
+
+/// A message without the file it leads with, which lies elsewhere on every machine.
+fn without_path(message: &str) -> String {
+    let path = message.strip_prefix('`').and_then(|rest| rest.split_once("` "));
+    path.map_or_else(|| message.to_owned(), |(_, rest)| rest.to_owned())
 }
 
 /// What TensorRT says without where in its sources it says so, and about which layer.
