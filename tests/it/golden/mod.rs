@@ -3,6 +3,7 @@
 //! One file per family of operators, as in `src/import/ops`; `tests/golden/<family>/<case>.{import,opt,calls}.txt`.
 
 mod activation;
+mod attention;
 mod bits;
 mod constant;
 mod control;
@@ -11,18 +12,22 @@ mod einsum;
 mod elementwise;
 mod gather;
 mod layout;
+mod loss;
 mod matmul;
 mod norm;
 mod pool;
 mod quantize;
 mod reduce;
 mod resize;
+mod rotary;
 mod sample;
 mod scan;
 mod scatter;
 mod slice;
 mod softmax;
 mod spectral;
+mod state;
+mod training;
 
 use crate::records::Records;
 use crate::support::{Model, options};
@@ -45,6 +50,7 @@ pub(crate) struct Case {
 /// All cases by family.
 const FAMILIES: &[(&str, &[Case])] = &[
     ("activation", activation::CASES),
+    ("attention", attention::CASES),
     ("bits", bits::CASES),
     ("constant", constant::CASES),
     ("control", control::CASES),
@@ -53,18 +59,22 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("elementwise", elementwise::CASES),
     ("gather", gather::CASES),
     ("layout", layout::CASES),
+    ("loss", loss::CASES),
     ("matmul", matmul::CASES),
     ("norm", norm::CASES),
     ("pool", pool::CASES),
     ("quantize", quantize::CASES),
     ("reduce", reduce::CASES),
     ("resize", resize::CASES),
+    ("rotary", rotary::CASES),
     ("sample", sample::CASES),
     ("scan", scan::CASES),
     ("scatter", scatter::CASES),
     ("slice", slice::CASES),
     ("softmax", softmax::CASES),
     ("spectral", spectral::CASES),
+    ("state", state::CASES),
+    ("training", training::CASES),
 ];
 
 /// Every case, named `family/case`.
