@@ -6,6 +6,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "of_opset_17", model: of_opset_17 },
     Case { name: "of_opset_24", model: of_opset_24 },
     Case { name: "clip", model: clip },
+    Case { name: "gated", model: gated },
     Case { name: "clip_attributes", model: clip_attributes },
     Case { name: "whole_numbers", model: whole_numbers },
 ];
@@ -89,4 +90,8 @@ fn whole_numbers() -> Model {
         .output("relu", "")
         .node("PRelu", "x slope", "prelu")
         .output("prelu", "")
+}
+
+fn gated() -> Model {
+    Model::new(28).input("a", "f32[N, 4]").input("b", "f32[N, 4]").node("SwiGLU", "a b", "y").output("y", "")
 }

@@ -3,6 +3,7 @@
 //! One file per family of operators, as in `src/import/ops`; `tests/golden/<family>/<case>.{import,opt,calls}.txt`.
 
 mod activation;
+mod attention;
 mod bits;
 mod constant;
 mod control;
@@ -11,6 +12,7 @@ mod einsum;
 mod elementwise;
 mod gather;
 mod layout;
+mod loss;
 mod matmul;
 mod norm;
 mod pool;
@@ -18,12 +20,15 @@ mod quantize;
 mod reduce;
 mod regions;
 mod resize;
+mod rotary;
 mod sample;
 mod scan;
 mod scatter;
 mod slice;
 mod softmax;
 mod spectral;
+mod state;
+mod training;
 
 use crate::records::Records;
 use crate::support::Model;
@@ -46,6 +51,7 @@ pub(crate) struct Case {
 /// All cases by family.
 const FAMILIES: &[(&str, &[Case])] = &[
     ("activation", activation::CASES),
+    ("attention", attention::CASES),
     ("bits", bits::CASES),
     ("constant", constant::CASES),
     ("control", control::CASES),
@@ -54,6 +60,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("elementwise", elementwise::CASES),
     ("gather", gather::CASES),
     ("layout", layout::CASES),
+    ("loss", loss::CASES),
     ("matmul", matmul::CASES),
     ("norm", norm::CASES),
     ("pool", pool::CASES),
@@ -61,12 +68,15 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("reduce", reduce::CASES),
     ("regions", regions::CASES),
     ("resize", resize::CASES),
+    ("rotary", rotary::CASES),
     ("sample", sample::CASES),
     ("scan", scan::CASES),
     ("scatter", scatter::CASES),
     ("slice", slice::CASES),
     ("softmax", softmax::CASES),
     ("spectral", spectral::CASES),
+    ("state", state::CASES),
+    ("training", training::CASES),
 ];
 
 /// Every case, named `family/case`.
