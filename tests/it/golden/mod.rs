@@ -15,6 +15,7 @@ mod matmul;
 mod norm;
 mod pool;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod resize;
 mod sample;
@@ -57,6 +58,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("norm", norm::CASES),
     ("pool", pool::CASES),
     ("quantize", quantize::CASES),
+    ("recurrent", recurrent::CASES),
     ("reduce", reduce::CASES),
     ("resize", resize::CASES),
     ("sample", sample::CASES),
