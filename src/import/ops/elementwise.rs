@@ -1,6 +1,6 @@
 //! Functions of one or several elements without parameters: arithmetic, comparison, logic, rounding, conversion.
 
-use super::quantize::{convert, saturates};
+use super::quantize::{convert, from_real, real, saturates};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -160,16 +160,29 @@ fn pow(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
 fn modulo(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (a, b) = (ctx.input(0)?, ctx.input(1)?);
     let fmod = node.attrs.int_or("fmod", 0)? != 0;
+    let dtype = ctx.dtype(a);
+    if !matches!(dtype, DType::U8 | DType::I8) {
+        return Ok(smallvec![remainder(ctx, a, b, fmod)?]);
+    }
+    let (a, b) = (real(ctx, a)?, real(ctx, b)?);
+    let (a, b) = (ctx.cast(a, DType::I32)?, ctx.cast(b, DType::I32)?);
+    let rest = remainder(ctx, a, b, fmod)?;
+    let rest = ctx.cast(rest, DType::F32)?;
+    Ok(smallvec![from_real(ctx, rest, dtype)?])
+}
+
+/// What the truncated quotient leaves of `a`, with the sign of `b`, or of `a` with `fmod`.
+fn remainder(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId, fmod: bool) -> Result<ValueId, OpError> {
     let floating = ctx.dtype(a).is_float();
     let quotient = ctx.binary(Ew::Div, a, b)?;
-    let quotient = if floating { truncate(ctx, quotient)? } else { quotient };
+    let quotient = if ctx.dtype(a).is_float() { truncate(ctx, quotient)? } else { quotient };
     let product = ctx.binary(Ew::Prod, quotient, b)?;
     let mut remainder = ctx.binary(Ew::Sub, a, product)?;
     if floating {
         remainder = remainder_of_infinity(ctx, a, b, remainder)?;
     }
     if fmod {
-        return Ok(smallvec![remainder]);
+        return Ok(remainder);
     }
     // The quotient is truncated: a remainder of the other sign than B's is one B short.
     let zero = ctx.filled(ctx.dtype(a), 0.0, 0)?;
@@ -181,7 +194,7 @@ fn modulo(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let above = ctx.binary(Ew::And, positive, b_negative)?;
     let off = ctx.binary(Ew::Or, below, above)?;
     let moved = ctx.binary(Ew::Sum, remainder, b)?;
-    Ok(smallvec![ctx.select(off, moved, remainder)?])
+    ctx.select(off, moved, remainder)
 }
 
 /// The remainder where B may be infinite: then A, unless that is infinite as well. (The product is 0 · ∞.)

@@ -24,6 +24,7 @@ mod pool;
 mod quantize;
 mod recurrent;
 mod reduce;
+mod regions;
 mod resample;
 mod resize;
 mod rotary;
@@ -57,6 +58,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("quantize", quantize::OPS),
     ("recurrent", recurrent::OPS),
     ("reduce", reduce::OPS),
+    ("regions", regions::OPS),
     ("resize", resize::OPS),
     ("rotary", rotary::OPS),
     ("sample", sample::OPS),

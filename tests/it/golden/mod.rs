@@ -17,6 +17,7 @@ mod pool;
 mod quantize;
 mod recurrent;
 mod reduce;
+mod regions;
 mod resize;
 mod sample;
 mod scan;
@@ -60,6 +61,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("quantize", quantize::CASES),
     ("recurrent", recurrent::CASES),
     ("reduce", reduce::CASES),
+    ("regions", regions::CASES),
     ("resize", resize::CASES),
     ("sample", sample::CASES),
     ("scan", scan::CASES),

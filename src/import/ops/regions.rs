@@ -1,0 +1,333 @@
+//! Images sampled between their elements at positions that the run computes: `RoiAlign`, `DeformConv`.
+
+use super::numbers::Steps;
+use super::pads::{int, sizes, whole_list};
+use crate::import::ctx::Ctx;
+use crate::import::error::OpError;
+use crate::import::registry::{NOW, Op, onnx};
+use crate::network::layer::data::{GatherMode, SampleMode};
+use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, ReduceOperation, UnaryOperation as Un};
+use crate::network::layer::{Gather, MatrixMultiply};
+use crate::network::{Dim, ValueId, Values};
+use crate::onnx::Node;
+use crate::tensor::DType;
+use smallvec::smallvec;
+
+pub(super) const OPS: &[Op] = &[
+    onnx("DeformConv", 19..=NOW, "X W offset B? mask?", deform_conv),
+    onnx("RoiAlign", 10..=15, "X rois batch_indices", |ctx, node| roi_align(ctx, node, false)),
+    onnx("RoiAlign", 16..=NOW, "X rois batch_indices", |ctx, node| {
+        let half = match node.attrs.string_or("coordinate_transformation_mode", "half_pixel")? {
+            "half_pixel" => true,
+            "output_half_pixel" => false,
+            other => {
+                let what = "attribute `coordinate_transformation_mode`";
+                return Err(OpError::invalid(format!("{what} is `{other}`")));
+            }
+        };
+        roi_align(ctx, node, half)
+    }),
+];
+
+/// The two elements around each position along an axis, and how much of each.
+struct Neighbours {
+    /// `i64` indices inside the axis.
+    places: [ValueId; 2],
+    /// `f32` weights.
+    weights: [ValueId; 2],
+}
+
+/// Weights as 0 where a condition does not hold.
+fn only_where(ctx: &mut Ctx<'_>, condition: ValueId, weights: ValueId) -> Result<ValueId, OpError> {
+    let zero = ctx.filled(DType::F32, 0.0, 0)?;
+    ctx.select(condition, weights, zero)
+}
+
+/// Of an axis of this size (`i64[1]`), with what lies outside as 0.
+fn neighbours(ctx: &mut Ctx<'_>, positions: ValueId, size: ValueId) -> Result<Neighbours, OpError> {
+    let floor = ctx.unary(Un::Floor, positions)?;
+    let above = ctx.binary(Ew::Sub, positions, floor)?;
+    let one = ctx.filled(DType::F32, 1.0, 0)?;
+    let below = ctx.binary(Ew::Sub, one, above)?;
+    let next = ctx.binary_scalar(Ew::Sum, floor, 1.0)?;
+    let last = ctx.compute(Ew::Sub, size, 1)?;
+    let real_last = ctx.cast(last, DType::F32)?;
+    let mut side = |place: ValueId, weight: ValueId| -> Result<(ValueId, ValueId), OpError> {
+        let raised = ctx.binary_scalar(Ew::Max, place, 0.0)?;
+        let inside = ctx.binary(Ew::Min, raised, real_last)?;
+        let same = ctx.binary(Ew::Equal, inside, place)?;
+        let weight = only_where(ctx, same, weight)?;
+        Ok((ctx.cast(inside, DType::I64)?, weight))
+    };
+    let (low, high) = (side(floor, below)?, side(next, above)?);
+    Ok(Neighbours { places: [low.0, high.0], weights: [low.1, high.1] })
+}
+
+/// `[A, B, H, W]` as rows of B numbers, one per image and position, in this order.
+fn rows_of_pixels(ctx: &mut Ctx<'_>, images: ValueId) -> Result<ValueId, OpError> {
+    let last = ctx.transpose(images, vec![0, 2, 3, 1])?;
+    let depth = ctx.size_of(images, 1)?;
+    let depth = ctx.known(depth).ok_or(OpError::Feature("an unknown number of channels"))?;
+    ctx.reshape(last, vec![-1, depth])
+}
+
+/// The four weighted neighbours of each position: rows picked by image, y and x, which broadcast to one shape.
+fn corners(
+    ctx: &mut Ctx<'_>,
+    images: ValueId,
+    image: ValueId,
+    y: &Neighbours,
+    x: &Neighbours,
+) -> Result<Vec<ValueId>, OpError> {
+    let rows = rows_of_pixels(ctx, images)?;
+    let (height, width) = (ctx.size_of(images, 2)?, ctx.size_of(images, 3)?);
+    let first = ctx.binary(Ew::Prod, image, height)?;
+    let mut corners = Vec::with_capacity(4);
+    for (y_place, y_weight) in y.places.into_iter().zip(y.weights) {
+        let line = ctx.binary(Ew::Sum, first, y_place)?;
+        let line = ctx.binary(Ew::Prod, line, width)?;
+        for (x_place, x_weight) in x.places.into_iter().zip(x.weights) {
+            let place = ctx.binary(Ew::Sum, line, x_place)?;
+            let picked =
+                ctx.add(Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 }, &[rows, place])?;
+            let weight = ctx.binary(Ew::Prod, y_weight, x_weight)?;
+            let weight = ctx.cast(weight, ctx.dtype(picked))?;
+            let weight = ctx.unsqueeze(weight, vec![ctx.rank(weight)])?;
+            corners.push(ctx.binary(Ew::Prod, picked, weight)?);
+        }
+    }
+    Ok(corners)
+}
+
+/// One value from several.
+fn folded(ctx: &mut Ctx<'_>, values: &[ValueId], operation: Ew) -> Result<ValueId, OpError> {
+    let (&first, rest) = values.split_first().ok_or_else(|| OpError::invalid("nothing to combine"))?;
+    rest.iter().try_fold(first, |sum, &value| ctx.binary(operation, sum, value))
+}
+
+fn size_attribute(node: &Node, name: &'static str, default: i64, least: i64) -> Result<i64, OpError> {
+    let size = node.attrs.int_or(name, default)?;
+    if (least..=1 << 16).contains(&size) {
+        return Ok(size);
+    }
+    Err(OpError::invalid(format!("attribute `{name}` is {size}")))
+}
+
+/// Column `at` of the regions: `f32[regions, 1]`.
+fn column(ctx: &mut Ctx<'_>, regions: ValueId, at: i64) -> Result<ValueId, OpError> {
+    let (zero, one, at) = (ctx.number(0), ctx.number(1), ctx.number(at));
+    let count = ctx.size_of(regions, 0)?;
+    let mut steps = Steps::default();
+    steps.push(zero, count, one);
+    steps.push(at, one, one);
+    ctx.slice(regions, &steps, SampleMode::StrictBounds, None)
+}
+
+/// What [`roi_align`] does along an axis.
+#[derive(Clone, Copy)]
+struct Bins {
+    /// How many.
+    count: i64,
+    /// Positions in each.
+    samples: i64,
+    scale: f64,
+    half_pixel: bool,
+}
+
+impl Bins {
+    /// The positions of all samples between two columns of the regions: `f32[regions, count · samples]`.
+    fn positions(self, ctx: &mut Ctx<'_>, start: ValueId, end: ValueId) -> Result<ValueId, OpError> {
+        let shift = if self.half_pixel { 0.5 } else { 0.0 };
+        let mut edge = |column: ValueId| {
+            let scaled = ctx.binary_scalar(Ew::Prod, column, self.scale)?;
+            ctx.binary_scalar(Ew::Sub, scaled, shift)
+        };
+        let (start, end) = (edge(start)?, edge(end)?);
+        let mut extent = ctx.binary(Ew::Sub, end, start)?;
+        if !self.half_pixel {
+            extent = ctx.binary_scalar(Ew::Max, extent, 1.0)?;
+        }
+        let total = self.count * self.samples;
+        #[expect(clippy::cast_precision_loss, reason = "at most 2^32")]
+        let (all, steps) = (total as f64, ctx.number(total));
+        let steps = ctx.count_up(steps)?;
+        let steps = ctx.cast(steps, DType::F32)?;
+        let centres = ctx.binary_scalar(Ew::Sum, steps, 0.5)?;
+        let parts = ctx.binary_scalar(Ew::Div, centres, all)?;
+        let distances = ctx.binary(Ew::Prod, extent, parts)?;
+        ctx.binary(Ew::Sum, start, distances)
+    }
+}
+
+/// Of positions that may lie one beyond an axis, which then count as its border; those further out are 0.
+fn neighbours_near(ctx: &mut Ctx<'_>, positions: ValueId, size: ValueId) -> Result<Neighbours, OpError> {
+    let length = ctx.cast(size, DType::F32)?;
+    let last = ctx.binary_scalar(Ew::Sub, length, 1.0)?;
+    let raised = ctx.binary_scalar(Ew::Max, positions, 0.0)?;
+    let held = ctx.binary(Ew::Min, raised, last)?;
+    let mut neighbours = neighbours(ctx, held, size)?;
+    let least = ctx.filled(DType::F32, -1.0, 0)?;
+    let below = ctx.binary(Ew::Less, positions, least)?;
+    let above = ctx.binary(Ew::Greater, positions, length)?;
+    let far = ctx.binary(Ew::Or, below, above)?;
+    let near = ctx.unary(Un::Not, far)?;
+    for weight in &mut neighbours.weights {
+        *weight = only_where(ctx, near, *weight)?;
+    }
+    Ok(neighbours)
+}
+
+/// `RoiAlign` with a fixed number of samples per bin: four Gathers of weighted neighbours, and the mean or maximum of
+/// each bin. The maximum is that of the weighted neighbours, not of their sum.
+fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values, OpError> {
+    let (images, regions, image) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
+    if ctx.rank(images) != 4 || ctx.rank(regions) != 2 {
+        return Err(OpError::invalid("input `X` is not of rank 4, or input `rois` not of rank 2"));
+    }
+    let (rows, columns) = (size_attribute(node, "output_height", 1, 1)?, size_attribute(node, "output_width", 1, 1)?);
+    let samples = size_attribute(node, "sampling_ratio", 0, 0)?;
+    if samples == 0 {
+        let (what, supported) = ("attribute `sampling_ratio`", "1 or more");
+        return Err(OpError::Value { what, value: "0, which counts samples by the data".into(), supported });
+    }
+    let (joint, bin) = match node.attrs.string_or("mode", "avg")? {
+        "avg" => (Ew::Sum, ReduceOperation::Avg),
+        "max" => (Ew::Max, ReduceOperation::Max),
+        other => return Err(OpError::invalid(format!("attribute `mode` is `{other}`"))),
+    };
+    let scale = f64::from(node.attrs.float_or("spatial_scale", 1.0)?);
+    let regions = ctx.cast(regions, DType::F32)?;
+    let mut along = |count, [start, end]: [i64; 2], axis, place| {
+        let (start, end) = (column(ctx, regions, start)?, column(ctx, regions, end)?);
+        let positions = Bins { count, samples, scale, half_pixel }.positions(ctx, start, end)?;
+        let positions = ctx.unsqueeze(positions, vec![place])?;
+        let size = ctx.size_of(images, axis)?;
+        neighbours_near(ctx, positions, size)
+    };
+    let (y, x) = (along(rows, [1, 3], 2, 2)?, along(columns, [0, 2], 3, 1)?);
+    let image = ctx.cast(image, DType::I64)?;
+    let image = ctx.unsqueeze(image, vec![1, 2])?;
+    let corners = corners(ctx, images, image, &y, &x)?;
+    let sampled = folded(ctx, &corners, joint)?;
+    let (count, depth) = (ctx.size_of(regions, 0)?, ctx.size_of(images, 1)?);
+    let inner = ctx.fixed_numbers(&[rows, samples, columns, samples]);
+    let shape: Vec<ValueId> = [count].into_iter().chain(inner).chain([depth]).collect();
+    let bins = ctx.reshape_to(sampled, &shape)?;
+    let pooled = ctx.reduce(bin, bins, vec![2, 4], false)?;
+    Ok(smallvec![ctx.transpose(pooled, vec![0, 3, 1, 2])?])
+}
+
+/// The fixed sizes of a [`deform_conv`].
+struct Deform {
+    /// Input channels, those of the kernel, output channels.
+    channels: [i64; 3],
+    /// Height and width of the kernel.
+    kernel: [i64; 2],
+    groups: i64,
+    /// Groups of channels with offsets of their own.
+    offsets: i64,
+}
+
+impl Deform {
+    fn of(ctx: &Ctx<'_>, node: &Node) -> Result<Self, OpError> {
+        let (x, w) = (ctx.input(0)?, ctx.input(1)?);
+        let size = |value, axis| ctx.shape(value).get(axis).and_then(Dim::known);
+        let sizes = [size(x, 1), size(w, 1), size(w, 0), size(w, 2), size(w, 3)];
+        let ([Some(channels), Some(per_group), Some(maps), Some(height), Some(width)], 4, 4) =
+            (sizes, ctx.rank(x), ctx.rank(w))
+        else {
+            return Err(OpError::Feature("data or a kernel of another rank than 4, or of unknown channels"));
+        };
+        let groups = size_attribute(node, "group", 1, 1)?;
+        let offsets = size_attribute(node, "offset_group", 1, 1)?;
+        let kernel = [height, width];
+        if node.attrs.ints("kernel_shape")?.is_some_and(|shape| shape != kernel) {
+            return Err(OpError::invalid(format!("attribute `kernel_shape` is not that of input `W`, {kernel:?}")));
+        }
+        if per_group.checked_mul(groups) != Some(channels) || maps % groups != 0 || channels % offsets != 0 {
+            return Err(OpError::invalid(format!(
+                "{channels} channels, {groups} groups of {per_group} to {maps} channels, {offsets} groups of offsets"
+            )));
+        }
+        Ok(Self { channels: [channels, per_group, maps], kernel, groups, offsets })
+    }
+
+    fn taps(&self) -> i64 {
+        self.kernel.iter().product()
+    }
+
+    /// Where the taps lie along an axis without offsets: `f32[taps, rows, 1]` or `f32[taps, 1, columns]`.
+    fn taps_along(
+        &self,
+        ctx: &mut Ctx<'_>,
+        axis: usize,
+        places: ValueId,
+        [stride, dilation, pad]: [i64; 3],
+    ) -> Result<ValueId, OpError> {
+        let [height, width] = self.kernel;
+        let tap = |at: i64| if axis == 0 { at / width } else { at % width };
+        let taps: Vec<i64> = (0..height * width).map(|at| tap(at) * dilation - pad).collect();
+        let taps = ctx.i64s(&taps);
+        let taps = ctx.unsqueeze(taps, vec![1, 2])?;
+        let starts = ctx.count_up(places)?;
+        let starts = ctx.compute(Ew::Prod, starts, stride)?;
+        let starts = if axis == 0 { ctx.unsqueeze(starts, vec![1])? } else { starts };
+        let positions = ctx.binary(Ew::Sum, taps, starts)?;
+        ctx.cast(positions, DType::F32)
+    }
+}
+
+/// `DeformConv` of images: what the taps reach, sampled between the elements, times the kernel as a matrix.
+fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let (x, w, offset) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
+    let form = Deform::of(ctx, node)?;
+    let [channels, per_group, maps] = form.channels;
+    let (strides, dilations) = (sizes(node, "strides", 2)?, sizes(node, "dilations", 2)?);
+    let pads = whole_list(node, "pads", 4)?;
+    let [batch, _, rows, columns] = ctx.sizes(offset)?[..] else {
+        return Err(OpError::Rank { what: "input `offset`", rank: ctx.rank(offset), supported: "4" });
+    };
+    let (groups, taps) = (ctx.number(form.offsets), ctx.number(form.taps()));
+    let two = ctx.number(2);
+    let moves = ctx.cast(offset, DType::F32)?;
+    let moves = ctx.reshape_to(moves, &[batch, groups, taps, two, rows, columns])?;
+    let mut along = |axis: usize, places| -> Result<Neighbours, OpError> {
+        let pick = |list: &[usize]| list.get(axis).map_or(1, |&n| int(n));
+        let steps = [pick(&strides), pick(&dilations), pads.get(axis).copied().unwrap_or(0)];
+        let regular = form.taps_along(ctx, axis, places, steps)?;
+        let at = ctx.scalar(DType::I64, if axis == 0 { 0.0 } else { 1.0 })?;
+        let shift = ctx.add(Gather { mode: GatherMode::Default, axis: 3, element_wise_dims: 0 }, &[moves, at])?;
+        let positions = ctx.binary(Ew::Sum, shift, regular)?;
+        let size = ctx.size_of(x, axis + 2)?;
+        neighbours(ctx, positions, size)
+    };
+    let (y, across) = (along(0, rows)?, along(1, columns)?);
+    let images = ctx.compute(Ew::Prod, batch, form.offsets)?;
+    let image = ctx.count_up(images)?;
+    let one = ctx.number(1);
+    let image = ctx.reshape_to(image, &[batch, groups, one, one, one])?;
+    let (height, width) = (ctx.size_of(x, 2)?, ctx.size_of(x, 3)?);
+    let depth = ctx.number(channels / form.offsets);
+    let grouped = ctx.reshape_to(x, &[images, depth, height, width])?;
+    let corners = corners(ctx, grouped, image, &y, &across)?;
+    let mut sampled = folded(ctx, &corners, Ew::Sum)?;
+    if let Some(mask) = ctx.maybe(4) {
+        let mask = ctx.reshape_to(mask, &[batch, groups, taps, rows, columns, one])?;
+        sampled = ctx.binary(Ew::Prod, sampled, mask)?;
+    }
+    // Channels before taps, as in the kernel.
+    let sampled = ctx.transpose(sampled, vec![0, 1, 5, 2, 3, 4])?;
+    let places = ctx.binary(Ew::Prod, rows, columns)?;
+    let (parts, inner) = (ctx.number(form.groups), ctx.number(per_group * form.taps()));
+    let sampled = ctx.reshape_to(sampled, &[batch, parts, inner, places])?;
+    let kernel = ctx.reshape(w, vec![1, form.groups, maps / form.groups, per_group * form.taps()])?;
+    let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::None };
+    let product = ctx.add(product, &[kernel, sampled])?;
+    let maps = ctx.number(maps);
+    let mut result = ctx.reshape_to(product, &[batch, maps, rows, columns])?;
+    if let Some(bias) = ctx.maybe(3) {
+        let bias = super::axes::along(ctx, bias, 1, 4)?;
+        result = ctx.binary(Ew::Sum, result, bias)?;
+    }
+    Ok(smallvec![result])
+}
