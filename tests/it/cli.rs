@@ -1,10 +1,11 @@
 //! The commands as users run them.
 
 use crate::records::{Records, check_file};
-use crate::support::Model;
+use crate::support::{Model, tensor};
 use crate::tensorrt::{cache, onnx2plan, set_up, without_tensorrt};
 use crate::{python, records};
 use onnx2plan::provision::TENSORRT_RTX;
+use prost::Message;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -200,6 +201,43 @@ fn inspect_answers_as_json_and_as_layers() {
     let layers = text(&succeed(without_tensorrt().args(["inspect", "--layers"]).arg(&model)).stdout);
     assert!(layers.starts_with("in  %0 \"image\": f32[batch, 1, 8, 8]\n%1: f32[batch, "), "{layers}");
     assert!(layers.ends_with(&format!("out \"probabilities\" = %{}\n", layers.lines().count() - 2)), "{layers}");
+}
+
+#[test]
+fn verify_compares_with_the_data_beside_the_model() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits");
+    let verify = || {
+        let mut command = without_tensorrt();
+        command.args(["verify", "--on", "cpu", "--quiet", "--json"]);
+        command
+    };
+    let outcome = parse(&succeed(verify().arg(folder.join("model.onnx"))).stdout);
+    assert_eq!(outcome["agrees"], true);
+    assert_eq!(outcome["note"], "evaluated on the CPU: the plan itself was not run");
+    assert_eq!(outcome["verifications"][0]["outputs"][0]["statistics"]["elements"], 40);
+
+    // Outputs that say nothing of the images: the program has to notice.
+    let data = tempfile::tempdir().unwrap();
+    fs::copy(folder.join("test_data_set_0/input_0.pb"), data.path().join("input_0.pb")).unwrap();
+    fs::write(data.path().join("output_0.pb"), tensor(&[4, 10], &[0.1f32; 40]).encode_to_vec()).unwrap();
+    let output = verify().arg("--data").args([data.path(), &folder.join("model.onnx")]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert_eq!(parse(&output.stdout)["agrees"], false);
+}
+
+#[test]
+fn a_frozen_input_is_no_input_of_the_plan() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model::new(17)
+        .input("x", "f32[1, 2]")
+        .input("axes", "i64[1]")
+        .node("Squeeze", "x axes", "y")
+        .output("y", "")
+        .write(dir.path());
+    succeed(onnx2plan().args(["--quiet", "--freeze", "axes=[0]"]).arg(&model));
+    let manifest = parse(&fs::read(dir.path().join("model.plan.json")).unwrap());
+    assert_eq!(manifest["inputs"], json!([{ "name": "x", "dtype": "f32", "shape": ["1", "2"] }]));
+    assert_eq!(manifest["outputs"][0]["shape"], json!(["2"]));
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod matmul;
 mod norm;
 mod pool;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod regions;
 mod resize;
@@ -65,6 +66,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("norm", norm::CASES),
     ("pool", pool::CASES),
     ("quantize", quantize::CASES),
+    ("recurrent", recurrent::CASES),
     ("reduce", reduce::CASES),
     ("regions", regions::CASES),
     ("resize", resize::CASES),
