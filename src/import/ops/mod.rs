@@ -11,6 +11,7 @@ mod conv;
 mod einsum;
 mod elementwise;
 mod gather;
+mod image;
 mod layout;
 mod matmul;
 mod norm;
@@ -41,6 +42,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("einsum", einsum::OPS),
     ("elementwise", elementwise::OPS),
     ("gather", gather::OPS),
+    ("image", image::OPS),
     ("layout", layout::OPS),
     ("matmul", matmul::OPS),
     ("norm", norm::OPS),

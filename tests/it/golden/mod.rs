@@ -9,6 +9,7 @@ mod conv;
 mod einsum;
 mod elementwise;
 mod gather;
+mod image;
 mod layout;
 mod matmul;
 mod norm;
@@ -49,6 +50,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("einsum", einsum::CASES),
     ("elementwise", elementwise::CASES),
     ("gather", gather::CASES),
+    ("image", image::CASES),
     ("layout", layout::CASES),
     ("matmul", matmul::CASES),
     ("norm", norm::CASES),
