@@ -1,5 +1,6 @@
-//! Products of matrices: `MatMul`, `Gemm`, `Einsum`.
+//! Products of matrices, and determinants: `MatMul`, `Gemm`, `Det`.
 
+use super::axes::rounded;
 use super::conv::less_zero_point;
 use super::quantize::real;
 use crate::import::ctx::Ctx;
@@ -9,16 +10,57 @@ use crate::network::layer::MatrixMultiply;
 use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, ReduceOperation};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
-use crate::tensor::DType;
+use crate::tensor::{DType, Tensor};
 use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
+    onnx("Det", 11..=NOW, "X", determinant),
     onnx("Gemm", 1..=6, "A B C", gemm).ignoring(&["broadcast"]),
     onnx("Gemm", 7..=10, "A B C", gemm),
     onnx("Gemm", 11..=NOW, "A B C?", gemm),
     onnx("MatMul", 1..=NOW, "A B", matmul),
     onnx("MatMulInteger", 10..=NOW, "A B a_zero_point? b_zero_point?", matmul_integer),
 ];
+
+/// `Det` of matrices up to 6 by 6: a product for each permutation, added with its sign. Nothing is divided, so that no
+/// pivot can be 0.
+fn determinant(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
+    let x = ctx.input(0)?;
+    let rank = ctx.rank(x);
+    let size = rank.checked_sub(2).and_then(|axis| ctx.size(x, axis));
+    let size = size.filter(|&size| (1..=6).contains(&size) && ctx.size(x, rank - 1) == Some(size));
+    let size = size.ok_or(OpError::Feature("a determinant of anything but square matrices of known size up to 6"))?;
+    let mut signed = vec![(Vec::new(), 1.0)];
+    for row in 0..size {
+        signed = signed.into_iter().flat_map(|(columns, sign)| placed(row, &columns, sign)).collect();
+    }
+    let places =
+        signed.iter().flat_map(|(columns, _)| columns.iter().zip(0..).map(|(&column, row)| row * size + column));
+    let places: Vec<i64> = places.filter_map(|place| i64::try_from(place).ok()).collect();
+    let places = Tensor::of(vec![signed.len(), size], places)?;
+    let places = ctx.constant_value(places);
+    let signs: Vec<f64> = signed.iter().map(|(_, sign)| *sign).collect();
+    let signs = ctx.constant_value(rounded(ctx.dtype(x), vec![signs.len()], &signs)?);
+    let mut shape = ctx.sizes(x)?;
+    shape.truncate(rank - 2);
+    shape.push(ctx.number(i64::try_from(size * size).map_err(|_| OpError::invalid("a matrix too large"))?));
+    let flat = ctx.reshape_to(x, &shape)?;
+    let terms = ctx.gather(flat, places, rank - 2)?;
+    let products = ctx.reduce(ReduceOperation::Prod, terms, vec![rank - 1], false)?;
+    let products = ctx.binary(Ew::Prod, products, signs)?;
+    Ok(smallvec![ctx.reduce(ReduceOperation::Sum, products, vec![rank - 2], false)?])
+}
+
+/// The permutations of one more number: it goes before each of the others, or behind them all.
+fn placed(number: usize, others: &[usize], sign: f64) -> Vec<(Vec<usize>, f64)> {
+    let at_each = (0..=others.len()).rev().scan(-sign, |sign, at| {
+        *sign = -*sign;
+        let mut columns = others.to_vec();
+        columns.insert(at, number);
+        Some((columns, *sign))
+    });
+    at_each.collect()
+}
 
 /// `MatMul`. Becomes MatrixMultiply; whole numbers become products summed by Reduce, which is exact.
 fn matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {

@@ -14,6 +14,7 @@ mod einsum;
 mod elementwise;
 mod gather;
 mod heads;
+mod image;
 mod layout;
 mod loss;
 mod matmul;
@@ -50,6 +51,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("einsum", einsum::OPS),
     ("elementwise", elementwise::OPS),
     ("gather", gather::OPS),
+    ("image", image::OPS),
     ("layout", layout::OPS),
     ("loss", loss::OPS),
     ("matmul", matmul::OPS),

@@ -8,6 +8,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "first_gemm", model: first_gemm },
     Case { name: "gemm_7", model: gemm_7 },
     Case { name: "transposed_operand", model: transposed_operand },
+    Case { name: "determinant", model: determinant },
 ];
 
 fn matmul() -> Model {
@@ -83,4 +84,8 @@ fn transposed_operand() -> Model {
         .attr("perm", [0, 1, 3, 2])
         .node("MatMul", "q turned", "scores")
         .output("scores", "")
+}
+
+fn determinant() -> Model {
+    Model::new(11).input("x", "f32[N, 3, 3]").node("Det", "x", "y").output("y", "")
 }

@@ -11,6 +11,7 @@ mod conv;
 mod einsum;
 mod elementwise;
 mod gather;
+mod image;
 mod layout;
 mod loss;
 mod matmul;
@@ -60,6 +61,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("einsum", einsum::CASES),
     ("elementwise", elementwise::CASES),
     ("gather", gather::CASES),
+    ("image", image::CASES),
     ("layout", layout::CASES),
     ("loss", loss::CASES),
     ("matmul", matmul::CASES),

@@ -1,0 +1,151 @@
+//! Images put together from parts: `Col2Im`, `MaxUnpool`.
+
+use super::axes::{Cut, cut};
+use super::pads::{int, sizes, whole_list};
+use crate::import::ctx::Ctx;
+use crate::import::error::OpError;
+use crate::import::registry::{NOW, Op, onnx};
+use crate::network::layer::data::{GatherMode, ScatterMode};
+use crate::network::layer::math::ReduceOperation;
+use crate::network::layer::{Gather, Scatter};
+use crate::network::{Dim, Values};
+use crate::onnx::Node;
+use crate::tensor::{DType, Tensor};
+use smallvec::smallvec;
+
+pub(super) const OPS: &[Op] = &[
+    onnx("Col2Im", 18..=NOW, "input image_shape block_shape", col2im),
+    onnx("MaxUnpool", 9..=NOW, "X I output_shape?", max_unpool),
+];
+
+/// The most places that blocks cover in all.
+const MOST_PLACES: i64 = 1 << 24;
+
+/// How blocks lie on an image along one axis.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    image: i64,
+    block: i64,
+    stride: i64,
+    dilation: i64,
+    pad: i64,
+    /// Number of blocks.
+    count: i64,
+}
+
+impl Axis {
+    /// The block whose element `tap` lies at this place of the image.
+    fn block_at(&self, tap: i64, place: i64) -> Option<i64> {
+        let start = place + self.pad - tap * self.dilation;
+        let at = start / self.stride;
+        (start >= 0 && start % self.stride == 0 && at < self.count).then_some(at)
+    }
+}
+
+fn axes(ctx: &Ctx<'_>, node: &Node) -> Result<Vec<Axis>, OpError> {
+    let (image, block) = (ctx.ints(1)?.unwrap_or_default(), ctx.ints(2)?.unwrap_or_default());
+    let rank = image.len();
+    let small = |list: &[i64]| list.iter().all(|size| (1..=1 << 20).contains(size));
+    if block.len() != rank || rank == 0 || !small(&image) || !small(&block) {
+        return Err(OpError::invalid(format!("blocks of {block:?} on an image of {image:?}")));
+    }
+    let (strides, dilations) = (sizes(node, "strides", rank)?, sizes(node, "dilations", rank)?);
+    let pads = whole_list(node, "pads", 2 * rank)?;
+    let (before, behind) = pads.split_at(rank);
+    let mut axes = Vec::with_capacity(rank);
+    for (((&image, &block), (&stride, &dilation)), (&pad, &behind)) in
+        image.iter().zip(&block).zip(strides.iter().zip(&dilations)).zip(before.iter().zip(behind))
+    {
+        let (stride, dilation) = (int(stride), int(dilation));
+        let room = image + pad + behind - dilation * (block - 1) - 1;
+        let count = if room < 0 { 0 } else { room / stride + 1 };
+        axes.push(Axis { image, block, stride, dilation, pad, count });
+    }
+    Ok(axes)
+}
+
+/// Coordinates of element `at` of data of these sizes.
+fn coordinates(mut at: i64, sizes: impl DoubleEndedIterator<Item = i64>) -> Vec<i64> {
+    let mut out = Vec::new();
+    for size in sizes.rev() {
+        out.push(at % size.max(1));
+        at /= size.max(1);
+    }
+    out.reverse();
+    out
+}
+
+/// `Col2Im` of known shapes: for each place of the image the elements of all blocks that cover it are gathered, and
+/// added. Where a block does not reach stands the 0 behind the data.
+fn col2im(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let data = ctx.input(0)?;
+    let axes = axes(ctx, node)?;
+    let all = |of: fn(&Axis) -> i64| axes.iter().map(of).fold(1i64, i64::saturating_mul);
+    let (taps, blocks, places) = (all(|axis| axis.block), all(|axis| axis.count), all(|axis| axis.image));
+    let [_, Some(rows), Some(columns)] = ctx.shape(data).iter().map(Dim::known).collect::<Vec<_>>()[..] else {
+        return Err(OpError::Feature("data of another rank than 3, or of unknown size"));
+    };
+    if rows % taps != 0 || columns != blocks {
+        return Err(OpError::invalid(format!("{rows} rows of {columns} for {taps} elements of {blocks} blocks")));
+    }
+    if taps.saturating_mul(places) > MOST_PLACES {
+        let (what, value) = ("the image", format!("of {places} elements under blocks of {taps}"));
+        return Err(OpError::Value { what, value, supported: "a product up to 2^24" });
+    }
+    let mut indices = Vec::new();
+    for tap in 0..taps {
+        let tap_at = coordinates(tap, axes.iter().map(|axis| axis.block));
+        for place in 0..places {
+            let place_at = coordinates(place, axes.iter().map(|axis| axis.image));
+            let each = axes.iter().zip(tap_at.iter().zip(&place_at));
+            let block = each.map(|(axis, (&tap, &place))| axis.block_at(tap, place).map(|at| (at, axis.count)));
+            let block = block.collect::<Option<Vec<_>>>();
+            let block = block.map(|at| at.into_iter().fold(0, |index, (at, count)| index * count + at));
+            indices.push(block.map_or(taps * blocks, |block| tap * blocks + block));
+        }
+    }
+    let dims = [taps, places].map(|n| usize::try_from(n).unwrap_or(0));
+    let indices = ctx.constant_value(Tensor::of(dims.to_vec(), indices)?);
+    let (batch, channels) = (ctx.size_of(data, 0)?, ctx.number(rows / taps));
+    let flat = ctx.number(taps * blocks);
+    let flat = ctx.reshape_to(data, &[batch, channels, flat])?;
+    let padded = cut(ctx, flat, &[Cut::ALL, Cut::ALL, Cut::grown(0, 1)], None)?;
+    let gather = Gather { mode: GatherMode::Default, axis: 2, element_wise_dims: 0 };
+    let covering = ctx.add(gather, &[padded, indices])?;
+    let summed = ctx.reduce(ReduceOperation::Sum, covering, vec![2], false)?;
+    let image: Vec<i64> = axes.iter().map(|axis| axis.image).collect();
+    let shape: Vec<_> = [batch, channels].into_iter().chain(ctx.fixed_numbers(&image)).collect();
+    Ok(smallvec![ctx.reshape_to(summed, &shape)?])
+}
+
+/// `MaxUnpool` of known shapes: the elements scattered into zeros. What `output_shape` adds to the shape that the
+/// attributes give could lie at several places, and is not supported.
+fn max_unpool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let (x, indices) = (ctx.input(0)?, ctx.input(1)?);
+    let shape: Option<Vec<i64>> = ctx.shape(x).iter().map(Dim::known).collect();
+    let shape = shape.ok_or(OpError::Feature("data of unknown size"))?;
+    let rank = shape.len().saturating_sub(2);
+    let kernel = sizes(node, "kernel_shape", rank)?;
+    let strides = sizes(node, "strides", rank)?;
+    let pads = whole_list(node, "pads", 2 * rank)?;
+    let mut full = shape.clone();
+    for (axis, (&kernel, &stride)) in kernel.iter().zip(&strides).enumerate() {
+        let pad = pads.get(axis).copied().unwrap_or(0) + pads.get(axis + rank).copied().unwrap_or(0);
+        if let Some(size) = full.get_mut(axis + 2) {
+            *size = size.saturating_sub(1).saturating_mul(int(stride)).saturating_add(int(kernel)) - pad;
+        }
+    }
+    if let Some(wanted) = ctx.ints(2)?.filter(|wanted| *wanted != full) {
+        let value = format!("{wanted:?}");
+        return Err(OpError::Value { what: "input `output_shape`", value, supported: "the pooled shape" });
+    }
+    let count = full.iter().try_fold(1i64, |count, &size| count.checked_mul(size).filter(|_| size >= 0));
+    let count = count.ok_or_else(|| OpError::invalid(format!("an unpooled shape of {full:?}")))?;
+    let zero = ctx.scalar(ctx.dtype(x), 0.0)?;
+    let count = ctx.number(count);
+    let zeros = ctx.expand(zero, &[count])?;
+    let (places, elements) = (ctx.reshape(indices, vec![-1])?, ctx.reshape(x, vec![-1])?);
+    let places = ctx.cast(places, DType::I64)?;
+    let scattered = ctx.add(Scatter { mode: ScatterMode::Element, axis: 0 }, &[zeros, places, elements])?;
+    Ok(smallvec![ctx.reshape(scattered, full)?])
+}

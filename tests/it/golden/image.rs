@@ -1,0 +1,24 @@
+use super::Case;
+use crate::support::Model;
+
+pub(super) const CASES: &[Case] =
+    &[Case { name: "col2im", model: col2im }, Case { name: "max_unpool", model: max_unpool }];
+
+fn col2im() -> Model {
+    Model::new(18)
+        .input("x", "f32[N, 4, 4]")
+        .init("image", &[2], &[3i64, 3])
+        .init("block", &[2], &[2i64, 2])
+        .node("Col2Im", "x image block", "y")
+        .output("y", "")
+}
+
+fn max_unpool() -> Model {
+    Model::new(11)
+        .input("x", "f32[1, 1, 2, 2]")
+        .init("places", &[1, 1, 2, 2], &[5i64, 7, 13, 15])
+        .node("MaxUnpool", "x places", "y")
+        .attr("kernel_shape", [2, 2])
+        .attr("strides", [2, 2])
+        .output("y", "")
+}
