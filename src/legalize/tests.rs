@@ -1,1 +1,171 @@
+use super::*;
+use crate::eval;
+use crate::infer;
+use crate::network::layer::math::{Activation, Cast, ElementWise, ElementWiseOperation, Reduce, ReduceOperation};
+use crate::network::layer::{Concatenation, Constant, Shuffle, TopK, data::TopKOperation};
+use crate::network::{Block, Dim, Output, ValueId, ValueType};
+use crate::site::Site;
+use crate::tensor::Tensor;
+use crate::valid;
 
+/// A network in the making.
+#[derive(Default)]
+struct Net {
+    network: Network,
+    body: Block,
+}
+
+impl Net {
+    fn input(&mut self, dtype: DType, dims: &[usize]) -> ValueId {
+        let name = format!("x{}", self.network.inputs.len());
+        self.network.add_input(&name, ValueType::new(dtype, dims.iter().map(|&size| Dim::from(size)).collect()))
+    }
+
+    fn add(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> ValueId {
+        let site = Site::node("main", self.body.layers.len(), "n", "Op", 17, "y");
+        infer::add(&mut self.network, &mut self.body, kind.into(), inputs, &[site]).unwrap()[0]
+    }
+
+    fn constant(&mut self, weights: Tensor) -> ValueId {
+        self.add(Constant { weights }, &[])
+    }
+
+    fn output(&mut self, value: ValueId) {
+        let name = format!("y{}", self.network.outputs.len());
+        let site = Site::tensor("main", "output", &name);
+        self.network.outputs.push(Output { name: name.as_str().into(), value, site });
+    }
+
+    /// The network before and after.
+    fn legalized(mut self) -> (Network, Network) {
+        self.network.body = self.body;
+        let before = valid::check(self.network).unwrap().into_inner();
+        let mut after = before.clone();
+        legalize(&mut after, Caps::modern()).unwrap();
+        (before, valid::check(after).unwrap().into_inner())
+    }
+}
+
+fn ew(operation: ElementWiseOperation) -> ElementWise {
+    ElementWise { operation }
+}
+
+/// Kinds of layers with the type of their first output: `Cast i32`.
+fn kinds(network: &Network) -> Vec<String> {
+    let text = |id| {
+        let layer = network.layer(id);
+        format!("{} {}", layer.kind.name(), network.value(layer.outputs[0]).ty.dtype)
+    };
+    network.live_layers().into_iter().map(text).collect()
+}
+
+/// Whether TensorRT takes `u8` here: inputs, their casts, and outputs made by casts.
+fn keeps_u8_at_the_border(network: &Network) -> bool {
+    let is_u8 = |value: &ValueId| network.value(*value).ty.dtype == DType::U8;
+    let is_output = |value: &ValueId| network.outputs.iter().any(|output| output.value == *value);
+    network.live_layers().into_iter().all(|id| {
+        let layer = network.layer(id);
+        let cast = matches!(layer.kind, LayerKind::Cast(_) | LayerKind::Identity);
+        let reads = layer.inputs.iter().all(|input| !is_u8(input) || cast && network.inputs.contains(input));
+        let makes = layer.outputs.iter().all(|output| !is_u8(output) || cast && is_output(output));
+        reads && makes
+    })
+}
+
+fn assert_same_numbers((before, after): (Network, Network), inputs: &[Tensor]) {
+    assert_eq!(eval::run(&before, inputs).unwrap(), eval::run(&after, inputs).unwrap(), "{before}\n{after}");
+}
+
+#[test]
+fn unsigned_bytes_stay_at_the_border_and_wrap_around() {
+    let mut net = Net::default();
+    let (x, y) = (net.input(DType::U8, &[3]), net.input(DType::U8, &[3]));
+    let sum = net.add(ew(ElementWiseOperation::Sum), &[x, y]);
+    let ones = net.constant(Tensor::vector(&[1u8, 1, 1]));
+    let more = net.add(ew(ElementWiseOperation::Sum), &[sum, ones]);
+    let turned = net.add(Shuffle { first_transpose: Some(vec![0]), ..Shuffle::default() }, &[more]);
+    let real = net.add(Cast { to: DType::F32 }, &[sum]);
+    let less = net.add(ew(ElementWiseOperation::Less), &[sum, x]);
+    for value in [turned, real, less, sum] {
+        net.output(value);
+    }
+    let networks = net.legalized();
+    assert!(keeps_u8_at_the_border(&networks.1), "{}", networks.1);
+    assert_same_numbers(networks, &[Tensor::vector(&[1u8, 200, 255]), Tensor::vector(&[2u8, 100, 255])]);
+}
+
+#[test]
+fn constants_of_bytes_are_cast_from_i32() {
+    let mut net = Net::default();
+    let x = net.input(DType::I8, &[2]);
+    let c = net.constant(Tensor::vector(&[-1i8, 7]));
+    let joined = net.add(Concatenation { axis: 0 }, &[x, c]);
+    net.output(joined);
+    let bytes = net.constant(Tensor::vector(&[3u8]));
+    let copy = net.add(LayerKind::Identity, &[bytes]);
+    net.output(copy);
+    let networks = net.legalized();
+    assert_eq!(kinds(&networks.1), ["Constant i32", "Cast i8", "Concatenation i8", "Constant i32", "Cast u8"]);
+    assert_same_numbers(networks, &[Tensor::vector(&[5i8, -128])]);
+}
+
+#[test]
+fn signed_bytes_compute_in_i32() {
+    let mut net = Net::default();
+    let x = net.input(DType::I8, &[2, 2]);
+    let sum = net.add(Reduce { operation: ReduceOperation::Sum, axes: vec![1], keep_dims: false }, &[x]);
+    let relu = net.add(Activation { kind: ActivationType::Relu, alpha: 0.0, beta: 0.0 }, &[x]);
+    let top = net.add(TopK { operation: TopKOperation::Max, k: crate::network::layer::Arg::Static(1), axis: 1 }, &[x]);
+    for value in [sum, relu, top] {
+        net.output(value);
+    }
+    let networks = net.legalized();
+    let computes = |text: &&String| !text.starts_with("Cast");
+    let kinds: Vec<_> = kinds(&networks.1).iter().filter(computes).cloned().collect();
+    assert_eq!(kinds, ["Reduce i32", "Activation i32", "TopK i32"]);
+    let x = Tensor::of(vec![2, 2], vec![100i8, 100, -3, 2]).unwrap();
+    assert_same_numbers(networks, &[x]);
+}
+
+#[test]
+fn casts_of_quantized_types_become_layers_that_know_them() {
+    let cases: &[(DType, DType, &[&str])] = &[
+        (DType::F32, DType::F8E4M3, &["Constant f32", "Quantize f8e4m3"]),
+        (DType::F16, DType::F8E4M3, &["Cast f32", "Constant f32", "Quantize f8e4m3"]),
+        (DType::F8E4M3, DType::F32, &["Constant f32", "Dequantize f32"]),
+        (DType::F8E4M3, DType::BF16, &["Constant f32", "Dequantize f32", "Cast bf16"]),
+        (DType::I4, DType::I8, &["Constant f32", "Dequantize f32", "Cast i8"]),
+    ];
+    for &(from, to, expected) in cases {
+        let mut net = Net::default();
+        let x = net.input(from, &[2]);
+        let y = net.add(Cast { to }, &[x]);
+        net.output(y);
+        assert_eq!(kinds(&net.legalized().1), expected, "{from} to {to}");
+    }
+}
+
+#[test]
+fn numbers_survive_the_way_through_eight_bits() {
+    let mut net = Net::default();
+    let x = net.input(DType::F32, &[4]);
+    let small = net.add(Cast { to: DType::F8E4M3 }, &[x]);
+    let back = net.add(Cast { to: DType::F32 }, &[small]);
+    net.output(back);
+    assert_same_numbers(net.legalized(), &[Tensor::vector(&[0.1f32, -3.0, 1000.0, 0.0])]);
+}
+
+#[test]
+fn casts_without_an_equal_are_reported() {
+    let mut net = Net::default();
+    let x = net.input(DType::F32, &[2]);
+    let y = net.add(Cast { to: DType::I4 }, &[x]);
+    net.output(y);
+    net.network.body = net.body;
+    let error = legalize(&mut net.network, Caps::modern()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unsupported);
+    assert!(
+        error.to_string().starts_with("this TensorRT cannot build `n` (Op, opset 17): it casts no f32 to i4\n"),
+        "{error}"
+    );
+}

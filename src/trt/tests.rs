@@ -1,21 +1,35 @@
-//! Builds with a real TensorRT, found as the program finds it. They fail where there is none.
+//! Builds with a real TensorRT.
 
 use super::*;
 use crate::emit::sink::{Handle, Label, Made, Sink};
 use crate::network::LayerKind;
 use crate::network::layer::{Arg, control, conv, data, math, norm, resample};
 use crate::network::profile::{Profile, Range};
+use crate::provision;
 use crate::tensor::{DType, Tensor};
 use crate::{Error, Kind};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+/// The library that `ONNX2PLAN_TENSORRT` names, else TensorRT-RTX, fetched once into the target folder.
 fn library() -> Library {
-    let cache = crate::provision::cache_dir(|name| std::env::var_os(name)).ok();
-    let installed = cache.and_then(|cache| crate::provision::installed(&crate::provision::TENSORRT_RTX, &cache));
-    let options = FindOptions { cache: installed, ..FindOptions::from_env(|name| std::env::var_os(name)) };
-    let (library, tried) = find::find(&options);
-    library.unwrap_or_else(|| panic!("no TensorRT library: {tried:?}"))
+    static FOUND: LazyLock<Library> = LazyLock::new(|| {
+        let named = std::env::var_os(find::VARIABLE).filter(|path| !path.is_empty());
+        let path = named.map_or_else(fetched, PathBuf::from);
+        let path = if path.is_dir() { path.join("libtensorrt_rtx.so.1") } else { path };
+        Library::open(&path).unwrap()
+    });
+    FOUND.clone()
+}
+
+/// The cache that all tests share; another process that fills it is waited for.
+fn fetched() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let target = program.ancestors().nth(3).expect("tests run from target/PROFILE/deps");
+    let options = provision::Options { cache: target.join("onnx2plan-cache"), ..provision::Options::default() };
+    provision::install(&provision::TENSORRT_RTX, &options, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 fn options() -> BuildOptions {

@@ -231,11 +231,11 @@ impl Plan {
         for at in 0..self.window.kernel.len() {
             let (axis, places) = self.settled(at)?;
             let taps = self.window.kernel.get(at).copied().unwrap_or(1);
-            if taps > 64 {
+            if taps > 256 {
                 return Err(OpError::Value {
                     what: "the size of a dilated or overhanging window",
                     value: taps.to_string(),
-                    supported: "up to 64",
+                    supported: "up to 256",
                 });
             }
             let dilation = self.window.dilation.get(at).map_or(1, |&d| int(d));
