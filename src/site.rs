@@ -73,6 +73,9 @@ impl Site {
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place();
+        if place.name.is_empty() && place.index.is_none() {
+            return write!(f, "the {}", place.op);
+        }
         if place.name.is_empty() {
             write!(f, "{}", self.label())?;
         } else {

@@ -15,7 +15,7 @@ const MOST_ELEMENTS: usize = 64;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct FreezeArguments {
-    /// Make an input a constant, as in axes=[0,2] or k=5; without a value, the one in --freeze-from
+    /// Make an input a constant, as in `axes=[0,2]` or `k=5`; without a value, the one in --freeze-from
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = parse)]
     freeze: Vec<Frozen>,
     /// A folder with input_0.pb, …: source of values for --freeze; alone, freezes short lists of whole numbers

@@ -33,6 +33,18 @@ pub enum OpError {
     /// A node of a graph that this node holds cannot be imported, and is reported as a problem of its own.
     #[error("a node of a nested graph cannot be imported")]
     Reported,
+    /// Weights for another number of channels than the data has.
+    #[error("input has {channels} channels but the weights take {}", .per_group.saturating_mul(*.group))]
+    Channels {
+        /// Channels of the data.
+        channels: usize,
+        /// Channels that one group of the weights takes.
+        per_group: usize,
+        /// Number of groups.
+        group: usize,
+        /// Number of output channels.
+        maps: usize,
+    },
     /// A part of the operator that we do not convert.
     #[error("{0} is not supported")]
     Feature(&'static str),
@@ -70,7 +82,11 @@ impl OpError {
     /// Whether the model is at fault or we are.
     pub fn kind(&self) -> Kind {
         match self {
-            OpError::Attr(_) | OpError::Infer(_) | OpError::Tensor(_) | OpError::Invalid(_) => Kind::Invalid,
+            OpError::Attr(_)
+            | OpError::Infer(_)
+            | OpError::Tensor(_)
+            | OpError::Invalid(_)
+            | OpError::Channels { .. } => Kind::Invalid,
             OpError::Value { .. }
             | OpError::Feature(_)
             | OpError::Reported
@@ -80,11 +96,29 @@ impl OpError {
         }
     }
 
+    /// A fact that explains the message.
+    pub fn note(&self) -> Option<String> {
+        match self {
+            OpError::Channels { group: 1, .. } => {
+                Some("attribute `group` is 1, so axis 1 of W must be as long as axis 1 of X".into())
+            }
+            OpError::Channels { group, .. } => Some(format!(
+                "attribute `group` is {group}, so {group} times axis 1 of W must be as long as axis 1 of X"
+            )),
+            _ => None,
+        }
+    }
+
     /// The way out, where there is one that fits every case.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<String> {
         match self {
             OpError::NotConstant(_) => {
-                Some("make it an initializer; where it is an input of the model, `--freeze` does that")
+                Some("make it an initializer; where it is an input of the model, `--freeze` does that".into())
+            }
+            OpError::Channels { channels, per_group, maps, .. } => {
+                let fitting = channels.checked_div(*per_group).filter(|&group| group > 0)?;
+                let fits = channels % per_group == 0 && maps % fitting == 0;
+                fits.then(|| format!("weights of this shape fit `group` {fitting}"))
             }
             _ => None,
         }

@@ -157,34 +157,31 @@ impl Ctx<'_> {
         let count = node.inputs.len();
         if count < fewest || count > most {
             let message = format!("has {count} inputs, but takes {}", arity_text(fewest, most));
-            return Err(self.problem(node, op, Kind::Invalid, message, None));
+            return Err(self.problem(node, op, Kind::Invalid, message));
         }
         self.op = Some(op);
         let outputs = match (op.handler)(self, node) {
             Ok(outputs) => outputs,
             // Outputs that are not there are poisoned.
             Err(OpError::Reported) => return Ok(Values::new()),
-            Err(error) => return Err(self.problem(node, op, error.kind(), error.to_string(), error.hint())),
+            Err(error) => {
+                let mut problem = self.problem(node, op, error.kind(), error.to_string());
+                problem.notes.extend(error.note());
+                problem.hint = error.hint();
+                return Err(problem);
+            }
         };
         let unread: Vec<_> = node.attrs.unread().into_iter().filter(|name| !op.ignored.contains(name)).collect();
         if let [first, ..] = unread.as_slice() {
             let message = format!("attribute `{first}` is unknown to this operator at opset {}", node.opset);
-            return Err(self.problem(node, op, Kind::Invalid, message, None));
+            return Err(self.problem(node, op, Kind::Invalid, message));
         }
         Ok(outputs)
     }
 
-    fn problem(
-        &self,
-        node: &Node,
-        op: &registry::Op,
-        kind: Kind,
-        message: impl Into<String>,
-        hint: Option<&str>,
-    ) -> Problem {
+    fn problem(&self, node: &Node, op: &registry::Op, kind: Kind, message: impl Into<String>) -> Problem {
         let mut problem = Problem::new(kind, node.site.clone(), message);
         problem.operands = self.operand_lines(node, op);
-        problem.hint = hint.map(str::to_owned);
         problem
     }
 

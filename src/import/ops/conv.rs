@@ -71,6 +71,7 @@ pub(super) fn convolve_window(
 ) -> Result<ValueId, OpError> {
     let rank = ctx.rank(x);
     let maps = known_size(ctx, w, 0)?;
+    check_channels(ctx, x, w, groups)?;
     let x = window.crop(ctx, x)?;
     let x = to_image(ctx, x)?;
     window.widen();
@@ -93,6 +94,17 @@ pub(super) fn convolve_window(
     let y = ctx.add(layer, &inputs)?;
     let y = from_image(ctx, y, rank)?;
     add_bias(ctx, y, late_bias)
+}
+
+/// Checks that the weights take as many channels as the data has.
+fn check_channels(ctx: &Ctx<'_>, x: ValueId, w: ValueId, group: usize) -> Result<(), OpError> {
+    let (Some(channels), Some(maps), Some(per_group)) = (ctx.size(x, 1), ctx.size(w, 0), ctx.size(w, 1)) else {
+        return Ok(());
+    };
+    if per_group.checked_mul(group) == Some(channels) {
+        return Ok(());
+    }
+    Err(OpError::Channels { channels, per_group, group, maps })
 }
 
 /// Sizes of the kernel's spatial axes: those of W, which `kernel_shape` may but repeat.
