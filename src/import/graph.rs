@@ -12,6 +12,9 @@ use crate::tensor::Tensor;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// What an output is that the handler of its node does not make.
+const NOT_CONVERTED: &str = "an output that is not converted";
+
 impl Ctx<'_> {
     pub(super) fn nodes(&mut self, graph: &Graph) {
         for node in &graph.nodes {
@@ -60,7 +63,7 @@ impl Ctx<'_> {
                 let lacks = |dtype| (Kind::Unsupported, format!("has type {dtype}, which TensorRT lacks"));
                 Ok(Some(self.constant_at(storable(tensor).map_err(lacks)?, &site)))
             }
-            Ok(Operand::Foreign(what)) => Err((Kind::Unsupported, format!("is {what}, which TensorRT lacks"))),
+            Ok(Operand::Foreign(what)) => Err((Kind::Unsupported, format!("is {what}"))),
             Err(_) => Err((Kind::Invalid, "is made by no node".into())),
         }
     }
@@ -85,7 +88,7 @@ impl Ctx<'_> {
         } else {
             self.values(node, operands).and_then(|inputs| {
                 self.inputs = inputs;
-                self.call(node).map(Some)
+                self.call(node)
             })
         };
         let outputs = match result {
@@ -96,8 +99,11 @@ impl Ctx<'_> {
             }
         };
         for (at, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            let value = outputs.as_ref().and_then(|values| values.get(at));
-            let operand = value.map_or(Operand::Poisoned, |&value| Operand::Value(value));
+            let operand = match &outputs {
+                None => Operand::Poisoned,
+                // Many files name outputs that nobody wants; it is an error only to want one that is not made.
+                Some(values) => values.get(at).map_or(Operand::Foreign(NOT_CONVERTED), |&value| Operand::Value(value)),
+            };
             self.bind(name, operand);
         }
     }
@@ -123,7 +129,7 @@ impl Ctx<'_> {
                 Ok(Operand::Data(tensor, site)) => Some(self.materialize(name, tensor, &site, node)?),
                 Ok(Operand::Foreign("")) => None,
                 Ok(Operand::Foreign(what)) => {
-                    let message = format!("input `{name}` is {what}, which TensorRT lacks");
+                    let message = format!("input `{name}` is {what}");
                     return Err(Problem::new(Kind::Unsupported, node.site.clone(), message));
                 }
                 Ok(Operand::Poisoned) => return Err(self.internal("a poisoned input reached a handler")),
@@ -149,7 +155,8 @@ impl Ctx<'_> {
         Ok(value)
     }
 
-    fn call(&mut self, node: &Node) -> Result<Values, Problem> {
+    /// The outputs of a node's handler; `None` where what failed has been reported already.
+    fn call(&mut self, node: &Node) -> Result<Option<Values>, Problem> {
         let Some(op) = registry::find(&node.domain, &node.op, node.opset) else {
             return Err(unknown(node));
         };
@@ -162,8 +169,7 @@ impl Ctx<'_> {
         self.op = Some(op);
         let outputs = match (op.handler)(self, node) {
             Ok(outputs) => outputs,
-            // Outputs that are not there are poisoned.
-            Err(OpError::Reported) => return Ok(Values::new()),
+            Err(OpError::Reported) => return Ok(None),
             Err(error) => {
                 let mut problem = self.problem(node, op, error.kind(), error.to_string());
                 problem.notes.extend(error.note());
@@ -176,7 +182,7 @@ impl Ctx<'_> {
             let message = format!("attribute `{first}` is unknown to this operator at opset {}", node.opset);
             return Err(self.problem(node, op, Kind::Invalid, message));
         }
-        Ok(outputs)
+        Ok(Some(outputs))
     }
 
     fn problem(&self, node: &Node, op: &registry::Op, kind: Kind, message: impl Into<String>) -> Problem {
@@ -224,8 +230,8 @@ impl Ctx<'_> {
 fn constant_operand(constant: &Constant, site: &Site) -> Operand {
     match constant {
         Constant::Tensor(tensor) => Operand::Data(tensor.clone(), site.clone()),
-        Constant::Strings { .. } => Operand::Foreign("a tensor of strings"),
-        Constant::Other { .. } => Operand::Foreign("a tensor of an element type"),
+        Constant::Strings { .. } => Operand::Foreign("a tensor of strings, which TensorRT lacks"),
+        Constant::Other { .. } => Operand::Foreign("a tensor of a type that TensorRT lacks"),
     }
 }
 

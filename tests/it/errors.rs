@@ -27,6 +27,9 @@ const CASES: &[(&str, Spoil)] = &[
     ("attribute-value", |dir| unary("Gelu").opset_is(20).attr("approximate", "sine").write(dir)),
     ("attribute-missing", |dir| unary("Cast").write(dir)),
     ("node-inputs", |dir| Model::new(17).input("x", "f32[2]").node("Add", "x", "y").output("y", "").write(dir)),
+    ("node-output", |dir| {
+        Model::new(17).input("x", "f32[2]").node("Relu", "x", "y z").output("y", "").output("z", "").write(dir)
+    }),
     ("node-unnamed", |dir| unary("Relu").named("").attr("slope", 0.5).write(dir)),
     ("shape-channels", channels),
     ("shape-rank", |dir| convolution("f32[N, 4, 8, 8]", &[2, 4, 3]).write(dir)),
