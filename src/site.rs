@@ -74,7 +74,8 @@ impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place();
         if place.name.is_empty() && place.index.is_none() {
-            return write!(f, "the {}", place.op);
+            let article = if place.op == "model" { "the" } else { "an unnamed" };
+            return write!(f, "{article} {}", place.op);
         }
         if place.name.is_empty() {
             write!(f, "{}", self.label())?;

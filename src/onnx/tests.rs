@@ -444,5 +444,5 @@ fn values_need_names() {
     let mut main = graph("", "", vec![]);
     main.input.push(value(""));
     main.initializer.push(floats("", &[], &[1.0]));
-    assert_eq!(problems(read(&model(main))), [" (initializer): has no name", " (input): has no name"]);
+    assert_eq!(problems(read(&model(main))), ["an unnamed initializer: has no name", "an unnamed input: has no name"]);
 }
