@@ -5,12 +5,15 @@ use serde::Serialize;
 /// One comparison of all outputs with a reference.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
-    /// What computed the outputs: `cpu` is the network evaluated here, not the plan.
+    /// What computed the outputs: `gpu` is the plan, `cpu` the network evaluated here.
     pub candidate: &'static str,
     /// Where inputs and expected outputs come from.
     pub reference: String,
     /// Whether every output agrees.
     pub agrees: bool,
+    /// Whether two runs gave the same bytes; absent where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deterministic: Option<bool>,
     /// One entry for each output, in the model's order.
     pub outputs: Vec<OutputComparison>,
 }
