@@ -99,7 +99,8 @@ impl Emitter<'_> {
         let inputs = layer.inputs.iter().map(|&input| self.handle(input)).collect::<Result<Vec<_>>>()?;
         let name = self.name(layer);
         let metadata = metadata(&layer.sites);
-        let types: SmallVec<[DType; 2]> = layer.outputs.iter().map(|&value| self.network.value(value).ty.dtype).collect();
+        let types: SmallVec<[DType; 2]> =
+            layer.outputs.iter().map(|&value| self.network.value(value).ty.dtype).collect();
         let made = self
             .sink
             .layer(Label { name: &name, metadata: &metadata }, &layer.kind, &inputs, &types)

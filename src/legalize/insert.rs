@@ -41,7 +41,11 @@ impl<'e, 'n> Insert<'e, 'n> {
     pub(super) fn number(&mut self, like: ValueId, value: f32) -> Result<ValueId> {
         let ty = &self.editor.network().value(like).ty;
         let rank = ty.shape.rank();
-        #[allow(clippy::cast_possible_truncation, clippy::as_conversions, reason = "callers ask for small whole numbers")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::as_conversions,
+            reason = "callers ask for small whole numbers"
+        )]
         let scalar = match ty.dtype {
             DType::F16 => Tensor::scalar(f16::from_f32(value)),
             DType::I32 => Tensor::scalar(value as i32),

@@ -190,9 +190,8 @@ impl Narrower<'_> {
             narrower.one(block, layer, Constant { weights }, &[])
         };
         let (half, whole) = (number(self, 128)?, number(self, 256)?);
-        let mut calculate = |narrower: &mut Self, operation, a, b| {
-            narrower.one(block, layer, ElementWise { operation }, &[a, b])
-        };
+        let mut calculate =
+            |narrower: &mut Self, operation, a, b| narrower.one(block, layer, ElementWise { operation }, &[a, b]);
         let raised = calculate(self, Op::Sum, data, half)?;
         let quotient = calculate(self, Op::FloorDiv, raised, whole)?;
         let multiple = calculate(self, Op::Prod, quotient, whole)?;
@@ -205,7 +204,9 @@ impl Narrower<'_> {
         let mut kind = layer.kind.clone();
         match &mut kind {
             LayerKind::Constant(constant) => self.constant(layer, constant),
-            LayerKind::Cast(Cast { to }) | LayerKind::Fill(Fill { dtype: to, .. }) => *to = self.narrow_type(*to, false),
+            LayerKind::Cast(Cast { to }) | LayerKind::Fill(Fill { dtype: to, .. }) => {
+                *to = self.narrow_type(*to, false)
+            }
             LayerKind::Convolution(of) => {
                 self.weights(&mut of.weights);
                 of.bias.iter_mut().for_each(|bias| self.weights(bias));

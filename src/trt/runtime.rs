@@ -295,7 +295,11 @@ enum Memory {
 
 impl Memory {
     fn allocate(device: &Device, host: bool, bytes: usize) -> Result<Self> {
-        if host { Ok(Self::Host(vec![0; bytes.div_ceil(8).max(1)], bytes)) } else { device.allocate(bytes).map(Self::Device) }
+        if host {
+            Ok(Self::Host(vec![0; bytes.div_ceil(8).max(1)], bytes))
+        } else {
+            device.allocate(bytes).map(Self::Device)
+        }
     }
 
     fn address(&self) -> u64 {
@@ -318,7 +322,9 @@ impl Memory {
             Self::Host(memory, _) => {
                 let place = bytemuck::cast_slice_mut::<u64, u8>(memory);
                 let place = place.get_mut(..bytes.len());
-                place.map(|place| place.copy_from_slice(bytes)).ok_or_else(|| Error::new(Kind::Internal, "too much data"))
+                place
+                    .map(|place| place.copy_from_slice(bytes))
+                    .ok_or_else(|| Error::new(Kind::Internal, "too much data"))
             }
         }
     }
@@ -328,7 +334,9 @@ impl Memory {
             Self::Device(memory) => memory.read(count),
             Self::Host(memory, _) => {
                 let bytes = bytemuck::cast_slice::<u64, u8>(memory).get(..count);
-                bytes.map(<[u8]>::to_vec).ok_or_else(|| Error::new(Kind::Internal, "a tensor is larger than its memory"))
+                bytes
+                    .map(<[u8]>::to_vec)
+                    .ok_or_else(|| Error::new(Kind::Internal, "a tensor is larger than its memory"))
             }
         }
     }
@@ -336,7 +344,12 @@ impl Memory {
 
 impl Timing {
     /// The run at a share of all runs, sorted by time: 0.5 is the median. 0 where nothing ran.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a few runs")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a few runs"
+    )]
     pub fn quantile(&self, share: f64) -> f32 {
         let mut runs = self.runs_ms.clone();
         runs.sort_by(f32::total_cmp);

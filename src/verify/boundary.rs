@@ -79,6 +79,9 @@ mod tests {
         let error = enter("x", &Tensor::vector(&[1i64 << 31]), DType::I32).unwrap_err();
         assert_eq!(error.to_string(), "input `x` holds 2147483648, but this TensorRT computes in i32");
         let error = leave("y", Tensor::vector(&[128i32]), Some(DType::I8)).unwrap_err();
-        assert_eq!((error.to_string().as_str(), error.kind()), ("output `y` holds numbers that are no i8", Kind::Mismatch));
+        assert_eq!(
+            (error.to_string().as_str(), error.kind()),
+            ("output `y` holds numbers that are no i8", Kind::Mismatch)
+        );
     }
 }
