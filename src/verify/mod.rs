@@ -28,13 +28,7 @@ use data::DataSet;
 /// Data that does not fit the model ([`Kind::Usage`]), types that no network takes ([`Kind::Unsupported`]), layers that
 /// cannot be evaluated. Numbers that differ are no error here: see [`mismatch`].
 pub fn on_cpu(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verification> {
-    let given = data::in_order(&set.inputs, inputs);
-    let names = network.inputs.iter().map(|&input| &*network.value(input).name);
-    let fed = names.map(|name| {
-        let found = inputs.iter().position(|input| *input == name).and_then(|at| given.get(at).copied().flatten());
-        found.map_or_else(|| Err(lacks(set, "input", name)), numbers)
-    });
-    let computed = eval::run(network, &fed.collect::<Result<Vec<_>>>()?)?;
+    let computed = eval::run(network, &self::inputs(network, inputs, set)?)?;
 
     let names: Vec<&str> = network.outputs.iter().map(|output| &*output.name).collect();
     let expected = data::in_order(&set.outputs, &names);
@@ -44,6 +38,20 @@ pub fn on_cpu(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verif
     let outputs = compared.collect::<Result<Vec<_>>>()?;
     let agrees = outputs.iter().all(|output| output.agrees);
     Ok(Verification { candidate: "cpu", reference: set.path.display().to_string(), agrees, outputs })
+}
+
+/// The inputs of a network from a data set. `inputs` are the model's, as for [`on_cpu`].
+///
+/// # Errors
+/// [`Kind::Usage`] where one is missing, [`Kind::Unsupported`] for types that no network takes.
+pub fn inputs(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Vec<Tensor>> {
+    let given = data::in_order(&set.inputs, inputs);
+    let names = network.inputs.iter().map(|&input| &*network.value(input).name);
+    let fed = names.map(|name| {
+        let found = inputs.iter().position(|input| *input == name).and_then(|at| given.get(at).copied().flatten());
+        found.map_or_else(|| Err(lacks(set, "input", name)), numbers)
+    });
+    fed.collect()
 }
 
 fn numbers(given: &Constant) -> Result<Tensor> {

@@ -4,6 +4,7 @@
 
 mod case;
 mod list;
+mod passes;
 
 use crate::python::{onnx_data, python};
 use crate::tensorrt;
