@@ -5,6 +5,8 @@
 
 pub mod compare;
 pub mod data;
+pub mod locate;
+pub mod npz;
 pub mod random;
 pub mod reference;
 
