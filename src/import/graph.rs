@@ -2,6 +2,7 @@
 
 use super::ctx::Ctx;
 use super::error::OpError;
+use super::lacks;
 use super::operand::Operand;
 use super::registry::{self, Handler};
 use super::storable;
@@ -272,5 +273,7 @@ fn unknown(node: &Node) -> Problem {
         (_, Some(until)) => format!("this operator is supported up to opset {until}"),
         _ => "this operator is not supported".to_owned(),
     };
-    Problem::new(Kind::Unsupported, node.site.clone(), message)
+    let mut problem = Problem::new(Kind::Unsupported, node.site.clone(), message);
+    problem.notes.extend(lacks::cause(&node.site.place().op).map(str::to_owned));
+    problem
 }

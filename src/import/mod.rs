@@ -6,6 +6,7 @@
 pub mod ctx;
 pub mod error;
 mod graph;
+pub mod lacks;
 pub mod layers;
 mod nested;
 mod operand;
