@@ -62,14 +62,16 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// What is not converted; operators of one cause stand in one row.
+/// What is not converted, operator by operator.
 fn lacking(markdown: bool) -> String {
     let mut table = empty(markdown);
     table.set_header(["operator", "what of it", "cause"]);
     for lack in LACKS {
-        let operators = if lack.operators.is_empty() { "any".to_owned() } else { lack.operators.join(", ") };
+        let operators = if lack.operators.is_empty() { &["any"] } else { lack.operators };
         let part = if lack.part.is_empty() { "all" } else { lack.part };
-        table.add_row([operators, part.to_owned(), lack.cause.to_owned()]);
+        for &operator in operators {
+            table.add_row([operator, part, lack.cause]);
+        }
     }
     text(&table)
 }
