@@ -26,6 +26,7 @@ mod rotary;
 mod sample;
 mod scan;
 mod scatter;
+mod sequence;
 mod slice;
 mod softmax;
 mod spectral;
@@ -76,6 +77,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("sample", sample::CASES),
     ("scan", scan::CASES),
     ("scatter", scatter::CASES),
+    ("sequence", sequence::CASES),
     ("slice", slice::CASES),
     ("softmax", softmax::CASES),
     ("spectral", spectral::CASES),
