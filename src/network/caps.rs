@@ -14,6 +14,8 @@ pub struct Caps {
     pub squeeze: bool,
     /// `ICumulativeLayer`.
     pub cumulative: bool,
+    /// The padding modes of Caffe.
+    pub caffe_padding: bool,
     /// The GELU activations.
     pub gelu: bool,
     /// `UnaryOperation::kISNAN`.
@@ -29,6 +31,7 @@ impl Caps {
             strongly_typed: true,
             squeeze: true,
             cumulative: true,
+            caffe_padding: false,
             gelu: true,
             is_nan: true,
         }
