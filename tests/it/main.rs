@@ -8,6 +8,7 @@ mod conformance;
 mod errors;
 mod golden;
 mod imports;
+mod layers;
 mod provision;
 mod python;
 mod records;
