@@ -14,4 +14,5 @@ mod python;
 mod records;
 mod support;
 mod tensorrt;
+mod traps;
 mod zoo;
