@@ -25,6 +25,21 @@ pub struct Caps {
 }
 
 impl Caps {
+    /// TensorRT 8.6.
+    pub const fn eight() -> Self {
+        Self {
+            int64: false,
+            bf16: false,
+            int8: false,
+            strongly_typed: false,
+            squeeze: false,
+            cumulative: false,
+            caffe_padding: true,
+            gelu: false,
+            is_nan: false,
+        }
+    }
+
     /// TensorRT-RTX 1.5 and later, TensorRT 11.x.
     pub const fn modern() -> Self {
         Self {
