@@ -56,8 +56,8 @@ impl Whole {
     /// # Errors
     /// As [`load`](super::load), but for what only the nodes say: read the [model](Part::model) for that.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = file::map(path).map_err(|error| file::unreadable(path, &error))?;
-        let proto = super::message(bytes, wire::Message::Model, "an ONNX model");
+        let file = file::open(path).map_err(|error| file::unreadable(path, &error))?;
+        let proto = super::message(file, wire::Message::Model, "an ONNX model");
         let proto = proto.map_err(|error| error.in_model(path))?;
         Ok(Self::new(proto, path.parent().unwrap_or(Path::new(""))))
     }
