@@ -14,7 +14,7 @@ use crate::verify;
 use crate::verify::data::{self, DataSet};
 use crate::verify::locate::{self, Candidate};
 use crate::verify::reference;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LocateArguments {

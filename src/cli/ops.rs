@@ -3,7 +3,7 @@
 use super::output::Output;
 use crate::error::Result;
 use crate::import::lacks::{LACKS, Lack};
-use crate::import::registry::{self, NEWEST_OPSET, Op};
+use crate::import::registry::{self, ANY_DOMAIN, NEWEST_OPSET, Op};
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
@@ -90,8 +90,10 @@ fn table(rows: &[Row], markdown: bool) -> String {
     let mut table = empty(markdown);
     table.set_header(["operator", "opsets", "inputs", "family"]);
     for row in rows {
-        let name =
-            if row.domain.is_empty() { row.operator.to_owned() } else { format!("{}.{}", row.domain, row.operator) };
+        let name = match row.domain {
+            "" | ANY_DOMAIN => row.operator.to_owned(),
+            domain => format!("{domain}.{}", row.operator),
+        };
         let opsets: Vec<String> = row.opsets.iter().map(|[since, until]| format!("{since}-{until}")).collect();
         table.add_row([name, opsets.join(", "), row.inputs.to_owned(), row.family.to_owned()]);
     }

@@ -13,8 +13,11 @@ use std::sync::LazyLock;
 /// Newest opset of ONNX's own domain whose operators the registry knows: that of onnx 1.23.2.
 pub const NEWEST_OPSET: i64 = 28;
 
+/// The domain of operators that mean the same in every domain.
+pub const ANY_DOMAIN: &str = "*";
+
 /// Turns one ONNX node into layers; returns the values of its outputs, in order.
-type OfValues = fn(&mut Ctx<'_>, &Node) -> Result<Values, OpError>;
+pub(crate) type OfValues = fn(&mut Ctx<'_>, &Node) -> Result<Values, OpError>;
 /// The same for an operator that takes or gives sequences or optional values.
 type OfOperands = fn(&mut Ctx<'_>, &Node) -> Result<Vec<Operand>, OpError>;
 
@@ -30,7 +33,7 @@ pub(crate) enum Handler {
 /// One row: an operator whose meaning did not change between two opsets.
 #[derive(Debug, Clone, Copy)]
 pub struct Op {
-    /// `""` for ONNX's own domain.
+    /// `""` for ONNX's own domain, [`ANY_DOMAIN`] for an operator that is known by its name alone.
     pub domain: &'static str,
     /// The operator's name.
     pub name: &'static str,
@@ -131,7 +134,8 @@ pub fn find(domain: &str, name: &str, opset: i64) -> Option<&'static Op> {
 
 /// All rows of an operator.
 pub fn rows(domain: &str, name: &str) -> impl Iterator<Item = &'static Op> {
-    ROWS.get(name).into_iter().flatten().copied().filter(move |op| op.domain == domain)
+    let rows = ROWS.get(name).into_iter().flatten().copied();
+    rows.filter(move |op| op.domain == domain || op.domain == ANY_DOMAIN)
 }
 
 #[cfg(test)]
@@ -148,6 +152,14 @@ mod tests {
             }
             assert!(rows.iter().all(|op| op.since <= op.until), "{name}");
         }
+    }
+
+    #[test]
+    fn operators_of_any_domain_are_found_in_each() {
+        for domain in ["", "trt", "com.example"] {
+            assert_eq!(find(domain, "TRT_Shuffle", 1).map(|op| op.domain), Some(ANY_DOMAIN));
+        }
+        assert!(find("trt", "Relu", 13).is_none());
     }
 
     #[test]

@@ -38,13 +38,13 @@ pub fn on_cpu(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verif
     judge("cpu", set, computed, &declared(network))
 }
 
-/// The inputs of a network from a data set. `inputs` are the model's, as for [`on_cpu`].
+/// The inputs of a network from a data set, in the network's types. `inputs` are the model's, as for [`on_cpu`].
 ///
 /// # Errors
-/// [`Kind::Usage`] where one is missing, [`Kind::Unsupported`] for types that no network takes.
+/// [`Kind::Usage`] where one is missing or does not fit, [`Kind::Unsupported`] for types that no network takes.
 pub fn inputs(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Vec<Tensor>> {
-    let types = network.inputs.iter().map(|&input| (&*network.value(input).name, network.value(input).ty.dtype));
-    types.map(|(name, dtype)| boundary::enter(name, given(set, inputs, name)?, dtype)).collect()
+    let values = network.inputs.iter().map(|&input| network.value(input));
+    values.map(|value| boundary::enter(&value.name, given(set, inputs, &value.name)?, value.ty.dtype)).collect()
 }
 
 /// Runs a plan twice on the inputs of a data set and compares every output with the data set's.
@@ -135,7 +135,7 @@ pub fn mismatch(verification: &Verification) -> Option<Error> {
 /// One line on an output that differs: how many elements, and the worst of them.
 pub fn summary(output: &crate::report::verification::OutputComparison) -> String {
     let name = &output.name;
-    let Some(statistics) = &output.statistics else {
+    let (None, Some(statistics)) = (&output.incomparable, &output.statistics) else {
         return format!("`{name}` {}", output.incomparable.as_deref().unwrap_or_default());
     };
     let (wrong, all) = (statistics.mismatches, statistics.elements);

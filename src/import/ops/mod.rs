@@ -18,6 +18,7 @@ mod image;
 mod layout;
 mod loss;
 mod matmul;
+mod native;
 mod norm;
 mod numbers;
 mod pads;
@@ -56,6 +57,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("layout", layout::OPS),
     ("loss", loss::OPS),
     ("matmul", matmul::OPS),
+    ("native", native::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
     ("quantize", quantize::OPS),

@@ -136,7 +136,7 @@ fn frozen(model: &Model, sets: &[DataSet], level: Frozen) -> BTreeMap<String, Te
     if picked.all(|other| other == first) { first } else { BTreeMap::new() }
 }
 
-fn input_names(model: &Model) -> Vec<&str> {
+pub(crate) fn input_names(model: &Model) -> Vec<&str> {
     model.graph.inputs.iter().map(|info| &*info.name).collect()
 }
 
@@ -171,7 +171,7 @@ fn attempt(
 }
 
 /// Builds a plan for the shapes of the first data set, and drops it.
-fn build(network: &Checked, names: &[&str], sets: &[DataSet], library: &Library) -> Result<(), Error> {
+pub(crate) fn build(network: &Checked, names: &[&str], sets: &[DataSet], library: &Library) -> Result<(), Error> {
     let data = sets.first().map(|set| verify::data::in_order(&set.inputs, names)).unwrap_or_default();
     let is_input = |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
     let data = names.iter().copied().zip(data).filter(|(name, _)| is_input(name));
@@ -195,7 +195,7 @@ fn failed(error: &Error) -> (Verdict, String) {
 }
 
 /// The first thing an error says, short and the same on every machine.
-fn reason(error: &Error) -> String {
+pub(crate) fn reason(error: &Error) -> String {
     let said = error.notes().iter().find_map(|note| note.strip_prefix("TensorRT said: "));
     let text = match (error.problems(), said) {
         ([problem, ..], _) => format!("{}: {}", problem.site.place().op, problem.message),

@@ -2,7 +2,7 @@
 //!
 //! `tests/backend.txt` and `tests/zoo.txt` say what comes of each; a change in either direction fails.
 
-mod case;
+pub(crate) mod case;
 mod list;
 mod passes;
 

@@ -15,6 +15,7 @@ mod image;
 mod layout;
 mod loss;
 mod matmul;
+mod native;
 mod norm;
 mod pool;
 mod quantize;
@@ -66,6 +67,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("layout", layout::CASES),
     ("loss", loss::CASES),
     ("matmul", matmul::CASES),
+    ("native", native::CASES),
     ("norm", norm::CASES),
     ("pool", pool::CASES),
     ("quantize", quantize::CASES),
