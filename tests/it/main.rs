@@ -10,6 +10,7 @@ mod golden;
 mod imports;
 mod layers;
 mod locate;
+mod profiles;
 mod provision;
 mod python;
 mod records;

@@ -205,7 +205,7 @@ impl Plan<'_> {
         }
         for end in [1, 0, 2] {
             let mut problems = fit::problems(self.network, &self.point(end));
-            if !problems.is_empty() && self.shrink(end) {
+            while !problems.is_empty() && self.shrink(end) {
                 problems = fit::problems(self.network, &self.point(end));
             }
             if !problems.is_empty() {
@@ -226,13 +226,14 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// Makes an end of all guesses what they are optimised for; whether that changes any.
+    /// Moves an end of all guesses nearer to what they are optimised for; whether that changes any.
     fn shrink(&mut self, end: usize) -> bool {
         let mut changed = false;
         let slots = self.symbols.values_mut().chain(self.values.values_mut().flatten());
         for slot in slots.filter(|slot| slot.guess.is_some() && slot.range[end] != slot.range[1]) {
-            slot.range[end] = slot.range[1];
-            changed = true;
+            let (opt, now) = (slot.range[1], slot.range[end]);
+            slot.range[end] = if end == 0 { (now.max(0) * 2).clamp(1.min(opt), opt) } else { (now / 2).max(opt) };
+            changed |= slot.range[end] != now;
         }
         changed
     }
