@@ -5,6 +5,7 @@
 
 mod cli;
 mod conformance;
+mod dynamic;
 mod errors;
 mod golden;
 mod imports;
