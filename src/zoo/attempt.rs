@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::import;
 use crate::onnx::{self, Model};
-use crate::pipeline::profile::{self, Request};
+use crate::pipeline::profile::{self, End, Request};
 use crate::pipeline::{self, Prepared};
 use crate::report::Verification;
 use crate::report::zoo::{ModelReport, Seconds, Status};
@@ -122,7 +122,7 @@ fn attempt(
     let options_of_pipeline = pipeline::Options {
         caps: machine.library.caps(),
         without_passes: options.without_passes.clone(),
-        import: import::Options { freeze },
+        import: import::Options { freeze, ..import::Options::default() },
     };
     let prepared = pipeline::prepare(model, &options_of_pipeline)?;
     progress.import += start.elapsed();
@@ -164,8 +164,7 @@ fn build(
     machine: &Machine,
 ) -> Result<Vec<u8>> {
     let network = &prepared.network;
-    let profile = profile::plan(network, &shapes(prepared, names, sets))?.profile;
-    let profiles = if profile.inputs.is_empty() { Vec::new() } else { vec![profile] };
+    let profiles = profile::plan(network, &shapes(prepared, names, sets))?.profiles();
     let options = BuildOptions {
         targets: options.targets.clone(),
         tf32: options.tf32,
@@ -178,21 +177,23 @@ fn build(
     Ok(plan)
 }
 
-/// Smallest and largest shape of each input in the data.
+/// Smallest and largest shape of each input in the data, and what is likely for those that hold sizes.
 fn shapes(prepared: &Prepared, names: &[&str], sets: &[DataSet]) -> Request {
     let network = &prepared.network;
     let mut request = Request::default();
     for set in sets {
-        for (name, data) in names.iter().zip(verify::data::in_order(&set.inputs, names)) {
-            let is_input = network.inputs.iter().any(|&input| *network.value(input).name == **name);
-            let dims = data.map(|data| data.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)));
-            let Some(dims) = dims.filter(|_| is_input) else { continue };
-            let dims: Vec<i64> = dims.collect();
-            for (shapes, pick) in [(&mut request.min, i64::min as fn(i64, i64) -> i64), (&mut request.max, i64::max)] {
-                let known = shapes.entry((*name).to_owned()).or_insert_with(|| dims.clone());
-                known.iter_mut().zip(&dims).for_each(|(known, &size)| *known = pick(*known, size));
+        let data = names.iter().copied().zip(verify::data::in_order(&set.inputs, names));
+        let data = data.filter_map(|(name, data)| Some((name, data?.tensor().ok()?)));
+        let is_input = |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
+        let end = End::of(data.filter(|(name, _)| is_input(name)));
+        for (name, dims) in &end.shapes {
+            let ends = [(&mut request.min, i64::min as fn(i64, i64) -> i64), (&mut request.max, i64::max)];
+            for (of, pick) in ends {
+                let known = of.shapes.entry(name.clone()).or_insert_with(|| dims.clone());
+                known.iter_mut().zip(dims).for_each(|(known, &size)| *known = pick(*known, size));
             }
         }
+        request.likely.extend(end);
     }
     request
 }

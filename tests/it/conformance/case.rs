@@ -5,7 +5,7 @@ use onnx2plan::emit;
 use onnx2plan::import;
 use onnx2plan::onnx::{self, Model};
 use onnx2plan::pipeline;
-use onnx2plan::pipeline::profile::{self, Request};
+use onnx2plan::pipeline::profile::{self, End, Request};
 use onnx2plan::tensor::{DType, Tensor};
 use onnx2plan::trt::{BuildOptions, Builder, Library};
 use onnx2plan::valid::Checked;
@@ -147,8 +147,11 @@ fn attempt(
     freeze: BTreeMap<String, Tensor>,
     library: &Library,
 ) -> Result<Option<Error>, Error> {
-    let options =
-        pipeline::Options { caps: library.caps(), without_passes: Vec::new(), import: import::Options { freeze } };
+    let options = pipeline::Options {
+        caps: library.caps(),
+        without_passes: Vec::new(),
+        import: import::Options { freeze, ..import::Options::default() },
+    };
     let imported = pipeline::import_model(model, &options.import)?.network;
     let (network, log) = pipeline::finish(imported.clone(), &options)?;
     let names = input_names(model);
@@ -171,13 +174,10 @@ fn attempt(
 pub(crate) fn build(network: &Checked, names: &[&str], sets: &[DataSet], library: &Library) -> Result<(), Error> {
     let data = sets.first().map(|set| verify::data::in_order(&set.inputs, names)).unwrap_or_default();
     let is_input = |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
-    let shapes = names.iter().zip(data).filter(|(name, _)| is_input(name)).filter_map(|(name, data)| {
-        let sizes = data?.dims().iter().map(|&size| i64::try_from(size).ok());
-        Some(((*name).to_owned(), sizes.collect::<Option<Vec<_>>>()?))
-    });
-    let request = Request { opt: shapes.collect(), ..Request::default() };
-    let profile = profile::plan(network, &request)?.profile;
-    let profiles = if profile.inputs.is_empty() { Vec::new() } else { vec![profile] };
+    let data = names.iter().copied().zip(data).filter(|(name, _)| is_input(name));
+    let likely = End::of(data.filter_map(|(name, data)| Some((name, data?.tensor().ok()?))));
+    let opt = End { shapes: likely.shapes.clone(), ..End::default() };
+    let profiles = profile::plan(network, &Request { opt, likely, ..Request::default() })?.profiles();
     let mut builder = Builder::new(library, BuildOptions { profiles, ..BuildOptions::default() })?;
     emit::emit(network, &mut builder)?;
     builder.build(&mut std::io::sink(), &AtomicBool::new(false))?;
