@@ -6,6 +6,7 @@ use super::output::Output;
 use crate::emit::{self, Emitted};
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
+use crate::import::{self, Recurrent};
 use crate::onnx;
 use crate::pipeline::profile::{self, Planned, Request, Shapes};
 use crate::pipeline::{self, Prepared};
@@ -40,6 +41,9 @@ pub(super) struct Arguments {
     /// Compute f32 products in full f32, not in TF32 with its 10 bits of mantissa
     #[arg(long)]
     no_tf32: bool,
+    /// What recurrent operators become: TensorRT 8.x still has a layer of its own for many of them
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    rnn: RecurrentForm,
     /// Leave out an optimisation pass
     #[arg(long, value_name = "NAME", value_parser = parse_pass)]
     without_pass: Vec<String>,
@@ -50,6 +54,33 @@ pub(super) struct Arguments {
     freeze: FreezeArguments,
     #[command(flatten)]
     library: LibraryArguments,
+}
+
+/// What recurrent operators become.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum RecurrentForm {
+    /// The layer where the library has it and it computes the same for all inputs, else a loop
+    #[default]
+    Auto,
+    /// A loop
+    Loop,
+    /// The layer wherever it computes the same for sequences that are not empty, else a loop
+    Layer,
+}
+
+impl RecurrentForm {
+    /// What it means for a library.
+    fn with(self, library: &Library) -> Result<Recurrent> {
+        match (self, library.caps().rnn) {
+            (Self::Auto, true) => Ok(Recurrent::Auto),
+            (Self::Layer, true) => Ok(Recurrent::Layer),
+            (Self::Layer, false) => {
+                let message = format!("{} has no recurrent layer: only TensorRT 8.x has", library.version());
+                Err(Error::new(Kind::Usage, message).with_hint("leave `--rnn` out, and loops take its place"))
+            }
+            (Self::Loop, _) | (Self::Auto, false) => Ok(Recurrent::Loop),
+        }
+    }
 }
 
 /// What happened, for `--json`.
@@ -107,7 +138,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let options = pipeline::Options {
         caps: library.caps(),
         without_passes: arguments.without_pass.clone(),
-        import: arguments.freeze.options(&model)?,
+        import: import::Options { recurrent: arguments.rnn.with(&library)?, ..arguments.freeze.options(&model)? },
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
     output.done(&format!("{}: {} layers", model_path.display(), prepared.network.live_layers().len()));

@@ -58,7 +58,7 @@ impl FreezeArguments {
         if self.freeze.is_empty() {
             freeze.extend(given.into_iter().filter(|(_, tensor)| is_list_of_whole_numbers(tensor)));
         }
-        Ok(import::Options { freeze })
+        Ok(import::Options { freeze, ..import::Options::default() })
     }
 
     /// The test data for each input that has some.

@@ -14,6 +14,8 @@ pub struct Caps {
     pub squeeze: bool,
     /// `ICumulativeLayer`.
     pub cumulative: bool,
+    /// `IRNNv2Layer`.
+    pub rnn: bool,
     /// The padding modes of Caffe.
     pub caffe_padding: bool,
     /// The GELU activations.
@@ -31,6 +33,7 @@ impl Caps {
             strongly_typed: true,
             squeeze: true,
             cumulative: true,
+            rnn: false,
             caffe_padding: false,
             gelu: true,
             is_nan: true,

@@ -3,7 +3,7 @@
 pub mod profile;
 
 use crate::error::Result;
-use crate::import::{self, Imported};
+use crate::import::{self, Imported, Recurrent};
 use crate::legalize;
 use crate::network::{Caps, Network};
 use crate::onnx::Model;
@@ -25,7 +25,9 @@ pub struct Options {
 impl Options {
     /// What holds where the user says nothing.
     pub fn new(caps: Caps) -> Self {
-        Self { caps, without_passes: Vec::new(), import: import::Options::default() }
+        let recurrent = if caps.rnn { Recurrent::Auto } else { Recurrent::Loop };
+        let import = import::Options { recurrent, ..import::Options::default() };
+        Self { caps, without_passes: Vec::new(), import }
     }
 }
 

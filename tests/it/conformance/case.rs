@@ -145,8 +145,11 @@ fn attempt(
     freeze: BTreeMap<String, Tensor>,
     library: &Library,
 ) -> Result<Option<Error>, Error> {
-    let options =
-        pipeline::Options { caps: library.caps(), without_passes: Vec::new(), import: import::Options { freeze } };
+    let options = pipeline::Options {
+        caps: library.caps(),
+        without_passes: Vec::new(),
+        import: import::Options { freeze, ..import::Options::default() },
+    };
     let prepared = pipeline::prepare(model, &options)?;
     let names = input_names(model);
     for set in sets {
