@@ -2,6 +2,7 @@
 
 use super::ctx::Ctx;
 use super::error::OpError;
+use super::operand::Operand;
 use super::ops;
 use crate::network::Values;
 use crate::onnx::Node;
@@ -16,7 +17,18 @@ pub const NEWEST_OPSET: i64 = 28;
 pub const ANY_DOMAIN: &str = "*";
 
 /// Turns one ONNX node into layers; returns the values of its outputs, in order.
-pub(crate) type Handler = fn(&mut Ctx<'_>, &Node) -> Result<Values, OpError>;
+pub(crate) type OfValues = fn(&mut Ctx<'_>, &Node) -> Result<Values, OpError>;
+/// The same for an operator that takes or gives sequences or optional values.
+type OfOperands = fn(&mut Ctx<'_>, &Node) -> Result<Vec<Operand>, OpError>;
+
+/// What imports the nodes of a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Handler {
+    /// All inputs and outputs are tensors.
+    Values(OfValues),
+    /// Some are, or may be, something else.
+    Operands(OfOperands),
+}
 
 /// One row: an operator whose meaning did not change between two opsets.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +53,22 @@ pub(crate) const fn onnx(
     name: &'static str,
     opsets: RangeInclusive<i64>,
     inputs: &'static str,
-    handler: Handler,
+    handler: OfValues,
 ) -> Op {
+    row(name, opsets, inputs, Handler::Values(handler))
+}
+
+/// A row of ONNX's own domain, of an operator that takes or gives sequences or optional values.
+pub(crate) const fn with_lists(
+    name: &'static str,
+    opsets: RangeInclusive<i64>,
+    inputs: &'static str,
+    handler: OfOperands,
+) -> Op {
+    row(name, opsets, inputs, Handler::Operands(handler))
+}
+
+const fn row(name: &'static str, opsets: RangeInclusive<i64>, inputs: &'static str, handler: Handler) -> Op {
     Op { domain: "", name, since: *opsets.start(), until: *opsets.end(), inputs, ignored: &[], handler }
 }
 

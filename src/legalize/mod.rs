@@ -4,6 +4,10 @@
 
 mod caffe_padding;
 mod eight_bit;
+mod formulas;
+mod insert;
+mod narrow;
+mod shapes;
 mod small_cast;
 #[cfg(test)]
 mod tests;
@@ -23,6 +27,9 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     }
     small_cast::run(network);
     eight_bit::run(network)?;
+    formulas::run(network, caps)?;
+    narrow::run(network, caps)?;
+    shapes::run(network, caps);
     let problems: Vec<Problem> = network
         .live_layers()
         .into_iter()

@@ -8,7 +8,9 @@ use crate::legalize;
 use crate::network::{Caps, Network};
 use crate::onnx::Model;
 use crate::opt;
+use crate::tensor::Tensor;
 use crate::valid::{self, Checked};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What decides on the network besides the model.
@@ -28,6 +30,13 @@ impl Options {
         let recurrent = if caps.rnn { Recurrent::Auto } else { Recurrent::Loop };
         let import = import::Options { recurrent, ..import::Options::default() };
         Self { caps, without_passes: Vec::new(), import }
+    }
+
+    /// The same with inputs made constants.
+    #[must_use]
+    pub fn freezing(mut self, inputs: BTreeMap<String, Tensor>) -> Self {
+        self.import.freeze = inputs;
+        self
     }
 }
 

@@ -3,6 +3,7 @@ use super::data::{DataSet, Entry};
 use super::*;
 use crate::network::layer::math::{Activation, ActivationType};
 use crate::network::{Block, Dim, Output, ValueType};
+use crate::onnx::Constant;
 use crate::report::verification::Statistics;
 use crate::site::Site;
 use crate::tensor::DType;
@@ -77,7 +78,7 @@ fn relu() -> Network {
     let mut body = Block::default();
     let value = crate::infer::add(&mut network, &mut body, kind, &[x], std::slice::from_ref(&site)).unwrap()[0];
     network.body = body;
-    network.outputs.push(Output { name: "y".into(), value, site });
+    network.outputs.push(Output { name: "y".into(), value, declared: None, site });
     network
 }
 

@@ -9,6 +9,7 @@ mod errors;
 mod golden;
 mod imports;
 mod layers;
+mod locate;
 mod provision;
 mod python;
 mod records;

@@ -33,6 +33,7 @@ mod rotary;
 mod sample;
 mod scan;
 mod scatter;
+mod sequence;
 mod slice;
 mod softmax;
 mod spectral;
@@ -68,6 +69,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("sample", sample::OPS),
     ("scan", scan::OPS),
     ("scatter", scatter::OPS),
+    ("sequence", sequence::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
     ("spectral", spectral::OPS),

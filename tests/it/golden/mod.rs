@@ -27,6 +27,7 @@ mod rotary;
 mod sample;
 mod scan;
 mod scatter;
+mod sequence;
 mod slice;
 mod softmax;
 mod spectral;
@@ -78,6 +79,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("sample", sample::CASES),
     ("scan", scan::CASES),
     ("scatter", scatter::CASES),
+    ("sequence", sequence::CASES),
     ("slice", slice::CASES),
     ("softmax", softmax::CASES),
     ("spectral", spectral::CASES),

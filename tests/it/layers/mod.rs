@@ -62,7 +62,7 @@ impl Section {
 
     /// Why no plan can be built, if none can.
     fn build(&self, prepared: &Prepared, library: &Library) -> Option<Error> {
-        build(prepared, &input_names(&self.model), std::slice::from_ref(&self.set), library).err()
+        build(&prepared.network, &input_names(&self.model), std::slice::from_ref(&self.set), library).err()
     }
 }
 

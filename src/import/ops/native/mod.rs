@@ -10,7 +10,7 @@ mod shuffle;
 
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::import::registry::{ANY_DOMAIN, Handler, NOW, Op, onnx};
+use crate::import::registry::{ANY_DOMAIN, NOW, OfValues, Op, onnx};
 use crate::network::layer::Arg;
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
@@ -25,7 +25,7 @@ pub(super) const OPS: &[Op] = &[
     native("TRT_Shuffle", "input shape?", shuffle::shuffle),
 ];
 
-const fn native(name: &'static str, inputs: &'static str, handler: Handler) -> Op {
+const fn native(name: &'static str, inputs: &'static str, handler: OfValues) -> Op {
     onnx(name, 1..=NOW, inputs, handler).of(ANY_DOMAIN)
 }
 
