@@ -42,4 +42,20 @@ impl Caps {
             is_nan: true,
         }
     }
+
+    /// TensorRT 8.x.
+    pub const fn eight() -> Self {
+        Self {
+            int64: false,
+            bf16: false,
+            int8: false,
+            strongly_typed: false,
+            squeeze: false,
+            cumulative: false,
+            rnn: true,
+            caffe_padding: true,
+            gelu: false,
+            is_nan: false,
+        }
+    }
 }

@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(caps(10_701), Caps::modern());
         assert_eq!(caps(110_400), Caps::modern());
         assert_eq!(caps(100_700), Caps { cumulative: false, ..Caps::modern() });
-        assert!(!caps(8_601).int64 && !caps(8_601).strongly_typed && !caps(8_601).squeeze);
+        assert_eq!(caps(8_601), Caps::eight());
     }
 
     #[test]
