@@ -78,6 +78,7 @@ public:
     Outputs add_reduce(Reduce const& layer) override;
     Outputs add_resize(Resize const& layer) override;
     Outputs add_reverse_sequence(uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis) override;
+    Outputs add_rnn(Rnn const& layer) override;
     Outputs add_scale(Scale const& layer) override;
     Outputs add_scatter(Scatter const& layer) override;
     Outputs add_select(uint32_t condition, uint32_t then_input, uint32_t else_input) override;
@@ -196,6 +197,11 @@ private:
             layer.setInput(index, tensor(handle));
         }
     }
+
+    // The recurrent layer, through functions that only TensorRT 8 has.
+    template <class Layer, class Operation>
+    Outputs add_rnn(Layer* (nv::INetworkDefinition::*add)(nv::ITensor&, int32_t, int32_t, int32_t, Operation) noexcept,
+        Rnn const& attributes);
 
     // What convolution and deconvolution have in common.
     template <class Layer> Outputs finish_convolution(Layer& layer, Convolution const& attributes);

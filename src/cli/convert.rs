@@ -8,7 +8,7 @@ use super::profiles::ProfileArguments;
 use crate::emit::{self, Emitted};
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
-use crate::import;
+use crate::import::{self, Recurrent};
 use crate::network::Profile;
 use crate::network::profile::Range;
 use crate::onnx::Model;
@@ -37,6 +37,9 @@ pub(super) struct Arguments {
     /// Compute f32 products in full f32, not in TF32 with its 10 bits of mantissa
     #[arg(long)]
     no_tf32: bool,
+    /// What recurrent operators become: TensorRT 8.x still has a layer of its own for many of them
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    rnn: RecurrentForm,
     /// Leave out an optimisation pass
     #[arg(long, value_name = "NAME", value_parser = parse_pass)]
     without_pass: Vec<String>,
@@ -51,6 +54,33 @@ pub(super) struct Arguments {
     freeze: FreezeArguments,
     #[command(flatten)]
     library: LibraryArguments,
+}
+
+/// What recurrent operators become.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum RecurrentForm {
+    /// The layer where the library has it and it computes the same for all inputs, else a loop
+    #[default]
+    Auto,
+    /// A loop
+    Loop,
+    /// The layer wherever it computes the same for sequences that are not empty, else a loop
+    Layer,
+}
+
+impl RecurrentForm {
+    /// What it means for a library.
+    fn with(self, library: &Library) -> Result<Recurrent> {
+        match (self, library.caps().rnn) {
+            (Self::Auto, true) => Ok(Recurrent::Auto),
+            (Self::Layer, true) => Ok(Recurrent::Layer),
+            (Self::Layer, false) => {
+                let message = format!("{} has no recurrent layer: only TensorRT 8.x has", library.version());
+                Err(Error::new(Kind::Usage, message).with_hint("leave `--rnn` out, and loops take its place"))
+            }
+            (Self::Loop, _) | (Self::Auto, false) => Ok(Recurrent::Loop),
+        }
+    }
 }
 
 /// What happened, for `--json`.
@@ -111,6 +141,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         import: import::Options {
             sizes: arguments.profiles.fixed(&model)?,
             names: arguments.part.names(),
+            recurrent: arguments.rnn.with(&library)?,
             ..arguments.freeze.options(&model)?
         },
     };

@@ -44,6 +44,20 @@ pub struct Options {
     pub sizes: BTreeMap<String, i64>,
     /// New names of outputs, by the model's names.
     pub names: BTreeMap<String, String>,
+    /// What recurrent operators become.
+    pub recurrent: Recurrent,
+}
+
+/// What recurrent operators become.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Recurrent {
+    /// A loop, which every library has.
+    #[default]
+    Loop,
+    /// The recurrent layer of TensorRT 8.x where that computes the same for all inputs, else a loop.
+    Auto,
+    /// The same, trusting that no sequence is empty, which the layer does not take.
+    Layer,
 }
 
 /// Imports a model, or says everything that is in the way.
@@ -60,6 +74,7 @@ pub fn import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> Result<Imp
 /// Imports what can be imported, for `inspect`. The network is complete only if there are no problems.
 pub fn try_import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> (Option<Imported>, Vec<Problem>) {
     let mut ctx = Ctx::new(model, fold);
+    ctx.recurrent = options.recurrent;
     ctx.opsets(model);
     ctx.inputs(&model.graph, options);
     ctx.nodes(&model.graph);
@@ -86,6 +101,7 @@ impl<'a> Ctx<'a> {
             notes: Vec::new(),
             problems: Vec::new(),
             op: None,
+            recurrent: Recurrent::default(),
             site: Site::tensor(&model.graph.path, "model", &model.graph.name),
             inputs: Vec::new(),
             operands: Vec::new(),

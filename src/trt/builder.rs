@@ -258,6 +258,13 @@ impl Held {
     pub(super) fn weights(&self) -> ffi::Weights<'_> {
         ffi::Weights { dtype: self.dtype, data: &self.data }
     }
+
+    /// One of `count` equal parts of the values, one behind the other.
+    pub(super) fn part(&self, at: usize, count: usize) -> ffi::Weights<'_> {
+        let size = self.data.len() / count.max(1);
+        let data = self.data.get(size.saturating_mul(at)..).and_then(|rest| rest.get(..size)).unwrap_or_default();
+        ffi::Weights { dtype: self.dtype, data }
+    }
 }
 
 fn configure(mut network: Pin<&mut ffi::Network>, options: &BuildOptions) -> Result<(), String> {

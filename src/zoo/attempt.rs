@@ -5,7 +5,6 @@ use super::job::{Job, On, Options};
 use super::reason;
 use crate::error::{Error, Kind, Result};
 use crate::files;
-use crate::import;
 use crate::onnx::{self, Model};
 use crate::pipeline::profile::{self, End, Request};
 use crate::pipeline::{self, Prepared};
@@ -120,9 +119,8 @@ fn attempt(
 ) -> Result<On> {
     let start = Instant::now();
     let options_of_pipeline = pipeline::Options {
-        caps: machine.library.caps(),
         without_passes: options.without_passes.clone(),
-        import: import::Options { freeze, ..import::Options::default() },
+        ..pipeline::Options::new(machine.library.caps()).freezing(freeze)
     };
     let prepared = pipeline::prepare(model, &options_of_pipeline)?;
     progress.import += start.elapsed();
