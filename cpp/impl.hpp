@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,12 +36,18 @@ namespace nv = ::nvinfer1;
 #include "impl/layers.hpp"
 #include "impl/control.hpp"
 #include "impl/config.hpp"
+#include "impl/runtime.hpp"
 
 } // namespace
 
 std::unique_ptr<Network> new_network(Entry create_builder)
 {
     return std::make_unique<NetworkImpl>(create_builder);
+}
+
+std::unique_ptr<Engine> new_engine(Entry create_runtime, rust::Slice<uint8_t const> plan)
+{
+    return std::make_unique<EngineImpl>(create_runtime, plan);
 }
 
 int32_t header_version() noexcept

@@ -1,4 +1,4 @@
-// What Rust sees of TensorRT: one abstract class without any TensorRT type, implemented once per header set.
+// What Rust sees of TensorRT: two abstract classes without any TensorRT type, implemented once per header set.
 //
 // Tensors, loops and conditionals are numbers that this side gives out. Every call throws the first message that
 // TensorRT recorded during it; setters of TensorRT report nothing else.
@@ -20,9 +20,11 @@ enum class DType : uint8_t;
 enum class ElementWiseOperation : uint8_t;
 enum class HeaderSet : uint8_t;
 enum class LoopOutputKind : uint8_t;
+enum class ProfileEnd : uint8_t;
 enum class TripLimitKind : uint8_t;
 enum class UnaryOperation : uint8_t;
 struct Activation;
+struct Binding;
 struct Constant;
 struct Convolution;
 struct Cumulative;
@@ -115,6 +117,7 @@ public:
     virtual Outputs add_conditional_input(uint32_t at, uint32_t tensor) = 0;
     virtual Outputs add_conditional_output(uint32_t at, uint32_t then_output, uint32_t else_output) = 0;
 
+    virtual DType constrain(uint32_t tensor, int32_t output, DType dtype) = 0;
     virtual void set_flag(BuilderFlag flag, bool on) = 0;
     virtual void set_compute_capabilities(rust::Slice<uint32_t const> targets) = 0;
     virtual void set_optimization_level(int32_t level) = 0;
@@ -123,26 +126,49 @@ public:
     virtual void build(Job const& job) = 0;
 };
 
-// Address of the library's `createInferBuilder_INTERNAL`.
+// A plan with one execution context.
+class Engine
+{
+public:
+    virtual ~Engine() = default;
+
+    virtual rust::Vec<Binding> bindings() = 0;
+    virtual int32_t profiles() = 0;
+    virtual rust::Vec<int64_t> profile_shape(rust::Str input, int32_t profile, ProfileEnd end) = 0;
+    virtual void select_profile(int32_t profile, size_t stream) = 0;
+    virtual void set_shape(rust::Str input, Dims dims) = 0;
+    virtual void set_address(rust::Str name, uint64_t address) = 0;
+    virtual void set_output_memory(rust::Str name, uint64_t address, uint64_t bytes) = 0;
+    virtual void infer_shapes() = 0;
+    virtual rust::Vec<int64_t> shape(rust::Str name) = 0;
+    virtual int64_t most_output_bytes(rust::Str name) = 0;
+    virtual void enqueue(size_t stream) = 0;
+};
+
+// Address of the library's `createInferBuilder_INTERNAL` or `createInferRuntime_INTERNAL`.
 using Entry = size_t;
 
 std::unique_ptr<Network> new_network(HeaderSet set, Entry create_builder);
+std::unique_ptr<Engine> new_engine(HeaderSet set, Entry create_runtime, rust::Slice<uint8_t const> plan);
 int32_t header_version(HeaderSet set) noexcept;
 
-// One implementation of the class per header set; each lives in a translation unit of its own.
+// One implementation of the classes per header set; each lives in a translation unit of its own.
 namespace rtx17
 {
 std::unique_ptr<Network> new_network(Entry create_builder);
+std::unique_ptr<Engine> new_engine(Entry create_runtime, rust::Slice<uint8_t const> plan);
 int32_t header_version() noexcept;
 } // namespace rtx17
 namespace trt114
 {
 std::unique_ptr<Network> new_network(Entry create_builder);
+std::unique_ptr<Engine> new_engine(Entry create_runtime, rust::Slice<uint8_t const> plan);
 int32_t header_version() noexcept;
 } // namespace trt114
 namespace sdk
 {
 std::unique_ptr<Network> new_network(Entry create_builder);
+std::unique_ptr<Engine> new_engine(Entry create_runtime, rust::Slice<uint8_t const> plan);
 int32_t header_version() noexcept;
 } // namespace sdk
 

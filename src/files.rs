@@ -131,8 +131,19 @@ impl<W: Write> Write for Hashing<W> {
 
 /// The most memory this process ever held, in bytes, where the system says so.
 pub(crate) fn peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    memory_of("/proc/self/status", "VmHWM:")
+}
+
+/// Starts to count [`peak_rss_bytes`] anew, where the system lets it.
+pub(crate) fn forget_peak_rss() {
+    // A system without it reports the peak over all models: too much, never too little.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// An amount of memory in a process's status, in bytes.
+pub(crate) fn memory_of(status: &str, what: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(status).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(what))?;
     let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some(kilobytes * 1024)
 }

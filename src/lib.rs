@@ -21,5 +21,6 @@ pub mod tensor;
 pub mod trt;
 pub mod valid;
 pub mod verify;
+pub mod zoo;
 
 pub use error::{Error, Kind, Problem, Result};

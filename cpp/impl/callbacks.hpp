@@ -96,6 +96,31 @@ public:
         return messages;
     }
 
+    // Throws the first recorded message: later ones are consequences.
+    void check()
+    {
+        if (auto messages = take(); !messages.empty())
+        {
+            throw std::runtime_error(messages.front());
+        }
+    }
+
+    void expect(bool done, char const* what)
+    {
+        check();
+        if (!done)
+        {
+            throw std::runtime_error(std::string("TensorRT refused ") + what + " without a reason");
+        }
+    }
+
+    // What TensorRT returned. TensorRT 11 without a driver gives small numbers instead of null.
+    template <class T> T& need(T* pointer, char const* what)
+    {
+        expect(reinterpret_cast<uintptr_t>(pointer) >= 65536, what);
+        return *pointer;
+    }
+
 private:
     bool known(int32_t index) const noexcept
     {

@@ -13,6 +13,26 @@ void NetworkImpl::set_flag(BuilderFlag flag, bool on)
     check();
 }
 
+DType NetworkImpl::constrain(uint32_t at, int32_t output, DType dtype)
+{
+    auto const set = [&](auto& layer)
+    {
+        if constexpr (requires { layer.setPrecision(nv::DataType::kFLOAT); })
+        {
+            layer.setPrecision(native(dtype));
+            layer.setOutputType(output, native(dtype));
+        }
+        else
+        {
+            missing<int>("choice of types: they follow from the operands");
+        }
+    };
+    set(need(tensors_.at(at).layer));
+    auto const type = tensor(at).getType();
+    check();
+    return ours(type);
+}
+
 void NetworkImpl::set_compute_capabilities(rust::Slice<uint32_t const> targets)
 {
     auto const set = [&](auto& config)

@@ -98,6 +98,7 @@ public:
     Outputs add_conditional_input(uint32_t at, uint32_t input) override;
     Outputs add_conditional_output(uint32_t at, uint32_t then_output, uint32_t else_output) override;
 
+    DType constrain(uint32_t at, int32_t output, DType dtype) override;
     void set_flag(BuilderFlag flag, bool on) override;
     void set_compute_capabilities(rust::Slice<uint32_t const> targets) override;
     void set_optimization_level(int32_t level) override;
@@ -113,33 +114,19 @@ private:
         nv::ILayer* layer;
     };
 
-    // Throws the first recorded message: later ones are consequences.
     void check()
     {
-        if (auto messages = recorder_.take(); !messages.empty())
-        {
-            throw std::runtime_error(messages.front());
-        }
+        recorder_.check();
     }
 
     void expect(bool done, char const* what)
     {
-        check();
-        if (!done)
-        {
-            throw std::runtime_error(std::string("TensorRT refused ") + what + " without a reason");
-        }
+        recorder_.expect(done, what);
     }
 
-    // What TensorRT returned. TensorRT 11 without a driver gives small numbers instead of null.
     template <class T> T& need(T* pointer)
     {
-        if (reinterpret_cast<uintptr_t>(pointer) < 65536)
-        {
-            check();
-            throw std::runtime_error("TensorRT refused without a reason");
-        }
-        return *pointer;
+        return recorder_.need(pointer, "a call");
     }
 
     // A new layer under the current label. Named at once, because TensorRT's messages use the name.

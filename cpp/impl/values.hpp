@@ -418,3 +418,14 @@ nv::Weights native(Weights const& weights)
     auto const count = static_cast<int64_t>(weights.data.size()) * 8 / bits_of(weights.dtype);
     return {native(weights.dtype), count == 0 ? nullptr : weights.data.data(), count};
 }
+
+nv::OptProfileSelector native(ProfileEnd value)
+{
+    switch (value)
+    {
+    case ProfileEnd::Min: return nv::OptProfileSelector::kMIN;
+    case ProfileEnd::Opt: return nv::OptProfileSelector::kOPT;
+    case ProfileEnd::Max: return nv::OptProfileSelector::kMAX;
+    }
+    unknown("end of a profile");
+}

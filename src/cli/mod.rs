@@ -11,6 +11,7 @@ mod ops;
 mod output;
 mod setup;
 mod verify;
+mod zoo;
 
 use crate::error::{Error, Kind};
 use crate::files;
@@ -42,6 +43,11 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Compare what a converted model computes with its test data
     Verify(verify::Arguments),
+    /// Convert and verify many models, each in a worker process
+    Zoo(zoo::Arguments),
+    /// Do the jobs that come in on stdin; started by `zoo`
+    #[command(hide = true)]
+    Worker(zoo::WorkerArguments),
     /// List the operators that can be converted
     Ops(ops::Arguments),
     /// Say what was found on this machine
@@ -88,6 +94,8 @@ pub fn main() -> ExitCode {
         match cli.command {
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
             Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
+            Some(Command::Zoo(arguments)) => zoo::run(&arguments, &environment, &mut output),
+            Some(Command::Worker(arguments)) => zoo::work(&arguments, &environment, &mut output),
             Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),
             Some(Command::Doctor(arguments)) => doctor::run(&arguments, &environment, &mut output),
             Some(Command::Setup(arguments)) => setup::run(&arguments, &environment, &mut output),

@@ -115,6 +115,13 @@ impl Output {
         }
     }
 
+    /// A line on one of many things that a phase does; it may come from any thread.
+    pub(super) fn item(&self, text: &str) {
+        if !self.quiet {
+            self.suspended(|| eprintln!("{text}"));
+        }
+    }
+
     /// A line for those who want to know everything.
     pub(super) fn detail(&mut self, text: &str) {
         if self.verbose {

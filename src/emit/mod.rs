@@ -13,8 +13,10 @@ pub use sink::{Handle, Label, Made, Refused, Sink};
 use crate::error::{Error, Kind, Problem, Result};
 use crate::network::{Block, Dim, Layer, LayerId, LayerKind, Network, ValueId};
 use crate::site::Site;
+use crate::tensor::DType;
 use crate::valid::Checked;
 use names::Names;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// What emitting gives besides the calls.
@@ -97,9 +99,11 @@ impl Emitter<'_> {
         let inputs = layer.inputs.iter().map(|&input| self.handle(input)).collect::<Result<Vec<_>>>()?;
         let name = self.name(layer);
         let metadata = metadata(&layer.sites);
+        let types: SmallVec<[DType; 2]> =
+            layer.outputs.iter().map(|&value| self.network.value(value).ty.dtype).collect();
         let made = self
             .sink
-            .layer(Label { name: &name, metadata: &metadata }, &layer.kind, &inputs)
+            .layer(Label { name: &name, metadata: &metadata }, &layer.kind, &inputs, &types)
             .map_err(|refused| refusal(&layer.sites, layer.kind.name(), &name, &refused))?;
         if made.len() != layer.outputs.len() {
             let message = format!("{} gave {} outputs, not {}", layer.kind.name(), made.len(), layer.outputs.len());

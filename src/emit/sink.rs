@@ -52,8 +52,14 @@ pub trait Sink {
     /// An input of the network; a size of −1 is known only at run time and then has a name.
     fn input(&mut self, name: &str, dtype: DType, dims: &[i64], dim_names: &[Option<&str>]) -> Result<Made, Refused>;
 
-    /// A layer without nested blocks.
-    fn layer(&mut self, label: Label<'_>, kind: &LayerKind, inputs: &[Handle]) -> Result<Vec<Made>, Refused>;
+    /// A layer without nested blocks. `types` are those of its outputs, for sinks that have to be told.
+    fn layer(
+        &mut self,
+        label: Label<'_>,
+        kind: &LayerKind,
+        inputs: &[Handle],
+        types: &[DType],
+    ) -> Result<Vec<Made>, Refused>;
 
     /// Makes a tensor an output of the network under this name.
     fn output(&mut self, tensor: Handle, name: &str, dtype: DType) -> Result<(), Refused>;

@@ -63,7 +63,13 @@ impl Sink for Trace {
         Ok(self.made(&format!("input {name:?} {dtype}[{}]", sizes.join(", "))))
     }
 
-    fn layer(&mut self, label: Label<'_>, kind: &LayerKind, inputs: &[Handle]) -> Result<Vec<Made>, Refused> {
+    fn layer(
+        &mut self,
+        label: Label<'_>,
+        kind: &LayerKind,
+        inputs: &[Handle],
+        _: &[DType],
+    ) -> Result<Vec<Made>, Refused> {
         let made: Vec<Made> = (0..output_count(kind)).map(|_| self.make()).collect();
         let handles: Vec<Handle> = made.iter().map(|made| made.handle).collect();
         let mut line = format!("{} = add{}({})", tensors(&handles), kind.name(), tensors(inputs));

@@ -125,7 +125,9 @@ impl<'a> Ctx<'a> {
             let site = Site::tensor(&graph.path, "output", &info.name);
             self.site = site.clone();
             match self.output_value(&info.name, &mut taken) {
-                Ok(Some(value)) => self.network.outputs.push(Output { name: info.name.clone(), value, site }),
+                Ok(Some(value)) => {
+                    self.network.outputs.push(Output { name: info.name.clone(), value, declared: None, site })
+                }
                 Ok(None) => {}
                 Err((kind, message)) => self.problems.push(Problem::new(kind, site, message)),
             }

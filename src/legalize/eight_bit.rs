@@ -4,13 +4,13 @@
 //! quantization makes: a constant may only be dequantized, and whether a sum wraps around or saturates is nowhere said.
 //! In `i32` both wrap around as ONNX wants it: `i8` by a cast there and back, `u8` by arithmetic.
 
-use crate::error::{Error, Kind, Problem, Result};
+use super::insert::{Insert, internal};
+use crate::error::Result;
 use crate::infer;
 use crate::network::edit::Editor;
 use crate::network::layer::Constant;
 use crate::network::layer::math::{Cast, ElementWise, ElementWiseOperation};
 use crate::network::{Layer, LayerId, LayerKind, Network, ValueId, ValueType, Values};
-use crate::site::Site;
 use crate::tensor::{DType, Tensor};
 
 /// Rewrites every layer that computes with 8 bits.
@@ -145,7 +145,7 @@ fn bypass(editor: &mut Editor<'_>, id: LayerId) -> Result<()> {
         };
         let value = match wrapped {
             Some(value) => value,
-            None => *wrapped.insert(wrap(editor, &layer, id, data)?),
+            None => *wrapped.insert(wrap(editor, id, data)?),
         };
         editor.change(user, if cast.to == DType::I32 { LayerKind::Identity } else { cast.into() }, &[value]);
     }
@@ -153,38 +153,17 @@ fn bypass(editor: &mut Editor<'_>, id: LayerId) -> Result<()> {
 }
 
 /// x mod 256 as `i32`: x − ⌊x/256⌋·256. Other types than whole numbers are cast, which ONNX leaves open outside 0 to 255.
-fn wrap(editor: &mut Editor<'_>, layer: &Layer, anchor: LayerId, data: ValueId) -> Result<ValueId> {
+fn wrap(editor: &mut Editor<'_>, anchor: LayerId, data: ValueId) -> Result<ValueId> {
     let from = editor.network().value(data).ty.dtype;
-    let wide = if from == DType::I32 { data } else { add(editor, layer, anchor, Cast { to: DType::I32 }, &[data])? };
+    let mut insert = Insert::before(editor, anchor);
+    let wide = if from == DType::I32 { data } else { insert.add(Cast { to: DType::I32 }, &[data])? };
     if !from.is_int() {
         return Ok(wide);
     }
-    let rank = editor.network().value(data).ty.shape.rank();
-    let weights = Tensor::scalar(256i32).reshaped(vec![1; rank]).map_err(|error| internal(layer, &error))?;
-    let modulus = add(editor, layer, anchor, Constant { weights }, &[])?;
-    let quotient =
-        add(editor, layer, anchor, ElementWise { operation: ElementWiseOperation::FloorDiv }, &[wide, modulus])?;
-    let multiple =
-        add(editor, layer, anchor, ElementWise { operation: ElementWiseOperation::Prod }, &[quotient, modulus])?;
-    add(editor, layer, anchor, ElementWise { operation: ElementWiseOperation::Sub }, &[wide, multiple])
-}
-
-/// Adds a layer of one output that stands for the nodes behind `layer`.
-fn add(
-    editor: &mut Editor<'_>,
-    layer: &Layer,
-    anchor: LayerId,
-    kind: impl Into<LayerKind>,
-    inputs: &[ValueId],
-) -> Result<ValueId> {
-    let kind = kind.into();
-    let types = infer::outputs(editor.network(), &kind, inputs).map_err(|error| internal(layer, &error))?;
-    Ok(editor.add_before(anchor, kind, inputs, &layer.sites, types)[0])
-}
-
-fn internal(layer: &Layer, error: &dyn std::fmt::Display) -> Error {
-    let problem = |site: &Site| Problem::new(Kind::Internal, site.clone(), error.to_string());
-    Error::of_problems("cannot compute in i32", layer.sites.first().map(problem).into_iter().collect())
+    let modulus = insert.number(wide, 256.0)?;
+    let quotient = insert.add(ElementWise { operation: ElementWiseOperation::FloorDiv }, &[wide, modulus])?;
+    let multiple = insert.add(ElementWise { operation: ElementWiseOperation::Prod }, &[quotient, modulus])?;
+    insert.add(ElementWise { operation: ElementWiseOperation::Sub }, &[wide, multiple])
 }
 
 fn as_i32(tensor: &Tensor) -> Option<Tensor> {

@@ -3,6 +3,10 @@
 //! One file per rewrite. What no rewrite mends is reported.
 
 mod eight_bit;
+mod formulas;
+mod insert;
+mod narrow;
+mod shapes;
 mod small_cast;
 #[cfg(test)]
 mod tests;
@@ -19,6 +23,9 @@ use crate::tensor::DType;
 pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     small_cast::run(network);
     eight_bit::run(network)?;
+    formulas::run(network, caps)?;
+    narrow::run(network, caps)?;
+    shapes::run(network, caps);
     let problems: Vec<Problem> = network
         .live_layers()
         .into_iter()

@@ -33,7 +33,7 @@ impl Net {
     fn output(&mut self, value: ValueId) {
         let name = format!("y{}", self.network.outputs.len());
         let site = Site::tensor("main", "output", &name);
-        self.network.outputs.push(Output { name: name.as_str().into(), value, site });
+        self.network.outputs.push(Output { name: name.as_str().into(), value, declared: None, site });
     }
 
     /// The network before and after.

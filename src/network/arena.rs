@@ -80,6 +80,11 @@ impl<T> Arena<T> {
         self.entries.is_empty()
     }
 
+    /// Every entry, dead ones included.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.entries.iter()
+    }
+
     /// The entry, or `None` where the id belongs to another arena.
     pub fn get(&self, id: Id<T>) -> Option<&T> {
         self.entries.get(id.index())

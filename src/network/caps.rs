@@ -8,6 +8,8 @@ pub struct Caps {
     pub int64: bool,
     /// Tensors of type `bf16`.
     pub bf16: bool,
+    /// Tensors of type `i8` that nobody quantized.
+    pub int8: bool,
     /// Types follow from inputs, weights and casts alone; otherwise precision flags decide.
     pub strongly_typed: bool,
     /// `ISqueezeLayer` and `IUnsqueezeLayer`.
@@ -26,6 +28,7 @@ impl Caps {
         Self {
             int64: true,
             bf16: true,
+            int8: true,
             strongly_typed: true,
             squeeze: true,
             cumulative: true,

@@ -61,6 +61,8 @@ pub struct Output {
     pub name: Arc<str>,
     /// What it gives.
     pub value: ValueId,
+    /// The model's type for it, where the library lacks that and the value has another.
+    pub declared: Option<DType>,
     /// Where the model declares it.
     pub site: Site,
 }

@@ -18,6 +18,7 @@ mod pb;
 mod read;
 mod read_attrs;
 mod sort;
+mod window;
 mod wire;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use model::{DimSpec, Graph, Initializer, Model, Node, ValueInfo, ValueType};
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use std::path::Path;
+use window::Window;
 
 /// The largest protobuf message: its writers count bytes in 31 bits.
 const MAX_FILE_BYTES: usize = i32::MAX as usize;
@@ -45,15 +47,19 @@ const MAX_FILE_BYTES: usize = i32::MAX as usize;
 /// [`Kind::Invalid`] where it is no ONNX model or breaks ONNX's rules (with all of its problems), and
 /// [`Kind::Unsupported`] for the few legal things that cannot be represented.
 pub fn load(path: &Path) -> Result<Model> {
-    let bytes = file::map(path).map_err(|error| file::unreadable(path, &error))?;
-    decode(bytes, path.parent().unwrap_or(Path::new(""))).map_err(|error| error.in_model(path))
+    let file = file::open(path).map_err(|error| file::unreadable(path, &error))?;
+    model(file, path.parent().unwrap_or(Path::new(""))).map_err(|error| error.in_model(path))
 }
 
 /// Reads a model from `bytes`; `folder` is where its external data is looked for.
 ///
 /// Errors as [`load`].
 pub fn decode(bytes: Bytes, folder: &Path) -> Result<Model> {
-    let proto: pb::ModelProto = message(bytes, wire::Message::Model, "an ONNX model")?;
+    model(Window::of_bytes(bytes), folder)
+}
+
+fn model(file: Window, folder: &Path) -> Result<Model> {
+    let proto: pb::ModelProto = message(file, wire::Message::Model, "an ONNX model")?;
     read::model(&proto, folder)
 }
 
@@ -61,11 +67,11 @@ pub fn decode(bytes: Bytes, folder: &Path) -> Result<Model> {
 ///
 /// Errors as [`load`]; [`Kind::Unsupported`] where the file holds a sequence or an optional value.
 pub fn read_tensor(path: &Path) -> Result<(String, Constant)> {
-    let bytes = file::map(path).map_err(|error| file::unreadable(path, &error))?;
+    let mut file = file::open(path).map_err(|error| file::unreadable(path, &error))?;
     // Field 1 as a run of bytes.
-    let begins_packed = bytes.first() == Some(&0x0a);
+    let begins_packed = file.peek(0, 1) == [0x0a];
     let proto: pb::TensorProto =
-        message(bytes, wire::Message::Tensor, "a tensor").map_err(|error| error.in_model(path))?;
+        message(file, wire::Message::Tensor, "a tensor").map_err(|error| error.in_model(path))?;
     let shown = path.display();
     if data::is_other_value(&proto, begins_packed) {
         let message = format!("`{shown}` holds a sequence or an optional value, which is not supported");
@@ -77,21 +83,22 @@ pub fn read_tensor(path: &Path) -> Result<(String, Constant)> {
     Ok((proto.name().to_owned(), tensor))
 }
 
-/// Decodes the message that `bytes` are, in bounded memory; `what` is what errors call it.
-fn message<M: prost::Message + Default>(bytes: Bytes, kind: wire::Message, what: &str) -> Result<M> {
-    if bytes.is_empty() {
+/// Decodes the message that `file` holds, in bounded memory; `what` is what errors call it.
+fn message<M: prost::Message + Default>(mut file: Window, kind: wire::Message, what: &str) -> Result<M> {
+    if file.len() == 0 {
         return Err(Error::new(Kind::Invalid, "the file is empty"));
     }
-    if file::is_lfs_pointer(&bytes) {
+    if file::is_lfs_pointer(file.peek(0, file::LFS_POINTER_START.len())) {
         return Err(
             Error::new(Kind::Invalid, format!("the file is a Git LFS pointer, not {what}")).with_hint(file::LFS_HINT)
         );
     }
-    if bytes.len() > MAX_FILE_BYTES {
-        let message = format!("the file has {} bytes, but protobuf ends at {MAX_FILE_BYTES}", bytes.len());
+    if file.len() > MAX_FILE_BYTES {
+        let message = format!("the file has {} bytes, but protobuf ends at {MAX_FILE_BYTES}", file.len());
         return Err(Error::new(Kind::Invalid, message).with_hint("store the weights as external data"));
     }
     let invalid = || Error::new(Kind::Invalid, format!("the file is not {what}, or is damaged"));
-    wire::check(&bytes, kind).map_err(|error| invalid().with_source(error))?;
-    M::decode(bytes).map_err(|error| invalid().with_source(error))
+    wire::check(&mut file, kind).map_err(|error| invalid().with_source(error))?;
+    file.rewind();
+    M::decode(file).map_err(|error| invalid().with_source(error))
 }

@@ -3,6 +3,7 @@
 use super::fixture::{floats, function, graph, int, model, node, problems, read, reference, subgraph, value};
 use super::{Attr, DimSpec, Graph, ValueType, decode, load, pb, read_tensor};
 use crate::error::Kind;
+use bytes::Buf;
 use prost::Message;
 use std::path::Path;
 
@@ -335,11 +336,11 @@ fn raw_data_is_shared_with_the_mapped_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.onnx");
     let mut main = graph("", "w", vec![]);
-    main.initializer.push(floats("w", &[1000], &[1.5; 1000]));
+    main.initializer.push(floats("w", &[10_000], &vec![1.5; 10_000]));
     std::fs::write(&path, model(main).encode_to_vec()).unwrap();
-    let map = super::file::map(&path).unwrap();
-    let inside = map.as_ptr_range();
-    let model = decode(map, folder.path()).unwrap();
+    let file = super::file::open(&path).unwrap();
+    let inside = file.chunk().as_ptr_range();
+    let model = super::model(file, folder.path()).unwrap();
     let tensor = model.graph.initializers[0].tensor.tensor().unwrap();
     assert!(inside.contains(&tensor.bytes().as_ptr()));
     assert_eq!(load(&path).unwrap().graph.initializers[0].tensor.tensor().unwrap(), tensor);
@@ -412,7 +413,8 @@ fn deep_and_swollen_files_are_refused() {
     let swollen = graph("", "", vec![pb::NodeProto::default(); 5_000_000]);
     let bytes = swollen.encode_to_vec();
     assert_eq!(bytes.len(), 10_000_000);
-    let error = super::wire::check(&bytes, super::wire::Message::Graph).unwrap_err();
+    let mut bytes = super::window::Window::of_bytes(bytes.into());
+    let error = super::wire::check(&mut bytes, super::wire::Message::Graph).unwrap_err();
     assert_eq!(error.to_string(), "the decoded messages would take more than 1024 MiB");
 }
 

@@ -4,6 +4,7 @@
 //! This walks over the headers of the messages (never over weights) and adds up what they will take.
 
 use super::pb;
+use super::window::Window;
 
 /// How deep messages may be nested: `prost`'s own limit, so that ours is the error that is seen. About 33 levels of
 /// subgraphs.
@@ -108,13 +109,14 @@ impl Message {
     }
 }
 
-/// Whether `bytes` can be decoded as a `message` in bounded memory.
-pub(super) fn check(bytes: &[u8], message: Message) -> Result<(), WireError> {
-    Scan { bytes, taken: 0 }.message(message, 0, bytes.len(), 0)
+/// Whether what `window` reads can be decoded as a `message` in bounded memory.
+pub(super) fn check(window: &mut Window, message: Message) -> Result<(), WireError> {
+    let end = window.len();
+    Scan { window, taken: 0 }.message(message, 0, end, 0)
 }
 
 struct Scan<'a> {
-    bytes: &'a [u8],
+    window: &'a mut Window,
     taken: usize,
 }
 
@@ -159,9 +161,9 @@ impl Scan<'_> {
     }
 
     /// A variable-length number at `at`, which moves behind it; `None` where it is longer than 64 bits or `end`.
-    fn varint(&self, at: &mut usize, end: usize) -> Option<u64> {
+    fn varint(&mut self, at: &mut usize, end: usize) -> Option<u64> {
         let mut value = 0u64;
-        for (i, &byte) in self.bytes.get(*at..end)?.iter().take(10).enumerate() {
+        for (i, &byte) in self.window.peek(*at, end.checked_sub(*at)?.min(10)).iter().enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * i);
             if byte < 0x80 {
                 *at += i + 1;
@@ -181,6 +183,10 @@ fn skip(at: usize, length: u64, end: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
+    fn check_bytes(bytes: &[u8]) -> Result<(), WireError> {
+        check(&mut Window::of_bytes(bytes.to_vec().into()), Message::Model)
+    }
+
     #[test]
     fn damage_is_found_with_its_place() {
         let cases: [(&[u8], &str); 7] = [
@@ -193,9 +199,9 @@ mod tests {
             (&[0xff; 16], "byte 0 should begin a field of a ModelProto, but does not"),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(check(bytes, Message::Model).unwrap_err().to_string(), expected, "{bytes:x?}");
+            assert_eq!(check_bytes(bytes).unwrap_err().to_string(), expected, "{bytes:x?}");
         }
         // Fields that the format does not have (yet) are no damage.
-        assert_eq!(check(&[0xfa, 0x7f, 1, 0, 0xf1, 0x7f, 1, 2, 3, 4, 5, 6, 7, 8], Message::Model), Ok(()));
+        assert_eq!(check_bytes(&[0xfa, 0x7f, 1, 0, 0xf1, 0x7f, 1, 2, 3, 4, 5, 6, 7, 8]), Ok(()));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod manifest;
 pub mod verification;
+pub mod zoo;
 
 pub use manifest::Manifest;
 pub use verification::Verification;

@@ -1,22 +1,25 @@
 //! How the numbers of a plan, or of an evaluated network, compare with a reference.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One comparison of all outputs with a reference.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
-    /// What computed the outputs: `cpu` is the network evaluated here, not the plan.
+    /// What computed the outputs: `gpu` is the plan, `cpu` the network evaluated here.
     pub candidate: &'static str,
     /// Where inputs and expected outputs come from.
     pub reference: String,
     /// Whether every output agrees.
     pub agrees: bool,
+    /// Whether two runs gave the same bytes; absent where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deterministic: Option<bool>,
     /// One entry for each output, in the model's order.
     pub outputs: Vec<OutputComparison>,
 }
 
 /// How one output compares.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OutputComparison {
     /// Name of the output.
     pub name: String,
@@ -35,7 +38,7 @@ pub struct OutputComparison {
 }
 
 /// An element may differ by `absolute` + `relative` · |expected|.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Tolerance {
     /// Error allowed at 0.
     pub absolute: f64,
@@ -44,7 +47,7 @@ pub struct Tolerance {
 }
 
 /// Differences over all elements. Errors are taken over the elements that are finite on both sides.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Statistics {
     /// Number of elements.
     pub elements: usize,
@@ -67,7 +70,7 @@ pub struct Statistics {
 }
 
 /// One element on both sides.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Element {
     /// Its position along each axis.
     pub index: Vec<usize>,

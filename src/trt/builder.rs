@@ -7,7 +7,7 @@ use super::ffi;
 use super::job::Job;
 use super::library::Library;
 use super::log::{self, LogSink, Severity};
-use super::options::{BuildOptions, BuildStats};
+use super::options::{BuildOptions, BuildStats, Flag};
 use crate::emit::{Handle, Label, Made, Refused};
 use crate::mapped;
 use crate::network::profile::{Profile, Range};
@@ -49,6 +49,8 @@ pub struct Builder {
     label: Scope,
     /// How many parts have been named.
     parts: usize,
+    /// Whether each layer is told the types of its outputs.
+    pub(super) constrained: bool,
 }
 
 /// A label from which the parts of a layer take theirs.
@@ -91,6 +93,7 @@ impl Builder {
             conditionals: Vec::new(),
             label: Scope::default(),
             parts: 0,
+            constrained: options.flags.contains(&Flag::ObeyPrecisionConstraints),
         })
     }
 

@@ -457,6 +457,24 @@ mod bridge {
         max: Vec<i64>,
     }
 
+    /// Which end of a profile: `nvinfer1::OptProfileSelector`.
+    enum ProfileEnd {
+        Min,
+        Opt,
+        Max,
+    }
+
+    /// An input or output of a plan.
+    struct Binding {
+        name: String,
+        input: bool,
+        /// Whether its data lies in the memory of the host, as the values of shape tensors do.
+        host: bool,
+        dtype: DType,
+        /// −1 where only the run knows.
+        dims: Vec<i64>,
+    }
+
     extern "Rust" {
         type Job<'a>;
         /// Takes the next bytes of the plan; false stops the build.
@@ -581,6 +599,8 @@ mod bridge {
             else_output: u32,
         ) -> Result<Vec<Output>>;
 
+        /// Makes the layer that gave `tensor`, its output at `output`, compute and give `dtype`; answers the type it gives.
+        fn constrain(self: Pin<&mut Network>, tensor: u32, output: i32, dtype: DType) -> Result<DType>;
         fn set_flag(self: Pin<&mut Network>, flag: BuilderFlag, on: bool) -> Result<()>;
         /// GPUs to build for, as major * 10 + minor (89, 120).
         fn set_compute_capabilities(self: Pin<&mut Network>, targets: &[u32]) -> Result<()>;
@@ -589,6 +609,37 @@ mod bridge {
         fn add_profile(self: Pin<&mut Network>, ranges: &[Range]) -> Result<()>;
         /// Builds the plan and writes it to the job.
         fn build(self: Pin<&mut Network>, job: &Job) -> Result<()>;
+
+        /// A plan with one execution context.
+        type Engine;
+
+        /// Loads a plan with the runtime that `create_runtime` (the address of `createInferRuntime_INTERNAL`) makes.
+        ///
+        /// # Safety
+        /// As `new_network`; the calling thread must have a CUDA context.
+        unsafe fn new_engine(set: HeaderSet, create_runtime: usize, plan: &[u8]) -> Result<UniquePtr<Engine>>;
+
+        fn bindings(self: Pin<&mut Engine>) -> Result<Vec<Binding>>;
+        fn profiles(self: Pin<&mut Engine>) -> Result<i32>;
+        fn profile_shape(self: Pin<&mut Engine>, input: &str, profile: i32, end: ProfileEnd) -> Result<Vec<i64>>;
+        fn select_profile(self: Pin<&mut Engine>, profile: i32, stream: usize) -> Result<()>;
+        fn set_shape(self: Pin<&mut Engine>, input: &str, dims: &[i64]) -> Result<()>;
+        /// # Safety
+        /// The memory must hold what the tensor's type and shape take, on the side that its binding says, until the last
+        /// `enqueue` is done.
+        unsafe fn set_address(self: Pin<&mut Engine>, name: &str, address: u64) -> Result<()>;
+        /// Room for an output whose shape only the run knows; `shape` tells it after the run.
+        ///
+        /// # Safety
+        /// As `set_address`, for `bytes` bytes.
+        unsafe fn set_output_memory(self: Pin<&mut Engine>, name: &str, address: u64, bytes: u64) -> Result<()>;
+        fn infer_shapes(self: Pin<&mut Engine>) -> Result<()>;
+        fn shape(self: Pin<&mut Engine>, name: &str) -> Result<Vec<i64>>;
+        /// The most that an output can take with the shapes that are set.
+        fn most_output_bytes(self: Pin<&mut Engine>, name: &str) -> Result<i64>;
+        /// # Safety
+        /// `stream` must be a stream of the current context, and every tensor must have an address.
+        unsafe fn enqueue(self: Pin<&mut Engine>, stream: usize) -> Result<()>;
     }
 }
 
@@ -598,3 +649,6 @@ use super::log::log_line;
 // SAFETY: a network is one builder with what it made; TensorRT lets any thread use them, one at a time, and nothing in
 // them is thread-local.
 unsafe impl Send for bridge::Network {}
+
+// SAFETY: likewise an engine with its context.
+unsafe impl Send for bridge::Engine {}

@@ -18,6 +18,7 @@ pub struct Library {
     version: Version,
     set: HeaderSet,
     create_builder: usize,
+    create_runtime: Option<usize>,
 }
 
 impl Library {
@@ -40,9 +41,12 @@ impl Library {
                     .with_source(error)
             })?
             .into_raw() as usize;
+        // SAFETY: only its address is taken here.
+        let create_runtime = unsafe { library.get::<unsafe extern "C" fn()>(b"createInferRuntime_INTERNAL") };
+        let create_runtime = create_runtime.ok().map(|function| function.into_raw() as usize);
         // TensorRT's own threads and static objects outlive any use we could wait for.
         std::mem::forget(library);
-        Ok(Self { path: path.to_owned(), version, set, create_builder })
+        Ok(Self { path: path.to_owned(), version, set, create_builder, create_runtime })
     }
 
     /// The file, as it was named to [`Library::open`].
@@ -74,6 +78,20 @@ impl Library {
         // SAFETY: `open` has matched the header set with the library's version, and the library is never closed.
         unsafe { ffi::new_network(self.set, self.create_builder) }.map_err(|error| {
             Error::new(Kind::TensorRt, format!("{} cannot make a builder: {}", self.version, error.what()))
+        })
+    }
+}
+
+impl Library {
+    /// An engine for a plan that this version built, on the GPU whose context the thread has.
+    pub(super) fn new_engine(&self, plan: &[u8]) -> Result<cxx::UniquePtr<ffi::Engine>> {
+        let path = self.path.display();
+        let create_runtime = self
+            .create_runtime
+            .ok_or_else(|| Error::new(Kind::Environment, format!("`{path}` ({}) cannot run plans", self.version)))?;
+        // SAFETY: `open` has matched the header set with the library's version, and the library is never closed.
+        unsafe { ffi::new_engine(self.set, create_runtime, plan) }.map_err(|error| {
+            Error::new(Kind::TensorRt, format!("{} cannot load the plan: {}", self.version, error.what()))
         })
     }
 }
@@ -113,7 +131,7 @@ pub fn has_driver() -> bool {
 }
 
 /// Looks for CUDA's driver. Without one, builders of TensorRT 8 to 11 crash instead of failing.
-fn driver() -> Result<(), String> {
+pub(super) fn driver() -> Result<(), String> {
     static DRIVER: OnceLock<Result<(), String>> = OnceLock::new();
     DRIVER
         .get_or_init(|| {

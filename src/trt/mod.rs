@@ -6,6 +6,7 @@
 
 mod builder;
 mod convert;
+mod device;
 mod ffi;
 pub mod find;
 mod job;
@@ -13,6 +14,7 @@ mod layers;
 pub mod library;
 pub mod log;
 pub mod options;
+mod runtime;
 mod sink;
 pub mod version;
 
@@ -20,8 +22,10 @@ pub mod version;
 mod tests;
 
 pub use builder::Builder;
+pub use device::{Device, DeviceInfo};
 pub use find::{FindOptions, Tried};
 pub use library::Library;
 pub use log::{LogSink, Severity};
 pub use options::{BuildOptions, BuildStats, Flag};
+pub use runtime::{Binding, Engine, POISONS, Session, Timing};
 pub use version::Version;

@@ -2,7 +2,8 @@
 
 use super::ffi;
 use super::log::LogSink;
-use crate::network::Profile;
+use crate::network::{Caps, Network, Profile};
+use crate::tensor::DType;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +76,20 @@ pub struct BuildOptions {
     pub profiles: Vec<Profile>,
     /// Takes TensorRT's log.
     pub log: LogSink,
+}
+
+impl BuildOptions {
+    /// The flags that a network needs in a library whose types do not follow from operands: `f16` must be allowed and then
+    /// ordered layer by layer, `i8` must be allowed.
+    pub fn flags_for(network: &Network, caps: Caps) -> Vec<Flag> {
+        if caps.strongly_typed {
+            return Vec::new();
+        }
+        let has = |dtype| network.values.iter().any(|value| value.ty.dtype == dtype);
+        let half = if has(DType::F16) { &[Flag::Fp16, Flag::ObeyPrecisionConstraints][..] } else { &[] };
+        let quantized = if has(DType::I8) { &[Flag::Int8][..] } else { &[] };
+        [half, quantized].concat()
+    }
 }
 
 impl Default for BuildOptions {

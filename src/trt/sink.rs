@@ -24,10 +24,22 @@ impl Sink for Builder {
         Ok(made)
     }
 
-    fn layer(&mut self, label: Label<'_>, kind: &LayerKind, inputs: &[Handle]) -> Result<Vec<Made>, Refused> {
+    fn layer(
+        &mut self,
+        label: Label<'_>,
+        kind: &LayerKind,
+        inputs: &[Handle],
+        types: &[DType],
+    ) -> Result<Vec<Made>, Refused> {
         self.set_label(label.into());
-        let outputs = self.add(kind, inputs)?;
-        self.made(outputs)
+        let mut outputs = self.add(kind, inputs)?;
+        self.constrain(kind, &mut outputs, types)?;
+        let mut made = self.made(outputs)?;
+        if let (LayerKind::Shape | LayerKind::NonZero, DType::I32) = (kind, self.index_type()) {
+            // TensorRT 8 gives i32; `legalize` has put a cast to it behind, which is none there.
+            made.iter_mut().for_each(|made| made.dtype = None);
+        }
+        Ok(made)
     }
 
     fn output(&mut self, tensor: Handle, name: &str, dtype: DType) -> Result<(), Refused> {
@@ -126,6 +138,24 @@ impl Sink for Builder {
 }
 
 impl Builder {
+    /// Tells a library whose types do not follow from the operands what the outputs of a layer are.
+    fn constrain(&mut self, kind: &LayerKind, outputs: &mut [ffi::Output], types: &[DType]) -> Result<(), Refused> {
+        let says_so_itself = matches!(
+            kind,
+            LayerKind::Cast(_) | LayerKind::Constant(_) | LayerKind::Quantize(_) | LayerKind::Dequantize(_)
+        );
+        if !self.constrained || says_so_itself {
+            return Ok(());
+        }
+        for (at, (output, &dtype)) in outputs.iter_mut().zip(types).enumerate() {
+            if dtype.is_float() {
+                let (tensor, at, dtype) = (output.tensor, int(at)?, to_ffi(dtype)?);
+                output.dtype = self.call(|network| network.constrain(tensor, at, dtype))?;
+            }
+        }
+        Ok(())
+    }
+
     fn label_loop_part(&mut self, of: LoopHandle, part: &str) -> Result<(), Refused> {
         let scope = scope(&self.loops, of.0)?;
         self.set_part_label(&scope, part);

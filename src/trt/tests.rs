@@ -57,7 +57,7 @@ impl Net {
     fn many(&mut self, kind: &LayerKind, inputs: &[Handle]) -> Result<Vec<Made>, String> {
         let name = self.name(kind.name());
         let label = Label { name: &name, metadata: "test" };
-        self.0.layer(label, kind, inputs).map_err(|refused| refused.message)
+        self.0.layer(label, kind, inputs, &[]).map_err(|refused| refused.message)
     }
 
     /// Adds a layer that has one output, which must be of this type and shape.

@@ -51,6 +51,7 @@ impl Version {
         Caps {
             int64: at_least(0),
             bf16: at_least(0),
+            int8: at_least(0),
             strongly_typed: at_least(0),
             squeeze: at_least(7),
             cumulative: at_least(8),

@@ -26,7 +26,7 @@ fn network(ty: ValueType, body: impl FnOnce(&mut Network, &mut Block, ValueId) -
     let mut block = Block::default();
     let value = body(&mut network, &mut block, x);
     network.body = block;
-    network.outputs.push(Output { name: "y".into(), value, site: Site::tensor("main", "output", "y") });
+    network.outputs.push(Output { name: "y".into(), value, declared: None, site: Site::tensor("main", "output", "y") });
     network
 }
 

@@ -1,10 +1,12 @@
 //! Whether the numbers are right: inputs, reference, comparison.
 //!
-//! [`on_cpu`] evaluates a network of TensorRT layers on the CPU. That judges the conversion, not the plan: no plan is
-//! run here, and whatever prints the result has to say so.
+//! [`on_cpu`] evaluates a network of TensorRT layers on the CPU. That judges the conversion, not the plan, and whatever
+//! prints the result has to say so. [`on_gpu`] runs the plan.
 
+pub mod boundary;
 pub mod compare;
 pub mod data;
+pub mod gpu;
 pub mod random;
 pub mod reference;
 
@@ -14,10 +16,11 @@ mod tests;
 use crate::error::{Error, Kind, Result};
 use crate::eval;
 use crate::network::Network;
-use crate::onnx::Constant;
 use crate::report::Verification;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
+use crate::trt::Engine;
 use data::DataSet;
+use std::collections::HashMap;
 
 /// Evaluates a network on the inputs of a data set and compares every output with the data set's.
 ///
@@ -28,27 +31,80 @@ use data::DataSet;
 /// Data that does not fit the model ([`Kind::Usage`]), types that no network takes ([`Kind::Unsupported`]), layers that
 /// cannot be evaluated. Numbers that differ are no error here: see [`mismatch`].
 pub fn on_cpu(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verification> {
-    let given = data::in_order(&set.inputs, inputs);
-    let names = network.inputs.iter().map(|&input| &*network.value(input).name);
-    let fed = names.map(|name| {
-        let found = inputs.iter().position(|input| *input == name).and_then(|at| given.get(at).copied().flatten());
-        found.map_or_else(|| Err(lacks(set, "input", name)), numbers)
-    });
+    let types = network.inputs.iter().map(|&input| (&*network.value(input).name, network.value(input).ty.dtype));
+    let fed = types.map(|(name, dtype)| boundary::enter(name, given(set, inputs, name)?, dtype));
     let computed = eval::run(network, &fed.collect::<Result<Vec<_>>>()?)?;
+    let computed = network.outputs.iter().zip(computed).map(|(output, tensor)| (&*output.name, tensor));
+    judge("cpu", set, computed, &declared(network))
+}
 
-    let names: Vec<&str> = network.outputs.iter().map(|output| &*output.name).collect();
+/// Runs a plan twice on the inputs of a data set and compares every output with the data set's.
+///
+/// `inputs` as for [`on_cpu`]; `outputs` are the plan's, with the model's type where that differs.
+///
+/// # Errors
+/// As [`on_cpu`]; whatever TensorRT and CUDA say.
+pub fn on_gpu(
+    engine: &mut Engine,
+    inputs: &[&str],
+    outputs: &[(&str, Option<DType>)],
+    set: &DataSet,
+    profile: usize,
+) -> Result<Verification> {
+    let names: Vec<String> =
+        engine.bindings().iter().filter(|binding| binding.input).map(|binding| binding.name.clone()).collect();
+    let fed = names.into_iter().map(|name| given(set, inputs, &name).cloned().map(|tensor| (name, tensor)));
+    let ran = gpu::run(engine, &fed.collect::<Result<Vec<_>>>()?, profile)?;
+    let computed = ran.outputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone()));
+    let mut verification = judge("gpu", set, computed, outputs)?;
+    for output in &mut verification.outputs {
+        let fault = if ran.unwritten.contains(&output.name) {
+            "has elements that the plan did not write"
+        } else if ran.unsteady.contains(&output.name) {
+            "differs between two runs"
+        } else {
+            continue;
+        };
+        output.agrees = false;
+        output.incomparable = Some(fault.to_owned());
+    }
+    verification.agrees = verification.outputs.iter().all(|output| output.agrees);
+    verification.deterministic = Some(ran.unsteady.is_empty());
+    Ok(verification)
+}
+
+/// The names of a network's outputs in the model's order, with the model's type where the network's is another.
+pub fn declared(network: &Network) -> Vec<(&str, Option<DType>)> {
+    network.outputs.iter().map(|output| (&*output.name, output.declared)).collect()
+}
+
+/// What a data set holds for an input of the model.
+fn given<'s>(set: &'s DataSet, inputs: &[&str], name: &str) -> Result<&'s Tensor> {
+    let data = data::in_order(&set.inputs, inputs);
+    let found = inputs.iter().position(|input| *input == name).and_then(|at| data.get(at).copied().flatten());
+    let found = found.ok_or_else(|| lacks(set, "input", name))?;
+    found.tensor().map_err(|error| Error::new(Kind::Unsupported, error.to_string()))
+}
+
+/// Compares what was computed, by name, with what a data set says of these outputs.
+fn judge<'a>(
+    candidate: &'static str,
+    set: &DataSet,
+    computed: impl Iterator<Item = (&'a str, Tensor)>,
+    outputs: &[(&str, Option<DType>)],
+) -> Result<Verification> {
+    let computed: HashMap<&str, Tensor> = computed.collect();
+    let names: Vec<&str> = outputs.iter().map(|(name, _)| *name).collect();
     let expected = data::in_order(&set.outputs, &names);
-    let compared = names.iter().zip(&computed).zip(expected).map(|((name, actual), expected)| {
-        expected.map(|expected| compare::compare(name, actual, expected)).ok_or_else(|| lacks(set, "output", name))
+    let compared = outputs.iter().zip(expected).map(|(&(name, declared), expected)| {
+        let expected = expected.ok_or_else(|| lacks(set, "output", name))?;
+        let missing = || Error::new(Kind::Internal, format!("output `{name}` was not computed"));
+        let actual = computed.get(name).cloned().ok_or_else(missing)?;
+        Ok(compare::compare(name, &boundary::leave(name, actual, declared)?, expected))
     });
     let outputs = compared.collect::<Result<Vec<_>>>()?;
     let agrees = outputs.iter().all(|output| output.agrees);
-    Ok(Verification { candidate: "cpu", reference: set.path.display().to_string(), agrees, outputs })
-}
-
-fn numbers(given: &Constant) -> Result<Tensor> {
-    let tensor = given.tensor().map_err(|error| Error::new(Kind::Unsupported, error.to_string()))?;
-    Ok(data::at_boundary(tensor))
+    Ok(Verification { candidate, reference: set.path.display().to_string(), agrees, deterministic: None, outputs })
 }
 
 fn lacks(set: &DataSet, what: &str, name: &str) -> Error {

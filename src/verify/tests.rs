@@ -77,7 +77,7 @@ fn relu() -> Network {
     let mut body = Block::default();
     let value = crate::infer::add(&mut network, &mut body, kind, &[x], std::slice::from_ref(&site)).unwrap()[0];
     network.body = body;
-    network.outputs.push(Output { name: "y".into(), value, site });
+    network.outputs.push(Output { name: "y".into(), value, declared: None, site });
     network
 }
 

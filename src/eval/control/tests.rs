@@ -63,7 +63,7 @@ fn summing(counted: bool, while_result: bool, reverse: bool) -> Network {
     let outer = network.add_layer(l.into(), &inputs[usize::from(!counted)..], &[site()], types);
     network.body.layers.push(outer);
     for &value in &network.layer(outer).outputs.clone() {
-        network.outputs.push(Output { name: "out".into(), value, site: site() });
+        network.outputs.push(Output { name: "out".into(), value, declared: None, site: site() });
     }
     network
 }
@@ -139,7 +139,7 @@ fn only_the_branch_taken_runs() {
     let outer = network.add_layer(kind.into(), &[condition], &[site()], [ty(DType::I32, &[])]);
     network.body.layers.push(outer);
     let value = network.layer(outer).outputs[0];
-    network.outputs.push(Output { name: "y".into(), value, site: site() });
+    network.outputs.push(Output { name: "y".into(), value, declared: None, site: site() });
     let truth = |truth| Tensor::of_bools(vec![], [truth]).unwrap();
     let mut seen = Vec::new();
     let out = run_with(&network, &[truth(true), Tensor::scalar(0i32)], &mut |id, _| seen.push(id)).unwrap();

@@ -1,0 +1,110 @@
+//! Layers that a library lacks, by their formulas: GELU, running sums, the test for NaN.
+
+use super::insert::{Insert, internal};
+use crate::error::Result;
+use crate::network::edit::Editor;
+use crate::network::layer::math::{
+    Activation, ActivationType, Cumulative, ElementWise, ElementWiseOperation as Op, Unary, UnaryOperation,
+};
+use crate::network::layer::{Arg, Slice, data::SampleMode};
+use crate::network::{Caps, LayerKind, Network, ValueId};
+
+/// Rewrites what `caps` lack.
+pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
+    let layers = network.live_layers();
+    let mut editor = Editor::new(network);
+    for id in layers {
+        let mut insert = Insert::before(&mut editor, id);
+        let Some(&x) = insert.layer().inputs.first() else { continue };
+        let value = match insert.layer().kind {
+            LayerKind::Activation(Activation { kind: ActivationType::GeluErf, .. }) if !caps.gelu => {
+                gelu_erf(&mut insert, x)?
+            }
+            LayerKind::Activation(Activation { kind: ActivationType::GeluTanh, .. }) if !caps.gelu => {
+                gelu_tanh(&mut insert, x)?
+            }
+            LayerKind::Unary(Unary { operation: UnaryOperation::IsNan }) if !caps.is_nan => is_nan(&mut insert, x)?,
+            LayerKind::Cumulative(ref of) if !caps.cumulative => {
+                let of = of.clone();
+                let Some(value) = cumulative(&mut insert, &of, x)? else { continue };
+                value
+            }
+            _ => continue,
+        };
+        insert.replace_layer(value);
+    }
+    editor.finish();
+    Ok(())
+}
+
+fn binary(insert: &mut Insert<'_, '_>, operation: Op, a: ValueId, b: ValueId) -> Result<ValueId> {
+    insert.add(ElementWise { operation }, &[a, b])
+}
+
+/// x·(1 + erf(x/√2))/2
+fn gelu_erf(insert: &mut Insert<'_, '_>, x: ValueId) -> Result<ValueId> {
+    let root = insert.number(x, std::f32::consts::FRAC_1_SQRT_2)?;
+    let scaled = binary(insert, Op::Prod, x, root)?;
+    let erf = insert.add(Unary { operation: UnaryOperation::Erf }, &[scaled])?;
+    half_of_product(insert, x, erf)
+}
+
+/// x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2
+fn gelu_tanh(insert: &mut Insert<'_, '_>, x: ValueId) -> Result<ValueId> {
+    let square = binary(insert, Op::Prod, x, x)?;
+    let factor = insert.number(x, 0.044_715)?;
+    let small = binary(insert, Op::Prod, square, factor)?;
+    let one = insert.number(x, 1.0)?;
+    let sum = binary(insert, Op::Sum, small, one)?;
+    let polynomial = binary(insert, Op::Prod, x, sum)?;
+    let root = insert.number(x, (2.0 * std::f32::consts::FRAC_1_PI).sqrt())?;
+    let scaled = binary(insert, Op::Prod, polynomial, root)?;
+    let tanh = insert.add(Activation { kind: ActivationType::Tanh, alpha: 0.0, beta: 0.0 }, &[scaled])?;
+    half_of_product(insert, x, tanh)
+}
+
+/// x·(1 + y)/2
+fn half_of_product(insert: &mut Insert<'_, '_>, x: ValueId, y: ValueId) -> Result<ValueId> {
+    let (one, half) = (insert.number(x, 1.0)?, insert.number(x, 0.5)?);
+    let sum = binary(insert, Op::Sum, y, one)?;
+    let product = binary(insert, Op::Prod, x, sum)?;
+    binary(insert, Op::Prod, product, half)
+}
+
+/// Whether x differs from itself.
+fn is_nan(insert: &mut Insert<'_, '_>, x: ValueId) -> Result<ValueId> {
+    let same = binary(insert, Op::Equal, x, x)?;
+    insert.add(Unary { operation: UnaryOperation::Not }, &[same])
+}
+
+/// Sums of 1, 2, 4, … neighbours: after log₂ n steps each element has met all before it, in any type and exactly.
+///
+/// `None` where the length of the axis is known only at run time.
+fn cumulative(insert: &mut Insert<'_, '_>, of: &Cumulative, x: ValueId) -> Result<Option<ValueId>> {
+    let shape = insert.editor.network().value(x).ty.shape.clone();
+    let Some(length) = shape.get(of.axis).and_then(crate::network::Dim::known) else { return Ok(None) };
+    let Some(size) = shape.known() else { return Ok(None) };
+    let size: Vec<i64> = size.into_iter().map(|size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
+    let shifted = |insert: &mut Insert<'_, '_>, value, by: i64| {
+        let mut start = vec![0; size.len()];
+        let place = start.get_mut(of.axis).ok_or_else(|| internal(insert.layer(), &"an axis outside the data"))?;
+        *place = if of.reverse { by } else { -by };
+        let slice = Slice {
+            start: Arg::Static(start),
+            size: Arg::Static(size.clone()),
+            stride: Arg::Static(vec![1; size.len()]),
+            mode: SampleMode::Fill,
+            fill: None,
+        };
+        insert.add(slice, &[value])
+    };
+    let mut sum = if of.exclusive { shifted(insert, x, 1)? } else { x };
+    let mut step = 1;
+    while step < length {
+        let earlier = shifted(insert, sum, step)?;
+        sum = binary(insert, Op::Sum, sum, earlier)?;
+        step *= 2;
+    }
+    // A layer stands for nothing less than a layer: its output may be the network's.
+    if sum == x { insert.add(LayerKind::Identity, &[x]).map(Some) } else { Ok(Some(sum)) }
+}

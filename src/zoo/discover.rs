@@ -1,0 +1,63 @@
+//! Finding models: `model.onnx` or any `.onnx` file below a folder, each with the `test_data_set_*` beside it.
+
+use crate::error::{Error, Kind, Result};
+use crate::verify::data;
+use std::path::{Path, PathBuf};
+
+/// A model that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its path below the place where the search began, without `/model.onnx` or `.onnx`.
+    pub name: String,
+    /// The file.
+    pub model: PathBuf,
+    /// Folders with its test data.
+    pub data: Vec<PathBuf>,
+}
+
+/// How deep folders are searched.
+const MAX_DEPTH: usize = 16;
+
+/// The models at these paths, sorted by name: files, or folders that are searched.
+///
+/// # Errors
+/// [`Kind::Usage`] for a path that does not exist; [`Kind::Environment`] for one that cannot be read.
+pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for path in paths {
+        let metadata = std::fs::metadata(path)
+            .map_err(|error| Error::new(Kind::Usage, format!("cannot read `{}`", path.display())).with_source(error))?;
+        if metadata.is_dir() {
+            search(path, path, 0, &mut found)?;
+        } else {
+            let root = path.parent().unwrap_or(Path::new(""));
+            found.push(model(root, path));
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.dedup_by(|a, b| a.model == b.model);
+    Ok(found)
+}
+
+fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> Result<()> {
+    let unreadable = |error: std::io::Error| {
+        Error::new(Kind::Environment, format!("cannot read `{}`", folder.display())).with_source(error)
+    };
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
+        if kind.is_dir() && depth < MAX_DEPTH {
+            search(root, &path, depth + 1, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "onnx") && path.is_file() {
+            found.push(model(root, &path));
+        }
+    }
+    Ok(())
+}
+
+fn model(root: &Path, path: &Path) -> Found {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let named = if below.file_name().is_some_and(|name| name == "model.onnx") { below.parent() } else { None };
+    let name = named.filter(|name| *name != Path::new("")).map_or_else(|| below.with_extension(""), Path::to_owned);
+    Found { name: name.display().to_string(), model: path.to_owned(), data: data::beside(path) }
+}

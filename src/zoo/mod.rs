@@ -1,0 +1,12 @@
+//! Many models: found, handed to worker processes, reported.
+//!
+//! A crash, a hang or a machine without memory costs one model: workers are processes, which [`pool`] starts, feeds, watches
+//! and replaces. A worker ([`worker`]) takes one [`Job`](job::Job) after the other and does what [`attempt`] says.
+
+pub mod attempt;
+pub mod discover;
+pub mod freezing;
+pub mod job;
+pub mod pool;
+pub mod reason;
+pub mod worker;
