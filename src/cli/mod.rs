@@ -7,6 +7,7 @@ mod doctor;
 mod environment;
 mod freeze;
 mod inspect;
+mod locate;
 mod ops;
 mod output;
 mod setup;

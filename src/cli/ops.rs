@@ -1,8 +1,9 @@
-//! `onnx2plan ops`: the table of operators, from the registry.
+//! `onnx2plan ops`: the table of operators, from the registry, and what is not converted, with its cause.
 
 use super::output::Output;
 use crate::error::Result;
-use crate::import::registry::{self, NEWEST_OPSET, Op};
+use crate::import::lacks::{LACKS, Lack};
+use crate::import::registry::{self, ANY_DOMAIN, NEWEST_OPSET, Op};
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
@@ -25,9 +26,20 @@ struct Row {
     inputs: &'static str,
 }
 
+#[derive(Debug, Serialize)]
+struct Operators {
+    operators: Vec<Row>,
+    unsupported: &'static [Lack],
+}
+
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
-    let rows = rows();
-    if arguments.json { output.json(&rows) } else { output.data(&table(&rows, arguments.markdown)) }
+    let operators = Operators { operators: rows(), unsupported: LACKS };
+    if arguments.json {
+        return output.json(&operators);
+    }
+    let (rows, markdown) = (operators.operators, arguments.markdown);
+    let heading = if markdown { "## Not converted" } else { "not converted" };
+    output.data(&format!("{}\n\n{heading}\n\n{}", table(&rows, markdown), lacking(markdown)))
 }
 
 /// One row per operator, sorted by name.
@@ -50,16 +62,40 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-fn table(rows: &[Row], markdown: bool) -> String {
+/// What is not converted, operator by operator.
+fn lacking(markdown: bool) -> String {
+    let mut table = empty(markdown);
+    table.set_header(["operator", "what of it", "cause"]);
+    for lack in LACKS {
+        let operators = if lack.operators.is_empty() { &["any"] } else { lack.operators };
+        let part = if lack.part.is_empty() { "all" } else { lack.part };
+        for &operator in operators {
+            table.add_row([operator, part, lack.cause]);
+        }
+    }
+    text(&table)
+}
+
+fn empty(markdown: bool) -> Table {
     let mut table = Table::new();
     table.load_style(if markdown { presets::ASCII_MARKDOWN } else { presets::NOTHING });
+    table
+}
+
+fn text(table: &Table) -> String {
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+fn table(rows: &[Row], markdown: bool) -> String {
+    let mut table = empty(markdown);
     table.set_header(["operator", "opsets", "inputs", "family"]);
     for row in rows {
-        let name =
-            if row.domain.is_empty() { row.operator.to_owned() } else { format!("{}.{}", row.domain, row.operator) };
+        let name = match row.domain {
+            "" | ANY_DOMAIN => row.operator.to_owned(),
+            domain => format!("{domain}.{}", row.operator),
+        };
         let opsets: Vec<String> = row.opsets.iter().map(|[since, until]| format!("{since}-{until}")).collect();
         table.add_row([name, opsets.join(", "), row.inputs.to_owned(), row.family.to_owned()]);
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    format!("{}\n\n{} operators, up to opset {NEWEST_OPSET}", lines.join("\n"), rows.len())
+    format!("{}\n\n{} operators, up to opset {NEWEST_OPSET}", text(&table), rows.len())
 }

@@ -2,16 +2,19 @@
 
 use super::environment::Environment;
 use super::freeze::FreezeArguments;
+use super::locate::{self, LocateArguments};
 use super::output::Output;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::network::profile::Range;
 use crate::network::{Caps, Network, ValueId};
 use crate::onnx::{self, Constant};
 use crate::pipeline;
 use crate::pipeline::profile::{self, Request};
 use crate::report::Verification;
+use crate::report::verification::Fault;
 use crate::verify;
 use crate::verify::data::{self, DataSet, Entry};
+use crate::verify::npz;
 use crate::verify::random;
 use crate::verify::reference::Reference;
 use clap::ValueEnum;
@@ -29,6 +32,9 @@ pub(super) struct Arguments {
     /// A folder with input_0.pb, … and output_0.pb, … [default: every test_data_set_N beside the model]
     #[arg(long, value_name = "FOLDER")]
     data: Vec<PathBuf>,
+    /// An archive of NumPy arrays named like the model's inputs; ONNX Runtime gives the outputs
+    #[arg(long, value_name = "FILE.npz", conflicts_with = "data")]
+    inputs: Option<PathBuf>,
     /// Seed of the inputs that are drawn where there is no data; ONNX Runtime then gives the outputs
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -38,6 +44,8 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    locate: LocateArguments,
     #[command(flatten)]
     freeze: FreezeArguments,
 }
@@ -56,6 +64,8 @@ struct Outcome<'a> {
     agrees: bool,
     note: &'static str,
     verifications: &'a [Verification],
+    /// The first wrong node, where outputs differ and it was found.
+    fault: Option<&'a Fault>,
 }
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
@@ -73,26 +83,41 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
     output.start("evaluate");
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
+    let sets = arguments.data_sets(environment, &inputs, &prepared.network)?;
     let mut verifications = Vec::new();
-    for set in arguments.data_sets(environment, &prepared.network)? {
-        let verification = verify::on_cpu(&prepared.network, &inputs, &set);
+    for set in &sets {
+        let verification = verify::on_cpu(&prepared.network, &inputs, set);
         verifications.push(verification.map_err(|error| error.in_model(path))?);
     }
     output.done(&format!("{} data sets", verifications.len()));
 
-    let error = verifications.iter().find_map(verify::mismatch);
+    let wrong = sets.iter().zip(&verifications).find(|(_, verification)| !verification.agrees);
+    let found = wrong.map(|(set, verification)| {
+        let mut candidate = locate::on_cpu(&options);
+        arguments.locate.locate(path, environment, set, verification, &mut candidate, output)
+    });
+    let found = found.transpose()?;
     if arguments.json {
-        let agrees = error.is_none();
-        output.json(&Outcome { model: path, agrees, note: NOT_THE_PLAN, verifications: &verifications })?;
+        let (agrees, fault) = (found.is_none(), found.as_ref().and_then(locate::Found::fault));
+        output.json(&Outcome { model: path, agrees, note: NOT_THE_PLAN, verifications: &verifications, fault })?;
     } else {
         output.data(&table(&verifications))?;
     }
-    error.map_or(Ok(()), |error| Err(error.with_note(NOT_THE_PLAN).in_model(path)))
+    let error = wrong.and_then(|(_, verification)| verify::mismatch(verification));
+    let lines = found.iter().flat_map(locate::Found::lines);
+    let error = error.map(|error| lines.fold(error, Error::with_note).with_note(NOT_THE_PLAN).in_model(path));
+    error.map_or(Ok(()), Err)
 }
 
 impl Arguments {
     /// The data sets named or found beside the model, else drawn ones with ONNX Runtime's outputs.
-    fn data_sets(&self, environment: &Environment, network: &Network) -> Result<Vec<DataSet>> {
+    fn data_sets(&self, environment: &Environment, inputs: &[&str], network: &Network) -> Result<Vec<DataSet>> {
+        if let Some(archive) = &self.inputs {
+            let inputs = npz::read(archive, inputs)?;
+            let mut reference = Reference::open(&environment.reference()?, &self.model)?;
+            let what = format!("ONNX Runtime, inputs of {}", archive.display());
+            return Ok(vec![referred(&mut reference, what, inputs)?]);
+        }
         let folders = if self.data.is_empty() { data::beside(&self.model) } else { self.data.clone() };
         if !folders.is_empty() {
             return folders.iter().map(|folder| data::read(folder)).collect();
@@ -103,15 +128,18 @@ impl Arguments {
 
     fn drawn(&self, network: &Network, shapes: &[Vec<usize>], reference: &mut Reference) -> Result<DataSet> {
         let names = network.inputs.iter().map(|&input| network.value(input).name.to_string());
-        let inputs: Vec<_> = names.zip(random::inputs(network, shapes, self.seed)?).collect();
-        let outputs = reference.run(&inputs)?;
-        let entry = |(name, tensor)| Entry { name, data: Constant::Tensor(tensor) };
-        Ok(DataSet {
-            path: format!("ONNX Runtime, seed {}, inputs {shapes:?}", self.seed).into(),
-            inputs: inputs.into_iter().map(entry).collect(),
-            outputs: outputs.into_iter().map(entry).collect(),
-        })
+        let drawn = names.zip(random::inputs(network, shapes, self.seed)?);
+        let inputs = drawn.map(|(name, tensor)| Entry { name, data: Constant::Tensor(tensor) }).collect();
+        referred(reference, format!("ONNX Runtime, seed {}, inputs {shapes:?}", self.seed), inputs)
     }
+}
+
+/// A data set of these inputs with the reference's outputs.
+fn referred(reference: &mut Reference, what: String, inputs: Vec<Entry>) -> Result<DataSet> {
+    let named = |entry: &Entry| Some((entry.name.clone(), entry.data.tensor().ok()?.clone()));
+    let outputs = reference.run(&inputs.iter().filter_map(named).collect::<Vec<_>>())?;
+    let outputs = outputs.into_iter().map(|(name, tensor)| Entry { name, data: Constant::Tensor(tensor) });
+    Ok(DataSet { path: what.into(), inputs, outputs: outputs.collect() })
 }
 
 /// The input shapes to verify at: the smallest, the likeliest and the largest of the profile, each once.

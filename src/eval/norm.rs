@@ -106,7 +106,7 @@ pub(super) fn scale(layer: &Scale, inputs: &[&Tensor]) -> Result<Tensor, EvalErr
             let (_, channels, run) = around(data.dims(), layer.channel_axis)?;
             (channels, run)
         }
-        ScaleMode::ElementWise => (count(data.dims().get(1..).unwrap_or_default())?, 1),
+        ScaleMode::ElementWise => (count(data.dims().get(layer.channel_axis..).unwrap_or_default())?, 1),
     };
     let coefficients = |tensor: &Option<Tensor>, neutral: f32| match tensor {
         None => Ok(vec![neutral; number]),
@@ -203,6 +203,8 @@ mod tests {
             ..layer.clone()
         };
         close(&scale(&each, &[&data]).unwrap(), &[2.0, 4.0, 6.0, 8.0]);
+        let rows = Scale { shift: pair(10f32, 20.0), channel_axis: 2, ..each };
+        close(&scale(&rows, &[&data]).unwrap(), &[11.0, 22.0, 13.0, 24.0]);
         assert!(scale(&Scale { mode: ScaleMode::Uniform, ..layer }, &[&data]).is_err());
     }
 }

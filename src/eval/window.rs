@@ -166,6 +166,9 @@ impl Sliding {
                 Some(self.pad(covered.saturating_sub(input), mode))
             }
             _ => {
+                if matches!(mode, PaddingMode::CaffeRoundDown | PaddingMode::CaffeRoundUp) {
+                    self.post = self.pre;
+                }
                 let room = (input + self.pre + self.post).checked_sub(self.extent())?;
                 let steps = match mode {
                     PaddingMode::ExplicitRoundUp | PaddingMode::CaffeRoundUp => room.div_ceil(self.stride),
@@ -182,7 +185,7 @@ impl Sliding {
         self.output = size;
         let covered = size.checked_sub(1)?.checked_mul(self.stride)?.checked_add(self.extent())?;
         if matches!(mode, PaddingMode::SameUpper | PaddingMode::SameLower) {
-            self.input = size.checked_mul(self.stride)?;
+            self.input = size.checked_mul(self.stride)?.min(covered);
             return Some(self.pad(covered.saturating_sub(self.input), mode));
         }
         self.input = covered.checked_sub(self.pre + self.post)?;

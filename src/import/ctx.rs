@@ -1,6 +1,7 @@
 //! What a handler may do: look at its node's inputs, and add layers.
 
 use super::error::OpError;
+use super::operand::Operand;
 use super::registry::Op;
 use crate::error::Problem;
 use crate::infer;
@@ -16,19 +17,6 @@ use std::sync::Arc;
 /// Takes the layer, its inputs and the types of its outputs.
 pub type FoldFn<'a> = dyn Fn(&LayerKind, &[&Tensor], &[ValueType]) -> Option<Vec<Tensor>> + 'a;
 
-/// What an ONNX name stands for.
-#[derive(Debug, Clone)]
-pub(crate) enum Operand {
-    /// A value of the network.
-    Value(ValueId),
-    /// Data that is in no layer yet: an initializer nobody has used.
-    Data(Tensor, Site),
-    /// Something that a network of layers cannot hold, and what it is: `a sequence`.
-    Foreign(&'static str),
-    /// The output of a node that failed; what depends on it is not reported again.
-    Poisoned,
-}
-
 /// The state of an import, as one handler sees it.
 pub struct Ctx<'a> {
     pub(super) network: Network,
@@ -43,6 +31,8 @@ pub struct Ctx<'a> {
     pub(super) op: Option<&'static Op>,
     pub(super) site: Site,
     pub(super) inputs: Vec<Option<ValueId>>,
+    /// The same as [operands](Operand): also the inputs that are no values of the network.
+    pub(super) operands: Vec<Operand>,
 }
 
 impl Ctx<'_> {

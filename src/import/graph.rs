@@ -1,8 +1,11 @@
 //! Graphs of nodes to layers: the main graph, and the graphs that nodes hold.
 
-use super::ctx::{Ctx, Operand};
+use super::ctx::Ctx;
 use super::error::OpError;
-use super::{registry, storable};
+use super::lacks;
+use super::operand::Operand;
+use super::registry::{self, Handler};
+use super::storable;
 use crate::Kind;
 use crate::error::Problem;
 use crate::network::{ValueId, Values};
@@ -26,26 +29,35 @@ impl Ctx<'_> {
     ///
     /// What is wrong inside is reported there; the error is then [`OpError::Reported`].
     pub(super) fn inline(&mut self, graph: &Graph, arguments: &[ValueId]) -> Result<Values, OpError> {
+        let outputs = self.inline_operands(graph, &Operand::of(arguments.iter().copied()))?;
+        Operand::values(&outputs, &format!("an output of graph `{}`", graph.path))
+    }
+
+    /// The same for a graph that may take and give sequences and optional values.
+    pub(super) fn inline_operands(&mut self, graph: &Graph, arguments: &[Operand]) -> Result<Vec<Operand>, OpError> {
         if graph.inputs.len() != arguments.len() {
             let (takes, gets) = (graph.inputs.len(), arguments.len());
             return Err(OpError::invalid(format!("graph `{}` has {takes} inputs, but gets {gets}", graph.path)));
         }
-        let node = (self.op, self.site.clone(), std::mem::take(&mut self.inputs));
+        let node = (self.op, self.site.clone(), std::mem::take(&mut self.inputs), std::mem::take(&mut self.operands));
         self.scopes.push(HashMap::new());
-        for (info, &argument) in graph.inputs.iter().zip(arguments) {
-            self.bind(&info.name, Operand::Value(argument));
+        for (info, argument) in graph.inputs.iter().zip(arguments) {
+            self.bind(&info.name, argument.clone());
         }
         self.initializers(graph);
         self.nodes(graph);
         let outputs = graph.outputs.iter().map(|info| self.nested_output(graph, info)).collect();
         self.scopes.pop();
-        (self.op, self.site, self.inputs) = node;
+        (self.op, self.site, self.inputs, self.operands) = node;
         outputs
     }
 
-    fn nested_output(&mut self, graph: &Graph, info: &ValueInfo) -> Result<ValueId, OpError> {
+    fn nested_output(&mut self, graph: &Graph, info: &ValueInfo) -> Result<Operand, OpError> {
+        if let Ok(operand @ (Operand::List(_) | Operand::Nothing)) = self.resolve(&info.name) {
+            return Ok(operand);
+        }
         match self.graph_output(&info.name) {
-            Ok(value) => value.ok_or(OpError::Reported),
+            Ok(value) => value.map(Operand::Value).ok_or(OpError::Reported),
             Err((kind, message)) => {
                 let site = Site::tensor(&graph.path, "output", &info.name);
                 self.problems.push(Problem::new(kind, site, message));
@@ -63,7 +75,7 @@ impl Ctx<'_> {
                 let lacks = |dtype| (Kind::Unsupported, format!("has type {dtype}, which TensorRT lacks"));
                 Ok(Some(self.constant_at(storable(tensor).map_err(lacks)?, &site)))
             }
-            Ok(Operand::Foreign(what)) => Err((Kind::Unsupported, format!("is {what}"))),
+            Ok(other) => Err((Kind::Unsupported, format!("is {}", other.foreign().unwrap_or("absent")))),
             Err(_) => Err((Kind::Invalid, "is made by no node".into())),
         }
     }
@@ -86,10 +98,7 @@ impl Ctx<'_> {
         let result = if operands.iter().any(|operand| matches!(operand, Ok(Operand::Poisoned))) {
             Ok(None)
         } else {
-            self.values(node, operands).and_then(|inputs| {
-                self.inputs = inputs;
-                self.call(node)
-            })
+            self.set_inputs(node, operands).and_then(|()| self.call(node))
         };
         let outputs = match result {
             Ok(outputs) => outputs,
@@ -102,7 +111,7 @@ impl Ctx<'_> {
             let operand = match &outputs {
                 None => Operand::Poisoned,
                 // Many files name outputs that nobody wants; it is an error only to want one that is not made.
-                Some(values) => values.get(at).map_or(Operand::Foreign(NOT_CONVERTED), |&value| Operand::Value(value)),
+                Some(made) => made.get(at).cloned().unwrap_or(Operand::Foreign(NOT_CONVERTED)),
             };
             self.bind(name, operand);
         }
@@ -111,35 +120,34 @@ impl Ctx<'_> {
     /// What a name stands for, looked up from the innermost graph outwards.
     fn resolve(&self, name: &Arc<str>) -> Result<Operand, Arc<str>> {
         if name.is_empty() {
-            return Ok(Operand::Foreign(""));
+            return Ok(Operand::Absent);
         }
         let found = self.scopes.iter().rev().find_map(|scope| scope.get(name));
         found.cloned().ok_or_else(|| name.clone())
     }
 
-    fn values(
-        &mut self,
-        node: &Node,
-        operands: Vec<Result<Operand, Arc<str>>>,
-    ) -> Result<Vec<Option<ValueId>>, Problem> {
-        let mut values = Vec::with_capacity(operands.len());
+    /// Makes what its inputs stand for known to the node's handler; initializers become values.
+    fn set_inputs(&mut self, node: &Node, operands: Vec<Result<Operand, Arc<str>>>) -> Result<(), Problem> {
+        let mut known = Vec::with_capacity(operands.len());
         for (name, operand) in node.inputs.iter().zip(operands) {
-            values.push(match operand {
-                Ok(Operand::Value(value)) => Some(value),
-                Ok(Operand::Data(tensor, site)) => Some(self.materialize(name, tensor, &site, node)?),
-                Ok(Operand::Foreign("")) => None,
+            known.push(match operand {
+                Ok(Operand::Data(tensor, site)) => Operand::Value(self.materialize(name, tensor, &site, node)?),
                 Ok(Operand::Foreign(what)) => {
                     let message = format!("input `{name}` is {what}");
                     return Err(Problem::new(Kind::Unsupported, node.site.clone(), message));
                 }
                 Ok(Operand::Poisoned) => return Err(self.internal("a poisoned input reached a handler")),
+                Ok(operand) => operand,
                 Err(name) => {
                     let message = format!("input `{name}` is made by no node and is no input or initializer");
                     return Err(Problem::new(Kind::Invalid, node.site.clone(), message));
                 }
             });
         }
-        Ok(values)
+        let value = |operand: &Operand| if let Operand::Value(value) = operand { Some(*value) } else { None };
+        self.inputs = known.iter().map(value).collect();
+        self.operands = known;
+        Ok(())
     }
 
     /// Makes the Constant layer of an initializer on its first use.
@@ -156,7 +164,7 @@ impl Ctx<'_> {
     }
 
     /// The outputs of a node's handler; `None` where what failed has been reported already.
-    fn call(&mut self, node: &Node) -> Result<Option<Values>, Problem> {
+    fn call(&mut self, node: &Node) -> Result<Option<Vec<Operand>>, Problem> {
         let Some(op) = registry::find(&node.domain, &node.op, node.opset) else {
             return Err(unknown(node));
         };
@@ -167,7 +175,7 @@ impl Ctx<'_> {
             return Err(self.problem(node, op, Kind::Invalid, message));
         }
         self.op = Some(op);
-        let outputs = match (op.handler)(self, node) {
+        let outputs = match self.handle(op.handler, node) {
             Ok(outputs) => outputs,
             Err(OpError::Reported) => return Ok(None),
             Err(error) => {
@@ -183,6 +191,19 @@ impl Ctx<'_> {
             return Err(self.problem(node, op, Kind::Invalid, message));
         }
         Ok(Some(outputs))
+    }
+
+    fn handle(&mut self, handler: Handler, node: &Node) -> Result<Vec<Operand>, OpError> {
+        match handler {
+            Handler::Operands(handler) => handler(self, node),
+            Handler::Values(handler) => {
+                let foreign = self.operands.iter().zip(&node.inputs).find_map(|(of, name)| Some((of.foreign()?, name)));
+                if let Some((what, name)) = foreign {
+                    return Err(OpError::invalid(format!("input `{name}` is {what}, not a tensor")));
+                }
+                handler(self, node).map(Operand::of)
+            }
+        }
     }
 
     fn problem(&self, node: &Node, op: &registry::Op, kind: Kind, message: impl Into<String>) -> Problem {
@@ -252,5 +273,7 @@ fn unknown(node: &Node) -> Problem {
         (_, Some(until)) => format!("this operator is supported up to opset {until}"),
         _ => "this operator is not supported".to_owned(),
     };
-    Problem::new(Kind::Unsupported, node.site.clone(), message)
+    let mut problem = Problem::new(Kind::Unsupported, node.site.clone(), message);
+    problem.notes.extend(lacks::cause(&node.site.place().op).map(str::to_owned));
+    problem
 }

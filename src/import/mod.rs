@@ -6,8 +6,10 @@
 pub mod ctx;
 pub mod error;
 mod graph;
+pub mod lacks;
 pub mod layers;
 mod nested;
+mod operand;
 pub mod ops;
 pub mod registry;
 
@@ -19,7 +21,8 @@ use crate::network::{Block, Dim, Network, Output, Shape, ValueId, ValueType};
 use crate::onnx::{self, DimSpec, Graph, Model, ValueInfo};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
-use ctx::{Ctx, Operand};
+use ctx::Ctx;
+use operand::Operand;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -81,6 +84,7 @@ impl<'a> Ctx<'a> {
             op: None,
             site: Site::tensor(&model.graph.path, "model", &model.graph.name),
             inputs: Vec::new(),
+            operands: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::ctx::Ctx;
 use super::error::OpError;
+use super::operand::Operand;
 use super::ops;
 use crate::network::Values;
 use crate::onnx::Node;
@@ -12,13 +13,27 @@ use std::sync::LazyLock;
 /// Newest opset of ONNX's own domain whose operators the registry knows: that of onnx 1.23.2.
 pub const NEWEST_OPSET: i64 = 28;
 
+/// The domain of operators that mean the same in every domain.
+pub const ANY_DOMAIN: &str = "*";
+
 /// Turns one ONNX node into layers; returns the values of its outputs, in order.
-pub(crate) type Handler = fn(&mut Ctx<'_>, &Node) -> Result<Values, OpError>;
+pub(crate) type OfValues = fn(&mut Ctx<'_>, &Node) -> Result<Values, OpError>;
+/// The same for an operator that takes or gives sequences or optional values.
+type OfOperands = fn(&mut Ctx<'_>, &Node) -> Result<Vec<Operand>, OpError>;
+
+/// What imports the nodes of a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Handler {
+    /// All inputs and outputs are tensors.
+    Values(OfValues),
+    /// Some are, or may be, something else.
+    Operands(OfOperands),
+}
 
 /// One row: an operator whose meaning did not change between two opsets.
 #[derive(Debug, Clone, Copy)]
 pub struct Op {
-    /// `""` for ONNX's own domain.
+    /// `""` for ONNX's own domain, [`ANY_DOMAIN`] for an operator that is known by its name alone.
     pub domain: &'static str,
     /// The operator's name.
     pub name: &'static str,
@@ -38,8 +53,22 @@ pub(crate) const fn onnx(
     name: &'static str,
     opsets: RangeInclusive<i64>,
     inputs: &'static str,
-    handler: Handler,
+    handler: OfValues,
 ) -> Op {
+    row(name, opsets, inputs, Handler::Values(handler))
+}
+
+/// A row of ONNX's own domain, of an operator that takes or gives sequences or optional values.
+pub(crate) const fn with_lists(
+    name: &'static str,
+    opsets: RangeInclusive<i64>,
+    inputs: &'static str,
+    handler: OfOperands,
+) -> Op {
+    row(name, opsets, inputs, Handler::Operands(handler))
+}
+
+const fn row(name: &'static str, opsets: RangeInclusive<i64>, inputs: &'static str, handler: Handler) -> Op {
     Op { domain: "", name, since: *opsets.start(), until: *opsets.end(), inputs, ignored: &[], handler }
 }
 
@@ -105,7 +134,8 @@ pub fn find(domain: &str, name: &str, opset: i64) -> Option<&'static Op> {
 
 /// All rows of an operator.
 pub fn rows(domain: &str, name: &str) -> impl Iterator<Item = &'static Op> {
-    ROWS.get(name).into_iter().flatten().copied().filter(move |op| op.domain == domain)
+    let rows = ROWS.get(name).into_iter().flatten().copied();
+    rows.filter(move |op| op.domain == domain || op.domain == ANY_DOMAIN)
 }
 
 #[cfg(test)]
@@ -122,6 +152,14 @@ mod tests {
             }
             assert!(rows.iter().all(|op| op.since <= op.until), "{name}");
         }
+    }
+
+    #[test]
+    fn operators_of_any_domain_are_found_in_each() {
+        for domain in ["", "trt", "com.example"] {
+            assert_eq!(find(domain, "TRT_Shuffle", 1).map(|op| op.domain), Some(ANY_DOMAIN));
+        }
+        assert!(find("trt", "Relu", 13).is_none());
     }
 
     #[test]

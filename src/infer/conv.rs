@@ -45,7 +45,7 @@ impl Window<'_> {
             let one = Dim::Known(1);
             let dilation = self.dilation.map_or(one.clone(), at);
             let extent = &(&dilation * &(&at(self.size) - &one)) + &one;
-            Axis { stride: at(self.stride), padding: &at(self.pre) + &at(self.post), extent, mode: self.mode }
+            Axis { stride: at(self.stride), pre: at(self.pre), post: at(self.post), extent, mode: self.mode }
         })
     }
 }
@@ -53,7 +53,8 @@ impl Window<'_> {
 /// A window along one axis.
 struct Axis {
     stride: Dim,
-    padding: Dim,
+    pre: Dim,
+    post: Dim,
     extent: Dim,
     mode: PaddingMode,
 }
@@ -61,7 +62,8 @@ struct Axis {
 impl Axis {
     /// Number of windows that fit into `size` elements.
     fn fit(&self, size: &Dim) -> Result<Dim> {
-        let padded = size + &self.padding;
+        let caffe = matches!(self.mode, PaddingMode::CaffeRoundDown | PaddingMode::CaffeRoundUp);
+        let padded = &(size + &self.pre) + if caffe { &self.pre } else { &self.post };
         let room = &padded - &self.extent;
         let error = || InferError::Window { window: self.extent.clone(), size: padded.clone() };
         let steps = match self.mode {
@@ -75,12 +77,15 @@ impl Axis {
 
     /// Number of elements that windows at `size` places cover.
     fn cover(&self, size: &Dim) -> Result<Dim> {
-        if matches!(self.mode, PaddingMode::SameUpper | PaddingMode::SameLower) {
+        let reaches = (&self.extent - &self.stride).known().is_some_and(|n| n >= 0);
+        let same = matches!(self.mode, PaddingMode::SameUpper | PaddingMode::SameLower);
+        if same && reaches {
             return Ok(size * &self.stride);
         }
         let full = &(&(size - &Dim::Known(1)) * &self.stride) + &self.extent;
-        let out = &full - &self.padding;
-        ensure(out.known().is_none_or(|n| n >= 1), || InferError::Window { window: self.padding.clone(), size: full })?;
+        let padding = if same { Dim::Known(0) } else { &self.pre + &self.post };
+        let out = &full - &padding;
+        ensure(out.known().is_none_or(|n| n >= 1), || InferError::Window { window: padding, size: full })?;
         Ok(out)
     }
 }

@@ -12,7 +12,9 @@ pub(super) fn scale(ctx: &Ctx<'_>, layer: &Scale) -> Result {
     let expected = match layer.mode {
         ScaleMode::Uniform => Some(Dim::Known(1)),
         ScaleMode::Channel => axis(&data.shape, layer.channel_axis)?.known().map(Dim::Known),
-        ScaleMode::ElementWise => volume(data.shape.iter().skip(1)).filter(|count| count.known().is_some()),
+        ScaleMode::ElementWise => {
+            volume(data.shape.iter().skip(layer.channel_axis)).filter(|count| count.known().is_some())
+        }
     };
     let coefficients = [("shift", &layer.shift), ("scale", &layer.scale), ("power", &layer.power)];
     for (what, tensor) in coefficients.into_iter().filter_map(|(what, tensor)| Some((what, tensor.as_ref()?))) {

@@ -2,6 +2,7 @@
 //!
 //! One file per rewrite. What no rewrite mends is reported.
 
+mod caffe_padding;
 mod eight_bit;
 mod formulas;
 mod insert;
@@ -21,6 +22,9 @@ use crate::tensor::DType;
 /// # Errors
 /// [`Kind::Unsupported`] with every layer that the library lacks.
 pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
+    if !caps.caffe_padding {
+        caffe_padding::run(network);
+    }
     small_cast::run(network);
     eight_bit::run(network)?;
     formulas::run(network, caps)?;

@@ -1,8 +1,9 @@
 use super::*;
 use crate::eval;
 use crate::infer;
+use crate::network::layer::conv::{Convolution, PaddingMode};
 use crate::network::layer::math::{Activation, Cast, ElementWise, ElementWiseOperation, Reduce, ReduceOperation};
-use crate::network::layer::{Concatenation, Constant, Shuffle, TopK, data::TopKOperation};
+use crate::network::layer::{Arg, Concatenation, Constant, Shuffle, TopK, data::TopKOperation};
 use crate::network::{Block, Dim, Output, ValueId, ValueType};
 use crate::site::Site;
 use crate::tensor::Tensor;
@@ -115,7 +116,7 @@ fn signed_bytes_compute_in_i32() {
     let x = net.input(DType::I8, &[2, 2]);
     let sum = net.add(Reduce { operation: ReduceOperation::Sum, axes: vec![1], keep_dims: false }, &[x]);
     let relu = net.add(Activation { kind: ActivationType::Relu, alpha: 0.0, beta: 0.0 }, &[x]);
-    let top = net.add(TopK { operation: TopKOperation::Max, k: crate::network::layer::Arg::Static(1), axis: 1 }, &[x]);
+    let top = net.add(TopK { operation: TopKOperation::Max, k: Arg::Static(1), axis: 1 }, &[x]);
     for value in [sum, relu, top] {
         net.output(value);
     }
@@ -125,6 +126,32 @@ fn signed_bytes_compute_in_i32() {
     assert_eq!(kinds, ["Reduce i32", "Activation i32", "TopK i32"]);
     let x = Tensor::of(vec![2, 2], vec![100i8, 100, -3, 2]).unwrap();
     assert_same_numbers(networks, &[x]);
+}
+
+#[test]
+fn paddings_of_caffe_become_explicit() {
+    let weights = Arg::Static(Tensor::of(vec![1, 1, 3, 3], (0..9u8).map(f32::from).collect()).unwrap());
+    let convolution = Convolution {
+        maps: 1,
+        kernel: vec![3, 3],
+        stride: vec![2, 2],
+        pre_padding: vec![1, 0],
+        post_padding: vec![0, 2],
+        padding_mode: PaddingMode::CaffeRoundUp,
+        dilation: vec![1, 1],
+        groups: 1,
+        weights,
+        bias: None,
+    };
+    let mut net = Net::default();
+    let x = net.input(DType::F32, &[1, 1, 6, 9]);
+    let y = net.add(convolution, &[x]);
+    net.output(y);
+    let (before, after) = net.legalized();
+    let text = after.to_string();
+    assert!(text.contains("post_padding: [1, 0], padding_mode: ExplicitRoundUp"), "{text}");
+    let x = Tensor::of(vec![1, 1, 6, 9], (0..54u8).map(f32::from).collect()).unwrap();
+    assert_same_numbers((before, after), &[x]);
 }
 
 #[test]

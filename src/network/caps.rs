@@ -16,6 +16,8 @@ pub struct Caps {
     pub squeeze: bool,
     /// `ICumulativeLayer`.
     pub cumulative: bool,
+    /// The padding modes of Caffe.
+    pub caffe_padding: bool,
     /// The GELU activations.
     pub gelu: bool,
     /// `UnaryOperation::kISNAN`.
@@ -32,6 +34,7 @@ impl Caps {
             strongly_typed: true,
             squeeze: true,
             cumulative: true,
+            caffe_padding: false,
             gelu: true,
             is_nan: true,
         }

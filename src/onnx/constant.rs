@@ -58,6 +58,11 @@ impl ElementType {
         })
     }
 
+    /// ONNX's number for the type.
+    pub(super) fn to_onnx(self) -> i32 {
+        (0..=28).find(|&code| Self::from_onnx(code) == Some(self)).unwrap_or(0)
+    }
+
     /// The type as a [`DType`]; `None` for those that no [`Tensor`] can hold.
     pub fn dtype(self) -> Option<DType> {
         if let ElementType::Of(dtype) = self { Some(dtype) } else { None }

@@ -9,6 +9,7 @@
 pub mod attrs;
 pub mod constant;
 pub mod model;
+pub mod part;
 
 mod data;
 mod external;
@@ -20,6 +21,7 @@ mod read_attrs;
 mod sort;
 mod window;
 mod wire;
+mod write;
 
 #[cfg(test)]
 mod fixture;
@@ -29,6 +31,7 @@ mod tests;
 pub use attrs::{Attr, AttrError, Attrs};
 pub use constant::{Constant, ElementType, UnsupportedElement, dtype_from_onnx};
 pub use model::{DimSpec, Graph, Initializer, Model, Node, ValueInfo, ValueType};
+pub use write::write_tensor;
 
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;

@@ -18,6 +18,19 @@ pub struct Verification {
     pub outputs: Vec<OutputComparison>,
 }
 
+/// The first node, or smallest group of nodes, whose outputs are wrong although its inputs are the reference's.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fault {
+    /// The nodes in order, by name and operator.
+    pub nodes: Vec<String>,
+    /// How what leaves the nodes compares.
+    pub outputs: Vec<OutputComparison>,
+    /// How many parts of the model were computed to find them.
+    pub parts_run: usize,
+    /// The folder with the nodes as a model and its data, if one was asked for.
+    pub reproducer: Option<String>,
+}
+
 /// How one output compares.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OutputComparison {

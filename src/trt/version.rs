@@ -55,6 +55,7 @@ impl Version {
             strongly_typed: at_least(0),
             squeeze: at_least(7),
             cumulative: at_least(8),
+            caffe_padding: !at_least(0),
             gelu: at_least(0),
             is_nan: at_least(1),
         }

@@ -20,6 +20,15 @@ pub struct DataSet {
     pub outputs: Vec<Entry>,
 }
 
+impl DataSet {
+    /// Inputs alone.
+    pub fn of_inputs(inputs: &[(String, Tensor)]) -> Self {
+        let entry =
+            |(name, tensor): &(String, Tensor)| Entry { name: name.clone(), data: Constant::Tensor(tensor.clone()) };
+        Self { path: PathBuf::new(), inputs: inputs.iter().map(entry).collect(), outputs: Vec::new() }
+    }
+}
+
 /// One tensor of a data set.
 #[derive(Debug, Clone)]
 pub struct Entry {

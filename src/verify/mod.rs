@@ -7,6 +7,8 @@ pub mod boundary;
 pub mod compare;
 pub mod data;
 pub mod gpu;
+pub mod locate;
+pub mod npz;
 pub mod random;
 pub mod reference;
 
@@ -31,11 +33,18 @@ use std::collections::HashMap;
 /// Data that does not fit the model ([`Kind::Usage`]), types that no network takes ([`Kind::Unsupported`]), layers that
 /// cannot be evaluated. Numbers that differ are no error here: see [`mismatch`].
 pub fn on_cpu(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verification> {
-    let types = network.inputs.iter().map(|&input| (&*network.value(input).name, network.value(input).ty.dtype));
-    let fed = types.map(|(name, dtype)| boundary::enter(name, given(set, inputs, name)?, dtype));
-    let computed = eval::run(network, &fed.collect::<Result<Vec<_>>>()?)?;
+    let computed = eval::run(network, &self::inputs(network, inputs, set)?)?;
     let computed = network.outputs.iter().zip(computed).map(|(output, tensor)| (&*output.name, tensor));
     judge("cpu", set, computed, &declared(network))
+}
+
+/// The inputs of a network from a data set, in the network's types. `inputs` are the model's, as for [`on_cpu`].
+///
+/// # Errors
+/// [`Kind::Usage`] where one is missing or does not fit, [`Kind::Unsupported`] for types that no network takes.
+pub fn inputs(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Vec<Tensor>> {
+    let values = network.inputs.iter().map(|&input| network.value(input));
+    values.map(|value| boundary::enter(&value.name, given(set, inputs, &value.name)?, value.ty.dtype)).collect()
 }
 
 /// Runs a plan twice on the inputs of a data set and compares every output with the data set's.
@@ -126,7 +135,7 @@ pub fn mismatch(verification: &Verification) -> Option<Error> {
 /// One line on an output that differs: how many elements, and the worst of them.
 pub fn summary(output: &crate::report::verification::OutputComparison) -> String {
     let name = &output.name;
-    let Some(statistics) = &output.statistics else {
+    let (None, Some(statistics)) = (&output.incomparable, &output.statistics) else {
         return format!("`{name}` {}", output.incomparable.as_deref().unwrap_or_default());
     };
     let (wrong, all) = (statistics.mismatches, statistics.elements);

@@ -1,18 +1,19 @@
 //! ONNX Runtime as the reference where a model brings no data of its own. Its library is loaded at run time.
 
 use crate::error::{Error, Kind, Result};
+use crate::onnx::part::Whole;
 use crate::tensor::{DType, Element, Tensor};
 use ort::environment::Environment;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, PrimitiveTensorElementType, Tensor as OrtTensor, TensorElementType, ValueType};
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A model in ONNX Runtime.
 pub struct Reference {
     session: Session,
-    /// Declared after the session, so that it outlives it.
-    _environment: Environment,
 }
 
 impl Reference {
@@ -21,23 +22,38 @@ impl Reference {
     /// # Errors
     /// [`Kind::Environment`] where the library cannot be used, [`Kind::Unsupported`] where it refuses the model.
     pub fn open(library: &Path, model: &Path) -> Result<Self> {
+        let shown = format!("`{}`", model.display());
+        Self::load(library, &shown, |builder| builder.commit_from_file(model))
+    }
+
+    /// The same for the bytes of a model file, which `what` names in errors.
+    ///
+    /// # Errors
+    /// As [`Reference::open`].
+    pub fn of_bytes(library: &Path, what: &str, model: &[u8]) -> Result<Self> {
+        Self::load(library, what, |builder| builder.commit_from_memory(model))
+    }
+
+    fn load(
+        library: &Path,
+        what: &str,
+        commit: impl FnOnce(&mut SessionBuilder) -> Result<Session, ort::Error>,
+    ) -> Result<Self> {
         let unusable = |cause: String| {
             Error::new(Kind::Environment, format!("cannot use ONNX Runtime at `{}`", library.display()))
                 .with_note(cause)
                 .with_hint("run `onnx2plan setup --reference`")
         };
-        let environment = ort::init_from(library).map_err(|error| unusable(error.to_string()))?;
-        let environment = environment.build().map_err(|error| unusable(error.to_string()))?;
+        let environment = environment(library).map_err(unusable)?;
         let refused = |error: ort::Error| {
-            let message = format!("ONNX Runtime cannot load `{}`", model.display());
-            Error::new(Kind::Unsupported, message).with_note(error.to_string())
+            Error::new(Kind::Unsupported, format!("ONNX Runtime cannot load {what}")).with_note(error.to_string())
         };
-        let mut builder = Session::builder(&environment).map_err(|error| unusable(error.to_string()))?;
+        let mut builder = Session::builder(environment).map_err(|error| unusable(error.to_string()))?;
         // What a graph says, not what a rewrite made of it.
         builder = builder
-            .with_optimization_level(ort::session::builder::GraphOptimizationLevel::Disable)
+            .with_optimization_level(GraphOptimizationLevel::Disable)
             .map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { session: builder.commit_from_file(model).map_err(refused)?, _environment: environment })
+        Ok(Self { session: commit(&mut builder).map_err(refused)? })
     }
 
     /// Computes the outputs for named inputs; the outputs come in the model's order.
@@ -63,6 +79,33 @@ impl Reference {
         };
         names.into_iter().map(output).collect()
     }
+}
+
+/// The one environment that a process may have; it stays with the first library.
+fn environment(library: &Path) -> Result<&'static Environment, String> {
+    static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(environment) = ENVIRONMENT.get() {
+        return Ok(environment);
+    }
+    let environment = ort::init_from(library).map_err(|error| error.to_string())?;
+    let environment = environment.build().map_err(|error| error.to_string())?;
+    Ok(ENVIRONMENT.get_or_init(|| environment))
+}
+
+/// Tensors inside a model, as ONNX Runtime computes them when asked for them; `inputs` are the model's, by name.
+///
+/// # Errors
+/// As [`Reference::of_bytes`] and [`Reference::run`].
+pub fn inner(library: &Path, whole: &Whole, inputs: &[(String, Tensor)], names: &[&str]) -> Result<Vec<Tensor>> {
+    let part = whole.part(&[], names)?;
+    let model = part.model()?;
+    let needed = |name: &str| model.graph.inputs.iter().any(|info| *info.name == *name);
+    let inputs: Vec<_> = inputs.iter().filter(|(name, _)| needed(name)).cloned().collect();
+    let what = "the model with inner tensors as outputs";
+    let outputs = Reference::of_bytes(library, what, &part.bytes()?)?.run(&inputs)?;
+    Ok(outputs.into_iter().map(|(_, tensor)| tensor).collect())
 }
 
 /// Calls a macro or function for the Rust type of an element type that both sides have.

@@ -3,6 +3,7 @@ use super::data::{DataSet, Entry};
 use super::*;
 use crate::network::layer::math::{Activation, ActivationType};
 use crate::network::{Block, Dim, Output, ValueType};
+use crate::onnx::Constant;
 use crate::report::verification::Statistics;
 use crate::site::Site;
 use crate::tensor::DType;

@@ -2,7 +2,7 @@
 
 use crate::records::{Records, check_file};
 use crate::support::{Model, tensor};
-use crate::tensorrt::{cache, onnx2plan, set_up, without_tensorrt};
+use crate::tensorrt::{cache, onnx_runtime, onnx2plan, set_up, without_tensorrt};
 use crate::{python, records};
 use onnx2plan::provision::TENSORRT_RTX;
 use prost::Message;
@@ -225,6 +225,88 @@ fn verify_compares_with_the_data_beside_the_model() {
     assert_eq!(parse(&output.stdout)["agrees"], false);
 }
 
+/// An archive of NumPy arrays.
+fn archive(path: &Path, arrays: &str) {
+    let script = format!("import sys, numpy as np; np.savez(sys.argv[1], {arrays})");
+    succeed(Command::new(python::python()).args(["-c", &script]).arg(path));
+}
+
+fn subtraction(folder: &Path) -> PathBuf {
+    let model = Model::new(17).input("a", "f32[N, 3]").input("b", "f64[3]").node("Cast", "b", "c").attr("to", 1);
+    model.node("Sub", "a c", "y").output("y", "").write(folder)
+}
+
+#[test]
+fn verify_takes_inputs_from_an_archive_of_arrays() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, inputs) = (subtraction(dir.path()), dir.path().join("inputs.npz"));
+    // In Fortran's order, which must not matter.
+    archive(&inputs, "a=np.arange(6, dtype=np.float32).reshape(3, 2).T, b=np.array([0.5, 1.0, 2.0])");
+    let mut command = without_tensorrt();
+    command.args(["verify", "--on", "cpu", "--json", "--inputs"]).args([&inputs, &model]);
+    let outcome = parse(&succeed(command.env("ORT_DYLIB_PATH", onnx_runtime())).stdout);
+    assert_eq!((&outcome["agrees"], &outcome["fault"]), (&json!(true), &Value::Null));
+    let output = &outcome["verifications"][0]["outputs"][0];
+    assert_eq!((&output["actual"], &output["statistics"]["elements"]), (&json!("f32[2, 3]"), &json!(6)));
+    assert_eq!(output["statistics"]["max_absolute"], 0.0);
+}
+
+#[test]
+fn an_archive_that_does_not_fit_is_a_usage_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, inputs) = (subtraction(dir.path()), dir.path().join("inputs.npz"));
+    let shown = inputs.display();
+    let cases = [
+        (
+            "a=np.zeros((2, 3), np.float32)",
+            format!("`{shown}` has no array `b`\n  the inputs of the model are `a`, `b`"),
+        ),
+        (
+            "a=np.zeros(3), c=np.zeros(3)",
+            format!("`{shown}` holds an array `c`, which is no input of the model\n  its inputs are `a`, `b`"),
+        ),
+        (
+            "a=np.zeros(3, np.complex64), b=np.zeros(3)",
+            format!("cannot read array `a` of `{shown}`: elements of type <c8 are not supported"),
+        ),
+    ];
+    for (arrays, expected) in cases {
+        archive(&inputs, arrays);
+        let (code, said) =
+            fail(without_tensorrt().args(["verify", "--quiet", "--on", "cpu", "--inputs"]).args([&inputs, &model]));
+        assert_eq!((code, said), (2, format!("error: {expected}\n")));
+    }
+    let (code, said) =
+        fail(without_tensorrt().args(["verify", "--quiet", "--on", "cpu", "--inputs"]).args([&model, &model]));
+    assert_eq!(code, 2);
+    assert!(said.starts_with(&format!("error: `{}` is no archive of NumPy arrays\n", model.display())), "{said}");
+}
+
+/// Data that is not what the model computes: the program says that the data is at fault, where it can ask, and what it
+/// takes where it cannot.
+#[test]
+fn verify_says_where_numbers_go_wrong() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits");
+    let data = tempfile::tempdir().unwrap();
+    fs::copy(folder.join("test_data_set_0/input_0.pb"), data.path().join("input_0.pb")).unwrap();
+    fs::write(data.path().join("output_0.pb"), tensor(&[4, 10], &[0.1f32; 40]).encode_to_vec()).unwrap();
+    let verify = |command: &mut Command| {
+        command
+            .args(["verify", "--on", "cpu", "--quiet"])
+            .arg("--data")
+            .args([data.path(), &folder.join("model.onnx")]);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        text(&output.stderr)
+    };
+    let said = verify(without_tensorrt().env("ORT_DYLIB_PATH", onnx_runtime()));
+    assert!(said.contains("\n  ONNX Runtime computes the same numbers: what differs is the data set\n"), "{said}");
+    let said = verify(&mut without_tensorrt());
+    let lacks =
+        "the first wrong node was not looked for: that takes ONNX Runtime; `onnx2plan setup --reference` fetches it";
+    assert!(said.contains(lacks), "{said}");
+}
+
 #[test]
 fn a_frozen_input_is_no_input_of_the_plan() {
     let dir = tempfile::tempdir().unwrap();
@@ -261,8 +343,10 @@ fn the_list_of_operators_is_the_registry() {
         panic!("{difference}\n\n{}", records::HOW);
     }
     let rows = parse(&succeed(without_tensorrt().args(["ops", "--json"])).stdout);
-    let gemm = rows.as_array().unwrap().iter().find(|row| row["operator"] == "Gemm").unwrap();
+    let gemm = rows["operators"].as_array().unwrap().iter().find(|row| row["operator"] == "Gemm").unwrap();
     assert_eq!(gemm["opsets"], json!([[1, 6], [7, 10], [11, onnx2plan::import::registry::NEWEST_OPSET]]));
+    let strings = rows["unsupported"].as_array().unwrap().iter().find(|lack| lack["operators"] == json!(["Unique"]));
+    assert_eq!(strings.unwrap()["cause"], "TensorRT has no layer for it, and its output has a size of its own");
 }
 
 #[test]

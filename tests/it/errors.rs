@@ -25,6 +25,7 @@ const CASES: &[(&str, Spoil)] = &[
     ("attribute-unknown", |dir| unary("Relu").attr("slope", 0.5).write(dir)),
     ("attribute-type", |dir| unary("LeakyRelu").attr("alpha", "steep").write(dir)),
     ("attribute-value", |dir| unary("Gelu").opset_is(20).attr("approximate", "sine").write(dir)),
+    ("attribute-choice", |dir| unary("TRT_Scale").attr("mode", "PER_CHANNEL").write(dir)),
     ("attribute-missing", |dir| unary("Cast").write(dir)),
     ("node-inputs", |dir| Model::new(17).input("x", "f32[2]").node("Add", "x", "y").output("y", "").write(dir)),
     ("node-output", |dir| {

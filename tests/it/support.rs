@@ -250,6 +250,12 @@ impl From<&str> for pb::AttributeProto {
     }
 }
 
+impl<const N: usize> From<[&str; N]> for pb::AttributeProto {
+    fn from(values: [&str; N]) -> Self {
+        Self { strings: values.map(|text| text.to_owned().into()).to_vec(), ..attribute(AttributeType::Strings) }
+    }
+}
+
 impl<const N: usize> From<[i64; N]> for pb::AttributeProto {
     fn from(values: [i64; N]) -> Self {
         Self { ints: values.to_vec(), ..attribute(AttributeType::Ints) }

@@ -58,6 +58,24 @@ pub(crate) fn set_up() -> Result<PathBuf, String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().into())
 }
 
+/// ONNX Runtime's library, fetched once into the cache of the tests.
+///
+/// # Panics
+/// If it cannot be fetched.
+pub(crate) fn onnx_runtime() -> PathBuf {
+    static PATH: LazyLock<PathBuf> = LazyLock::new(|| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onnx2plan"));
+        let output =
+            command.args(["setup", "--reference", "--quiet"]).env("ONNX2PLAN_CACHE", cache()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end());
+        let mut files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let library = files.find(|path| path.file_name().unwrap().to_string_lossy().starts_with("libonnxruntime.so"));
+        library.expect("the folder holds the library")
+    });
+    PATH.clone()
+}
+
 /// The library, loaded.
 ///
 /// # Panics

@@ -201,6 +201,8 @@ fn a_deconvolution_by_hand() {
     assert_eq!(out, Tensor::of(vec![1, 1, 1, 4], vec![1010f32, 1102.0, 1020.0, 1200.0]).unwrap());
     let same = Deconvolution { padding_mode: PaddingMode::SameUpper, ..layer };
     assert_eq!(deconvolution(&same, &[&data, &bias]).unwrap().dims(), [1, 1, 1, 4]);
+    let gaps = Deconvolution { stride: vec![1, 5], ..same };
+    assert_eq!(deconvolution(&gaps, &[&data, &bias]).unwrap().dims(), [1, 1, 1, 8]);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use super::numbers::{MAX_SIZE, Steps};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::nested::{Iteration, Repeat};
-use crate::import::registry::{NOW, Op, onnx};
+use crate::import::operand::Operand;
+use crate::import::registry::{NOW, Op, with_lists};
 use crate::network::layer::control::{Conditional, LoopOutput};
 use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::ElementWiseOperation as Ew;
@@ -13,10 +14,12 @@ use crate::onnx::{Graph, Node, ValueInfo, ValueType};
 use crate::tensor::{DType, Tensor};
 
 pub(super) const OPS: &[Op] =
-    &[onnx("If", 1..=NOW, "cond", conditional), onnx("Loop", 1..=NOW, "M? cond? v_initial*", repeat)];
+    &[with_lists("If", 1..=NOW, "cond", conditional), with_lists("Loop", 1..=NOW, "M? cond? v_initial*", repeat)];
 
 /// A loop of at most so many iterations may be unrolled.
 const MOST_UNROLLED: i64 = 16;
+/// The same for a loop that carries a sequence or an optional value, which no Loop layer does.
+const MOST_UNROLLED_LISTS: i64 = 256;
 /// A loop is unrolled in any case where that makes no more nodes than this.
 const FEW_NODES: usize = 512;
 /// Nothing is unrolled in a network of more layers, dead ones included.
@@ -28,17 +31,19 @@ pub(super) fn graph<'n>(node: &'n Node, name: &str) -> Result<&'n Graph, OpError
 }
 
 /// `If`. Becomes Conditional; where the condition is known, the layers of the taken branch alone.
-fn conditional(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+///
+/// Only a branch that is known to be taken may give a sequence or an optional value.
+fn conditional(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
     let (then_branch, else_branch) = (graph(node, "then_branch")?, graph(node, "else_branch")?);
     let condition = scalar(ctx, ctx.input(0)?)?;
     if let Some(holds) = decided(ctx, condition) {
-        return ctx.inline(if holds { then_branch } else { else_branch }, &[]);
+        return ctx.inline_operands(if holds { then_branch } else { else_branch }, &[]);
     }
     // Both are imported before either error counts, so that the problems of both are reported.
     let then_block = ctx.block(|ctx| Ok((ctx.inline(then_branch, &[])?, ())));
     let else_block = ctx.block(|ctx| Ok((ctx.inline(else_branch, &[])?, ())));
     let ((then_block, ()), (else_block, ())) = (then_block?, else_block?);
-    ctx.add_all(Conditional { then_block, else_block }, &[condition])
+    ctx.add_all(Conditional { then_block, else_block }, &[condition]).map(Operand::of)
 }
 
 /// A condition or count of one element with rank 0.
@@ -58,19 +63,19 @@ struct Looped<'n> {
     count: Option<ValueId>,
     /// Whether there is a first iteration. Without it the loop runs to its count, whatever the body says.
     condition: Option<ValueId>,
-    initial: Values,
+    initial: Vec<Operand>,
 }
 
 /// `Loop`. Becomes Loop. One of few iterations is unrolled where its body is small, so that TensorRT can fuse across
 /// iterations, or where it does what no Loop layer can, such as growing what it carries.
 ///
 /// What is collected in a loop that may stop early is cut to the iterations that took place.
-fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
     let looped = Looped {
         body: graph(node, "body")?,
         count: ctx.maybe(0).map(|count| limit(ctx, count)).transpose()?.flatten(),
         condition: ctx.maybe(1).map(|condition| scalar(ctx, condition)).transpose()?,
-        initial: (2..node.inputs.len()).map(|at| ctx.input(at)).collect::<Result<_, _>>()?,
+        initial: (2..node.inputs.len()).map(|at| ctx.operand(at)).collect(),
     };
     if copies(ctx, &looped).is_some_and(|nodes| nodes <= FEW_NODES)
         && let Some(outputs) = unrolled(ctx, &looped)
@@ -78,7 +83,7 @@ fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         return Ok(outputs);
     }
     let reported = ctx.problems.len();
-    as_loop(ctx, &looped).or_else(|error| {
+    as_loop(ctx, &looped).map(Operand::of).or_else(|error| {
         let problems = ctx.problems.split_off(reported);
         unrolled(ctx, &looped).ok_or_else(|| {
             ctx.problems.extend(problems);
@@ -106,7 +111,9 @@ fn limit(ctx: &mut Ctx<'_>, count: ValueId) -> Result<Option<ValueId>, OpError> 
 /// How many nodes an unrolled loop would have; `None` where it cannot be unrolled.
 fn copies(ctx: &Ctx<'_>, looped: &Looped<'_>) -> Option<usize> {
     let starts = looped.condition.is_none_or(|condition| decided(ctx, condition) == Some(true));
-    let count = looped.count.and_then(|count| ctx.known(count)).filter(|&count| starts && count <= MOST_UNROLLED)?;
+    let lists = looped.initial.iter().any(|operand| operand.foreign().is_some());
+    let most = if lists { MOST_UNROLLED_LISTS } else { MOST_UNROLLED };
+    let count = looped.count.and_then(|count| ctx.known(count)).filter(|&count| starts && count <= most)?;
     usize::try_from(count).ok()?.checked_mul(nodes(looped.body))
 }
 
@@ -118,26 +125,27 @@ fn nodes(graph: &Graph) -> usize {
 /// What one pass through a loop's body gives.
 struct Pass {
     goes_on: ValueId,
-    next: Values,
+    next: Vec<Operand>,
     collected: Values,
 }
 
 /// Adds one pass. Inside, the condition holds: there would be no iteration else.
-fn pass(ctx: &mut Ctx<'_>, body: &Graph, iteration: ValueId, state: &[ValueId]) -> Result<Pass, OpError> {
+fn pass(ctx: &mut Ctx<'_>, body: &Graph, iteration: ValueId, state: &[Operand]) -> Result<Pass, OpError> {
     let holds = ctx.constant_value(Tensor::of_bools(Vec::new(), [true])?);
-    let mut arguments = Values::new();
+    let mut arguments = Vec::new();
     for (argument, info) in [iteration, holds].into_iter().zip(&body.inputs) {
-        arguments.push(if has_axis(info) { ctx.unsqueeze(argument, vec![0])? } else { argument });
+        arguments.push(Operand::Value(if has_axis(info) { ctx.unsqueeze(argument, vec![0])? } else { argument }));
     }
-    arguments.extend(state.iter().copied());
-    let results = ctx.inline(body, &arguments)?;
+    arguments.extend(state.iter().cloned());
+    let results = ctx.inline_operands(body, &arguments)?;
     let too_few = || {
         let (path, outputs, states) = (&body.path, results.len(), state.len());
         OpError::invalid(format!("graph `{path}` has {outputs} outputs, too few for a condition and {states} states"))
     };
-    let (&goes_on, rest) = results.split_first().ok_or_else(too_few)?;
+    let (goes_on, rest) = results.split_first().ok_or_else(too_few)?;
     let (next, collected) = rest.split_at_checked(state.len()).ok_or_else(too_few)?;
-    Ok(Pass { goes_on: scalar(ctx, goes_on)?, next: next.into(), collected: collected.into() })
+    let goes_on = scalar(ctx, goes_on.value("the condition of a loop")?)?;
+    Ok(Pass { goes_on, next: next.to_vec(), collected: Operand::values(collected, "what a loop collects")? })
 }
 
 /// Whether a body takes its iteration number or condition as a vector of one.
@@ -147,6 +155,10 @@ fn has_axis(info: &ValueInfo) -> bool {
 
 fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
     let Looped { body, count, condition, ref initial } = *looped;
+    if initial.iter().any(|operand| operand.foreign().is_some()) {
+        return Err(OpError::Feature("a sequence or optional value carried by a loop that cannot be unrolled"));
+    }
+    let initial = Operand::values(initial, "what a loop carries")?;
     let states = initial.len();
     let (zero, one) = (ctx.scalar(DType::I64, 0.0)?, ctx.scalar(DType::I64, 1.0)?);
     let mut may_stop = false;
@@ -154,7 +166,8 @@ fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
     let mut outputs = repeat.run(ctx, |ctx, repeat| {
         let current: Values = initial.iter().map(|&initial| repeat.carry(ctx, initial)).collect();
         let iteration = repeat.carry_number(ctx, zero);
-        let Pass { goes_on, mut next, collected } = pass(ctx, body, iteration, &current)?;
+        let Pass { goes_on, next, collected } = pass(ctx, body, iteration, &Operand::of(current))?;
+        let mut next = Operand::values(&next, "what a loop carries")?;
         next.push(ctx.binary(Ew::Sum, iteration, one)?);
 
         let always = |condition| decided(ctx, condition) == Some(true);
@@ -190,7 +203,7 @@ fn first_rows(ctx: &mut Ctx<'_>, value: ValueId, count: ValueId) -> Result<Value
 }
 
 /// The loop as one copy of its body per iteration; `None`, and nothing reported, where it cannot be that.
-fn unrolled(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Values> {
+fn unrolled(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Vec<Operand>> {
     copies(ctx, looped)?;
     let (problems, notes) = (ctx.problems.len(), ctx.notes.len());
     let outputs = unroll(ctx, looped);
@@ -201,7 +214,7 @@ fn unrolled(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Values> {
     outputs
 }
 
-fn unroll(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Values> {
+fn unroll(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Vec<Operand>> {
     let Looped { body, count, condition, .. } = *looped;
     let (mut state, mut rows) = (looped.initial.clone(), Values::new());
     for iteration in 0..ctx.known(count?)? {
@@ -224,7 +237,7 @@ fn unroll(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Values> {
     }
     for at in 0..collected {
         let column: Values = rows.iter().skip(at).step_by(collected).copied().collect();
-        state.push(ctx.concat(&column, 0).ok()?);
+        state.push(Operand::Value(ctx.concat(&column, 0).ok()?));
     }
     Some(state)
 }

@@ -3,7 +3,8 @@
 use super::quantize::{convert, from_real, real, saturates};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
+use crate::import::operand::Operand;
+use crate::import::registry::{NOW, Op, onnx, with_lists};
 use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation as Un};
 use crate::network::{LayerKind, ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};
@@ -40,7 +41,7 @@ pub(super) const OPS: &[Op] = &[
     onnx("Greater", 1..=6, "A B", |ctx, node| first_binary(ctx, node, Ew::Greater)),
     onnx("Greater", 7..=NOW, "A B", |ctx, _| binary(ctx, Ew::Greater)),
     onnx("GreaterOrEqual", 12..=NOW, "A B", |ctx, _| or_equal(ctx, Ew::Greater)),
-    onnx("Identity", 1..=NOW, "input", identity),
+    with_lists("Identity", 1..=NOW, "input", identity),
     onnx("IsInf", 10..=NOW, "X", is_inf),
     onnx("IsNaN", 9..=NOW, "X", |ctx, _| unary(ctx, Un::IsNan)),
     onnx("Less", 1..=6, "A B", |ctx, node| first_binary(ctx, node, Ew::Less)),
@@ -236,9 +237,12 @@ fn select(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.select(condition, x, y)?])
 }
 
-/// `Identity`: the value itself.
-fn identity(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
-    Ok(smallvec![ctx.input(0)?])
+/// `Identity`: the value itself, or the sequence or optional value.
+fn identity(ctx: &mut Ctx<'_>, _: &Node) -> Result<Vec<Operand>, OpError> {
+    match ctx.operand(0) {
+        operand @ (Operand::List(_) | Operand::Nothing) => Ok(vec![operand]),
+        _ => Ok(Operand::of([ctx.input(0)?])),
+    }
 }
 
 /// `Cast`. Becomes Cast, or nothing where the type is the same; `f64` is computed in `f32`. See [`convert`] for types of

@@ -18,6 +18,7 @@ mod image;
 mod layout;
 mod loss;
 mod matmul;
+mod native;
 mod norm;
 mod numbers;
 mod pads;
@@ -32,6 +33,7 @@ mod rotary;
 mod sample;
 mod scan;
 mod scatter;
+mod sequence;
 mod slice;
 mod softmax;
 mod spectral;
@@ -55,6 +57,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("layout", layout::OPS),
     ("loss", loss::OPS),
     ("matmul", matmul::OPS),
+    ("native", native::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
     ("quantize", quantize::OPS),
@@ -66,6 +69,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("sample", sample::OPS),
     ("scan", scan::OPS),
     ("scatter", scatter::OPS),
+    ("sequence", sequence::OPS),
     ("slice", slice::OPS),
     ("softmax", softmax::OPS),
     ("spectral", spectral::OPS),

@@ -165,7 +165,7 @@ fn at_most(ctx: &mut Ctx<'_>, position: ValueId, bound: ValueId) -> Result<Value
     }
 }
 
-fn split_axis(ctx: &Ctx<'_>, node: &Node) -> Result<(ValueId, usize), OpError> {
+pub(super) fn split_axis(ctx: &Ctx<'_>, node: &Node) -> Result<(ValueId, usize), OpError> {
     let data = ctx.input(0)?;
     Ok((data, ctx.axis(node.attrs.int_or("axis", 0)?, ctx.rank(data))?))
 }
@@ -229,6 +229,11 @@ fn split_into(
     if sizes.len() < node.outputs.len() {
         return Err(OpError::invalid(format!("{} sizes for {} outputs", sizes.len(), node.outputs.len())));
     }
+    split_at(ctx, data, axis, sizes)
+}
+
+/// The data cut along an axis into parts of these sizes.
+pub(super) fn split_at(ctx: &mut Ctx<'_>, data: ValueId, axis: usize, sizes: &[ValueId]) -> Result<Values, OpError> {
     let known: Option<Vec<i64>> = sizes.iter().map(|&size| ctx.known(size)).collect();
     if let (Some(known), Some(size)) = (known, ctx.size(data, axis).and_then(|size| i64::try_from(size).ok())) {
         let sum = known.iter().try_fold(0i64, |sum, &n| sum.checked_add(n).filter(|_| n >= 0));

@@ -64,6 +64,12 @@ fn convolutions() {
             &["f32[1, 4, 15, 16]"],
             "f32[1, 8, 8, 8]",
         ),
+        (
+            // Caffe's modes pad behind the data as before it.
+            Convolution { padding_mode: PaddingMode::CaffeRoundUp, post_padding: vec![7, 7], ..plain() }.into(),
+            &["f32[1, 4, 15, 16]"],
+            "f32[1, 8, 8, 9]",
+        ),
         (conv(8, 3, 1, 0, 2, &[8, 2, 3, 3]).into(), &["f32[1, 4, 5, 5]"], "f32[1, 8, 3, 3]"),
         (
             conv(8, 3, 1, 0, 1, &[8, 2, 3, 3]).into(),
@@ -138,6 +144,12 @@ fn deconvolutions() {
             Deconvolution { padding_mode: PaddingMode::SameUpper, ..deconv(8, 2, 0, 1, &[4, 8, 3, 3]) }.into(),
             &["f32[1, 4, 5, 5]"],
             "f32[1, 8, 10, 10]",
+        ),
+        (
+            // Windows that leave gaps do not reach the end of the last stride.
+            Deconvolution { padding_mode: PaddingMode::SameUpper, ..deconv(8, 4, 0, 1, &[4, 8, 3, 3]) }.into(),
+            &["f32[1, 4, 5, W]"],
+            "f32[1, 8, 19, 4·W - 1]",
         ),
         (deconv(8, 2, 0, 1, &[3, 8, 3, 3]).into(), &["f32[1, 4, 5, 5]"], "input has 4 channels but the weights take 3"),
         (

@@ -12,13 +12,15 @@ pub enum PaddingMode {
     ExplicitRoundDown,
     /// Paddings as given; the same with the quotient rounded up.
     ExplicitRoundUp,
-    /// Output = ⌈in / stride⌉; an odd padding goes to the end.
+    /// Output = ⌈in / stride⌉; an odd padding goes to the end. Of a deconvolution: in · stride, or less where its windows
+    /// do not reach as far.
     SameUpper,
-    /// Output = ⌈in / stride⌉; an odd padding goes to the start.
+    /// The same, but an odd padding goes to the start.
     SameLower,
-    /// As the explicit mode that rounds down, with symmetric padding. TensorRT 8.x only.
+    /// As the explicit mode that rounds down, but in a convolution the padding before the data also stands behind it.
+    /// TensorRT 8.x only.
     CaffeRoundDown,
-    /// As the explicit mode that rounds up, with symmetric padding. TensorRT 8.x only.
+    /// The same for the explicit mode that rounds up. TensorRT 8.x only.
     CaffeRoundUp,
 }
 

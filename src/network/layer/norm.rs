@@ -9,7 +9,7 @@ pub enum ScaleMode {
     Uniform,
     /// One for each index of the channel axis.
     Channel,
-    /// One for each element behind the batch axis.
+    /// One for each element of the channel axis and those behind it.
     ElementWise,
 }
 
@@ -26,7 +26,7 @@ pub struct Scale {
     pub scale: Option<Tensor>,
     /// Applied last.
     pub power: Option<Tensor>,
-    /// The channel axis, for [`ScaleMode::Channel`].
+    /// The channel axis; unused by [`ScaleMode::Uniform`].
     pub channel_axis: usize,
 }
 

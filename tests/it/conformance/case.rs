@@ -1,12 +1,14 @@
 //! One model with its test data, taken through every stage: read, import, optimise, legalize, build, evaluate, compare.
 
+use super::passes;
 use onnx2plan::emit;
 use onnx2plan::import;
 use onnx2plan::onnx::{self, Model};
+use onnx2plan::pipeline;
 use onnx2plan::pipeline::profile::{self, Request};
-use onnx2plan::pipeline::{self, Prepared};
 use onnx2plan::tensor::{DType, Tensor};
 use onnx2plan::trt::{BuildOptions, Builder, Library};
+use onnx2plan::valid::Checked;
 use onnx2plan::verify::{self, data::DataSet};
 use onnx2plan::{Error, Kind};
 use std::collections::BTreeMap;
@@ -134,7 +136,7 @@ fn frozen(model: &Model, sets: &[DataSet], level: Frozen) -> BTreeMap<String, Te
     if picked.all(|other| other == first) { first } else { BTreeMap::new() }
 }
 
-fn input_names(model: &Model) -> Vec<&str> {
+pub(crate) fn input_names(model: &Model) -> Vec<&str> {
     model.graph.inputs.iter().map(|info| &*info.name).collect()
 }
 
@@ -147,21 +149,27 @@ fn attempt(
 ) -> Result<Option<Error>, Error> {
     let options =
         pipeline::Options { caps: library.caps(), without_passes: Vec::new(), import: import::Options { freeze } };
-    let prepared = pipeline::prepare(model, &options)?;
+    let imported = pipeline::import_model(model, &options.import)?.network;
+    let (network, log) = pipeline::finish(imported.clone(), &options)?;
     let names = input_names(model);
     for set in sets {
-        let verification = verify::on_cpu(&prepared.network, &names, set)?;
+        let verification = verify::on_cpu(&network, &names, set)?;
         if let Some(error) = verify::mismatch(&verification) {
             return Ok(Some(error));
         }
     }
-    build(&prepared, &names, sets, library).map(|()| None)
+    if let Some(set) = sets.first() {
+        let inputs = verify::inputs(&network, &names, set)?;
+        if let Some(difference) = passes::disagreement(&imported, &network, &log, &options, &inputs)? {
+            return Ok(Some(Error::new(Kind::Mismatch, difference)));
+        }
+    }
+    build(&network, &names, sets, library).map(|()| None)
 }
 
 /// Builds a plan for the shapes of the first data set, and drops it.
-fn build(prepared: &Prepared, names: &[&str], sets: &[DataSet], library: &Library) -> Result<(), Error> {
+pub(crate) fn build(network: &Checked, names: &[&str], sets: &[DataSet], library: &Library) -> Result<(), Error> {
     let data = sets.first().map(|set| verify::data::in_order(&set.inputs, names)).unwrap_or_default();
-    let network = &prepared.network;
     let is_input = |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
     let shapes = names.iter().zip(data).filter(|(name, _)| is_input(name)).filter_map(|(name, data)| {
         let sizes = data?.dims().iter().map(|&size| i64::try_from(size).ok());
@@ -187,7 +195,7 @@ fn failed(error: &Error) -> (Verdict, String) {
 }
 
 /// The first thing an error says, short and the same on every machine.
-fn reason(error: &Error) -> String {
+pub(crate) fn reason(error: &Error) -> String {
     let said = error.notes().iter().find_map(|note| note.strip_prefix("TensorRT said: "));
     let text = match (error.problems(), said) {
         ([problem, ..], _) => format!("{}: {}", problem.site.place().op, problem.message),

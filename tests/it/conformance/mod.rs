@@ -2,12 +2,15 @@
 //!
 //! `tests/backend.txt` and `tests/zoo.txt` say what comes of each; a change in either direction fails.
 
-mod case;
+pub(crate) mod case;
 mod list;
+mod passes;
 
 use crate::python::{onnx_data, python};
 use crate::tensorrt;
 use case::Case;
+use onnx2plan::import::lacks::{LACKS, Lack, cause};
+use onnx2plan::import::registry::rows;
 use onnx2plan::verify;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,4 +65,43 @@ fn models_come_out_as_listed() {
         cases.extend(cases_in(&data.join(group), &format!("{group}/")));
     }
     list::check("zoo.txt", &cases, &tensorrt::library());
+}
+
+/// Every operator of the `onnx` package is in the registry, or in the table of what is not converted, and not in both.
+#[test]
+fn every_operator_is_converted_or_listed_with_a_cause() {
+    let script = "from onnx import defs\nfor s in defs.get_all_schemas(): print(s.domain + '.' + s.name)";
+    let output = Command::new(python()).args(["-c", script]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let misplaced: Vec<&str> = printed
+        .lines()
+        .map(|name| name.trim_start_matches('.'))
+        .filter(|name| {
+            let (domain, operator) = name.rsplit_once('.').unwrap_or(("", name));
+            let (converted, listed) = (rows(domain, operator).next().is_some(), cause(name).is_some());
+            converted == listed
+        })
+        .collect();
+    assert!(output.status.success() && printed.lines().count() > 200, "{printed}");
+    assert!(misplaced.is_empty(), "{misplaced:?}");
+}
+
+/// Every reason in the lists is in the table of what is not converted, and nothing is in it that no case shows.
+#[test]
+fn every_reason_is_listed_with_a_cause() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let text = ["backend.txt", "zoo.txt"].map(|file| fs::read_to_string(folder.join(file)).unwrap()).concat();
+    let reasons: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once(" unsupported ")?.1)).collect();
+    let explains = |lack: &Lack, reason: &str| {
+        let operator = reason.split(": ").next().unwrap_or_default();
+        let concerns =
+            lack.operators.is_empty() || reason.starts_with("TensorRT: ") || lack.operators.contains(&operator);
+        concerns && lack.said.iter().any(|words| reason.contains(words))
+    };
+    let unexplained: Vec<_> =
+        reasons.iter().filter(|reason| !LACKS.iter().any(|lack| explains(lack, reason))).collect();
+    assert!(unexplained.is_empty(), "{unexplained:?}");
+    let unseen =
+        LACKS.iter().filter(|lack| !lack.part.is_empty() && !reasons.iter().any(|reason| explains(lack, reason)));
+    assert_eq!(unseen.map(|lack| lack.part).collect::<Vec<_>>(), Vec::<&str>::new());
 }

@@ -15,6 +15,7 @@ mod image;
 mod layout;
 mod loss;
 mod matmul;
+mod native;
 mod norm;
 mod pool;
 mod quantize;
@@ -26,6 +27,7 @@ mod rotary;
 mod sample;
 mod scan;
 mod scatter;
+mod sequence;
 mod slice;
 mod softmax;
 mod spectral;
@@ -65,6 +67,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("layout", layout::CASES),
     ("loss", loss::CASES),
     ("matmul", matmul::CASES),
+    ("native", native::CASES),
     ("norm", norm::CASES),
     ("pool", pool::CASES),
     ("quantize", quantize::CASES),
@@ -76,6 +79,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("sample", sample::CASES),
     ("scan", scan::CASES),
     ("scatter", scatter::CASES),
+    ("sequence", sequence::CASES),
     ("slice", slice::CASES),
     ("softmax", softmax::CASES),
     ("spectral", spectral::CASES),

@@ -1,0 +1,1 @@
+By22J(cOFé§FˆûFcOFé§FH±5Gc]UG3˜GH±5Gc]UG

@@ -1,0 +1,1 @@
+By21J8ÈkAFƒ+µF»ƒôFÈkAFƒ+µF»ƒôFÈkAFa,2G1g\GL|Ga,2G1g\GL|Ga,2G

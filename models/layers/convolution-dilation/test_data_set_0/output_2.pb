@@ -1,0 +1,1 @@
+By12JPRъNF`Х¦FяJыFRъNF`Х¦FРу5GмџUG»ЪGРу5GмџUG в›G­ё«GЦАG в›G­ё«GRъNF`Х¦FяJыFRъNF`Х¦F

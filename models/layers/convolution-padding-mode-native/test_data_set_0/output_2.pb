@@ -1,0 +1,1 @@
+Bexplicit_round_upJ0·æ@F2AôFûè´F·æ@F, šG¢¿G”=¯G, šGæn2GÍU|G³©\Gæn2G

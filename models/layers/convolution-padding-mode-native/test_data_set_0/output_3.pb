@@ -1,0 +1,1 @@
+Bexplicit_round_up_paddedJ<”‡EA²úAO@¹A”‡EAázğAên2GÕU|G¹©\Gên2GºjG·æ@F2AôFûè´F·æ@F.ØêF

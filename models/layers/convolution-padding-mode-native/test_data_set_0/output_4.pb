@@ -1,0 +1,1 @@
+Bexplicit_round_downJ ·æ@F2AôFûè´F·æ@F, šG¢¿G”=¯G, šG

@@ -1,0 +1,1 @@
+Bexplicit_round_down_paddedJ0”‡EA²úAO@¹A”‡EAên2GÕU|G¹©\Gên2G·æ@F2AôFûè´F·æ@F

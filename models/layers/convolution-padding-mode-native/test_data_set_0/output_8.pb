@@ -1,0 +1,1 @@
+Bcaffe_round_downJ ·æ@F2AôFûè´F·æ@F, šG¢¿G”=¯G, šG

@@ -1,0 +1,1 @@
+ByJp·и@FыйґF2BфF·и@FыйґF2BфF·и@Fjo2G9Є\GUV|Gjo2G9Є\GUV|Gjo2Gl љGФ=ЇGвїGl љGФ=ЇGвїGl љG·и@FыйґF2BфF·и@FыйґF2BфF·и@F

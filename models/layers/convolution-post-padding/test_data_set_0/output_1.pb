@@ -1,0 +1,1 @@
+By10JŒ·æ@Fûè´F2AôF·æ@Fûè´F2AôF·æ@Fên2G¹©\GÕU|Gên2G¹©\GÕU|Gên2G, šG”=¯G¢¿G, šG”=¯G¢¿G, šG·æ@Fûè´F2AôF·æ@Fûè´F2AôF·æ@Fæn2G³©\GÍU|Gæn2G³©\GÍU|Gæn2G

@@ -1,0 +1,1 @@
+By11J -š?”‡EAO@¹A²úA”‡EAO@¹A²úA”‡EA@–D·æ@Fûè´F2AôF·æ@Fûè´F2AôF·æ@FiÞŒEên2G¹©\GÕU|Gên2G¹©\GÕU|Gên2G£ÉóE, šG”=¯G¢¿G, šG”=¯G¢¿G, šG@–D·æ@Fûè´F2AôF·æ@Fûè´F2AôF·æ@F

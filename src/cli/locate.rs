@@ -1,0 +1,106 @@
+//! Where outputs differ: the first wrong node, for `verify`.
+
+use super::environment::Environment;
+use super::output::Output;
+use crate::error::Result;
+use crate::eval;
+use crate::onnx::Model;
+use crate::onnx::part::Whole;
+use crate::pipeline;
+use crate::report::Verification;
+use crate::report::verification::Fault;
+use crate::tensor::Tensor;
+use crate::verify;
+use crate::verify::data::{self, DataSet};
+use crate::verify::locate::{self, Candidate};
+use crate::verify::reference;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct LocateArguments {
+    /// Where outputs differ, write the first wrong node into this folder, as a model with its inputs and outputs
+    #[arg(long, value_name = "FOLDER")]
+    reproducer: Option<PathBuf>,
+}
+
+/// What there is to say on outputs that differ.
+pub(super) enum Found {
+    /// The first wrong node.
+    Fault(Fault),
+    /// Why there is none.
+    Nothing(String),
+}
+
+impl LocateArguments {
+    /// Looks for the first node that is wrong, with ONNX Runtime as the reference of all that is inside the model.
+    ///
+    /// # Errors
+    /// A reproducer that cannot be written. What else stands in the way is no error of its own: the numbers differ.
+    pub(super) fn locate(
+        &self,
+        path: &Path,
+        environment: &Environment,
+        set: &DataSet,
+        verification: &Verification,
+        candidate: &mut dyn Candidate,
+        output: &mut Output,
+    ) -> Result<Found> {
+        let unknown = |why: &str| Found::Nothing(format!("the first wrong node was not looked for: {why}"));
+        let Ok(library) = environment.reference() else {
+            return Ok(unknown("that takes ONNX Runtime; `onnx2plan setup --reference` fetches it"));
+        };
+        output.start("locate");
+        let wrong: Vec<&str> =
+            verification.outputs.iter().filter(|output| !output.agrees).map(|output| output.name.as_str()).collect();
+        let located = Whole::open(path).and_then(|whole| {
+            let inputs = named(set, &whole.part(&[], &wrong)?.model()?);
+            let mut inner = |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs, names);
+            locate::locate(&whole, &wrong, &inputs, &mut inner, candidate)
+        });
+        let mut located = match located {
+            Err(error) => return Ok(unknown(&error.to_string())),
+            Ok(None) => {
+                let why = "ONNX Runtime computes the same numbers: what differs is the data set";
+                return Ok(Found::Nothing(why.to_owned()));
+            }
+            Ok(Some(located)) => located,
+        };
+        if let Some(folder) = &self.reproducer {
+            located.write(folder)?;
+        }
+        output.done(&format!("{} parts of the model computed", located.fault.parts_run));
+        Ok(Found::Fault(located.fault))
+    }
+}
+
+impl Found {
+    /// The lines that an error shows.
+    pub(super) fn lines(&self) -> Vec<String> {
+        match self {
+            Found::Fault(fault) => locate::lines(fault),
+            Found::Nothing(why) => vec![why.clone()],
+        }
+    }
+
+    pub(super) fn fault(&self) -> Option<&Fault> {
+        if let Found::Fault(fault) = self { Some(fault) } else { None }
+    }
+}
+
+/// The data of a model's inputs.
+fn named(set: &DataSet, model: &Model) -> Vec<(String, Tensor)> {
+    let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
+    let found = names.iter().zip(data::in_order(&set.inputs, &names));
+    found.filter_map(|(name, data)| Some(((*name).to_owned(), data?.tensor().ok()?.clone()))).collect()
+}
+
+/// The evaluator on the CPU: converts a model and evaluates its network.
+pub(super) fn on_cpu(options: &pipeline::Options) -> impl Candidate + '_ {
+    move |model: &Model, inputs: &[(String, Tensor)]| {
+        let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
+        let mut options = options.clone();
+        options.import.freeze.retain(|name, _| names.contains(&name.as_str()));
+        let network = pipeline::prepare(model, &options)?.network;
+        eval::run(&network, &verify::inputs(&network, &names, &DataSet::of_inputs(inputs))?)
+    }
+}

@@ -1,0 +1,77 @@
+//! What the names of a model stand for while it is imported: values of the network, and what becomes none.
+
+use super::ctx::Ctx;
+use super::error::OpError;
+use crate::network::{ValueId, Values};
+use crate::site::Site;
+use crate::tensor::Tensor;
+use std::sync::Arc;
+
+/// What an ONNX name stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum Operand {
+    /// A value of the network.
+    Value(ValueId),
+    /// Data that is in no layer yet: an initializer nobody has used.
+    Data(Tensor, Site),
+    /// A sequence. No layer holds one: who takes an element takes the value itself.
+    List(Arc<[ValueId]>),
+    /// An optional value that holds nothing.
+    Nothing,
+    /// An optional input that is left out.
+    Absent,
+    /// Something that a network of layers cannot hold, and what it is: `a tensor of strings`.
+    Foreign(&'static str),
+    /// The output of a node that failed; what depends on it is not reported again.
+    Poisoned,
+}
+
+impl Operand {
+    /// What this is, where it is no tensor of numbers.
+    pub(super) fn foreign(&self) -> Option<&'static str> {
+        match self {
+            Operand::List(_) => Some("a sequence"),
+            Operand::Nothing => Some("an optional value that holds nothing"),
+            Operand::Foreign(what) => Some(what),
+            Operand::Value(_) | Operand::Data(..) | Operand::Absent | Operand::Poisoned => None,
+        }
+    }
+
+    /// The value of the network.
+    ///
+    /// # Errors
+    /// For anything else; `what` is what the error calls it.
+    pub(super) fn value(&self, what: &str) -> Result<ValueId, OpError> {
+        match self {
+            Operand::Value(value) => Ok(*value),
+            other => Err(OpError::invalid(format!("{what} is {}, not a tensor", other.foreign().unwrap_or("absent")))),
+        }
+    }
+
+    /// The values of the network; see [`Operand::value`].
+    pub(super) fn values(operands: &[Self], what: &str) -> Result<Values, OpError> {
+        operands.iter().map(|operand| operand.value(what)).collect()
+    }
+
+    /// Values as operands.
+    pub(super) fn of(values: impl IntoIterator<Item = ValueId>) -> Vec<Self> {
+        values.into_iter().map(Operand::Value).collect()
+    }
+}
+
+impl Ctx<'_> {
+    /// The node's input at this position, whatever it stands for.
+    pub(super) fn operand(&self, at: usize) -> Operand {
+        self.operands.get(at).cloned().unwrap_or(Operand::Absent)
+    }
+
+    /// The sequence that is the node's input at this position.
+    pub(super) fn list(&self, at: usize) -> Result<Arc<[ValueId]>, OpError> {
+        let not = |what| OpError::invalid(format!("input `{}` is {what}, not a sequence", self.input_name(at)));
+        match self.operand(at) {
+            Operand::List(list) => Ok(list),
+            Operand::Value(_) => Err(not("a tensor")),
+            other => Err(not(other.foreign().unwrap_or("absent"))),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! A part of a model as a model of its own: the nodes between some tensors and others, with all that they need.
+//!
+//! Works on the file's messages, so that the part says what the file says: function calls stay calls, attributes and
+//! opsets stay as they are.
+
+use super::data::Data;
+use super::external::Folder;
+use super::model::Model;
+use super::{file, pb, read, wire, write};
+use crate::error::{Error, Kind, Result};
+use crate::tensor::Tensor;
+use prost::Message;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// A model file whose nodes are in topological order, ready to be cut.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    proto: pb::ModelProto,
+    folder: PathBuf,
+    nodes: Vec<Step>,
+}
+
+/// A node of the main graph.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name and operator, as messages show it.
+    pub label: String,
+    /// Names that it or a graph in it reads; absent ones left out.
+    pub inputs: Vec<String>,
+    /// Names that it defines; those that nobody wants left out.
+    pub outputs: Vec<String>,
+}
+
+/// What a tensor at which a model is cut becomes in the part behind it.
+#[derive(Debug, Clone, Copy)]
+pub enum Feed<'t> {
+    /// An input of the type that the model states.
+    Declared,
+    /// An input of the type and shape of this tensor.
+    Like(&'t Tensor),
+    /// A constant.
+    Constant(&'t Tensor),
+}
+
+/// A part of a model.
+#[derive(Debug, Clone)]
+pub struct Part {
+    proto: pb::ModelProto,
+    folder: PathBuf,
+}
+
+impl Whole {
+    /// Reads a model file to cut it.
+    ///
+    /// # Errors
+    /// As [`load`](super::load), but for what only the nodes say: read the [model](Part::model) for that.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = file::open(path).map_err(|error| file::unreadable(path, &error))?;
+        let proto = super::message(file, wire::Message::Model, "an ONNX model");
+        let proto = proto.map_err(|error| error.in_model(path))?;
+        Ok(Self::new(proto, path.parent().unwrap_or(Path::new(""))))
+    }
+
+    pub(super) fn new(mut proto: pb::ModelProto, folder: &Path) -> Self {
+        let mut nodes = Vec::new();
+        if let Some(graph) = &mut proto.graph {
+            let steps: Vec<Step> = graph.node.iter().enumerate().map(|(at, node)| Step::of(node, at)).collect();
+            let order = order(&steps);
+            graph.node = order.iter().filter_map(|&at| graph.node.get(at).cloned()).collect();
+            nodes = order.iter().filter_map(|&at| steps.get(at).cloned()).collect();
+        }
+        Self { proto, folder: folder.to_owned(), nodes }
+    }
+
+    /// The nodes of the main graph, each after those it reads from.
+    pub fn nodes(&self) -> &[Step] {
+        &self.nodes
+    }
+
+    /// The nodes that compute `to` from `from` and from those of the model's inputs and constants that they need.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a name that the model does not have, for a tensor in `from` that nothing in `to` depends on,
+    /// and for a [declared](Feed::Declared) one whose type the model does not state.
+    pub fn part(&self, from: &[(&str, Feed<'_>)], to: &[&str]) -> Result<Part> {
+        let graph = self.proto.graph.as_ref().ok_or_else(|| Error::new(Kind::Invalid, "the model has no graph"))?;
+        let names = Names::of(graph);
+        for (name, _) in from {
+            names.require(name, &self.nodes)?;
+        }
+        let needed = self.needed(from, to, &names)?;
+        let mut part = pb::GraphProto { name: graph.name.clone(), ..Default::default() };
+        for &(name, feed) in from {
+            if !needed.names.contains(name) {
+                return Err(Error::new(Kind::Usage, format!("no output of the part depends on tensor `{name}`")));
+            }
+            match feed {
+                Feed::Constant(tensor) => part.initializer.push(write::tensor(name, tensor)),
+                Feed::Like(tensor) => part.input.push(write::value_info(name, tensor)),
+                Feed::Declared => part.input.push(names.declared(name)?.clone()),
+            }
+        }
+        let cut: HashSet<&str> = from.iter().map(|(name, _)| *name).collect();
+        let kept = |name: &str| needed.names.contains(name) && !cut.contains(name);
+        part.input.extend(graph.input.iter().filter(|info| kept(info.name())).cloned());
+        part.initializer.extend(graph.initializer.iter().filter(|tensor| kept(tensor.name())).cloned());
+        let sparse = graph.sparse_initializer.iter().filter(|sparse| kept(sparse_name(sparse)));
+        part.sparse_initializer.extend(sparse.cloned());
+        part.value_info.extend(graph.value_info.iter().filter(|info| kept(info.name())).cloned());
+        part.node = needed.nodes.iter().filter_map(|&at| graph.node.get(at).cloned()).collect();
+        part.output = to.iter().map(|name| names.output(name)).collect();
+        let functions = self.functions(&part.node);
+        let proto = pb::ModelProto {
+            ir_version: self.proto.ir_version,
+            opset_import: self.proto.opset_import.clone(),
+            producer_name: self.proto.producer_name.clone(),
+            producer_version: self.proto.producer_version.clone(),
+            metadata_props: self.proto.metadata_props.clone(),
+            graph: Some(part),
+            functions,
+            ..Default::default()
+        };
+        Ok(Part { proto, folder: self.folder.clone() })
+    }
+
+    /// The nodes and names from which `to` follows, without what lies in front of `from`.
+    fn needed<'n>(&'n self, from: &[(&'n str, Feed<'_>)], to: &[&'n str], names: &Names<'_>) -> Result<Needed<'n>> {
+        let makers: HashMap<&str, usize> = self
+            .nodes
+            .iter()
+            .enumerate()
+            .flat_map(|(at, node)| node.outputs.iter().map(move |output| (output.as_str(), at)))
+            .collect();
+        let cut: HashSet<&str> = from.iter().map(|(name, _)| *name).collect();
+        let mut needed = Needed { nodes: BTreeSet::new(), names: HashSet::new() };
+        let mut pending = Vec::new();
+        for name in to {
+            pending.push(names.require(name, &self.nodes)?);
+        }
+        while let Some(name) = pending.pop() {
+            if !needed.names.insert(name) || cut.contains(name) {
+                continue;
+            }
+            let Some((&at, node)) = makers.get(name).and_then(|at| Some((at, self.nodes.get(*at)?))) else { continue };
+            if needed.nodes.insert(at) {
+                pending.extend(node.inputs.iter().map(String::as_str));
+            }
+        }
+        Ok(needed)
+    }
+
+    /// The local functions that nodes call, and those which these call.
+    fn functions(&self, nodes: &[pb::NodeProto]) -> Vec<pb::FunctionProto> {
+        let mut called = BTreeSet::new();
+        let mut pending: Vec<&pb::NodeProto> = nodes.iter().collect();
+        while let Some(node) = pending.pop() {
+            let graphs = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+            pending.extend(graphs.flat_map(|graph| &graph.node));
+            let id = |function: &pb::FunctionProto| {
+                read::normal_domain(function.domain()) == read::normal_domain(node.domain())
+                    && (function.name(), function.overload()) == (node.op_type(), node.overload())
+            };
+            if let Some(at) = self.proto.functions.iter().position(id)
+                && called.insert(at)
+            {
+                pending.extend(self.proto.functions.get(at).into_iter().flat_map(|function| &function.node));
+            }
+        }
+        called.into_iter().filter_map(|at| self.proto.functions.get(at).cloned()).collect()
+    }
+}
+
+/// What a part is made of.
+struct Needed<'w> {
+    nodes: BTreeSet<usize>,
+    names: HashSet<&'w str>,
+}
+
+impl Step {
+    fn of(node: &pb::NodeProto, at: usize) -> Self {
+        let names = |names: &[String]| names.iter().filter(|name| !name.is_empty()).cloned().collect::<Vec<_>>();
+        let mut inputs = names(&node.input);
+        let mut captured = BTreeSet::new();
+        for attribute in &node.attribute {
+            attribute.g.iter().chain(&attribute.graphs).for_each(|graph| captures(graph, &mut captured));
+        }
+        inputs.extend(captured.into_iter().map(str::to_owned));
+        let outputs = names(&node.output);
+        let name = match (node.name(), outputs.first()) {
+            ("", Some(output)) => format!("node {at} -> \"{output}\""),
+            ("", None) => format!("node {at}"),
+            (name, _) => format!("`{name}`"),
+        };
+        Self { label: format!("{name} ({})", node.op_type()), inputs, outputs }
+    }
+}
+
+/// Adds the names that a nested graph reads from the graphs around it. Graphs nest no deeper than the decoder allows.
+fn captures<'g>(graph: &'g pb::GraphProto, into: &mut BTreeSet<&'g str>) {
+    let mut read: BTreeSet<&str> = graph.output.iter().map(pb::ValueInfoProto::name).collect();
+    for node in &graph.node {
+        read.extend(node.input.iter().map(String::as_str));
+        for attribute in &node.attribute {
+            attribute.g.iter().chain(&attribute.graphs).for_each(|graph| captures(graph, &mut read));
+        }
+    }
+    let own = Names::of(graph);
+    let made: HashSet<&str> = graph.node.iter().flat_map(|node| &node.output).map(String::as_str).collect();
+    into.extend(read.into_iter().filter(|name| !name.is_empty() && !own.given(name) && !made.contains(name)));
+}
+
+/// A topological order that keeps the file's wherever it can. Nodes of a cycle come in the file's order.
+fn order(nodes: &[Step]) -> Vec<usize> {
+    let makers: HashMap<&str, usize> = nodes
+        .iter()
+        .enumerate()
+        .flat_map(|(at, node)| node.outputs.iter().map(move |name| (name.as_str(), at)))
+        .collect();
+    let mut order = Vec::with_capacity(nodes.len());
+    let mut entered = vec![false; nodes.len()];
+    for root in 0..nodes.len() {
+        let mut stack = vec![(root, false)];
+        while let Some((at, done)) = stack.pop() {
+            if done {
+                order.push(at);
+                continue;
+            }
+            let (Some(node), Some(entered)) = (nodes.get(at), entered.get_mut(at)) else { continue };
+            if std::mem::replace(entered, true) {
+                continue;
+            }
+            stack.push((at, true));
+            stack.extend(
+                node.inputs.iter().rev().filter_map(|name| makers.get(name.as_str())).map(|&maker| (maker, false)),
+            );
+        }
+    }
+    order
+}
+
+/// What a graph says of its names.
+struct Names<'g> {
+    inputs: BTreeMap<&'g str, &'g pb::ValueInfoProto>,
+    stated: BTreeMap<&'g str, &'g pb::ValueInfoProto>,
+    constants: HashSet<&'g str>,
+}
+
+impl<'g> Names<'g> {
+    fn of(graph: &'g pb::GraphProto) -> Self {
+        let infos = |infos: &'g [pb::ValueInfoProto]| infos.iter().map(|info| (info.name(), info));
+        let dense = graph.initializer.iter().map(pb::TensorProto::name);
+        Self {
+            inputs: infos(&graph.input).collect(),
+            stated: infos(&graph.value_info).chain(infos(&graph.output)).chain(infos(&graph.input)).collect(),
+            constants: dense.chain(graph.sparse_initializer.iter().map(sparse_name)).collect(),
+        }
+    }
+
+    /// Whether the name is defined without a node.
+    fn given(&self, name: &str) -> bool {
+        self.inputs.contains_key(name) || self.constants.contains(name)
+    }
+
+    /// The name, if anything defines it.
+    fn require<'n>(&self, name: &'n str, nodes: &[Step]) -> Result<&'n str> {
+        if self.given(name) || nodes.iter().any(|node| node.outputs.iter().any(|output| output == name)) {
+            return Ok(name);
+        }
+        Err(Error::new(Kind::Usage, format!("the model has no tensor `{name}`")))
+    }
+
+    fn declared(&self, name: &str) -> Result<&'g pb::ValueInfoProto> {
+        let stated = self.stated.get(name).copied().filter(|info| info.r#type.is_some());
+        stated.ok_or_else(|| {
+            Error::new(Kind::Usage, format!("the model does not state the type of tensor `{name}`"))
+                .with_hint("run ONNX's shape inference over it, which writes the types of all tensors into the file")
+        })
+    }
+
+    /// An output of this name, with its type where the model states it.
+    fn output(&self, name: &str) -> pb::ValueInfoProto {
+        let unstated = || pb::ValueInfoProto { name: Some(name.to_owned()), ..Default::default() };
+        self.stated.get(name).map_or_else(unstated, |&info| info.clone())
+    }
+}
+
+fn sparse_name(sparse: &pb::SparseTensorProto) -> &str {
+    sparse.values.as_ref().map_or("", pb::TensorProto::name)
+}
+
+impl Part {
+    /// The part as a checked model.
+    ///
+    /// # Errors
+    /// As [`load`](super::load).
+    pub fn model(&self) -> Result<Model> {
+        read::model(&self.proto, &self.folder)
+    }
+
+    /// The part as a file that needs no other: external data is inside.
+    ///
+    /// # Errors
+    /// External data that cannot be read, and [`Kind::Unsupported`] where it is more than a file holds.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        let mut proto = self.proto.clone();
+        let mut data = Data::new(Folder::new(&self.folder));
+        let mut total = 0usize;
+        for tensor in proto.graph.iter_mut().flat_map(|graph| &mut graph.initializer) {
+            if tensor.data_location() == pb::tensor_proto::DataLocation::External {
+                let name = tensor.name().to_owned();
+                let cannot =
+                    |why: String| Error::new(Kind::Invalid, format!("cannot read initializer `{name}`: {why}"));
+                let constant = data.constant(tensor).map_err(|error| cannot(error.to_string()))?;
+                let read = constant.tensor().map_err(|error| cannot(error.to_string()))?;
+                *tensor = write::tensor(&name, read);
+            }
+            total = total.saturating_add(tensor.raw_data().len());
+        }
+        if total > super::MAX_FILE_BYTES {
+            let message = format!("a part of the model has {total} bytes of weights, more than one file holds");
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        Ok(proto.encode_to_vec())
+    }
+}

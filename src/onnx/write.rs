@@ -1,0 +1,42 @@
+//! Tensors into messages and files.
+
+use super::constant::ElementType;
+use super::pb;
+use crate::error::{Error, Kind, Result};
+use crate::tensor::Tensor;
+use prost::Message;
+use std::path::Path;
+
+/// A tensor as a message.
+pub(super) fn tensor(name: &str, tensor: &Tensor) -> pb::TensorProto {
+    pb::TensorProto {
+        name: Some(name.to_owned()),
+        data_type: Some(ElementType::Of(tensor.dtype()).to_onnx()),
+        dims: tensor.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect(),
+        raw_data: Some(tensor.bytes().clone()),
+        ..Default::default()
+    }
+}
+
+/// A value of the type and shape of a tensor.
+pub(super) fn value_info(name: &str, like: &Tensor) -> pb::ValueInfoProto {
+    use pb::tensor_shape_proto::{Dimension, dimension};
+    let dim = |&size: &usize| Dimension {
+        value: Some(dimension::Value::DimValue(i64::try_from(size).unwrap_or(i64::MAX))),
+        ..Default::default()
+    };
+    let shape = pb::TensorShapeProto { dim: like.dims().iter().map(dim).collect() };
+    let element = ElementType::Of(like.dtype()).to_onnx();
+    let value = pb::type_proto::Tensor { elem_type: Some(element), shape: Some(shape) };
+    let ty = pb::TypeProto { value: Some(pb::type_proto::Value::TensorType(value)), ..Default::default() };
+    pb::ValueInfoProto { name: Some(name.to_owned()), r#type: Some(ty), ..Default::default() }
+}
+
+/// Writes a tensor as ONNX test data comes: `input_0.pb`.
+///
+/// # Errors
+/// [`Kind::Environment`] where the file cannot be written.
+pub fn write_tensor(path: &Path, name: &str, data: &Tensor) -> Result<()> {
+    std::fs::write(path, tensor(name, data).encode_to_vec())
+        .map_err(|error| Error::new(Kind::Environment, format!("cannot write `{}`", path.display())).with_source(error))
+}

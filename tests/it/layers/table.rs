@@ -1,0 +1,212 @@
+//! `docs/layers.md`: the sections with their nodes, their layers, and what became of them on each back end.
+
+use onnx2plan::network::layer::conv::PaddingMode;
+use onnx2plan::network::layer::data::Reshape;
+use onnx2plan::network::layer::resample::{ResizeOutput, ResizeSelector};
+use onnx2plan::network::layer::{Arg, Convolution, Resize, Scale, Shuffle};
+use onnx2plan::network::{LayerKind, Network};
+use onnx2plan::onnx::Model;
+use onnx2plan::tensor::Tensor;
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Write};
+use std::fs;
+use std::path::Path;
+
+/// A section and what became of it.
+pub(super) struct Row {
+    pub(super) section: String,
+    pub(super) form: String,
+    pub(super) layers: Vec<String>,
+    pub(super) evaluator: String,
+    pub(super) rtx: String,
+    pub(super) trt8: String,
+}
+
+/// Verdicts of a run on a machine with a GPU: `tests/layers-8.6.txt`, `section: verdict` in each line.
+pub(super) struct Recorded(BTreeMap<String, String>);
+
+impl Recorded {
+    pub(super) fn read() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/layers-8.6.txt");
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| line.split_once(": "));
+        Self(lines.map(|(section, verdict)| (section.to_owned(), verdict.to_owned())).collect())
+    }
+
+    pub(super) fn of(&self, section: &str) -> String {
+        self.0.get(section).cloned().unwrap_or_else(|| "not run".to_owned())
+    }
+}
+
+const HEADER: &str = "# The five layers
+
+Written by the test `every_section_gives_its_numbers`. Each row is a model of `models/layers`, which holds the numbers
+that the section's rule gives (`models/layers/generate.py` says them again, and checks them against printed ones).
+
+- **nodes**: how the ONNX file says it; `TRT_…` are [native nodes](native-nodes.md).
+- **layers**: what it becomes, after optimisation, with all attributes that are not the default. Constants are left out.
+- **evaluator**: whether the layers, computed on the CPU, give the section's numbers.
+- **TensorRT-RTX**: whether it builds a plan, which needs no GPU.
+- **TensorRT 8.6**: what `tests/layers-8.6.txt` recorded on a machine with a GPU.
+";
+
+/// The whole document.
+pub(super) fn document(rows: &[Row]) -> String {
+    let mut out = HEADER.to_owned();
+    let mut chapter = "";
+    for row in rows {
+        let (of, section) = row.section.split_once('-').unwrap_or((&row.section, ""));
+        if of != chapter {
+            chapter = of;
+            let mut letters = of.chars();
+            let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+            let _ = write!(
+                out,
+                "\n## {title}\n\n| section | nodes | layers | evaluator | TensorRT-RTX | TensorRT 8.6 |\n\
+                 |---|---|---|---|---|---|\n"
+            );
+        }
+        let layers = counted(row.layers.iter().cloned()).join("<br>");
+        let Row { form, evaluator, rtx, trt8, .. } = row;
+        let _ = writeln!(out, "| {section} | {form} | {layers} | {evaluator} | {rtx} | {trt8} |");
+    }
+    out
+}
+
+/// The operators of the nodes, in order.
+pub(super) fn form(model: &Model) -> String {
+    let operators = model.graph.nodes.iter().map(|node| node.op.clone());
+    counted(operators).join(", ")
+}
+
+/// Equal texts once, with their number, in the order of their first.
+fn counted(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for text in texts {
+        match counts.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((text, 1)),
+        }
+    }
+    counts.into_iter().map(|(text, count)| if count > 1 { format!("{text} ×{count}") } else { text }).collect()
+}
+
+/// The layers of a network with their attributes, those of nested blocks included, constants not.
+pub(super) fn layers(network: &Network) -> Vec<String> {
+    let kinds = network.live_layers().into_iter().map(|id| &network.layer(id).kind);
+    kinds.filter(|kind| !matches!(kind, LayerKind::Constant(_))).map(layer).collect()
+}
+
+fn layer(kind: &LayerKind) -> String {
+    let mut said = Said(Vec::new());
+    match kind {
+        LayerKind::Shuffle(layer) => said.shuffle(layer),
+        LayerKind::Convolution(layer) => said.convolution(layer),
+        LayerKind::Deconvolution(layer) => said.convolution(&Convolution {
+            maps: layer.maps,
+            kernel: layer.kernel.clone(),
+            stride: layer.stride.clone(),
+            pre_padding: layer.pre_padding.clone(),
+            post_padding: layer.post_padding.clone(),
+            padding_mode: layer.padding_mode,
+            dilation: layer.dilation.clone(),
+            groups: layer.groups,
+            weights: layer.weights.clone(),
+            bias: layer.bias.clone(),
+        }),
+        LayerKind::Resize(layer) => said.resize(layer),
+        LayerKind::Scale(layer) => said.scale(layer),
+        LayerKind::ElementWise(layer) => said.debug("", &layer.operation),
+        LayerKind::Activation(layer) => said.debug("", &layer.kind),
+        _ => {}
+    }
+    if said.0.is_empty() { kind.name().to_owned() } else { format!("{} {}", kind.name(), said.0.join(", ")) }
+}
+
+/// The attributes of a layer that are not the default.
+struct Said(Vec<String>);
+
+impl Said {
+    fn debug(&mut self, name: &str, value: &impl Debug) {
+        self.0.push(format!("{name} {value:?}").trim_start().to_owned());
+    }
+
+    /// A list, unless it is `default` throughout.
+    fn list(&mut self, name: &str, list: &[usize], default: usize) {
+        if list.iter().any(|&n| n != default) {
+            self.debug(name, &list);
+        }
+    }
+
+    fn shuffle(&mut self, layer: &Shuffle) {
+        if let Some(order) = &layer.first_transpose {
+            self.debug("first_transpose", order);
+        }
+        match &layer.reshape {
+            None => {}
+            Some(Reshape::Static { dims, .. }) => self.debug("reshape", dims),
+            Some(Reshape::Input { .. }) => self.0.push("reshape from input".into()),
+        }
+        if let Some(Reshape::Static { zero_is_placeholder: true, dims }) = &layer.reshape
+            && dims.contains(&0)
+        {
+            self.0.push("zero_is_placeholder".into());
+        }
+        if let Some(order) = &layer.second_transpose {
+            self.debug("second_transpose", order);
+        }
+    }
+
+    fn convolution(&mut self, layer: &Convolution) {
+        self.list("stride", &layer.stride, 1);
+        self.list("pre_padding", &layer.pre_padding, 0);
+        self.list("post_padding", &layer.post_padding, 0);
+        if layer.padding_mode != PaddingMode::ExplicitRoundDown {
+            self.debug("padding_mode", &layer.padding_mode);
+        }
+        self.list("dilation", &layer.dilation, 1);
+        self.list("groups", &[layer.groups], 1);
+        if let Some(text) = self.0.last_mut().filter(|text| text.starts_with("groups")) {
+            *text = format!("groups {}", layer.groups);
+        }
+        if layer.kernel.len() > 2 {
+            self.debug("kernel", &layer.kernel);
+        }
+        if matches!(layer.weights, Arg::Input(_)) {
+            self.0.push("kernel from input".into());
+        }
+        if layer.bias.is_some() {
+            self.0.push("bias".into());
+        }
+    }
+
+    fn resize(&mut self, layer: &Resize) {
+        match &layer.output {
+            ResizeOutput::Sizes(sizes) => self.debug("sizes", sizes),
+            ResizeOutput::Scales(scales) => self.debug("scales", scales),
+            ResizeOutput::Input => self.0.push("sizes from input".into()),
+        }
+        self.debug("", &layer.mode);
+        self.debug("", &layer.coordinate_transformation);
+        self.debug("", &layer.nearest_rounding);
+        if layer.selector_for_single_pixel != ResizeSelector::Formula {
+            self.debug("selector", &layer.selector_for_single_pixel);
+        }
+    }
+
+    fn scale(&mut self, layer: &Scale) {
+        self.debug("", &layer.mode);
+        self.debug("axis", &layer.channel_axis);
+        let mut coefficients = |name: &str, tensor: &Option<Tensor>| {
+            if let Some(values) = tensor.as_ref().and_then(Tensor::to_f32s) {
+                let shown = values.len().min(3);
+                let more = if values.len() > shown { ", …" } else { "" };
+                let numbers: Vec<String> = values[..shown].iter().map(f32::to_string).collect();
+                self.0.push(format!("{name} [{}{more}]", numbers.join(", ")));
+            }
+        };
+        coefficients("scale", &layer.scale);
+        coefficients("shift", &layer.shift);
+        coefficients("power", &layer.power);
+    }
+}
