@@ -49,7 +49,8 @@ pub struct Options {
 }
 
 /// What recurrent operators become.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Recurrent {
     /// A loop, which every library has.
     #[default]

@@ -118,10 +118,11 @@ fn attempt(
     progress: &mut Progress,
 ) -> Result<On> {
     let start = Instant::now();
-    let options_of_pipeline = pipeline::Options {
+    let mut options_of_pipeline = pipeline::Options {
         without_passes: options.without_passes.clone(),
         ..pipeline::Options::new(machine.library.caps()).freezing(freeze)
     };
+    options_of_pipeline.import.recurrent = options.recurrent;
     let prepared = pipeline::prepare(model, &options_of_pipeline)?;
     progress.import += start.elapsed();
     progress.layers = prepared.network.live_layers().len();
@@ -166,6 +167,7 @@ fn build(
     let options = BuildOptions {
         targets: options.targets.clone(),
         tf32: options.tf32,
+        optimization_level: options.optimization_level,
         profiles,
         log: quiet(),
         ..BuildOptions::default()
