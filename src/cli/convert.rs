@@ -104,7 +104,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         import: import::Options {
             sizes: arguments.profiles.fixed(&model)?,
             names: arguments.part.names(),
-            recurrent: arguments.build.recurrent(&library)?,
+            recurrent: arguments.build.recurrent(library.caps())?,
             ..arguments.freeze.options(&model)?
         },
     };
@@ -177,7 +177,7 @@ fn build(
     output: &Output,
 ) -> Result<Built> {
     let file = files::temporary_beside(plan_path)?;
-    let options = arguments.build.options(planned.iter().flat_map(Planned::profiles).collect(), output);
+    let options = arguments.build.options(planned.iter().flat_map(Planned::profiles).collect(), output.is_verbose());
     let start = Instant::now();
     let mut writer = Hashing::new(file);
     let emitted = trt::build(library, &prepared.network, options, &mut writer, &super::CANCELLED)?;
