@@ -9,7 +9,7 @@ use crate::pipeline;
 use crate::pipeline::profile::{self, End, Request};
 use crate::report::Verification;
 use crate::tensor::Tensor;
-use crate::trt::{self, BuildOptions, Device, Engine, Library};
+use crate::trt::{self, BuildOptions, Device, Engine, Library, LogSink};
 use crate::valid::Checked;
 use crate::verify::locate::Candidate;
 use crate::verify::{self, boundary, data::DataSet, gpu};
@@ -76,7 +76,12 @@ impl Loaded {
         let log = options.log.clone();
         let mut plan = Vec::new();
         trt::build(library, network, options, &mut plan, &super::CANCELLED)?;
-        Ok(Self { engine: Engine::load(library, device, &plan, &log)? })
+        Self::load(library, device, &plan, &log)
+    }
+
+    /// Loads a plan that was built before.
+    pub(super) fn load(library: &Library, device: &Device, plan: &[u8], log: &LogSink) -> Result<Self> {
+        Ok(Self { engine: Engine::load(library, device, plan, log)? })
     }
 
     /// Judges one data set.

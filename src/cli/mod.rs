@@ -14,6 +14,7 @@ mod ops;
 mod output;
 mod part;
 mod profiles;
+mod proof;
 mod reference;
 mod setup;
 mod verify;
