@@ -1,16 +1,13 @@
 //! `onnx2plan MODEL`: read, import, optimise, build, write.
 
 use super::environment::{Environment, LibraryArguments};
-use super::freeze::FreezeArguments;
+use super::import::ImportArguments;
 use super::output::Output;
-use super::part::PartArguments;
-use super::profiles::ProfileArguments;
 use crate::emit::{self, Emitted};
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
-use crate::import;
-use crate::network::Profile;
 use crate::network::profile::Range;
+use crate::network::{LayerKind, Network, Profile};
 use crate::onnx::Model;
 use crate::pipeline::profile::{End, Planned};
 use crate::pipeline::{self, Prepared};
@@ -44,11 +41,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    profiles: ProfileArguments,
-    #[command(flatten)]
-    part: PartArguments,
-    #[command(flatten)]
-    freeze: FreezeArguments,
+    import: ImportArguments,
     #[command(flatten)]
     library: LibraryArguments,
 }
@@ -103,16 +96,12 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let library = environment.library(&arguments.library, output)?;
     output.start("import");
     let start = Instant::now();
-    let (model, _) = arguments.part.load(model_path)?;
+    let (model, _) = arguments.import.part.load(model_path)?;
     let read = start.elapsed();
     let options = pipeline::Options {
         caps: library.caps(),
         without_passes: arguments.without_pass.clone(),
-        import: import::Options {
-            sizes: arguments.profiles.fixed(&model)?,
-            names: arguments.part.names(),
-            ..arguments.freeze.options(&model)?
-        },
+        import: arguments.import.options(&model)?,
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
     output.done(&format!("{}: {} layers", model_path.display(), prepared.network.live_layers().len()));
@@ -122,7 +111,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     for (pass, count) in &prepared.passes {
         output.detail(&format!("pass {pass} changed {count} layers"));
     }
-    let planned = arguments.profiles.plan(&prepared.network, &likely(model_path, &model)?)?;
+    let planned = arguments.import.profiles.plan(&prepared.network, &likely(model_path, &model)?)?;
     let guesses = guesses(&planned);
     for guess in &guesses {
         output.note(&format!("guessed: {guess}"));
@@ -136,7 +125,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         let built = build(arguments, &library, &prepared, &planned, &plan_path, output);
         (built, hash.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, "hashing the model failed"))))
     });
-    let (built, model_file) = (built.map_err(|error| error.in_model(model_path))?, model_file?);
+    let built = built.map_err(|error| explained(error, &prepared.network).in_model(model_path))?;
+    let model_file = model_file?;
     output.done(&format!("{} for {}", library.version(), target_text(&arguments.targets())));
 
     super::unless_cancelled()?;
@@ -258,6 +248,18 @@ impl Arguments {
     fn targets(&self) -> Vec<String> {
         self.target.iter().map(|target| format!("sm{target}")).collect()
     }
+}
+
+/// Names the nodes behind layers that TensorRT-RTX cannot build without a GPU, where it failed for want of them.
+fn explained(error: Error, network: &Network) -> Error {
+    if !error.message().contains("no runners that implement it") {
+        return error;
+    }
+    let layers = network.live_layers().into_iter().map(|id| network.layer(id));
+    let lacking = layers.filter(|layer| matches!(layer.kind, LayerKind::NonMaxSuppression(_) | LayerKind::NonZero));
+    let sites = lacking.flat_map(|layer| &layer.sites);
+    let error = sites.fold(error, |error, site| error.with_note(format!("not built without a GPU: {site}")));
+    error.with_hint("build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression a form for any machine")
 }
 
 /// What was guessed, once where several profiles share it.

@@ -1,13 +1,10 @@
 //! `onnx2plan verify`: are the numbers right?
 
 use super::environment::Environment;
-use super::freeze::FreezeArguments;
+use super::import::ImportArguments;
 use super::locate::{self, LocateArguments};
 use super::output::Output;
-use super::part::PartArguments;
-use super::profiles::ProfileArguments;
 use crate::error::{Error, Result};
-use crate::import;
 use crate::network::{Caps, Network};
 use crate::onnx::Constant;
 use crate::onnx::part::{Part, Whole};
@@ -50,11 +47,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     locate: LocateArguments,
     #[command(flatten)]
-    profiles: ProfileArguments,
-    #[command(flatten)]
-    part: PartArguments,
-    #[command(flatten)]
-    freeze: FreezeArguments,
+    import: ImportArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,10 +72,10 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let Candidate::Cpu = arguments.on;
     let path = &arguments.model;
     output.start("import");
-    let (model, part) = arguments.part.load(path)?;
+    let (model, part) = arguments.import.part.load(path)?;
     let options = pipeline::Options {
         without_passes: arguments.without_pass.clone(),
-        import: import::Options { sizes: arguments.profiles.fixed(&model)?, ..arguments.freeze.options(&model)? },
+        import: arguments.import.options(&model)?,
         ..pipeline::Options::new(Caps::modern())
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(path))?;
@@ -137,7 +130,7 @@ impl Arguments {
             return folders.iter().map(|folder| data::read(folder)).collect();
         }
         let mut reference = self.reference(environment, part)?;
-        let planned = self.profiles.plan(network, &End::default())?;
+        let planned = self.import.profiles.plan(network, &End::default())?;
         let samples = planned.iter().flat_map(|planned| planned.samples(network));
         samples.map(|sample| self.drawn(network, &sample, &mut reference)).collect()
     }

@@ -25,6 +25,8 @@ pub struct Ctx<'a> {
     /// What names stand for, innermost graph last.
     pub(super) scopes: Vec<HashMap<Arc<str>, Operand>>,
     pub(super) fold: &'a FoldFn<'a>,
+    /// Rows of a NonMaxSuppression of fixed size.
+    pub(super) nms_fixed: Option<usize>,
     pub(super) notes: Vec<String>,
     pub(super) problems: Vec<Problem>,
     /// The node at work.

@@ -1,6 +1,5 @@
 //! Profiles: what the user says about sizes known only at run time, and a guess for the rest.
 
-mod fit;
 mod samples;
 pub mod syntax;
 mod values;
@@ -9,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::network::profile::Range;
 use crate::network::{Network, Profile, Shape, ValueId};
 use crate::tensor::DType;
-use fit::Point;
+use crate::valid::sizes::{Point, problems_at};
 pub use samples::Sample;
 use std::collections::BTreeMap;
 pub use syntax::{End, Lists, Size};
@@ -204,9 +203,9 @@ impl Plan<'_> {
             return Ok(());
         }
         for end in [1, 0, 2] {
-            let mut problems = fit::problems(self.network, &self.point(end));
+            let mut problems = problems_at(self.network, &self.point(end));
             while !problems.is_empty() && self.shrink(end) {
-                problems = fit::problems(self.network, &self.point(end));
+                problems = problems_at(self.network, &self.point(end));
             }
             if !problems.is_empty() {
                 let point = self.describe(end);
@@ -214,11 +213,7 @@ impl Plan<'_> {
                     problem.message = format!("at {} ({point}) {}", ENDS[end], problem.message);
                 }
                 let guessed = self.slots().any(|slot| slot.guess.is_some());
-                let message = match problems.len() {
-                    1 => "the profile does not fit".to_owned(),
-                    count => format!("the profile does not fit {count} layers"),
-                };
-                let error = Error::of_problems(message, problems);
+                let error = Error::of_problems("the profile does not fit", problems);
                 let hint = "some of these sizes are guesses: give them with `--dim`, or `--min`, `--opt` and `--max`";
                 return Err(if guessed { error.with_hint(hint) } else { error });
             }
