@@ -21,6 +21,7 @@ enum class ElementWiseOperation : uint8_t;
 enum class HeaderSet : uint8_t;
 enum class LoopOutputKind : uint8_t;
 enum class ProfileEnd : uint8_t;
+enum class RnnOperation : uint8_t;
 enum class TripLimitKind : uint8_t;
 enum class UnaryOperation : uint8_t;
 struct Activation;
@@ -42,6 +43,7 @@ struct Quantize;
 struct Range;
 struct Reduce;
 struct Resize;
+struct Rnn;
 struct Scale;
 struct Scatter;
 struct Shuffle;
@@ -93,6 +95,7 @@ public:
     virtual Outputs add_resize(Resize const& layer) = 0;
     virtual Outputs add_reverse_sequence(
         uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis) = 0;
+    virtual Outputs add_rnn(Rnn const& layer) = 0;
     virtual Outputs add_scale(Scale const& layer) = 0;
     virtual Outputs add_scatter(Scatter const& layer) = 0;
     virtual Outputs add_select(uint32_t condition, uint32_t then_input, uint32_t else_input) = 0;

@@ -367,6 +367,89 @@ Outputs NetworkImpl::add_reverse_sequence(uint32_t input, uint32_t lengths, int3
     return finish(reverse);
 }
 
+template <class Operation> Operation native_operation(RnnOperation value)
+{
+    switch (value)
+    {
+    case RnnOperation::Relu: return Operation::kRELU;
+    case RnnOperation::Tanh: return Operation::kTANH;
+    case RnnOperation::Lstm: return Operation::kLSTM;
+    case RnnOperation::Gru: return Operation::kGRU;
+    }
+    unknown("recurrent operation");
+}
+
+// The type of gates is that of the setter's second parameter.
+template <class Layer, class Gate>
+Gate native_gate(void (Layer::*)(int32_t, Gate, bool, nv::Weights) noexcept, RnnGateType value)
+{
+    switch (value)
+    {
+    case RnnGateType::Input: return Gate::kINPUT;
+    case RnnGateType::Output: return Gate::kOUTPUT;
+    case RnnGateType::Forget: return Gate::kFORGET;
+    case RnnGateType::Update: return Gate::kUPDATE;
+    case RnnGateType::Reset: return Gate::kRESET;
+    case RnnGateType::Cell: return Gate::kCELL;
+    case RnnGateType::Hidden: return Gate::kHIDDEN;
+    }
+    unknown("gate");
+}
+
+template <class Layer, class Operation>
+Outputs NetworkImpl::add_rnn(
+    Layer* (nv::INetworkDefinition::*add)(nv::ITensor&, int32_t, int32_t, int32_t, Operation) noexcept,
+    Rnn const& attributes)
+{
+    auto& layer = made((*network_.*add)(tensor(attributes.input), attributes.layer_count, attributes.hidden_size,
+        attributes.max_seq_length, native_operation<Operation>(attributes.operation)));
+    using Mode = decltype(layer.getInputMode());
+    using Direction = decltype(layer.getDirection());
+    layer.setInputMode(attributes.skips_input ? Mode::kSKIP : Mode::kLINEAR);
+    layer.setDirection(attributes.bidirectional ? Direction::kBIDIRECTION : Direction::kUNIDIRECTION);
+    if (attributes.sequence_lengths != no_tensor)
+    {
+        layer.setSequenceLengths(tensor(attributes.sequence_lengths));
+    }
+    if (attributes.hidden_state != no_tensor)
+    {
+        layer.setHiddenState(tensor(attributes.hidden_state));
+    }
+    if (attributes.cell_state != no_tensor)
+    {
+        layer.setCellState(tensor(attributes.cell_state));
+    }
+    for (auto const& of : attributes.gates)
+    {
+        auto const gate = native_gate(&Layer::setWeightsForGate, of.gate);
+        if (!of.input_weights.data.empty())
+        {
+            layer.setWeightsForGate(of.layer, gate, true, native(of.input_weights));
+        }
+        layer.setWeightsForGate(of.layer, gate, false, native(of.recurrent_weights));
+        layer.setBiasForGate(of.layer, gate, true, native(of.input_bias));
+        layer.setBiasForGate(of.layer, gate, false, native(of.recurrent_bias));
+    }
+    return finish(layer);
+}
+
+Outputs NetworkImpl::add_rnn(Rnn const& attributes)
+{
+    auto const add = [&](auto& network) -> Outputs
+    {
+        using Net = std::remove_reference_t<decltype(network)>;
+        if constexpr (requires { &Net::addRNNv2; })
+        {
+            return add_rnn(&Net::addRNNv2, attributes);
+        }
+        else
+        {
+            return missing<Outputs>("RNNv2 layer");
+        }
+    };
+    return add(*network_);
+}
+
 Outputs NetworkImpl::add_scale(Scale const& layer)
 {
     return finish(made(network_->addScaleNd(tensor(layer.input), native(layer.mode), native(layer.shift),

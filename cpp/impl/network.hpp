@@ -3,13 +3,16 @@
 class NetworkImpl final : public Network
 {
 public:
-    explicit NetworkImpl(Entry create_builder)
+    explicit NetworkImpl(Entry create_builder) : builder_(IdleBuilders::all().take(create_builder), {create_builder})
     {
         using CreateBuilder = void* (*)(void*, int32_t) noexcept;
         auto const create = reinterpret_cast<CreateBuilder>(create_builder);
         // TensorRT takes the address of its own base class, which need not be that of ours.
         auto* const log = static_cast<nv::ILogger*>(&logger());
-        builder_.reset(&need(static_cast<nv::IBuilder*>(create(log, NV_TENSORRT_VERSION))));
+        if (!builder_)
+        {
+            builder_.reset(&need(static_cast<nv::IBuilder*>(create(log, NV_TENSORRT_VERSION))));
+        }
         builder_->setErrorRecorder(&recorder_);
         network_.reset(&need(builder_->createNetworkV2(ONNX2PLAN_NETWORK_FLAGS)));
         config_.reset(&need(builder_->createBuilderConfig()));
@@ -75,6 +78,7 @@ public:
     Outputs add_reduce(Reduce const& layer) override;
     Outputs add_resize(Resize const& layer) override;
     Outputs add_reverse_sequence(uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis) override;
+    Outputs add_rnn(Rnn const& layer) override;
     Outputs add_scale(Scale const& layer) override;
     Outputs add_scatter(Scatter const& layer) override;
     Outputs add_select(uint32_t condition, uint32_t then_input, uint32_t else_input) override;
@@ -194,12 +198,17 @@ private:
         }
     }
 
+    // The recurrent layer, through functions that only TensorRT 8 has.
+    template <class Layer, class Operation>
+    Outputs add_rnn(Layer* (nv::INetworkDefinition::*add)(nv::ITensor&, int32_t, int32_t, int32_t, Operation) noexcept,
+        Rnn const& attributes);
+
     // What convolution and deconvolution have in common.
     template <class Layer> Outputs finish_convolution(Layer& layer, Convolution const& attributes);
 
     // Freed from the last to the first: TensorRT wants the builder to outlive what it made, and the recorder all.
     Recorder recorder_;
-    std::unique_ptr<nv::IBuilder> builder_;
+    BuilderPtr builder_;
     std::unique_ptr<nv::INetworkDefinition> network_;
     std::unique_ptr<nv::IBuilderConfig> config_;
 

@@ -34,7 +34,7 @@ class Section:
     def ints(self, *values):
         return self.constant(np.array(values, np.int64))
 
-    def node(self, op, *inputs, outputs=1, **attributes):
+    def node(self, op, /, *inputs, outputs=1, **attributes):
         """A node; gives the name of its output, or the names if it has several. `TRT_…` is a TensorRT layer."""
         name = f"{op}_{len(self.nodes)}"
         names = [f"{name}.{i}" for i in range(outputs)]

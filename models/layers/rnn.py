@@ -11,15 +11,23 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 def sections():
     yield initial()
+    yield parameters_native()
     yield lengths()
+    yield lengths_native()
     yield operations()
+    yield operations_native()
     yield input_mode()
+    yield input_mode_native()
     yield direction()
+    yield direction_native()
     yield hidden_state()
+    yield hidden_state_native()
     yield cell_state()
     yield lstm_both_ways()
+    yield lstm_both_ways_native()
     yield time_first()
     yield layers()
+    yield layers_native()
     yield gru_options()
     yield lstm_options()
 
@@ -88,6 +96,16 @@ def recurrent(s, op, x, w, r, *more, open_time=False, **attributes):
     return [y, *(s.node("Unsqueeze", state, s.ints(0)) for state in states)]
 
 
+def native(s, op, cells, lengths="", states=(), x=DATA, steps=STEPS, **attributes):
+    """TensorRT's own layer; `cells` are (W, R, B) of each layer and direction, of which W and B may be left out."""
+    operands = [s.input("x", x), lengths, *states, *[""] * (2 - len(states))]
+    for cell in cells:
+        operands += ["" if part is None else s.constant(f32(part)) for part in cell]
+    outputs = 3 if op == "LSTM" else 2
+    attributes = dict(op=op, hidden_size=HIDDEN, max_seq_length=steps) | attributes
+    return s.node("TRT_RNNv2", *operands, outputs=outputs, **attributes)
+
+
 def relu_steps(*values):
     """The same number for all of the batch and all of the state."""
     return np.array(values, np.float64)[None, None, :, None]
@@ -103,6 +121,20 @@ def initial():
     return s
 
 
+def one_cell(op, width=WIDTH):
+    w, r = ones(op, width)
+    return w[0], r[0], None
+
+
+def parameters_native():
+    s = Section("rnn-parameters-native")
+    y, h = native(s, "RELU", [one_cell("RNN")], num_layers=1)
+    out, last, _ = run(step_rnn(relu), DATA[0], *one_cell("RNN")[:2])
+    s.output("y", y, out[None], relu_steps(7, 42, 217, 1092))
+    s.output("last", h, last[None, :, None], 1092)
+    return s
+
+
 def lengths():
     s = Section("rnn-sequence-lengths")
     w, r = ones("RNN")
@@ -112,6 +144,16 @@ def lengths():
     out, last, _ = run(step_rnn(relu), DATA[0], w[0], r[0], lengths=lens)
     printed = [[7, 42, 217, 1092], [7, 42, 217, 0], [7, 42, 0, 0]]
     s.output("y", y, out[None], np.array(printed)[None, ..., None])
+    s.output("last", h, last[None, :, None], np.array([1092, 217, 42])[None, :, None, None])
+    return s
+
+
+def lengths_native():
+    s = Section("rnn-sequence-lengths-native")
+    lens = np.array([[4, 3, 2]], np.int32)
+    y, h = native(s, "RELU", [one_cell("RNN")], s.input("lengths", lens))
+    out, last, _ = run(step_rnn(relu), DATA[0], *one_cell("RNN")[:2], lengths=lens[0])
+    s.output("y", y, out[None], np.array([[7, 42, 217, 1092], [7, 42, 217, 0], [7, 42, 0, 0]])[None, ..., None])
     s.output("last", h, last[None, :, None], np.array([1092, 217, 42])[None, :, None, None])
     return s
 
@@ -145,6 +187,21 @@ def operations():
     return s
 
 
+def operations_native():
+    s = Section("rnn-operations-native")
+    x = s.input("x", VARIED)
+    steps = {"RELU": ("RNN", step_rnn(relu)), "TANH": ("RNN", step_rnn(np.tanh)), "LSTM": ("LSTM", step_lstm)}
+    steps["GRU"] = ("GRU", step_gru)
+    for name, (op, step) in steps.items():
+        rows = GATES[op] * HIDDEN
+        w, r, b = some(11, rows, WIDTH), some(23, rows, HIDDEN), some(31, 2, rows)
+        outputs = 3 if op == "LSTM" else 2
+        cell = [s.constant(value) for value in (w, r, b)]
+        y = s.node("TRT_RNNv2", x, "", "", "", *cell, outputs=outputs, op=name, hidden_size=HIDDEN)[0]
+        s.output(name.lower(), y, run(step, VARIED[0], w, r, b)[0][None])
+    return s
+
+
 def input_mode():
     """Weights W that are the identity: the layer may skip the product."""
     s = Section("rnn-input-mode")
@@ -152,6 +209,17 @@ def input_mode():
     w, r = np.eye(HIDDEN)[None], ones("RNN")[1]
     y, h = recurrent(s, "RNN", x, w, r, activations=["Relu"])
     out, last, _ = run(step_rnn(relu), x[0], w[0], r[0])
+    s.output("y", y, out[None], relu_steps(1, 6, 31, 156))
+    s.output("last", h, last[None, :, None], 156)
+    return s
+
+
+def input_mode_native():
+    s = Section("rnn-input-mode-native")
+    x = np.ones((1, BATCH, STEPS, HIDDEN), np.float32)
+    r = one_cell("RNN")[1]
+    y, h = native(s, "RELU", [(None, r, None)], x=x, input_mode="SKIP")
+    out, last, _ = run(step_rnn(relu), x[0], np.eye(HIDDEN), r)
     s.output("y", y, out[None], relu_steps(1, 6, 31, 156))
     s.output("last", h, last[None, :, None], 156)
     return s
@@ -169,12 +237,32 @@ def direction():
     return s
 
 
+def direction_native():
+    s = Section("rnn-direction-native")
+    cell = one_cell("RNN")
+    y, h = native(s, "RELU", [cell, cell], direction="BIDIRECTION")
+    ran = [run(step_rnn(relu), DATA[0], *cell[:2], reverse=d == 1) for d in range(2)]
+    s.output("y", y, np.concatenate([ran[0][0], ran[1][0]], -1)[None])
+    s.output("last", h, np.stack([ran[0][1], ran[1][1]], 1)[None], 1092)
+    return s
+
+
 def hidden_state():
     s = Section("rnn-hidden-state")
     w, r = ones("RNN")
     first = s.constant(np.ones((BATCH, 1, HIDDEN), np.float32))
     y, h = recurrent(s, "RNN", DATA, w, r, "", "", first, activations=["Relu"])
     out, last, _ = run(step_rnn(relu), DATA[0], w[0], r[0], h=np.ones((BATCH, HIDDEN)))
+    s.output("y", y, out[None], relu_steps(12, 67, 342, 1717))
+    s.output("last", h, last[None, :, None], 1717)
+    return s
+
+
+def hidden_state_native():
+    s = Section("rnn-hidden-state-native")
+    first = s.constant(np.ones((1, BATCH, 1, HIDDEN), np.float32))
+    y, h = native(s, "RELU", [one_cell("RNN")], states=[first])
+    out, last, _ = run(step_rnn(relu), DATA[0], *one_cell("RNN")[:2], h=np.ones((BATCH, HIDDEN)))
     s.output("y", y, out[None], relu_steps(12, 67, 342, 1717))
     s.output("last", h, last[None, :, None], 1717)
     return s
@@ -207,6 +295,22 @@ def lstm_both_ways():
     return s
 
 
+def lstm_both_ways_native():
+    """First states that are not 0, and different weights for each way."""
+    s = Section("rnn-bidirectional-lstm-native")
+    rows = GATES["LSTM"] * HIDDEN
+    cells = [(some(11 + d, rows, WIDTH), some(23 + d, rows, HIDDEN), some(31 + d, 2, rows)) for d in range(2)]
+    h0, c0 = some(3, 1, BATCH, 2, HIDDEN), some(4, 1, BATCH, 2, HIDDEN)
+    states = [s.constant(h0), s.constant(c0)]
+    y, h, c = native(s, "LSTM", cells, states=states, x=VARIED, direction="BIDIRECTION")
+    firsts = [dict(h=h0[0, :, d].astype(np.float64), c=c0[0, :, d].astype(np.float64)) for d in range(2)]
+    ran = [run(step_lstm, VARIED[0], *cells[d], **firsts[d], reverse=d == 1) for d in range(2)]
+    s.output("y", y, np.concatenate([ran[0][0], ran[1][0]], -1)[None])
+    s.output("last", h, np.stack([ran[0][1], ran[1][1]], 1)[None])
+    s.output("cell", c, np.stack([ran[0][2], ran[1][2]], 1)[None])
+    return s
+
+
 def time_first():
     """Time in front of the batch, as the layer's first version had it."""
     s = Section("rnn-time-first")
@@ -234,6 +338,17 @@ def layers():
     s.output("y", s.node("Reshape", y, s.ints(1, BATCH, -1, HIDDEN)), out[None], relu_steps(35, 385, 3010, 20510))
     last = s.node("Unsqueeze", s.node("Concat", first, second, axis=1), s.ints(0))
     s.output("last", last, np.stack([h, h2], 1)[None], np.array([1092, 20510])[:, None])
+    return s
+
+
+def layers_native():
+    s = Section("rnn-layers-native")
+    cells = [one_cell("RNN"), one_cell("RNN", HIDDEN)]
+    y, h = native(s, "RELU", cells, num_layers=2)
+    out, first, _ = run(step_rnn(relu), DATA[0], *cells[0][:2])
+    out, second, _ = run(step_rnn(relu), out, *cells[1][:2])
+    s.output("y", y, out[None], relu_steps(35, 385, 3010, 20510))
+    s.output("last", h, np.stack([first, second], 1)[None], np.array([1092, 20510])[:, None])
     return s
 
 

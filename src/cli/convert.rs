@@ -1,23 +1,24 @@
 //! `onnx2plan MODEL`: read, import, optimise, build, write.
 
+use super::build::BuildArguments;
 use super::environment::{Environment, LibraryArguments};
 use super::import::ImportArguments;
 use super::output::Output;
-use crate::emit::{self, Emitted};
+use crate::emit::Emitted;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
+use crate::import;
 use crate::network::profile::Range;
 use crate::network::{LayerKind, Network, Profile};
 use crate::onnx::Model;
 use crate::pipeline::profile::{End, Planned};
 use crate::pipeline::{self, Prepared};
 use crate::report::manifest::{self, Binding, File, Layer, Manifest};
-use crate::trt::{BuildOptions, Builder, Library, Severity};
+use crate::trt::{self, Library};
 use crate::verify::data;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -28,18 +29,11 @@ pub(super) struct Arguments {
     /// Where to write the plan [default: the model's name with `.plan`]; the manifest goes beside it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Compute capabilities to build for, such as sm89,sm120 [default: portable, Ampere and later]
-    #[arg(long, value_name = "SM", value_delimiter = ',', value_parser = parse_target)]
-    target: Vec<u32>,
-    /// Compute f32 products in full f32, not in TF32 with its 10 bits of mantissa
-    #[arg(long)]
-    no_tf32: bool,
-    /// Leave out an optimisation pass
-    #[arg(long, value_name = "NAME", value_parser = parse_pass)]
-    without_pass: Vec<String>,
     /// Print what happened as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    build: BuildArguments,
     #[command(flatten)]
     import: ImportArguments,
     #[command(flatten)]
@@ -100,8 +94,11 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let read = start.elapsed();
     let options = pipeline::Options {
         caps: library.caps(),
-        without_passes: arguments.without_pass.clone(),
-        import: arguments.import.options(&model)?,
+        without_passes: arguments.build.without_pass.clone(),
+        import: import::Options {
+            recurrent: arguments.build.recurrent(&library)?,
+            ..arguments.import.options(&model)?
+        },
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
     output.done(&format!("{}: {} layers", model_path.display(), prepared.network.live_layers().len()));
@@ -127,7 +124,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     });
     let built = built.map_err(|error| explained(error, &prepared.network).in_model(model_path))?;
     let model_file = model_file?;
-    output.done(&format!("{} for {}", library.version(), target_text(&arguments.targets())));
+    output.done(&format!("{} for {}", library.version(), target_text(&arguments.build.targets())));
 
     super::unless_cancelled()?;
     output.start("write");
@@ -154,7 +151,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
             write: built.write.as_secs_f64(),
         },
         peak_rss_bytes: files::peak_rss_bytes(),
-        targets: arguments.targets(),
+        targets: arguments.build.targets(),
         library: library.version().to_string(),
         passes: prepared.passes.iter().copied().collect(),
         guesses,
@@ -173,23 +170,10 @@ fn build(
     output: &Output,
 ) -> Result<Built> {
     let file = files::temporary_beside(plan_path)?;
-    let verbose = output.is_verbose();
-    let options = BuildOptions {
-        targets: arguments.target.clone(),
-        tf32: !arguments.no_tf32,
-        profiles: planned.iter().flat_map(Planned::profiles).collect(),
-        log: Arc::new(move |severity, line| {
-            if verbose || severity == Severity::Error {
-                Output::library_line(line);
-            }
-        }),
-        ..BuildOptions::default()
-    };
+    let options = arguments.build.options(planned.iter().flat_map(Planned::profiles).collect(), output);
     let start = Instant::now();
-    let mut builder = Builder::new(library, options)?;
-    let emitted = emit::emit(&prepared.network, &mut builder)?;
     let mut writer = Hashing::new(file);
-    builder.build(&mut writer, &super::CANCELLED)?;
+    let emitted = trt::build(library, &prepared.network, options, &mut writer, &super::CANCELLED)?;
     let built = start.elapsed();
     let (file, sha256, bytes, write) = writer.finish();
     Ok(Built { file, sha256, bytes, emitted, build: built.saturating_sub(write), write })
@@ -229,11 +213,14 @@ fn manifest(
         model,
         plan,
         library: library.version().to_string(),
-        targets: arguments.targets(),
+        targets: arguments.build.targets(),
         inputs: network.inputs.iter().map(|&input| binding(&network.value(input).name, input)).collect(),
         outputs: network.outputs.iter().map(|output| binding(&output.name, output.value)).collect(),
         layers: built.emitted.layers.iter().map(layer).collect(),
-        options: manifest::Options { tf32: !arguments.no_tf32, without_passes: arguments.without_pass.clone() },
+        options: manifest::Options {
+            tf32: !arguments.build.no_tf32,
+            without_passes: arguments.build.without_pass.clone(),
+        },
         notes: prepared
             .notes
             .iter()
@@ -241,12 +228,6 @@ fn manifest(
             .chain(guesses(planned).iter().map(|guess| format!("guessed: {guess}")))
             .collect(),
         verification: UNVERIFIED,
-    }
-}
-
-impl Arguments {
-    fn targets(&self) -> Vec<String> {
-        self.target.iter().map(|target| format!("sm{target}")).collect()
     }
 }
 
@@ -284,33 +265,4 @@ pub(super) fn likely(path: &Path, model: &Model) -> Result<End> {
 
 fn target_text(targets: &[String]) -> String {
     if targets.is_empty() { "Ampere and later".to_owned() } else { targets.join(", ") }
-}
-
-/// `sm89`, `89` or `8.9`.
-fn parse_target(text: &str) -> Result<u32, String> {
-    let digits = text.trim_start_matches("sm").trim_start_matches('_').replace('.', "");
-    match digits.parse() {
-        Ok(target @ 50..=999) => Ok(target),
-        _ => Err("a compute capability is written like sm89".into()),
-    }
-}
-
-pub(super) fn parse_pass(text: &str) -> Result<String, String> {
-    let names: Vec<_> = crate::opt::PASSES.iter().map(|pass| pass.name).collect();
-    if names.contains(&text) { Ok(text.to_owned()) } else { Err(format!("the passes are {}", names.join(", "))) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_are_compute_capabilities() {
-        for text in ["sm89", "89", "8.9", "sm_89"] {
-            assert_eq!(parse_target(text), Ok(89));
-        }
-        for text in ["", "sm", "ampere", "8.9.1.2"] {
-            assert_eq!(parse_target(text), Err("a compute capability is written like sm89".into()));
-        }
-    }
 }

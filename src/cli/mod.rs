@@ -2,6 +2,7 @@
 //!
 //! Data goes to stdout, everything else to stderr.
 
+mod build;
 mod convert;
 mod doctor;
 mod environment;

@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Leave out an optimisation pass
-    #[arg(long, value_name = "NAME", value_parser = super::convert::parse_pass)]
+    #[arg(long, value_name = "NAME", value_parser = super::build::parse_pass)]
     without_pass: Vec<String>,
     /// Print JSON
     #[arg(long)]

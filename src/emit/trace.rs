@@ -3,6 +3,7 @@
 use super::sink::{ConditionalHandle, Handle, Label, LoopHandle, Made, Refused, Sink};
 use crate::network::LayerKind;
 use crate::network::layer::control::LoopIterator;
+use crate::network::layer::rnn::RnnOperation;
 use crate::network::text::attributes;
 use crate::tensor::DType;
 use std::fmt::Write;
@@ -51,7 +52,8 @@ fn tensors(handles: &[Handle]) -> String {
 /// How many outputs a layer of this kind has.
 fn output_count(kind: &LayerKind) -> usize {
     match kind {
-        LayerKind::TopK(_) | LayerKind::NonMaxSuppression(_) => 2,
+        LayerKind::Rnn(layer) if layer.operation == RnnOperation::Lstm => 3,
+        LayerKind::TopK(_) | LayerKind::NonMaxSuppression(_) | LayerKind::Rnn(_) => 2,
         _ => 1,
     }
 }

@@ -36,6 +36,7 @@ mod pick;
 mod pool;
 mod reduce;
 mod resize;
+mod rnn;
 mod run;
 mod shuffle;
 mod slice;
@@ -86,6 +87,7 @@ pub fn layer(kind: &LayerKind, inputs: &[&Tensor]) -> Result<Outputs, EvalError>
         LayerKind::Reduce(layer) => reduce::reduce(layer, inputs),
         LayerKind::Resize(layer) => resize::resize(layer, inputs),
         LayerKind::ReverseSequence(layer) => gather::reverse_sequence(layer, inputs),
+        LayerKind::Rnn(layer) => return rnn::rnn(layer, inputs),
         LayerKind::Scale(layer) => norm::scale(layer, inputs),
         LayerKind::Scatter(layer) => gather::scatter(layer, inputs),
         LayerKind::Select => elementwise::select(inputs),

@@ -1,5 +1,6 @@
 //! What a handler may do: look at its node's inputs, and add layers.
 
+use super::Recurrent;
 use super::error::OpError;
 use super::operand::Operand;
 use super::registry::Op;
@@ -9,6 +10,7 @@ use crate::network::layer::Constant;
 use crate::network::{Block, Dim, LayerKind, Network, Shape, ValueId, ValueType, Values};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ pub struct Ctx<'a> {
     pub(super) nms_fixed: Option<usize>,
     pub(super) notes: Vec<String>,
     pub(super) problems: Vec<Problem>,
+    /// What recurrent operators become.
+    pub(super) recurrent: Recurrent,
     /// The node at work.
     pub(super) op: Option<&'static Op>,
     pub(super) site: Site,
@@ -150,6 +154,11 @@ impl Ctx<'_> {
             return Ok(folded.into_iter().map(|tensor| self.constant_value(tensor)).collect());
         }
         Ok(self.push(kind, inputs, types))
+    }
+
+    /// The types that a layer's outputs would have.
+    pub(super) fn types(&self, kind: &LayerKind, inputs: &[ValueId]) -> Result<SmallVec<[ValueType; 2]>, OpError> {
+        Ok(infer::outputs(&self.network, kind, inputs)?)
     }
 
     /// The value made once more by a layer of the innermost block, even where it is constant.

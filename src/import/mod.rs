@@ -46,6 +46,21 @@ pub struct Options {
     pub names: BTreeMap<String, String>,
     /// How many rows every NonMaxSuppression gives; as many as it finds where there is no number.
     pub nms_fixed: Option<usize>,
+    /// What recurrent operators become.
+    pub recurrent: Recurrent,
+}
+
+/// What recurrent operators become.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recurrent {
+    /// A loop, which every library has.
+    #[default]
+    Loop,
+    /// The recurrent layer of TensorRT 8.x where that computes the same for all inputs, else a loop.
+    Auto,
+    /// The same, trusting that no sequence is empty, which the layer does not take.
+    Layer,
 }
 
 /// Imports a model, or says everything that is in the way.
@@ -85,6 +100,7 @@ impl<'a> Ctx<'a> {
             notes: Vec::new(),
             problems: Vec::new(),
             op: None,
+            recurrent: options.recurrent,
             site: Site::tensor(&model.graph.path, "model", &model.graph.name),
             inputs: Vec::new(),
             operands: Vec::new(),

@@ -47,6 +47,8 @@ pub enum InferError {
     Placeholder { to: Shape, axis: usize, rank: usize },
     #[error("the number of elements of {what} is known only at run time, so the output has no known rank")]
     UnknownRank { what: &'static str },
+    #[error("{kind} takes data of known size only")]
+    UnknownSize { kind: &'static str },
     #[error("slice reads elements {first} to {last} of an axis of size {size}")]
     Bounds { first: i64, last: i64, size: i64 },
     #[error("equation `{equation}` {why}")]

@@ -16,6 +16,7 @@ mod error;
 mod math;
 mod norm;
 mod resample;
+mod rnn;
 mod shuffle;
 mod slice;
 #[cfg(test)]
@@ -59,6 +60,7 @@ fn rule(ctx: &Ctx<'_>, kind: &LayerKind) -> Result<SmallVec<[ValueType; 2]>, Inf
         LayerKind::Conditional(layer) => return control::conditional(ctx, layer),
         LayerKind::Loop(layer) => return control::repeat(ctx, layer),
         LayerKind::NonMaxSuppression(layer) => return resample::non_max_suppression(ctx, layer),
+        LayerKind::Rnn(layer) => return rnn::rnn(ctx, layer),
         LayerKind::TopK(layer) => return data::top_k(ctx, layer),
 
         LayerKind::Activation(layer) => math::activation(ctx, layer),

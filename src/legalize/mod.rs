@@ -58,6 +58,7 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
     let has_it = match &layer.kind {
         LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_) => caps.squeeze,
         LayerKind::Cumulative(_) => caps.cumulative,
+        LayerKind::Rnn(_) => caps.rnn,
         LayerKind::Activation(layer) => {
             caps.gelu || !matches!(layer.kind, ActivationType::GeluErf | ActivationType::GeluTanh)
         }

@@ -16,6 +16,8 @@ pub struct Caps {
     pub squeeze: bool,
     /// `ICumulativeLayer`.
     pub cumulative: bool,
+    /// `IRNNv2Layer`.
+    pub rnn: bool,
     /// The padding modes of Caffe.
     pub caffe_padding: bool,
     /// The GELU activations.
@@ -34,9 +36,26 @@ impl Caps {
             strongly_typed: true,
             squeeze: true,
             cumulative: true,
+            rnn: false,
             caffe_padding: false,
             gelu: true,
             is_nan: true,
+        }
+    }
+
+    /// TensorRT 8.x.
+    pub const fn eight() -> Self {
+        Self {
+            int64: false,
+            bf16: false,
+            int8: false,
+            strongly_typed: false,
+            squeeze: false,
+            cumulative: false,
+            rnn: true,
+            caffe_padding: true,
+            gelu: false,
+            is_nan: false,
         }
     }
 }

@@ -3,12 +3,14 @@
 pub mod profile;
 
 use crate::error::Result;
-use crate::import::{self, Imported};
+use crate::import::{self, Imported, Recurrent};
 use crate::legalize;
 use crate::network::{Caps, Network};
 use crate::onnx::Model;
 use crate::opt;
+use crate::tensor::Tensor;
 use crate::valid::{self, Checked};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What decides on the network besides the model.
@@ -25,7 +27,16 @@ pub struct Options {
 impl Options {
     /// What holds where the user says nothing.
     pub fn new(caps: Caps) -> Self {
-        Self { caps, without_passes: Vec::new(), import: import::Options::default() }
+        let recurrent = if caps.rnn { Recurrent::Auto } else { Recurrent::Loop };
+        let import = import::Options { recurrent, ..import::Options::default() };
+        Self { caps, without_passes: Vec::new(), import }
+    }
+
+    /// The same with inputs made constants.
+    #[must_use]
+    pub fn freezing(mut self, inputs: BTreeMap<String, Tensor>) -> Self {
+        self.import.freeze = inputs;
+        self
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::ffi;
 use crate::emit::Refused;
-use crate::network::layer::{conv, data, math, norm, resample};
+use crate::network::layer::{conv, data, math, norm, resample, rnn};
 use crate::tensor::DType;
 
 /// Enumerations that have the same variants on both sides. A variant too many on our side does not compile.
@@ -37,6 +37,8 @@ same! {
     resample::CoordinateTransformation => CoordinateTransformation: AlignCorners Asymmetric HalfPixel;
     resample::ResizeSelector => ResizeSelector: Formula Upper;
     resample::ResizeRoundMode => ResizeRoundMode: HalfUp HalfDown Floor Ceil;
+    rnn::RnnOperation => RnnOperation: Relu Tanh Lstm Gru;
+    rnn::RnnGateType => RnnGateType: Input Output Forget Update Reset Cell Hidden;
     resample::BoundingBoxFormat => BoundingBoxFormat: CornerPairs CenterSizes;
 }
 

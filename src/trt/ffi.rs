@@ -199,6 +199,23 @@ mod bridge {
         Ceil,
     }
 
+    enum RnnOperation {
+        Relu,
+        Tanh,
+        Lstm,
+        Gru,
+    }
+
+    enum RnnGateType {
+        Input,
+        Output,
+        Forget,
+        Update,
+        Reset,
+        Cell,
+        Hidden,
+    }
+
     enum LoopOutputKind {
         LastValue,
         Concatenate,
@@ -394,6 +411,32 @@ mod bridge {
         exclude_outside: bool,
     }
 
+    struct Rnn<'a> {
+        input: u32,
+        /// Or `NO_TENSOR`, as the states.
+        sequence_lengths: u32,
+        hidden_state: u32,
+        cell_state: u32,
+        layer_count: i32,
+        hidden_size: i32,
+        max_seq_length: i32,
+        operation: RnnOperation,
+        skips_input: bool,
+        bidirectional: bool,
+        gates: &'a [RnnGate<'a>],
+    }
+
+    /// A gate of one layer in one direction.
+    struct RnnGate<'a> {
+        layer: i32,
+        gate: RnnGateType,
+        /// Empty where the layer takes the data as it is.
+        input_weights: Weights<'a>,
+        recurrent_weights: Weights<'a>,
+        input_bias: Weights<'a>,
+        recurrent_bias: Weights<'a>,
+    }
+
     struct Scale<'a> {
         input: u32,
         mode: ScaleMode,
@@ -556,6 +599,9 @@ mod bridge {
             batch_axis: i32,
             sequence_axis: i32,
         ) -> Result<Vec<Output>>;
+        /// # Safety
+        /// As `add_constant`.
+        unsafe fn add_rnn(self: Pin<&mut Network>, layer: &Rnn) -> Result<Vec<Output>>;
         /// # Safety
         /// As `add_constant`.
         unsafe fn add_scale(self: Pin<&mut Network>, layer: &Scale) -> Result<Vec<Output>>;

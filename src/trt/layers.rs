@@ -7,7 +7,7 @@ use super::convert::{int, ints, mask, refused, to_ffi};
 use super::ffi::{self, NO_TENSOR};
 use crate::emit::{Handle, Refused};
 use crate::network::LayerKind;
-use crate::network::layer::{Arg, conv, data, math, norm, resample};
+use crate::network::layer::{Arg, conv, data, math, norm, resample, rnn};
 use crate::tensor::{DType, Element, Tensor};
 
 type Made = Result<Vec<ffi::Output>, Refused>;
@@ -107,7 +107,7 @@ impl Builder {
             }
             LayerKind::NonMaxSuppression(of) => self.non_max_suppression(of, inputs),
             LayerKind::NonZero => {
-                let (input, indices) = (inputs.at(0)?, to_ffi(self.index_type())?);
+                let (input, indices) = (inputs.at(0)?, to_ffi(if self.has_int64() { DType::I64 } else { DType::I32 })?);
                 self.call(|network| network.add_non_zero(input, indices))
             }
             LayerKind::Normalization(of) => {
@@ -149,6 +149,7 @@ impl Builder {
                 let (batch, sequence) = (int(of.batch_axis)?, int(of.sequence_axis)?);
                 self.call(|network| network.add_reverse_sequence(input, lengths, batch, sequence))
             }
+            LayerKind::Rnn(of) => self.rnn(of, inputs),
             LayerKind::Scale(of) => self.scale(of, inputs),
             LayerKind::Scatter(of) => {
                 let layer = ffi::Scatter {
@@ -331,6 +332,44 @@ impl Builder {
             exclude_outside: of.exclude_outside,
         };
         self.call(|network| network.add_resize(&layer))
+    }
+
+    fn rnn(&mut self, of: &rnn::Rnn, inputs: Inputs<'_>) -> Made {
+        let input = inputs.at(0)?;
+        let (dtype, _) = *self.tensor(Handle(input))?;
+        let optional = |at: Option<usize>| at.map_or(Ok(NO_TENSOR), |at| inputs.at(at));
+        let mut held = Vec::new();
+        for cell in &of.cells {
+            let weights = cell.weights.as_ref().map_or_else(|| Held::none(dtype), |weights| self.hold(weights))?;
+            let (recurrent, biases) = (self.hold(&cell.recurrent)?, [&cell.input_bias, &cell.recurrent_bias]);
+            let [input_bias, recurrent_bias] = biases.map(|bias| self.hold(bias));
+            held.push([weights, recurrent, input_bias?, recurrent_bias?]);
+        }
+        let mut gates = Vec::new();
+        for (layer, cell) in held.iter().enumerate() {
+            let kinds = of.operation.gates();
+            for (at, &gate) in kinds.iter().enumerate() {
+                let [input_weights, recurrent_weights, input_bias, recurrent_bias] =
+                    cell.each_ref().map(|held| held.part(at, kinds.len()));
+                let (layer, gate) = (int(layer)?, gate.into());
+                gates.push(ffi::RnnGate { layer, gate, input_weights, recurrent_weights, input_bias, recurrent_bias });
+            }
+        }
+        let layer = ffi::Rnn {
+            input,
+            sequence_lengths: optional(of.sequence_lengths)?,
+            hidden_state: optional(of.hidden_state)?,
+            cell_state: optional(of.cell_state)?,
+            layer_count: int(of.layer_count)?,
+            hidden_size: int(of.hidden_size)?,
+            max_seq_length: int(of.max_seq_length)?,
+            operation: of.operation.into(),
+            skips_input: of.input_mode == rnn::RnnInputMode::Skip,
+            bidirectional: of.direction == rnn::RnnDirection::Bidirection,
+            gates: &gates,
+        };
+        // SAFETY: `hold` keeps the values as long as the network.
+        self.call(|network| unsafe { network.add_rnn(&layer) })
     }
 
     fn scale(&mut self, of: &norm::Scale, inputs: Inputs<'_>) -> Made {

@@ -55,6 +55,7 @@ impl Version {
             strongly_typed: at_least(0),
             squeeze: at_least(7),
             cumulative: at_least(8),
+            rnn: !at_least(0) && self.major < 9,
             caffe_padding: !at_least(0),
             gelu: at_least(0),
             is_nan: at_least(1),
@@ -106,7 +107,7 @@ mod tests {
         assert_eq!(caps(10_701), Caps::modern());
         assert_eq!(caps(110_400), Caps::modern());
         assert_eq!(caps(100_700), Caps { cumulative: false, ..Caps::modern() });
-        assert!(!caps(8_601).int64 && !caps(8_601).strongly_typed && !caps(8_601).squeeze);
+        assert_eq!(caps(8_601), Caps::eight());
     }
 
     #[test]

@@ -3,17 +3,15 @@
 use super::freezing::Freezing;
 use super::job::{Job, On, Options};
 use super::reason;
-use crate::emit;
 use crate::error::{Error, Kind, Result};
 use crate::files;
-use crate::import;
 use crate::onnx::{self, Model};
 use crate::pipeline::profile::{self, End, Request};
 use crate::pipeline::{self, Prepared};
 use crate::report::Verification;
 use crate::report::zoo::{ModelReport, Seconds, Status};
 use crate::tensor::Tensor;
-use crate::trt::{BuildOptions, Builder, Device, Engine, Library, LogSink};
+use crate::trt::{self, BuildOptions, Device, Engine, Library, LogSink};
 use crate::verify::{self, data::DataSet};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,7 +97,7 @@ fn convert(job: &Job, machine: &Machine, progress: &mut Progress) -> Result<On> 
         *progress = Progress { import: progress.import, ..Progress::default() };
         progress.frozen = frozen.keys().cloned().collect();
         match attempt(&model, &sets, frozen, &job.options, machine, progress) {
-            Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::TensorRt) => {
+            Err(error) if !matches!(error.kind(), Kind::Cancelled | Kind::Environment) => {
                 // What a level further on says is of interest only where freezing was all that was missing.
                 if failure.as_ref().is_none_or(reason::wants_constants) {
                     failure = Some(error);
@@ -120,11 +118,11 @@ fn attempt(
     progress: &mut Progress,
 ) -> Result<On> {
     let start = Instant::now();
-    let options_of_pipeline = pipeline::Options {
-        caps: machine.library.caps(),
+    let mut options_of_pipeline = pipeline::Options {
         without_passes: options.without_passes.clone(),
-        import: import::Options { freeze, ..import::Options::default() },
+        ..pipeline::Options::new(machine.library.caps()).freezing(freeze)
     };
+    options_of_pipeline.import.recurrent = options.recurrent;
     let prepared = pipeline::prepare(model, &options_of_pipeline)?;
     progress.import += start.elapsed();
     progress.layers = prepared.network.live_layers().len();
@@ -169,15 +167,13 @@ fn build(
     let options = BuildOptions {
         targets: options.targets.clone(),
         tf32: options.tf32,
-        flags: BuildOptions::flags_for(network, machine.library.caps()),
+        optimization_level: options.optimization_level,
         profiles,
         log: quiet(),
         ..BuildOptions::default()
     };
-    let mut builder = Builder::new(&machine.library, options)?;
-    emit::emit(network, &mut builder)?;
     let mut plan = Vec::new();
-    builder.build(&mut plan, &AtomicBool::new(false))?;
+    trt::build(&machine.library, network, options, &mut plan, &AtomicBool::new(false))?;
     Ok(plan)
 }
 

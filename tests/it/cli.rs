@@ -133,7 +133,7 @@ fn without_options_the_plan_lies_beside_the_model() {
 #[test]
 fn usage_errors_are_as_recorded() {
     let mut records = Records::new("cli");
-    let cases: [(&str, &[&str]); 8] = [
+    let cases: [(&str, &[&str]); 9] = [
         ("usage-target", &["--target", "ampere"]),
         ("usage-overwrite", &["--output", "MODEL"]),
         ("usage-option", &["--fast"]),
@@ -142,6 +142,7 @@ fn usage_errors_are_as_recorded() {
         ("usage-contradiction", &["--min", "image:4x1x8x8", "--max", "image:2x1x8x8"]),
         ("usage-fixed-size", &["--opt", "image:1x3x8x8"]),
         ("usage-pass", &["--without-pass", "luck"]),
+        ("usage-rnn", &["--rnn", "layer"]),
     ];
     let (dir, model) = digits();
     let (dir, model) = (dir.path().display().to_string(), model.display().to_string());

@@ -7,6 +7,7 @@ mod math;
 mod norm;
 mod resample;
 mod reshape;
+mod rnn;
 mod shapes;
 
 use super::outputs;

@@ -8,6 +8,7 @@ pub mod data;
 pub mod math;
 pub mod norm;
 pub mod resample;
+pub mod rnn;
 
 pub use control::{Conditional, Loop};
 pub use conv::{Convolution, Pooling};
@@ -17,6 +18,7 @@ pub use data::{
 pub use math::{Activation, Cast, Cumulative, Einsum, ElementWise, MatrixMultiply, Quantize, Reduce, Unary};
 pub use norm::{Lrn, Normalization, Scale, SoftMax};
 pub use resample::{GridSample, NonMaxSuppression, Resize};
+pub use rnn::Rnn;
 
 use super::{Block, Values};
 use crate::site::Site;
@@ -139,6 +141,8 @@ kinds! {
     Resize(resample::Resize),
     /// `IReverseSequenceLayer`. Inputs: data, lengths.
     ReverseSequence(data::ReverseSequence),
+    /// `IRNNv2Layer`, until TensorRT 8.x. Inputs: data, then those its arguments name. Gives two or three values.
+    Rnn(rnn::Rnn),
     /// `IScaleLayer`. Inputs: data.
     Scale(norm::Scale),
     /// `IScatterLayer`. Inputs: data, indices, updates.

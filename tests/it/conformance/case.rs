@@ -163,11 +163,7 @@ fn attempt(
     freeze: BTreeMap<String, Tensor>,
     library: &Library,
 ) -> Result<Option<Error>, Error> {
-    let options = pipeline::Options {
-        caps: library.caps(),
-        without_passes: Vec::new(),
-        import: import::Options { freeze, ..import::Options::default() },
-    };
+    let options = pipeline::Options::new(library.caps()).freezing(freeze);
     let imported = pipeline::import_model(model, &options.import)?.network;
     let (network, log) = pipeline::finish(imported.clone(), &options)?;
     let names = input_names(model);

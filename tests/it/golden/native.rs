@@ -5,6 +5,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "convolution", model: convolution },
     Case { name: "deconvolution", model: deconvolution },
     Case { name: "resize", model: resize },
+    Case { name: "rnn", model: rnn },
     Case { name: "scale", model: scale },
     Case { name: "shuffle", model: shuffle },
 ];
@@ -79,6 +80,29 @@ fn resize() -> Model {
         .output("scaled", "")
         .output("cubic", "")
         .output("same", "")
+}
+
+/// Two layers in both directions, the first of which skips its product.
+fn rnn() -> Model {
+    let weighed = |model: Model, layer: usize, width: i64| {
+        let name = |what: &str| format!("{what}{layer}");
+        let model = model.weights(&name("r"), &[2, 2]).weights(&name("b"), &[4]);
+        if width > 0 { model.weights(&name("w"), &[2, width]) } else { model }
+    };
+    let model = model().input("x", "f32[1, 3, 5, 2]").input("lengths", "i32[1, 3]").input("h", "f32[1, 3, 4, 2]");
+    [0, 0, 4, 4]
+        .into_iter()
+        .enumerate()
+        .fold(model, |model, (layer, width)| weighed(model, layer, width))
+        .node("trt.TRT_RNNv2", "x lengths h - - r0 b0 - r1 b1 w2 r2 b2 w3 r3 b3", "y last")
+        .attr("num_layers", 2)
+        .attr("hidden_size", 2)
+        .attr("max_seq_length", 5)
+        .attr("op", "TANH")
+        .attr("input_mode", "SKIP")
+        .attr("direction", "BIDIRECTION")
+        .output("y", "")
+        .output("last", "")
 }
 
 fn scale() -> Model {

@@ -9,6 +9,8 @@ use crate::conformance::case::{build, input_names, reason};
 use crate::python::python;
 use crate::records::{self, check_file};
 use crate::tensorrt;
+use onnx2plan::import::Recurrent;
+use onnx2plan::network::Caps;
 use onnx2plan::onnx::Model;
 use onnx2plan::pipeline::{self, Options, Prepared};
 use onnx2plan::trt::Library;
@@ -113,6 +115,46 @@ fn what_is_one_layer_becomes_one_layer() {
         let of_kind: Vec<&String> =
             layers.iter().filter(|layer| layer.split(' ').next() == expected.split(' ').next()).collect();
         assert_eq!(of_kind, [expected], "{}", section.name);
+    }
+}
+
+/// Recurrent sections that TensorRT's own layer does not compute, and why.
+const LOOPS: &[(&str, &str)] = &[
+    ("rnn-bidirectional-lstm", "its data has a size known only at run time"),
+    ("rnn-direction", "its data has a size known only at run time"),
+    ("rnn-gru-options", "its data has a size known only at run time"),
+    ("rnn-layers", "its data has a size known only at run time"),
+    ("rnn-lstm-options", "its data has a size known only at run time"),
+    ("rnn-sequence-lengths", "its data has a size known only at run time"),
+];
+
+/// TensorRT 8.x still has a recurrent layer. No library runs here, but the layer can be evaluated.
+#[test]
+fn recurrent_sections_give_their_numbers_with_the_layer_too() {
+    let mut options = Options::new(Caps::eight());
+    options.import.recurrent = Recurrent::Layer;
+    for section in sections().into_iter().filter(|section| section.name.starts_with("rnn-")) {
+        let prepared = pipeline::prepare(&section.model, &options).unwrap_or_else(|error| panic!("{error}"));
+        assert!(section.evaluate(&prepared).is_none(), "{}", section.name);
+        let layers = table::layers(&prepared.network);
+        match LOOPS.iter().find(|(name, _)| *name == section.name) {
+            None => {
+                assert!(layers.iter().any(|layer| layer.starts_with("Rnn")), "{}: {layers:?}", section.name);
+                assert!(!layers.iter().any(|layer| layer == "MatrixMultiply"), "{}: {layers:?}", section.name);
+            }
+            Some((_, why)) => assert!(prepared.notes.iter().all(|note| note.ends_with(why)), "{:?}", prepared.notes),
+        }
+    }
+}
+
+/// No library of TensorRT 8 runs here, but what it lacks is rewritten, and what results can be evaluated.
+#[test]
+fn every_section_gives_its_numbers_within_tensorrt_8() {
+    for section in sections() {
+        let prepared = pipeline::prepare(&section.model, &Options::new(Caps::eight()));
+        let prepared = prepared.unwrap_or_else(|error| panic!("{}: {error}", section.name));
+        let wrong = section.evaluate(&prepared);
+        assert!(wrong.is_none(), "{}: {}", section.name, wrong.map(|error| error.to_string()).unwrap_or_default());
     }
 }
 

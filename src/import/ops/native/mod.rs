@@ -4,6 +4,7 @@
 
 mod convolution;
 mod resize;
+mod rnn;
 mod scale;
 mod shuffle;
 
@@ -19,6 +20,7 @@ pub(super) const OPS: &[Op] = &[
     native("TRT_Convolution", "input kernel bias?", convolution::convolution),
     native("TRT_Deconvolution", "input kernel bias?", convolution::deconvolution),
     native("TRT_Resize", "input shape?", resize::resize),
+    native("TRT_RNNv2", "input sequence_lengths? hidden_state? cell_state? weights*", rnn::rnn),
     native("TRT_Scale", "input shift? scale? power?", scale::scale),
     native("TRT_Shuffle", "input shape?", shuffle::shuffle),
 ];

@@ -34,6 +34,11 @@ enum Parameter {
 }
 
 impl Function {
+    /// A function without parameters.
+    pub(super) const fn plain(name: ActivationType) -> Self {
+        Self { name: Name::Plain(name), alpha: 0.0, beta: 0.0 }
+    }
+
     /// Applies the function.
     pub(super) fn apply(self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
         let Self { name, alpha, beta } = self;

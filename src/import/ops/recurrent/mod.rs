@@ -5,6 +5,7 @@
 
 mod cells;
 mod functions;
+pub(super) mod layer;
 
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
@@ -86,17 +87,18 @@ fn recurrent(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<
     if ctx.rank(x) != 3 {
         return Err(OpError::Rank { what: "input `X`", rank: ctx.rank(x), supported: "3" });
     }
-    let lanes = lanes(ctx, node, cell, time)?;
-    let mask = mask(ctx, x, time)?;
+    let (of, reverse) = operator(ctx, node, cell, time)?;
+    let functions = functions(node, cell.functions(), of.directions)?;
+    let operands = (0..of.directions).map(|at| Operands::of(ctx, of, at)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(outputs) = layer::instead(ctx, of, reverse, &functions, &operands)? {
+        return Ok(outputs);
+    }
+    let lanes = reverse.iter().zip(functions).zip(&operands);
+    let lanes = lanes.map(|((&reverse, functions), operands)| lane(ctx, of, x, operands, reverse, functions));
+    let lanes = lanes.collect::<Result<Vec<_>, _>>()?;
+    let mask = mask(ctx, x, ctx.maybe(4), time)?;
     let wants_sequence = node.output(0).is_some();
-    let ran = match ctx.size(x, time) {
-        Some(steps @ 1..=FEW_STEPS) => unrolled(ctx, &lanes, mask, time, steps)?,
-        _ => {
-            let count = ctx.size_of(x, time)?;
-            let count = ctx.as_scalar(count)?;
-            looped(ctx, &lanes, mask, time, count, wants_sequence)?
-        }
-    };
+    let ran = run(ctx, &lanes, mask, x, time, wants_sequence)?;
     let sequences: Values = ran.iter().filter_map(|ran| ran.sequence).collect();
     let mut outputs = Values::new();
     // Nobody asks for the value at the place of an output that is not wanted.
@@ -108,13 +110,31 @@ fn recurrent(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<
     Ok(outputs)
 }
 
+/// All lanes over the data `x`, in a loop or step by step.
+fn run(
+    ctx: &mut Ctx<'_>,
+    lanes: &[Lane],
+    mask: Option<ValueId>,
+    x: ValueId,
+    time: usize,
+    wants_sequence: bool,
+) -> Result<Vec<Ran>, OpError> {
+    if let Some(steps @ 1..=FEW_STEPS) = ctx.size(x, time) {
+        return unrolled(ctx, lanes, mask, time, steps);
+    }
+    let count = ctx.size_of(x, time)?;
+    let count = ctx.as_scalar(count)?;
+    looped(ctx, lanes, mask, time, count, wants_sequence)
+}
+
 /// The values side by side along a new axis, that of the directions.
 fn stack(ctx: &mut Ctx<'_>, values: &[ValueId], axis: usize) -> Result<ValueId, OpError> {
     let values = values.iter().map(|&value| ctx.unsqueeze(value, vec![axis])).collect::<Result<Values, _>>()?;
     ctx.concat(&values, axis)
 }
 
-fn lanes(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<Vec<Lane>, OpError> {
+/// What all directions share, and which of them lead backwards.
+fn operator(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<(Operator, &'static [bool]), OpError> {
     let reverse: &[bool] = match node.attrs.string_or("direction", "forward")? {
         "forward" => &[false],
         "reverse" => &[true],
@@ -132,9 +152,7 @@ fn lanes(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<Vec<
         hidden: hidden(ctx, node, cell)?,
         batch: ctx.size_of(ctx.input(0)?, 1 - time)?,
     };
-    let functions = functions(node, cell.functions(), of.directions)?;
-    let lanes = reverse.iter().zip(functions).enumerate();
-    lanes.map(|(at, (&reverse, functions))| lane(ctx, of, at, reverse, functions)).collect()
+    Ok((of, reverse))
 }
 
 /// The size of the state, from the recurrent weights; an attribute repeats it.
@@ -158,20 +176,91 @@ fn hidden(ctx: &Ctx<'_>, node: &Node, cell: Cell) -> Result<usize, OpError> {
     }
 }
 
-fn lane(ctx: &mut Ctx<'_>, of: Operator, at: usize, reverse: bool, functions: Vec<Function>) -> Result<Lane, OpError> {
-    let weights = share(ctx, of, at, 1, 0)?.ok_or_else(|| OpError::invalid("input `W` is missing"))?;
-    let recurrent = share(ctx, of, at, 2, 0)?.ok_or_else(|| OpError::invalid("input `R` is missing"))?;
-    let weights = ctx.lead(weights, 3)?;
-    let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::Transpose };
-    let mut input = ctx.add(product, &[ctx.input(0)?, weights])?;
+/// What one direction takes from the node's inputs.
+struct Operands {
+    /// `[gates·h, width]`
+    weights: ValueId,
+    /// Whether the weights of each gate are the identity, so that a product with them is the data.
+    skips: bool,
+    /// `[gates·h, h]`
+    recurrent: ValueId,
+    /// `[2·gates·h]`: those of the product with the data, then those of the product with the state.
+    biases: Option<ValueId>,
+    /// `[3·h]`
+    peepholes: Option<ValueId>,
+    /// `[n, h]` each.
+    initial: [Option<ValueId>; 2],
+}
+
+impl Operands {
+    fn of(ctx: &mut Ctx<'_>, of: Operator, at: usize) -> Result<Self, OpError> {
+        let weights = share(ctx, of, at, 1, 0)?.ok_or_else(|| OpError::invalid("input `W` is missing"))?;
+        let recurrent = share(ctx, of, at, 2, 0)?.ok_or_else(|| OpError::invalid("input `R` is missing"))?;
+        let mut initial = [None; 2];
+        for (state, initial) in initial.iter_mut().enumerate().take(of.cell.states()) {
+            *initial = share(ctx, of, at, 5 + state, of.time)?;
+        }
+        Ok(Self {
+            weights,
+            skips: is_identity(ctx, weights, of),
+            recurrent,
+            biases: share(ctx, of, at, 3, 0)?,
+            peepholes: share(ctx, of, at, 7, 0)?,
+            initial,
+        })
+    }
+
+    /// The first state at this position, `[n, h]`: 0 where none is given.
+    fn first(&self, ctx: &mut Ctx<'_>, of: Operator, state: usize, dtype: DType) -> Result<ValueId, OpError> {
+        if let Some(value) = self.initial.get(state).copied().flatten() {
+            return Ok(value);
+        }
+        let (zero, hidden) = (ctx.filled(dtype, 0.0, 2)?, size(ctx, of.hidden)?);
+        ctx.expand(zero, &[of.batch, hidden])
+    }
+}
+
+fn is_zero(ctx: &Ctx<'_>, value: ValueId) -> bool {
+    let values = ctx.constant(value);
+    values.as_ref().and_then(Tensor::to_f32s).is_some_and(|values| values.iter().all(|&value| value == 0.0))
+}
+
+/// Whether the weights of each gate are the identity.
+#[expect(clippy::float_cmp, reason = "what is nearly 1 is not 1")]
+fn is_identity(ctx: &Ctx<'_>, weights: ValueId, of: Operator) -> bool {
+    let (Some(tensor), h) = (ctx.constant(weights), of.hidden) else { return false };
+    let width = ctx.maybe(0).and_then(|x| ctx.size(x, 2));
+    if h == 0 || width != Some(h) || tensor.dims() != [h * of.cell.gates(), h] {
+        return false;
+    }
+    let is_one = |(i, &value): (usize, &f32)| value == f32::from(u8::from(i / h % h == i % h));
+    tensor.to_f32s().is_some_and(|values| values.iter().enumerate().all(is_one))
+}
+
+/// One direction over the data `x`.
+fn lane(
+    ctx: &mut Ctx<'_>,
+    of: Operator,
+    x: ValueId,
+    operands: &Operands,
+    reverse: bool,
+    functions: Vec<Function>,
+) -> Result<Lane, OpError> {
+    let mut input = if operands.skips {
+        ctx.concat(&vec![x; of.cell.gates()], 2)?
+    } else {
+        let weights = ctx.lead(operands.weights, 3)?;
+        let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::Transpose };
+        ctx.add(product, &[x, weights])?
+    };
     let mut late_biases = Values::new();
-    if let Some(biases) = share(ctx, of, at, 3, 0)? {
+    if let Some(biases) = operands.biases.filter(|&biases| !is_zero(ctx, biases)) {
         let (early, late) = split_biases(ctx, of, biases)?;
         input = ctx.binary(Ew::Sum, input, early)?;
         late_biases = late;
     }
     let mut peepholes = Values::new();
-    if let Some(all) = share(ctx, of, at, 7, 0)? {
+    if let Some(all) = operands.peepholes {
         for gate in 0..3 {
             let size = size(ctx, of.hidden)?;
             let peephole = cut(ctx, all, &[(gate * of.hidden, size)])?;
@@ -179,17 +268,10 @@ fn lane(ctx: &mut Ctx<'_>, of: Operator, at: usize, reverse: bool, functions: Ve
         }
     }
     let dtype = ctx.dtype(input);
-    let mut initial = Values::new();
-    for state in 0..of.cell.states() {
-        initial.push(match share(ctx, of, at, 5 + state, of.time)? {
-            Some(value) => value,
-            None => {
-                let (zero, hidden) = (ctx.filled(dtype, 0.0, 2)?, size(ctx, of.hidden)?);
-                ctx.expand(zero, &[of.batch, hidden])?
-            }
-        });
-    }
-    Ok(Lane { direction: Direction { of, functions, recurrent, late_biases, peepholes }, reverse, input, initial })
+    let initial = (0..of.cell.states()).map(|state| operands.first(ctx, of, state, dtype));
+    let initial = initial.collect::<Result<_, _>>()?;
+    let direction = Direction { of, functions, recurrent: operands.recurrent, late_biases, peepholes };
+    Ok(Lane { direction, reverse, input, initial })
 }
 
 /// A direction's share of the node's input at position `input`, whose directions stand along `axis`.
@@ -228,8 +310,8 @@ fn split_biases(ctx: &mut Ctx<'_>, of: Operator, biases: ValueId) -> Result<(Val
 }
 
 /// Where a row of the batch is within its sequence: `[t, n, 1]` or `[n, t, 1]`; `None` where they all are to the end.
-fn mask(ctx: &mut Ctx<'_>, x: ValueId, time: usize) -> Result<Option<ValueId>, OpError> {
-    let Some(lengths) = ctx.maybe(4) else { return Ok(None) };
+fn mask(ctx: &mut Ctx<'_>, x: ValueId, lengths: Option<ValueId>, time: usize) -> Result<Option<ValueId>, OpError> {
+    let Some(lengths) = lengths else { return Ok(None) };
     let steps = ctx.size_of(x, time)?;
     let known = ctx.constant(lengths).and_then(|lengths| lengths.to_i64s());
     if let (Some(lengths), Some(steps)) = (known, ctx.known(steps))

@@ -1,0 +1,256 @@
+//! Recurrent operators as the recurrent layer of TensorRT 8.x, and that layer as loops for libraries that lack it.
+
+use super::cells::{Cell, Operator, cut, size};
+use super::functions::Function;
+use super::{Operands, Ran, lane, mask, run};
+use crate::import::Recurrent;
+use crate::import::ctx::Ctx;
+use crate::import::error::OpError;
+use crate::network::layer::math::ActivationType;
+use crate::network::layer::rnn::{Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation};
+use crate::network::{ValueId, Values};
+use crate::tensor::{DType, Tensor};
+use bytes::Bytes;
+use smallvec::smallvec;
+
+/// The operator's outputs from the layer, where that is wanted and computes the same.
+pub(super) fn instead(
+    ctx: &mut Ctx<'_>,
+    of: Operator,
+    reverse: &[bool],
+    functions: &[Vec<Function>],
+    operands: &[Operands],
+) -> Result<Option<Values>, OpError> {
+    if ctx.recurrent == Recurrent::Loop {
+        return Ok(None);
+    }
+    let fitting = misfit(ctx, of, reverse, operands).map_or_else(|| operation(of.cell, functions), Err);
+    let layer = fitting.and_then(|operation| layer(ctx, of, operation, operands));
+    match layer {
+        Ok(layer) => layered(ctx, of, layer, operands).map(Some),
+        Err(why) => {
+            ctx.note(format!("becomes a loop, not TensorRT's recurrent layer: {why}"));
+            Ok(None)
+        }
+    }
+}
+
+/// What the layer does not do.
+fn misfit(ctx: &Ctx<'_>, of: Operator, reverse: &[bool], operands: &[Operands]) -> Option<&'static str> {
+    let x = ctx.maybe(0)?;
+    let lengths = ctx.maybe(4);
+    let known = lengths.and_then(|lengths| ctx.constant(lengths)).and_then(|lengths| lengths.to_i64s());
+    let steps = ctx.size(x, of.time).and_then(|steps| i64::try_from(steps).ok());
+    let in_range = |lengths: &Vec<i64>| lengths.iter().all(|&n| n >= 1 && steps.is_some_and(|steps| n <= steps));
+    if ctx.shape(x).known().is_none() {
+        return Some("its data has a size known only at run time");
+    }
+    if !matches!(ctx.dtype(x), DType::F32 | DType::F16) {
+        return Some("its data is neither f32 nor f16");
+    }
+    if of.clip.is_some() {
+        return Some("it clips its gates");
+    }
+    if operands.iter().any(|operands| operands.peepholes.is_some()) {
+        return Some("it has peepholes");
+    }
+    if reverse == [true] {
+        return Some("it only goes backwards");
+    }
+    match known {
+        Some(lengths) if !in_range(&lengths) => Some("a sequence is empty or too long"),
+        None if lengths.is_some() && ctx.recurrent == Recurrent::Auto => Some("a sequence may be empty"),
+        _ => None,
+    }
+}
+
+/// What one step of the layer must compute.
+fn operation(cell: Cell, functions: &[Vec<Function>]) -> Result<RnnOperation, &'static str> {
+    use ActivationType::{Relu, Sigmoid, Tanh};
+    let are = |names: &[ActivationType]| {
+        let plain = || names.iter().map(|&name| Function::plain(name));
+        functions.iter().all(|functions| functions.iter().copied().eq(plain()))
+    };
+    match cell {
+        Cell::Rnn if are(&[Relu]) => Ok(RnnOperation::Relu),
+        Cell::Rnn if are(&[Tanh]) => Ok(RnnOperation::Tanh),
+        Cell::Gru { linear_before_reset: false } => Err("it resets the state before the product"),
+        Cell::Gru { .. } if are(&[Sigmoid, Tanh]) => Ok(RnnOperation::Gru),
+        Cell::Lstm { input_forget: true } => Err("its forget gate is tied to the input gate"),
+        Cell::Lstm { .. } if are(&[Sigmoid, Tanh, Tanh]) => Ok(RnnOperation::Lstm),
+        Cell::Rnn | Cell::Gru { .. } | Cell::Lstm { .. } => Err("it has activations of its own"),
+    }
+}
+
+/// The layer without its inputs. ONNX and TensorRT have the gates in the same order.
+fn layer(ctx: &mut Ctx<'_>, of: Operator, operation: RnnOperation, operands: &[Operands]) -> Result<Rnn, &'static str> {
+    let late = "its weights are computed at run time";
+    let skips = operands.iter().all(|operands| operands.skips);
+    let rows = of.cell.gates() * of.hidden;
+    let mut cells = Vec::with_capacity(operands.len());
+    for operands in operands {
+        let recurrent = ctx.constant(operands.recurrent).ok_or(late)?;
+        let mut bias = |from: usize| match operands.biases {
+            None => zeros(recurrent.dtype(), rows),
+            Some(biases) => {
+                let size = size(ctx, rows).ok()?;
+                cut(ctx, biases, &[(from, size)]).ok().and_then(|part| ctx.constant(part))
+            }
+        };
+        let (input_bias, recurrent_bias) = (bias(0).ok_or(late)?, bias(rows).ok_or(late)?);
+        let weights = if skips { None } else { Some(ctx.constant(operands.weights).ok_or(late)?) };
+        cells.push(RnnCell { weights, recurrent, input_bias, recurrent_bias });
+    }
+    let steps = ctx.maybe(0).and_then(|x| ctx.size(x, of.time)).ok_or("its length is unknown")?;
+    Ok(Rnn {
+        layer_count: 1,
+        hidden_size: of.hidden,
+        max_seq_length: steps,
+        operation,
+        input_mode: if skips { RnnInputMode::Skip } else { RnnInputMode::Linear },
+        direction: if of.directions == 2 { RnnDirection::Bidirection } else { RnnDirection::Unidirection },
+        sequence_lengths: None,
+        hidden_state: None,
+        cell_state: None,
+        cells,
+    })
+}
+
+pub(in crate::import::ops) fn zeros(dtype: DType, count: usize) -> Option<Tensor> {
+    let bytes = vec![0; dtype.bytes_for(count)?];
+    Tensor::new(dtype, vec![count], Bytes::from(bytes)).ok()
+}
+
+/// The layer's outputs in the operator's shapes. The layer gets the batch behind an axis of size 1.
+fn layered(ctx: &mut Ctx<'_>, of: Operator, mut layer: Rnn, operands: &[Operands]) -> Result<Values, OpError> {
+    let x = ctx.input(0)?;
+    let ordered = if of.time == 0 { ctx.transpose(x, vec![1, 0, 2])? } else { x };
+    let mut inputs: Values = smallvec![ctx.unsqueeze(ordered, vec![0])?];
+    let mut named = |ctx: &mut Ctx<'_>, value: ValueId| {
+        inputs.push(ctx.unsqueeze(value, vec![0])?);
+        Ok::<_, OpError>(Some(inputs.len() - 1))
+    };
+    if let Some(lengths) = ctx.maybe(4) {
+        let lengths = ctx.cast(lengths, DType::I32)?;
+        layer.sequence_lengths = named(ctx, lengths)?;
+    }
+    for (state, place) in [&mut layer.hidden_state, &mut layer.cell_state].into_iter().enumerate() {
+        if operands.iter().all(|operands| operands.initial.get(state).is_none_or(Option::is_none)) {
+            continue;
+        }
+        let firsts = operands.iter().map(|operands| {
+            let first = operands.first(ctx, of, state, ctx.dtype(x))?;
+            ctx.unsqueeze(first, vec![1])
+        });
+        let firsts = firsts.collect::<Result<Values, _>>()?;
+        let firsts = ctx.concat(&firsts, 1)?;
+        *place = named(ctx, firsts)?;
+    }
+    let outputs = ctx.add_all(layer, &inputs)?;
+    let [all, last @ ..] = &*outputs else { return Err(OpError::invalid("a recurrent layer without outputs")) };
+    let whole = |n: usize| i64::try_from(n).map_err(|_| OpError::invalid(format!("{n} is no size")));
+    let (batch, steps) = (ctx.size(x, 1 - of.time), ctx.size(x, of.time));
+    let sizes = [batch.unwrap_or_default(), steps.unwrap_or_default(), of.directions, of.hidden];
+    let dims = sizes.into_iter().map(whole).collect::<Result<Vec<_>, _>>()?;
+    let all = ctx.reshape(*all, dims)?;
+    let mut outputs: Values = smallvec![if of.time == 0 { ctx.transpose(all, vec![1, 2, 0, 3])? } else { all }];
+    for &last in last {
+        let last = ctx.squeeze(last, vec![0])?;
+        outputs.push(if of.time == 0 { ctx.transpose(last, vec![1, 0, 2])? } else { last });
+    }
+    Ok(outputs)
+}
+
+/// The layer's outputs from loops, layer by layer.
+pub(in crate::import::ops) fn expand(ctx: &mut Ctx<'_>, of: &Rnn, inputs: &[ValueId]) -> Result<Values, OpError> {
+    let types = ctx.types(&of.clone().into(), inputs)?;
+    let input = |at: Option<usize>| at.and_then(|at| inputs.get(at)).copied();
+    let data = input(Some(0)).ok_or_else(|| OpError::invalid("input `input` is missing"))?;
+    let width = ctx.size(data, ctx.rank(data) - 1).unwrap_or_default();
+    let cells = of.layer_count * of.directions();
+    let flat = |ctx: &mut Ctx<'_>, value: ValueId, behind: &[usize]| {
+        let dims = [-1].into_iter().chain(behind.iter().map(|&n| i64::try_from(n).unwrap_or(i64::MAX)));
+        ctx.reshape(value, dims.collect())
+    };
+    let mut x = flat(ctx, data, &[of.max_seq_length, width])?;
+    let lengths = input(of.sequence_lengths).map(|lengths| flat(ctx, lengths, &[])).transpose()?;
+    let mut first = [input(of.hidden_state), input(of.cell_state)];
+    for first in first.iter_mut().flatten() {
+        *first = flat(ctx, *first, &[cells, of.hidden_size])?;
+    }
+    let operator = Operator {
+        cell: cell(of.operation),
+        time: 1,
+        directions: of.directions(),
+        clip: None,
+        hidden: of.hidden_size,
+        batch: ctx.size_of(x, 0)?,
+    };
+    let mask = mask(ctx, x, lengths, 1)?;
+    let mut last = vec![Values::new(); operator.cell.states()];
+    for l in 0..of.layer_count {
+        let mut lanes = Vec::new();
+        for d in 0..operator.directions {
+            let at = l * operator.directions + d;
+            let operands = operands(ctx, of, at, first)?;
+            lanes.push(lane(ctx, operator, x, &operands, d == 1, functions(of.operation))?);
+        }
+        let ran = run(ctx, &lanes, mask, x, 1, true)?;
+        let sequences: Values = ran.iter().filter_map(|ran| ran.sequence).collect();
+        x = ctx.concat(&sequences, 2)?;
+        for Ran { last: states, .. } in ran {
+            for (all, state) in last.iter_mut().zip(states) {
+                all.push(ctx.unsqueeze(state, vec![1])?);
+            }
+        }
+    }
+    let mut outputs: Values = smallvec![x];
+    for states in last {
+        outputs.push(ctx.concat(&states, 1)?);
+    }
+    let shapes = types.iter().map(|ty| ty.shape.known().unwrap_or_default());
+    let shaped = outputs.into_iter().zip(shapes).map(|(value, dims)| {
+        ctx.reshape(value, dims.into_iter().map(|n| i64::try_from(n).unwrap_or(i64::MAX)).collect())
+    });
+    shaped.collect()
+}
+
+const fn cell(operation: RnnOperation) -> Cell {
+    match operation {
+        RnnOperation::Relu | RnnOperation::Tanh => Cell::Rnn,
+        RnnOperation::Lstm => Cell::Lstm { input_forget: false },
+        RnnOperation::Gru => Cell::Gru { linear_before_reset: true },
+    }
+}
+
+fn functions(operation: RnnOperation) -> Vec<Function> {
+    use ActivationType::{Relu, Sigmoid, Tanh};
+    let names: &[ActivationType] = match operation {
+        RnnOperation::Relu => &[Relu],
+        RnnOperation::Tanh => &[Tanh],
+        RnnOperation::Lstm => &[Sigmoid, Tanh, Tanh],
+        RnnOperation::Gru => &[Sigmoid, Tanh],
+    };
+    names.iter().map(|&name| Function::plain(name)).collect()
+}
+
+/// What the layer and direction at this position takes; `first` has the states of all of them, `[n, cells, h]`.
+fn operands(ctx: &mut Ctx<'_>, of: &Rnn, at: usize, first: [Option<ValueId>; 2]) -> Result<Operands, OpError> {
+    let cell = of.cells.get(at).ok_or_else(|| OpError::invalid("a layer without weights"))?;
+    let recurrent = ctx.constant_value(cell.recurrent.clone());
+    let biases = [&cell.input_bias, &cell.recurrent_bias].map(|bias| ctx.constant_value(bias.clone()));
+    let position = i64::try_from(at).map_err(|_| OpError::invalid("too many layers"))?;
+    let mut initial = [None; 2];
+    for (initial, first) in initial.iter_mut().zip(first) {
+        let position = ctx.constant_value(Tensor::scalar(position));
+        *initial = first.map(|first| ctx.gather(first, position, 1)).transpose()?;
+    }
+    Ok(Operands {
+        weights: cell.weights.as_ref().map_or(recurrent, |weights| ctx.constant_value(weights.clone())),
+        skips: cell.weights.is_none(),
+        recurrent,
+        biases: Some(ctx.concat(&biases, 0)?),
+        peepholes: None,
+        initial,
+    })
+}
