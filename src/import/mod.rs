@@ -4,6 +4,7 @@
 //! handlers may use; [`layers`] has what they often say.
 
 pub mod ctx;
+mod doubles;
 pub mod error;
 mod graph;
 pub mod lacks;
@@ -78,6 +79,9 @@ pub fn import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> Result<Imp
 pub fn try_import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> (Option<Imported>, Vec<Problem>) {
     let mut ctx = Ctx::new(model, options, fold);
     ctx.opsets(model);
+    if doubles::any(&model.graph) {
+        ctx.notes.push(doubles::NOTE.to_owned());
+    }
     ctx.inputs(&model.graph, options);
     ctx.nodes(&model.graph);
     ctx.outputs(&model.graph, &options.names);

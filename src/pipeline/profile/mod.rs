@@ -254,13 +254,25 @@ impl Plan<'_> {
         sizes.chain(values).collect::<Vec<_>>().join(", ")
     }
 
-    fn finish(self) -> Result<Planned> {
-        let mut planned = Planned::default();
-        for slot in self.slots() {
-            if let Slot { range: [min, opt, max], guess: Some(what) } = slot {
-                planned.guesses.push(format!("{what}: {min} to {max}, optimised for {opt}"));
+    /// A line for each guess, in the order of the inputs.
+    fn guesses(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for &input in &self.network.inputs {
+            let sizes = self.network.value(input).ty.shape.iter();
+            let sizes = sizes.filter_map(|dim| self.symbols.get(&dim.to_string()));
+            for slot in sizes.chain(self.values.get(&input).into_iter().flatten()) {
+                let Slot { range: [min, opt, max], guess: Some(what) } = slot else { continue };
+                let line = format!("{what}: {min} to {max}, optimised for {opt}");
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
             }
         }
+        lines
+    }
+
+    fn finish(self) -> Result<Planned> {
+        let mut planned = Planned { guesses: self.guesses(), ..Planned::default() };
         if self.request.strict && !planned.guesses.is_empty() {
             let error = Error::new(Kind::Usage, "sizes known only at run time are not given");
             let error =
