@@ -2,18 +2,16 @@
 
 use super::build::BuildArguments;
 use super::environment::{Environment, LibraryArguments};
-use super::freeze::FreezeArguments;
+use super::import::ImportArguments;
 use super::output::Output;
-use super::part::PartArguments;
-use super::profiles::ProfileArguments;
 use super::proof::{Claim, ProofArguments};
 use super::reference::Subject;
 use crate::emit::Emitted;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
 use crate::import;
-use crate::network::Profile;
 use crate::network::profile::Range;
+use crate::network::{LayerKind, Network, Profile};
 use crate::onnx::Model;
 use crate::pipeline::profile::{End, Planned};
 use crate::pipeline::{self, Prepared};
@@ -41,11 +39,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     proof: ProofArguments,
     #[command(flatten)]
-    profiles: ProfileArguments,
-    #[command(flatten)]
-    part: PartArguments,
-    #[command(flatten)]
-    freeze: FreezeArguments,
+    import: ImportArguments,
     #[command(flatten)]
     library: LibraryArguments,
 }
@@ -98,16 +92,14 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let device = arguments.proof.device(&library)?;
     output.start("import");
     let start = Instant::now();
-    let (model, part) = arguments.part.load(model_path)?;
+    let (model, part) = arguments.import.part.load(model_path)?;
     let read = start.elapsed();
     let options = pipeline::Options {
         caps: library.caps(),
         without_passes: arguments.build.without_pass.clone(),
         import: import::Options {
-            sizes: arguments.profiles.fixed(&model)?,
-            names: arguments.part.names(),
             recurrent: arguments.build.recurrent(library.caps())?,
-            ..arguments.freeze.options(&model)?
+            ..arguments.import.options(&model)?
         },
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
@@ -118,7 +110,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     for (pass, count) in &prepared.passes {
         output.detail(&format!("pass {pass} changed {count} layers"));
     }
-    let planned = arguments.profiles.plan(&prepared.network, &likely(model_path, &model)?)?;
+    let planned = arguments.import.profiles.plan(&prepared.network, &likely(model_path, &model)?)?;
     let guesses = guesses(&planned);
     for guess in &guesses {
         output.note(&format!("guessed: {guess}"));
@@ -132,7 +124,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         let built = build(arguments, &library, &prepared, &planned, &plan_path, output);
         (built, hash.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, "hashing the model failed"))))
     });
-    let (built, model_file) = (built.map_err(|error| error.in_model(model_path))?, model_file?);
+    let built = built.map_err(|error| explained(error, &prepared.network).in_model(model_path))?;
+    let model_file = model_file?;
     output.done(&format!("{} for {}", library.version(), target_text(&arguments.build.targets())));
 
     super::unless_cancelled()?;
@@ -141,7 +134,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         library: &library,
         plan: built.file.as_file(),
         subject: Subject { path: model_path, part: part.as_ref(), inputs: &inputs, network: &prepared.network },
-        profiles: &arguments.profiles,
+        profiles: &arguments.import.profiles,
         log: arguments.build.options(Vec::new(), output.is_verbose()).log,
     };
     let proof = arguments.proof.prove(&claim, device, environment, output)?;
@@ -257,6 +250,18 @@ fn manifest(
 }
 
 impl Arguments {}
+
+/// Names the nodes behind layers that TensorRT-RTX cannot build without a GPU, where it failed for want of them.
+fn explained(error: Error, network: &Network) -> Error {
+    if !error.message().contains("no runners that implement it") {
+        return error;
+    }
+    let layers = network.live_layers().into_iter().map(|id| network.layer(id));
+    let lacking = layers.filter(|layer| matches!(layer.kind, LayerKind::NonMaxSuppression(_) | LayerKind::NonZero));
+    let sites = lacking.flat_map(|layer| &layer.sites);
+    let error = sites.fold(error, |error, site| error.with_note(format!("not built without a GPU: {site}")));
+    error.with_hint("build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression a form for any machine")
+}
 
 /// What was guessed, once where several profiles share it.
 fn guesses(planned: &[Planned]) -> Vec<String> {

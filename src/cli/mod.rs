@@ -7,6 +7,7 @@ mod convert;
 mod doctor;
 mod environment;
 mod freeze;
+mod import;
 mod inspect;
 mod locate;
 mod machine;
@@ -49,7 +50,7 @@ enum Command {
     /// Show what a model holds, and which of its nodes cannot be converted
     Inspect(inspect::Arguments),
     /// Compare what a converted model computes with its test data
-    Verify(verify::Arguments),
+    Verify(Box<verify::Arguments>),
     /// Convert and verify many models, each in a worker process
     Zoo(zoo::Arguments),
     /// Do the jobs that come in on stdin; started by `zoo`

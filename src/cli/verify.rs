@@ -2,12 +2,10 @@
 
 use super::build::BuildArguments;
 use super::environment::{Environment, LibraryArguments};
-use super::freeze::FreezeArguments;
+use super::import::ImportArguments;
 use super::locate::{self, LocateArguments};
 use super::machine::{self, Loaded, Machine};
 use super::output::Output;
-use super::part::PartArguments;
-use super::profiles::ProfileArguments;
 use super::reference::{ReferenceArguments, Subject};
 use crate::error::{Error, Result};
 use crate::import;
@@ -40,11 +38,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     build: BuildArguments,
     #[command(flatten)]
-    profiles: ProfileArguments,
-    #[command(flatten)]
-    part: PartArguments,
-    #[command(flatten)]
-    freeze: FreezeArguments,
+    import: ImportArguments,
     #[command(flatten)]
     library: LibraryArguments,
 }
@@ -64,16 +58,12 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let path = &arguments.model;
     let machine = Machine::choose(arguments.on, &arguments.library, environment, output)?;
     output.start("import");
-    let (model, part) = arguments.part.load(path)?;
+    let (model, part) = arguments.import.part.load(path)?;
     let caps = machine.caps();
     let standard = pipeline::Options::new(caps);
     let options = pipeline::Options {
         without_passes: arguments.build.without_pass.clone(),
-        import: import::Options {
-            sizes: arguments.profiles.fixed(&model)?,
-            recurrent: arguments.build.recurrent(caps)?,
-            ..arguments.freeze.options(&model)?
-        },
+        import: import::Options { recurrent: arguments.build.recurrent(caps)?, ..arguments.import.options(&model)? },
         ..standard
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(path))?;
@@ -81,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     let subject = Subject { path, part: part.as_ref(), inputs: &inputs, network: &prepared.network };
-    let sets = arguments.reference.sets(&subject, &arguments.profiles, environment)?;
+    let sets = arguments.reference.sets(&subject, &arguments.import.profiles, environment)?;
     let verifications = arguments.judge(&machine, &prepared, &inputs, &sets, output);
     let verifications = verifications.map_err(|error| error.in_model(path))?;
 
@@ -122,7 +112,7 @@ impl Arguments {
             return Ok(verifications);
         };
         output.start("build");
-        let planned = self.profiles.plan(&prepared.network, &End::default())?;
+        let planned = self.import.profiles.plan(&prepared.network, &End::default())?;
         let profiles = planned.iter().flat_map(Planned::profiles).collect();
         let options = self.build.options(profiles, output.is_verbose());
         let mut loaded = Loaded::build(library, device, &prepared.network, options)?;
