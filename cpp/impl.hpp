@@ -32,6 +32,7 @@ namespace nv = ::nvinfer1;
 
 #include "impl/callbacks.hpp"
 #include "impl/values.hpp"
+#include "impl/builders.hpp"
 #include "impl/network.hpp"
 #include "impl/layers.hpp"
 #include "impl/control.hpp"

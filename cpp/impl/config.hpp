@@ -19,7 +19,11 @@ DType NetworkImpl::constrain(uint32_t at, int32_t output, DType dtype)
     {
         if constexpr (requires { layer.setPrecision(nv::DataType::kFLOAT); })
         {
-            layer.setPrecision(native(dtype));
+            // A constant or a cast computes nothing.
+            if (layer.getType() != nv::LayerType::kCONSTANT && layer.getType() != nv::LayerType::kCAST)
+            {
+                layer.setPrecision(native(dtype));
+            }
             layer.setOutputType(output, native(dtype));
         }
         else

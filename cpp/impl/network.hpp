@@ -3,13 +3,16 @@
 class NetworkImpl final : public Network
 {
 public:
-    explicit NetworkImpl(Entry create_builder)
+    explicit NetworkImpl(Entry create_builder) : builder_(IdleBuilders::all().take(create_builder), {create_builder})
     {
         using CreateBuilder = void* (*)(void*, int32_t) noexcept;
         auto const create = reinterpret_cast<CreateBuilder>(create_builder);
         // TensorRT takes the address of its own base class, which need not be that of ours.
         auto* const log = static_cast<nv::ILogger*>(&logger());
-        builder_.reset(&need(static_cast<nv::IBuilder*>(create(log, NV_TENSORRT_VERSION))));
+        if (!builder_)
+        {
+            builder_.reset(&need(static_cast<nv::IBuilder*>(create(log, NV_TENSORRT_VERSION))));
+        }
         builder_->setErrorRecorder(&recorder_);
         network_.reset(&need(builder_->createNetworkV2(ONNX2PLAN_NETWORK_FLAGS)));
         config_.reset(&need(builder_->createBuilderConfig()));
@@ -205,7 +208,7 @@ private:
 
     // Freed from the last to the first: TensorRT wants the builder to outlive what it made, and the recorder all.
     Recorder recorder_;
-    std::unique_ptr<nv::IBuilder> builder_;
+    BuilderPtr builder_;
     std::unique_ptr<nv::INetworkDefinition> network_;
     std::unique_ptr<nv::IBuilderConfig> config_;
 

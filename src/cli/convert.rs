@@ -3,15 +3,20 @@
 use super::environment::{Environment, LibraryArguments};
 use super::freeze::FreezeArguments;
 use super::output::Output;
+use super::part::PartArguments;
+use super::profiles::ProfileArguments;
 use crate::emit::{self, Emitted};
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
 use crate::import::{self, Recurrent};
-use crate::onnx;
-use crate::pipeline::profile::{self, Planned, Request, Shapes};
+use crate::network::Profile;
+use crate::network::profile::Range;
+use crate::onnx::Model;
+use crate::pipeline::profile::{End, Planned};
 use crate::pipeline::{self, Prepared};
 use crate::report::manifest::{self, Binding, File, Layer, Manifest};
 use crate::trt::{BuildOptions, Builder, Library, Severity};
+use crate::verify::data;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,15 +34,6 @@ pub(super) struct Arguments {
     /// Compute capabilities to build for, such as sm89,sm120 [default: portable, Ampere and later]
     #[arg(long, value_name = "SM", value_delimiter = ',', value_parser = parse_target)]
     target: Vec<u32>,
-    /// Smallest input shapes, as in x:1x3x224x224,y:1
-    #[arg(long, value_name = "SHAPES", value_parser = profile::parse_shapes)]
-    min: Option<Shapes>,
-    /// Likeliest input shapes
-    #[arg(long, value_name = "SHAPES", value_parser = profile::parse_shapes)]
-    opt: Option<Shapes>,
-    /// Largest input shapes
-    #[arg(long, value_name = "SHAPES", value_parser = profile::parse_shapes)]
-    max: Option<Shapes>,
     /// Compute f32 products in full f32, not in TF32 with its 10 bits of mantissa
     #[arg(long)]
     no_tf32: bool,
@@ -50,6 +46,10 @@ pub(super) struct Arguments {
     /// Print what happened as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    profiles: ProfileArguments,
+    #[command(flatten)]
+    part: PartArguments,
     #[command(flatten)]
     freeze: FreezeArguments,
     #[command(flatten)]
@@ -133,12 +133,17 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let library = environment.library(&arguments.library, output)?;
     output.start("import");
     let start = Instant::now();
-    let model = onnx::load(model_path)?;
+    let (model, _) = arguments.part.load(model_path)?;
     let read = start.elapsed();
     let options = pipeline::Options {
         caps: library.caps(),
         without_passes: arguments.without_pass.clone(),
-        import: import::Options { recurrent: arguments.rnn.with(&library)?, ..arguments.freeze.options(&model)? },
+        import: import::Options {
+            sizes: arguments.profiles.fixed(&model)?,
+            names: arguments.part.names(),
+            recurrent: arguments.rnn.with(&library)?,
+            ..arguments.freeze.options(&model)?
+        },
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
     output.done(&format!("{}: {} layers", model_path.display(), prepared.network.live_layers().len()));
@@ -148,8 +153,9 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     for (pass, count) in &prepared.passes {
         output.detail(&format!("pass {pass} changed {count} layers"));
     }
-    let planned = profile::plan(&prepared.network, &arguments.request())?;
-    for guess in &planned.guesses {
+    let planned = arguments.profiles.plan(&prepared.network, &likely(model_path, &model)?)?;
+    let guesses = guesses(&planned);
+    for guess in &guesses {
         output.note(&format!("guessed: {guess}"));
     }
 
@@ -192,7 +198,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         targets: arguments.targets(),
         library: library.version().to_string(),
         passes: prepared.passes.iter().copied().collect(),
-        guesses: planned.guesses,
+        guesses,
         notes: prepared.notes,
         verification: UNVERIFIED,
     })
@@ -203,7 +209,7 @@ fn build(
     arguments: &Arguments,
     library: &Library,
     prepared: &Prepared,
-    planned: &Planned,
+    planned: &[Planned],
     plan_path: &Path,
     output: &Output,
 ) -> Result<Built> {
@@ -212,7 +218,7 @@ fn build(
     let options = BuildOptions {
         targets: arguments.target.clone(),
         tf32: !arguments.no_tf32,
-        profiles: if planned.profile.inputs.is_empty() { Vec::new() } else { vec![planned.profile.clone()] },
+        profiles: planned.iter().flat_map(Planned::profiles).collect(),
         log: Arc::new(move |severity, line| {
             if verbose || severity == Severity::Error {
                 Output::library_line(line);
@@ -234,7 +240,7 @@ fn manifest(
     arguments: &Arguments,
     library: &Library,
     prepared: &Prepared,
-    planned: &Planned,
+    planned: &[Planned],
     built: &Built,
     model: File,
     plan: File,
@@ -242,12 +248,16 @@ fn manifest(
     let network = &prepared.network;
     let binding = |name: &str, value| {
         let ty = &network.value(value).ty;
-        let range = planned.profile.inputs.iter().find(|range| range.input == name);
+        let ranges = |pick: fn(&Profile) -> &Vec<Range>| {
+            let ranges = planned.iter().flat_map(|planned| pick(&planned.profile)).filter(|range| range.input == name);
+            ranges.map(|range| [range.min.clone(), range.opt.clone(), range.max.clone()]).collect()
+        };
         Binding {
             name: name.to_owned(),
             dtype: ty.dtype.to_string(),
             shape: ty.shape.iter().map(ToString::to_string).collect(),
-            profile: range.map(|range| [range.min.clone(), range.opt.clone(), range.max.clone()]),
+            profiles: ranges(|profile| &profile.inputs),
+            values: ranges(|profile| &profile.values),
         }
     };
     let layer = |(name, sites): &(String, Vec<crate::site::Site>)| Layer {
@@ -269,24 +279,36 @@ fn manifest(
             .notes
             .iter()
             .cloned()
-            .chain(planned.guesses.iter().map(|guess| format!("guessed: {guess}")))
+            .chain(guesses(planned).iter().map(|guess| format!("guessed: {guess}")))
             .collect(),
         verification: UNVERIFIED,
     }
 }
 
 impl Arguments {
-    fn request(&self) -> Request {
-        Request {
-            min: self.min.clone().unwrap_or_default(),
-            opt: self.opt.clone().unwrap_or_default(),
-            max: self.max.clone().unwrap_or_default(),
-        }
-    }
-
     fn targets(&self) -> Vec<String> {
         self.target.iter().map(|target| format!("sm{target}")).collect()
     }
+}
+
+/// What was guessed, once where several profiles share it.
+fn guesses(planned: &[Planned]) -> Vec<String> {
+    let mut guesses: Vec<String> = Vec::new();
+    for guess in planned.iter().flat_map(|planned| &planned.guesses) {
+        if !guesses.contains(guess) {
+            guesses.push(guess.clone());
+        }
+    }
+    guesses
+}
+
+/// Shapes and values of the test data beside a model.
+pub(super) fn likely(path: &Path, model: &Model) -> Result<End> {
+    let Some(folder) = data::beside(path).into_iter().next() else { return Ok(End::default()) };
+    let set = data::read(&folder)?;
+    let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
+    let found = names.iter().copied().zip(data::in_order(&set.inputs, &names));
+    Ok(End::of(found.filter_map(|(name, data)| Some((name, data?.tensor().ok()?)))))
 }
 
 fn target_text(targets: &[String]) -> String {

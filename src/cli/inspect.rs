@@ -1,6 +1,7 @@
 //! `onnx2plan inspect`: what a model holds, which node became which layers, which cannot be converted and why.
 
 use super::output::Output;
+use super::part::PartArguments;
 use crate::error::{Error, Problem, Result};
 use crate::import;
 use crate::network::Network;
@@ -22,6 +23,8 @@ pub(super) struct Arguments {
     /// Print the network of layers as text instead
     #[arg(long, conflicts_with = "json")]
     layers: bool,
+    #[command(flatten)]
+    part: PartArguments,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,10 +58,11 @@ struct Converted {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
-    let model = onnx::load(&arguments.model)?;
+    let (model, _) = arguments.part.load(&arguments.model)?;
+    let options = import::Options { names: arguments.part.names(), ..import::Options::default() };
     let folder = Folder::default();
     let fold = |kind: &_, inputs: &[&_], types: &[_]| folder.fold(kind, inputs, types);
-    let (imported, problems) = import::try_import(&model, &import::Options::default(), &fold);
+    let (imported, problems) = import::try_import(&model, &options, &fold);
     let network = imported.as_ref().map(|imported| &imported.network);
     if arguments.layers {
         return match network {

@@ -14,7 +14,7 @@ use crate::verify;
 use crate::verify::data::{self, DataSet};
 use crate::verify::locate::{self, Candidate};
 use crate::verify::reference;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LocateArguments {
@@ -32,13 +32,13 @@ pub(super) enum Found {
 }
 
 impl LocateArguments {
-    /// Looks for the first node that is wrong, with ONNX Runtime as the reference of all that is inside the model.
+    /// Looks for the first node of the model that is wrong, with ONNX Runtime as the reference of all that is inside the model.
     ///
     /// # Errors
     /// A reproducer that cannot be written. What else stands in the way is no error of its own: the numbers differ.
     pub(super) fn locate(
         &self,
-        path: &Path,
+        whole: impl FnOnce() -> Result<Whole>,
         environment: &Environment,
         set: &DataSet,
         verification: &Verification,
@@ -52,7 +52,7 @@ impl LocateArguments {
         output.start("locate");
         let wrong: Vec<&str> =
             verification.outputs.iter().filter(|output| !output.agrees).map(|output| output.name.as_str()).collect();
-        let located = Whole::open(path).and_then(|whole| {
+        let located = whole().and_then(|whole| {
             let inputs = named(set, &whole.part(&[], &wrong)?.model()?);
             let mut inner = |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs, names);
             locate::locate(&whole, &wrong, &inputs, &mut inner, candidate)

@@ -10,6 +10,8 @@ mod inspect;
 mod locate;
 mod ops;
 mod output;
+mod part;
+mod profiles;
 mod setup;
 mod verify;
 mod zoo;

@@ -4,12 +4,15 @@ use super::environment::Environment;
 use super::freeze::FreezeArguments;
 use super::locate::{self, LocateArguments};
 use super::output::Output;
+use super::part::PartArguments;
+use super::profiles::ProfileArguments;
 use crate::error::{Error, Result};
-use crate::network::profile::Range;
-use crate::network::{Caps, Network, ValueId};
-use crate::onnx::{self, Constant};
+use crate::import;
+use crate::network::{Caps, Network};
+use crate::onnx::Constant;
+use crate::onnx::part::{Part, Whole};
 use crate::pipeline;
-use crate::pipeline::profile::{self, Request};
+use crate::pipeline::profile::{End, Sample};
 use crate::report::Verification;
 use crate::report::verification::Fault;
 use crate::verify;
@@ -47,6 +50,10 @@ pub(super) struct Arguments {
     #[command(flatten)]
     locate: LocateArguments,
     #[command(flatten)]
+    profiles: ProfileArguments,
+    #[command(flatten)]
+    part: PartArguments,
+    #[command(flatten)]
     freeze: FreezeArguments,
 }
 
@@ -72,10 +79,10 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let Candidate::Cpu = arguments.on;
     let path = &arguments.model;
     output.start("import");
-    let model = onnx::load(path)?;
+    let (model, part) = arguments.part.load(path)?;
     let options = pipeline::Options {
         without_passes: arguments.without_pass.clone(),
-        import: arguments.freeze.options(&model)?,
+        import: import::Options { sizes: arguments.profiles.fixed(&model)?, ..arguments.freeze.options(&model)? },
         ..pipeline::Options::new(Caps::modern())
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(path))?;
@@ -83,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
     output.start("evaluate");
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-    let sets = arguments.data_sets(environment, &inputs, &prepared.network)?;
+    let sets = arguments.data_sets(environment, &inputs, &prepared.network, part.as_ref())?;
     let mut verifications = Vec::new();
     for set in &sets {
         let verification = verify::on_cpu(&prepared.network, &inputs, set);
@@ -94,7 +101,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let wrong = sets.iter().zip(&verifications).find(|(_, verification)| !verification.agrees);
     let found = wrong.map(|(set, verification)| {
         let mut candidate = locate::on_cpu(&options);
-        arguments.locate.locate(path, environment, set, verification, &mut candidate, output)
+        let whole = || part.as_ref().map_or_else(|| Whole::open(path), |part| Ok(part.whole()));
+        arguments.locate.locate(whole, environment, set, verification, &mut candidate, output)
     });
     let found = found.transpose()?;
     if arguments.json {
@@ -111,10 +119,16 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
 impl Arguments {
     /// The data sets named or found beside the model, else drawn ones with ONNX Runtime's outputs.
-    fn data_sets(&self, environment: &Environment, inputs: &[&str], network: &Network) -> Result<Vec<DataSet>> {
+    fn data_sets(
+        &self,
+        environment: &Environment,
+        inputs: &[&str],
+        network: &Network,
+        part: Option<&Part>,
+    ) -> Result<Vec<DataSet>> {
         if let Some(archive) = &self.inputs {
             let inputs = npz::read(archive, inputs)?;
-            let mut reference = Reference::open(&environment.reference()?, &self.model)?;
+            let mut reference = self.reference(environment, part)?;
             let what = format!("ONNX Runtime, inputs of {}", archive.display());
             return Ok(vec![referred(&mut reference, what, inputs)?]);
         }
@@ -122,15 +136,31 @@ impl Arguments {
         if !folders.is_empty() {
             return folders.iter().map(|folder| data::read(folder)).collect();
         }
-        let mut reference = Reference::open(&environment.reference()?, &self.model)?;
-        shapes(network)?.iter().map(|shapes| self.drawn(network, shapes, &mut reference)).collect()
+        let mut reference = self.reference(environment, part)?;
+        let planned = self.profiles.plan(network, &End::default())?;
+        let samples = planned.iter().flat_map(|planned| planned.samples(network));
+        samples.map(|sample| self.drawn(network, &sample, &mut reference)).collect()
     }
 
-    fn drawn(&self, network: &Network, shapes: &[Vec<usize>], reference: &mut Reference) -> Result<DataSet> {
-        let names = network.inputs.iter().map(|&input| network.value(input).name.to_string());
-        let drawn = names.zip(random::inputs(network, shapes, self.seed)?);
-        let inputs = drawn.map(|(name, tensor)| Entry { name, data: Constant::Tensor(tensor) }).collect();
-        referred(reference, format!("ONNX Runtime, seed {}, inputs {shapes:?}", self.seed), inputs)
+    fn reference(&self, environment: &Environment, part: Option<&Part>) -> Result<Reference> {
+        let library = environment.reference()?;
+        match part {
+            None => Reference::open(&library, &self.model),
+            Some(part) => Reference::of_bytes(&library, "the part of the model", &part.bytes()?),
+        }
+    }
+
+    fn drawn(&self, network: &Network, sample: &Sample, reference: &mut Reference) -> Result<DataSet> {
+        let shapes = &sample.shapes;
+        let mut inputs = Vec::new();
+        for (&input, mut tensor) in network.inputs.iter().zip(random::inputs(network, shapes, self.seed)?) {
+            let name = network.value(input).name.to_string();
+            if let Some(values) = sample.values.get(&name) {
+                tensor = random::of_values(&tensor, values)?;
+            }
+            inputs.push(Entry { name, data: Constant::Tensor(tensor) });
+        }
+        referred(reference, format!("ONNX Runtime, seed {}, {} {shapes:?}", self.seed, sample.what), inputs)
     }
 }
 
@@ -140,27 +170,6 @@ fn referred(reference: &mut Reference, what: String, inputs: Vec<Entry>) -> Resu
     let outputs = reference.run(&inputs.iter().filter_map(named).collect::<Vec<_>>())?;
     let outputs = outputs.into_iter().map(|(name, tensor)| Entry { name, data: Constant::Tensor(tensor) });
     Ok(DataSet { path: what.into(), inputs, outputs: outputs.collect() })
-}
-
-/// The input shapes to verify at: the smallest, the likeliest and the largest of the profile, each once.
-fn shapes(network: &Network) -> Result<Vec<Vec<Vec<usize>>>> {
-    let planned = profile::plan(network, &Request::default())?;
-    let mut all: Vec<Vec<Vec<usize>>> = Vec::new();
-    for pick in
-        [|range: &Range| range.opt.clone(), |range: &Range| range.min.clone(), |range: &Range| range.max.clone()]
-    {
-        let shape = |&input: &ValueId| {
-            let value = network.value(input);
-            let range = planned.profile.inputs.iter().find(|range| *range.input == *value.name);
-            let sizes = |range: &Range| pick(range).into_iter().filter_map(|size| usize::try_from(size).ok()).collect();
-            range.map(sizes).or_else(|| value.ty.shape.known()).unwrap_or_default()
-        };
-        let shapes: Vec<Vec<usize>> = network.inputs.iter().map(shape).collect();
-        if !all.contains(&shapes) {
-            all.push(shapes);
-        }
-    }
-    Ok(all)
 }
 
 /// One row for each output of each data set.

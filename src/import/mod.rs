@@ -40,6 +40,10 @@ pub struct Imported {
 pub struct Options {
     /// Inputs that become constants, by name.
     pub freeze: BTreeMap<String, Tensor>,
+    /// Sizes that become fixed, by ONNX's name for them; `x.0` is the first of input `x`, where it has none.
+    pub sizes: BTreeMap<String, i64>,
+    /// New names of outputs, by the model's names.
+    pub names: BTreeMap<String, String>,
     /// What recurrent operators become.
     pub recurrent: Recurrent,
 }
@@ -72,9 +76,9 @@ pub fn try_import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> (Optio
     let mut ctx = Ctx::new(model, fold);
     ctx.recurrent = options.recurrent;
     ctx.opsets(model);
-    ctx.inputs(&model.graph, &options.freeze);
+    ctx.inputs(&model.graph, options);
     ctx.nodes(&model.graph);
-    ctx.outputs(&model.graph);
+    ctx.outputs(&model.graph, &options.names);
     ctx.finish()
 }
 
@@ -113,7 +117,8 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    fn inputs(&mut self, graph: &Graph, freeze: &BTreeMap<String, Tensor>) {
+    fn inputs(&mut self, graph: &Graph, options: &Options) {
+        let freeze = &options.freeze;
         for info in &graph.inputs {
             let site = Site::tensor(&graph.path, "input", &info.name);
             let operand = match freeze.get(&*info.name) {
@@ -121,7 +126,7 @@ impl<'a> Ctx<'a> {
                     self.notes.push(format!("input `{}` is frozen to {tensor:?}", info.name));
                     Operand::Data(tensor.clone(), site.clone())
                 }),
-                None => input_type(info)
+                None => input_type(info, &options.sizes)
                     .map(|ty| Operand::Value(self.network.add_input(&info.name, ty)))
                     .map_err(|message| (Kind::Unsupported, message)),
             };
@@ -139,14 +144,15 @@ impl<'a> Ctx<'a> {
     }
 
     /// Binds the outputs. An output that is an input, an initializer or another output gets an identity of its own.
-    fn outputs(&mut self, graph: &Graph) {
+    fn outputs(&mut self, graph: &Graph, names: &BTreeMap<String, String>) {
         let mut taken = HashSet::new();
         for info in &graph.outputs {
             let site = Site::tensor(&graph.path, "output", &info.name);
             self.site = site.clone();
             match self.output_value(&info.name, &mut taken) {
                 Ok(Some(value)) => {
-                    self.network.outputs.push(Output { name: info.name.clone(), value, declared: None, site })
+                    let name = names.get(&*info.name).map_or_else(|| info.name.clone(), |name| name.as_str().into());
+                    self.network.outputs.push(Output { name, value, declared: None, site });
                 }
                 Ok(None) => {}
                 Err((kind, message)) => self.problems.push(Problem::new(kind, site, message)),
@@ -199,7 +205,7 @@ fn frozen(info: &ValueInfo, tensor: &Tensor) -> Result<(), (Kind, String)> {
 }
 
 /// What a declared input becomes; the error says why it cannot.
-fn input_type(info: &ValueInfo) -> Result<ValueType, String> {
+fn input_type(info: &ValueInfo, sizes: &BTreeMap<String, i64>) -> Result<ValueType, String> {
     let onnx::ValueType::Tensor { element, shape } = &info.ty else {
         return Err(format!("is of type {}; a TensorRT network takes dense tensors only", info.ty));
     };
@@ -212,10 +218,12 @@ fn input_type(info: &ValueInfo) -> Result<ValueType, String> {
     if shape.len() > 8 {
         return Err(format!("has rank {}; TensorRT's limit is 8", shape.len()));
     }
-    let dims = shape.iter().enumerate().map(|(axis, dim)| match dim {
-        DimSpec::Known(size) => Dim::from(*size),
-        DimSpec::Symbol(name) => Dim::symbol(name.clone()),
-        DimSpec::Unknown => Dim::symbol(format!("{}.{axis}", info.name)),
+    let dims = shape.iter().enumerate().map(|(axis, dim)| match (dim, dim.symbol(&info.name, axis)) {
+        (DimSpec::Known(size), _) => Dim::from(*size),
+        (_, symbol) => {
+            let symbol = symbol.unwrap_or_default();
+            sizes.get(&*symbol).map_or_else(|| Dim::symbol(symbol), |&size| Dim::from(size))
+        }
     });
     Ok(ValueType::new(dtype, dims.collect::<Shape>()))
 }

@@ -70,6 +70,12 @@ impl<T> Arena<T> {
         Id { plus_one, marker: PhantomData }
     }
 
+    /// Every id, dead ones included.
+    pub fn ids(&self) -> impl Iterator<Item = Id<T>> + use<T> {
+        let count = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        (1..=count).filter_map(NonZeroU32::new).map(|plus_one| Id { plus_one, marker: PhantomData })
+    }
+
     /// Number of entries, dead ones included.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -62,7 +62,7 @@ impl Whole {
         Ok(Self::new(proto, path.parent().unwrap_or(Path::new(""))))
     }
 
-    pub(super) fn new(mut proto: pb::ModelProto, folder: &Path) -> Self {
+    fn new(mut proto: pb::ModelProto, folder: &Path) -> Self {
         let mut nodes = Vec::new();
         if let Some(graph) = &mut proto.graph {
             let steps: Vec<Step> = graph.node.iter().enumerate().map(|(at, node)| Step::of(node, at)).collect();
@@ -76,6 +76,11 @@ impl Whole {
     /// The nodes of the main graph, each after those it reads from.
     pub fn nodes(&self) -> &[Step] {
         &self.nodes
+    }
+
+    /// The model's outputs, by name.
+    pub fn outputs(&self) -> Vec<&str> {
+        self.proto.graph.iter().flat_map(|graph| &graph.output).map(pb::ValueInfoProto::name).collect()
     }
 
     /// The nodes that compute `to` from `from` and from those of the model's inputs and constants that they need.
@@ -290,6 +295,11 @@ fn sparse_name(sparse: &pb::SparseTensorProto) -> &str {
 }
 
 impl Part {
+    /// The part, to cut it in turn.
+    pub fn whole(&self) -> Whole {
+        Whole::new(self.proto.clone(), &self.folder)
+    }
+
     /// The part as a checked model.
     ///
     /// # Errors

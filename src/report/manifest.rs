@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Version of the manifest's form; it rises when a field changes its meaning or goes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// `model.plan.json`.
 #[derive(Debug, Clone, Serialize)]
@@ -54,9 +54,12 @@ pub struct Binding {
     pub dtype: String,
     /// Its sizes: numbers, or names and expressions where only the run knows.
     pub shape: Vec<String>,
-    /// Smallest, likeliest and largest shape, for inputs with a size that only the run knows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub profile: Option<[Vec<i64>; 3]>,
+    /// Smallest, likeliest and largest shape, for inputs with a size that only the run knows: one entry per profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<[Vec<i64>; 3]>,
+    /// Smallest, likeliest and largest values, for inputs that hold sizes: one entry per profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<[Vec<i64>; 3]>,
 }
 
 /// A layer and where it came from.

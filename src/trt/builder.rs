@@ -8,10 +8,11 @@ use super::job::Job;
 use super::library::Library;
 use super::log::{self, LogSink, Severity};
 use super::options::{BuildOptions, BuildStats, Flag};
-use crate::emit::{Handle, Label, Made, Refused};
+use crate::emit::{Emitted, Handle, Label, Made, Refused, emit};
 use crate::mapped;
 use crate::network::profile::{Profile, Range};
 use crate::tensor::{DType, Tensor};
+use crate::valid::Checked;
 use crate::{Error, Kind, Result};
 use bytes::Bytes;
 use std::io;
@@ -25,6 +26,24 @@ type Warnings = Arc<Mutex<Vec<String>>>;
 
 /// How many of TensorRT's last warnings go into the error of a failed build.
 const KEPT_WARNINGS: usize = 5;
+
+/// Builds the plan of a network and writes it to `to`; setting `cancel` stops that.
+///
+/// # Errors
+/// Those of [`Builder::new`], [`emit`](crate::emit::emit) and [`Builder::build`].
+pub fn build(
+    library: &Library,
+    network: &Checked,
+    mut options: BuildOptions,
+    to: &mut (dyn io::Write + Send),
+    cancel: &AtomicBool,
+) -> Result<Emitted> {
+    options.flags.extend(BuildOptions::flags_for(network, library.caps()));
+    let mut builder = Builder::new(library, options)?;
+    let emitted = emit(network, &mut builder)?;
+    builder.build(to, cancel)?;
+    Ok(emitted)
+}
 
 /// A [`Sink`](crate::emit::Sink) that builds a plan.
 pub struct Builder {
@@ -163,9 +182,9 @@ impl Builder {
         self.network.pin_mut().set_label(&name, &of.metadata);
     }
 
-    /// The type of the indices that NonZero gives.
-    pub(super) fn index_type(&self) -> DType {
-        if self.library.caps().int64 { DType::I64 } else { DType::I32 }
+    /// Whether the library has `i64`.
+    pub(super) fn has_int64(&self) -> bool {
+        self.library.caps().int64
     }
 
     /// Takes note of what TensorRT made.

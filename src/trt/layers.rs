@@ -107,7 +107,7 @@ impl Builder {
             }
             LayerKind::NonMaxSuppression(of) => self.non_max_suppression(of, inputs),
             LayerKind::NonZero => {
-                let (input, indices) = (inputs.at(0)?, to_ffi(self.index_type())?);
+                let (input, indices) = (inputs.at(0)?, to_ffi(if self.has_int64() { DType::I64 } else { DType::I32 })?);
                 self.call(|network| network.add_non_zero(input, indices))
             }
             LayerKind::Normalization(of) => {

@@ -21,7 +21,7 @@ pub mod version;
 #[cfg(test)]
 mod tests;
 
-pub use builder::Builder;
+pub use builder::{Builder, build};
 pub use device::{Device, DeviceInfo};
 pub use find::{FindOptions, Tried};
 pub use library::Library;

@@ -35,8 +35,9 @@ impl Sink for Builder {
         let mut outputs = self.add(kind, inputs)?;
         self.constrain(kind, &mut outputs, types)?;
         let mut made = self.made(outputs)?;
-        if let (LayerKind::Shape | LayerKind::NonZero, DType::I32) = (kind, self.index_type()) {
-            // TensorRT 8 gives i32; `legalize` has put a cast to it behind, which is none there.
+        // TensorRT 8 gives i32 for sizes and places; `legalize` has put a cast to it behind, which is none there. What it
+        // quantizes it calls f32.
+        if !self.has_int64() && matches!(kind, LayerKind::Shape | LayerKind::NonZero | LayerKind::Quantize(_)) {
             made.iter_mut().for_each(|made| made.dtype = None);
         }
         Ok(made)
@@ -140,11 +141,7 @@ impl Sink for Builder {
 impl Builder {
     /// Tells a library whose types do not follow from the operands what the outputs of a layer are.
     fn constrain(&mut self, kind: &LayerKind, outputs: &mut [ffi::Output], types: &[DType]) -> Result<(), Refused> {
-        let says_so_itself = matches!(
-            kind,
-            LayerKind::Cast(_) | LayerKind::Constant(_) | LayerKind::Quantize(_) | LayerKind::Dequantize(_)
-        );
-        if !self.constrained || says_so_itself {
+        if !self.constrained || matches!(kind, LayerKind::Quantize(_) | LayerKind::Dequantize(_)) {
             return Ok(());
         }
         for (at, (output, &dtype)) in outputs.iter_mut().zip(types).enumerate() {

@@ -66,12 +66,15 @@ fn entries(folder: &Path, kind: &str) -> Result<Vec<Entry>> {
         .collect()
 }
 
-/// The entries in the order of `names`: by name where every entry has one of them, else by position.
+/// The entries in the order of `names`: by name where every entry has one of them, or every name an entry; else by
+/// position.
 ///
 /// A name without an entry gets `None`.
 pub fn in_order<'e>(entries: &'e [Entry], names: &[&str]) -> Vec<Option<&'e Constant>> {
     let mut seen = HashSet::new();
-    let named = entries.iter().all(|entry| names.contains(&entry.name.as_str()) && seen.insert(&entry.name));
+    let known = |name: &str| entries.iter().any(|entry| entry.name == name);
+    let named = entries.iter().all(|entry| seen.insert(&entry.name))
+        && (entries.iter().all(|entry| names.contains(&entry.name.as_str())) || names.iter().all(|name| known(name)));
     let find = |(at, name): (usize, &&str)| {
         let entry = if named { entries.iter().find(|entry| entry.name == **name) } else { entries.get(at) };
         entry.map(|entry| &entry.data)

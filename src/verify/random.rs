@@ -28,6 +28,21 @@ pub fn inputs(network: &Network, shapes: &[Vec<usize>], seed: u64) -> Result<Vec
     network.inputs.iter().zip(shapes).map(one).collect()
 }
 
+/// A tensor of whole numbers with other elements.
+///
+/// # Errors
+/// [`Kind::Usage`] where there are too many or too few, or they do not fit its type.
+pub fn of_values(like: &Tensor, values: &[i64]) -> Result<Tensor> {
+    let narrow = || values.iter().map(|&value| i32::try_from(value).ok()).collect::<Option<Vec<_>>>();
+    let tensor = match like.dtype() {
+        DType::I64 => Tensor::of(like.dims().to_vec(), values.to_vec()).ok(),
+        DType::I32 => narrow().and_then(|values| Tensor::of(like.dims().to_vec(), values).ok()),
+        _ => None,
+    };
+    let (dtype, dims) = (like.dtype(), like.dims());
+    tensor.ok_or_else(|| Error::new(Kind::Usage, format!("{values:?} are no elements of {dtype}{dims:?}")))
+}
+
 /// How large the elements of an input may be: the size of the smallest axis that they index.
 fn bound(network: &Network, input: ValueId) -> u64 {
     // Indices reach a Gather through layers that keep their values.

@@ -3,16 +3,15 @@
 use super::freezing::Freezing;
 use super::job::{Job, On, Options};
 use super::reason;
-use crate::emit;
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::onnx::{self, Model};
-use crate::pipeline::profile::{self, Request};
+use crate::pipeline::profile::{self, End, Request};
 use crate::pipeline::{self, Prepared};
 use crate::report::Verification;
 use crate::report::zoo::{ModelReport, Seconds, Status};
 use crate::tensor::Tensor;
-use crate::trt::{BuildOptions, Builder, Device, Engine, Library, LogSink};
+use crate::trt::{self, BuildOptions, Device, Engine, Library, LogSink};
 use crate::verify::{self, data::DataSet};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,7 +97,7 @@ fn convert(job: &Job, machine: &Machine, progress: &mut Progress) -> Result<On> 
         *progress = Progress { import: progress.import, ..Progress::default() };
         progress.frozen = frozen.keys().cloned().collect();
         match attempt(&model, &sets, frozen, &job.options, machine, progress) {
-            Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::TensorRt) => {
+            Err(error) if !matches!(error.kind(), Kind::Cancelled | Kind::Environment) => {
                 // What a level further on says is of interest only where freezing was all that was missing.
                 if failure.as_ref().is_none_or(reason::wants_constants) {
                     failure = Some(error);
@@ -163,38 +162,36 @@ fn build(
     machine: &Machine,
 ) -> Result<Vec<u8>> {
     let network = &prepared.network;
-    let profile = profile::plan(network, &shapes(prepared, names, sets))?.profile;
-    let profiles = if profile.inputs.is_empty() { Vec::new() } else { vec![profile] };
+    let profiles = profile::plan(network, &shapes(prepared, names, sets))?.profiles();
     let options = BuildOptions {
         targets: options.targets.clone(),
         tf32: options.tf32,
-        flags: BuildOptions::flags_for(network, machine.library.caps()),
         profiles,
         log: quiet(),
         ..BuildOptions::default()
     };
-    let mut builder = Builder::new(&machine.library, options)?;
-    emit::emit(network, &mut builder)?;
     let mut plan = Vec::new();
-    builder.build(&mut plan, &AtomicBool::new(false))?;
+    trt::build(&machine.library, network, options, &mut plan, &AtomicBool::new(false))?;
     Ok(plan)
 }
 
-/// Smallest and largest shape of each input in the data.
+/// Smallest and largest shape of each input in the data, and what is likely for those that hold sizes.
 fn shapes(prepared: &Prepared, names: &[&str], sets: &[DataSet]) -> Request {
     let network = &prepared.network;
     let mut request = Request::default();
     for set in sets {
-        for (name, data) in names.iter().zip(verify::data::in_order(&set.inputs, names)) {
-            let is_input = network.inputs.iter().any(|&input| *network.value(input).name == **name);
-            let dims = data.map(|data| data.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)));
-            let Some(dims) = dims.filter(|_| is_input) else { continue };
-            let dims: Vec<i64> = dims.collect();
-            for (shapes, pick) in [(&mut request.min, i64::min as fn(i64, i64) -> i64), (&mut request.max, i64::max)] {
-                let known = shapes.entry((*name).to_owned()).or_insert_with(|| dims.clone());
-                known.iter_mut().zip(&dims).for_each(|(known, &size)| *known = pick(*known, size));
+        let data = names.iter().copied().zip(verify::data::in_order(&set.inputs, names));
+        let data = data.filter_map(|(name, data)| Some((name, data?.tensor().ok()?)));
+        let is_input = |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
+        let end = End::of(data.filter(|(name, _)| is_input(name)));
+        for (name, dims) in &end.shapes {
+            let ends = [(&mut request.min, i64::min as fn(i64, i64) -> i64), (&mut request.max, i64::max)];
+            for (of, pick) in ends {
+                let known = of.shapes.entry(name.clone()).or_insert_with(|| dims.clone());
+                known.iter_mut().zip(dims).for_each(|(known, &size)| *known = pick(*known, size));
             }
         }
+        request.likely.extend(end);
     }
     request
 }

@@ -58,6 +58,11 @@ fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> R
 fn model(root: &Path, path: &Path) -> Found {
     let below = path.strip_prefix(root).unwrap_or(path);
     let named = if below.file_name().is_some_and(|name| name == "model.onnx") { below.parent() } else { None };
-    let name = named.filter(|name| *name != Path::new("")).map_or_else(|| below.with_extension(""), Path::to_owned);
+    let name = match named {
+        // The folder of the model was named itself.
+        Some(name) if name == Path::new("") => root.file_name().map_or_else(|| below.into(), PathBuf::from),
+        Some(name) => name.to_owned(),
+        None => below.with_extension(""),
+    };
     Found { name: name.display().to_string(), model: path.to_owned(), data: data::beside(path) }
 }

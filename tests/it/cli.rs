@@ -86,7 +86,7 @@ fn a_conversion_says_what_happened() {
     assert!(outcome["library"].as_str().unwrap().starts_with("TensorRT"), "{outcome}");
 
     let manifest = parse(&fs::read(&manifest_path).unwrap());
-    assert_eq!(manifest["schema"], 1);
+    assert_eq!(manifest["schema"], 2);
     assert_eq!(manifest["producer"], concat!("onnx2plan ", env!("CARGO_PKG_VERSION")));
     assert_eq!(manifest["model"], description(&model));
     assert_eq!(manifest["plan"], description(&plan));
@@ -98,7 +98,7 @@ fn a_conversion_says_what_happened() {
         "name": "image",
         "dtype": "f32",
         "shape": ["batch", "1", "8", "8"],
-        "profile": [[4, 1, 8, 8], [4, 1, 8, 8], [32, 1, 8, 8]],
+        "profiles": [[[4, 1, 8, 8], [4, 1, 8, 8], [32, 1, 8, 8]]],
     });
     assert_eq!(manifest["inputs"], json!([image]));
     assert_eq!(manifest["outputs"], json!([{ "name": "probabilities", "dtype": "f32", "shape": ["batch", "10"] }]));

@@ -5,11 +5,13 @@
 
 mod cli;
 mod conformance;
+mod dynamic;
 mod errors;
 mod golden;
 mod imports;
 mod layers;
 mod locate;
+mod profiles;
 mod provision;
 mod python;
 mod records;

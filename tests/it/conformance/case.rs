@@ -4,7 +4,7 @@ use super::passes;
 use onnx2plan::emit;
 use onnx2plan::onnx::{self, Model};
 use onnx2plan::pipeline;
-use onnx2plan::pipeline::profile::{self, Request};
+use onnx2plan::pipeline::profile::{self, End, Request};
 use onnx2plan::tensor::{DType, Tensor};
 use onnx2plan::trt::{BuildOptions, Builder, Library};
 use onnx2plan::valid::Checked;
@@ -169,13 +169,10 @@ fn attempt(
 pub(crate) fn build(network: &Checked, names: &[&str], sets: &[DataSet], library: &Library) -> Result<(), Error> {
     let data = sets.first().map(|set| verify::data::in_order(&set.inputs, names)).unwrap_or_default();
     let is_input = |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
-    let shapes = names.iter().zip(data).filter(|(name, _)| is_input(name)).filter_map(|(name, data)| {
-        let sizes = data?.dims().iter().map(|&size| i64::try_from(size).ok());
-        Some(((*name).to_owned(), sizes.collect::<Option<Vec<_>>>()?))
-    });
-    let request = Request { opt: shapes.collect(), ..Request::default() };
-    let profile = profile::plan(network, &request)?.profile;
-    let profiles = if profile.inputs.is_empty() { Vec::new() } else { vec![profile] };
+    let data = names.iter().copied().zip(data).filter(|(name, _)| is_input(name));
+    let likely = End::of(data.filter_map(|(name, data)| Some((name, data?.tensor().ok()?))));
+    let opt = End { shapes: likely.shapes.clone(), ..End::default() };
+    let profiles = profile::plan(network, &Request { opt, likely, ..Request::default() })?.profiles();
     let mut builder = Builder::new(library, BuildOptions { profiles, ..BuildOptions::default() })?;
     emit::emit(network, &mut builder)?;
     builder.build(&mut std::io::sink(), &AtomicBool::new(false))?;

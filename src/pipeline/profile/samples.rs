@@ -1,0 +1,90 @@
+//! Sizes to try a network at: the ends of a profile, and something between.
+
+use super::fit::{self, Point};
+use super::{Planned, Range};
+use crate::network::{Network, ValueId};
+use std::collections::BTreeMap;
+
+/// Sizes within a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// `opt`, `min`, `max` or `between`.
+    pub what: &'static str,
+    /// Shape of each input, in the network's order.
+    pub shapes: Vec<Vec<usize>>,
+    /// Elements of inputs that hold sizes, by name.
+    pub values: BTreeMap<String, Vec<i64>>,
+}
+
+/// What to take of a range.
+type Pick = fn(&Range, usize) -> Option<i64>;
+
+impl Planned {
+    /// The likeliest, smallest and largest sizes, and odd ones between where the network can have them: each once.
+    pub fn samples(&self, network: &Network) -> Vec<Sample> {
+        let picks: [(&'static str, Pick); 4] = [
+            ("opt", |range, at| range.opt.get(at).copied()),
+            ("min", |range, at| range.min.get(at).copied()),
+            ("max", |range, at| range.max.get(at).copied()),
+            ("between", |range, at| Some(between(*range.min.get(at)?, *range.max.get(at)?))),
+        ];
+        let mut samples: Vec<Sample> = Vec::new();
+        for (what, pick) in picks {
+            let sample = self.sample(network, what, pick);
+            let known = samples.iter().any(|other| (&other.shapes, &other.values) == (&sample.shapes, &sample.values));
+            if !known && (what != "between" || self.holds(network, &sample)) {
+                samples.push(sample);
+            }
+        }
+        samples
+    }
+
+    fn sample(&self, network: &Network, what: &'static str, pick: Pick) -> Sample {
+        let numbers = |range: &Range| (0..range.opt.len()).filter_map(|at| pick(range, at)).collect::<Vec<i64>>();
+        let shape = |&input: &ValueId| {
+            let value = network.value(input);
+            let range = self.profile.inputs.iter().find(|range| *range.input == *value.name);
+            let sizes = |range| numbers(range).into_iter().filter_map(|size| usize::try_from(size).ok()).collect();
+            range.map(sizes).or_else(|| value.ty.shape.known()).unwrap_or_default()
+        };
+        // Sizes that a network computes from values rarely fit each other but where they are likely.
+        let values = self
+            .profile
+            .values
+            .iter()
+            .map(|range| (range.input.clone(), if what == "between" { range.opt.clone() } else { numbers(range) }));
+        Sample { what, shapes: network.inputs.iter().map(shape).collect(), values: values.collect() }
+    }
+
+    /// Whether every layer holds at these sizes.
+    fn holds(&self, network: &Network, sample: &Sample) -> bool {
+        let mut point = Point::default();
+        for (&input, shape) in network.inputs.iter().zip(&sample.shapes) {
+            let value = network.value(input);
+            for (dim, &size) in value.ty.shape.iter().zip(shape) {
+                point
+                    .sizes
+                    .extend(dim.as_symbol().zip(i64::try_from(size).ok()).map(|(name, size)| (name.to_owned(), size)));
+            }
+            point.values.extend(sample.values.get(&*value.name).map(|values| (input, values.clone())));
+        }
+        fit::problems(network, &point).is_empty()
+    }
+}
+
+/// A size that is no power of two, nor a multiple of one, where there is room: three eighths of the way, made odd.
+fn between(min: i64, max: i64) -> i64 {
+    let size = min + (max - min) * 3 / 8;
+    if size % 2 == 0 && size < max { size + 1 } else { size }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::between;
+
+    #[test]
+    fn sizes_between_are_odd_and_inside() {
+        let ranges = [(1, 8), (1, 256), (4, 4), (1, 2), (32, 512)];
+        assert_eq!(ranges.map(|(min, max)| between(min, max)), [3, 97, 4, 1, 213]);
+    }
+}

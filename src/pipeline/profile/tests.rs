@@ -1,0 +1,48 @@
+use super::*;
+use crate::network::{Dim, ValueType};
+use crate::tensor::DType;
+
+fn network() -> Network {
+    let mut network = Network::default();
+    let shape = |dims: &[Dim]| ValueType::new(DType::F32, dims.iter().cloned().collect());
+    let (n, w) = (Dim::symbol("N"), Dim::symbol("W"));
+    network.add_input("x", shape(&[n.clone(), Dim::Known(3), w]));
+    network.add_input("y", shape(&[n]));
+    network.add_input("z", shape(&[Dim::Known(2)]));
+    network
+}
+
+fn request(min: &str, opt: &str, max: &str) -> Request {
+    let end = |text: &str| if text.is_empty() { End::default() } else { syntax::parse_end(text).unwrap() };
+    Request { min: end(min), opt: end(opt), max: end(max), ..Request::default() }
+}
+
+#[test]
+fn what_is_not_given_is_guessed_once_per_symbol() {
+    let planned = plan(&network(), &Request::default()).unwrap();
+    assert_eq!(
+        planned.guesses,
+        ["input `x`, axis 0 (N): 1 to 8, optimised for 1", "input `x`, axis 2 (W): 1 to 256, optimised for 64"]
+    );
+    let names: Vec<_> = planned.profile.inputs.iter().map(|range| range.input.as_str()).collect();
+    assert_eq!(names, ["x", "y"]);
+    assert_eq!(planned.profile.inputs[1].max, [8]);
+}
+
+#[test]
+fn contradictions_are_usage_errors() {
+    let cases = [
+        (request("w:1", "", ""), "the model has no input `w`\n  its inputs are `x`, `y`, `z`"),
+        (request("", "x:1x3", ""), "input `x` has shape [N, 3, W], but [1, 3] was given for it"),
+        (request("", "x:1x4x9", ""), "axis 1 of input `x` has size 3, but [4, 4, 4] was given for it"),
+        (request("x:2x3x9", "x:1x3x9", ""), "axis 0 of input `x`: min, opt, max are [2, 1, 1], which do not rise"),
+        (
+            request("", "x:4x3x9,y:5", ""),
+            "`N` is [4, 4, 4] for one input and [5, 5, 5] for another (min, opt, max)\n\nhint: give all inputs that share it the same sizes",
+        ),
+    ];
+    for (request, text) in cases {
+        let error = plan(&network(), &request).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.kind()), (text, Kind::Usage));
+    }
+}

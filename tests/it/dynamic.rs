@@ -1,0 +1,58 @@
+//! Networks with sizes that only the run knows, as PyTorch's two exporters write them (`models/dynamic`): they are
+//! converted without help, and compute ONNX Runtime's numbers at the smallest, the likeliest and the largest sizes, and
+//! at odd ones between.
+
+use crate::tensorrt::{onnx_runtime, onnx2plan, without_tensorrt};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Each network with ranges of its sizes.
+const NETWORKS: [(&str, &[&str]); 5] = [
+    ("cnn", &["batch=1:8:32"]),
+    ("encoder", &["batch=1:2:8", "length=1:16:64"]),
+    ("decoder", &["batch=1:2:4", "length=1:1:5", "past=1:16:64"]),
+    ("unet", &["batch=1:1:2", "height=8:32:96", "width=8:32:96"]),
+    ("crnn", &["batch=1:2:4", "width=8:32:128"]),
+];
+
+fn models() -> impl Iterator<Item = (PathBuf, &'static [&'static str])> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/dynamic");
+    NETWORKS.iter().flat_map(move |(name, sizes)| {
+        ["traced", "captured"].map(|how| (folder.join(format!("{name}-{how}/model.onnx")), *sizes))
+    })
+}
+
+#[test]
+fn numbers_are_right_at_every_end_and_between() {
+    for (model, sizes) in models() {
+        let mut command = without_tensorrt();
+        command.env("ORT_DYLIB_PATH", onnx_runtime()).args(["verify", "--on", "cpu", "--json", "--quiet"]);
+        command.args(["--strict-profiles"]).args(sizes.iter().flat_map(|size| ["--dim", size])).arg(&model);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {said}", model.display());
+        let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let verified = outcome["verifications"].as_array().unwrap();
+        let names = ["opt", "min", "max", "between"];
+        assert_eq!(verified.len(), names.len(), "{}", model.display());
+        for (verification, name) in verified.iter().zip(names) {
+            let start = format!("ONNX Runtime, seed 0, {name} ");
+            assert!(verification["reference"].as_str().unwrap().starts_with(&start), "{verification}");
+            assert_eq!(verification["agrees"], json!(true), "{verification}");
+        }
+    }
+}
+
+#[test]
+fn plans_are_built_without_help_and_as_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    for (model, sizes) in models() {
+        for sizes in [&[], sizes] {
+            let mut command = onnx2plan();
+            command.arg("--quiet").args(sizes.iter().flat_map(|size| ["--dim", size])).arg(&model);
+            let output = command.arg("-o").arg(dir.path().join("x.plan")).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{} {sizes:?}: {said}", model.display());
+        }
+    }
+}

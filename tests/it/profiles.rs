@@ -1,0 +1,126 @@
+//! Sizes known only at run time, and parts of models, as users ask for them.
+
+use crate::records::Records;
+use crate::support::Model;
+use crate::tensorrt::{onnx2plan, without_tensorrt};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+/// Images of any size; `sizes` says how what comes out is cut and shaped.
+fn model() -> Model {
+    Model::new(17)
+        .input("x", "f32[N, 3, H, W]")
+        .input("sizes", "i64[2]")
+        .input("scale", "f32[1]")
+        .weights("w", &[4, 3, 3, 3])
+        .init("from", &[2], &[0i64, 0])
+        .init("axes", &[2], &[2i64, 3])
+        .node("Conv", "x w", "c")
+        .node("Relu", "c", "r")
+        .node("Slice", "r from sizes axes", "cut")
+        .node("Mul", "cut scale", "y")
+        .output("y", "")
+        .output("c", "f32[N, 4, ?, ?]")
+}
+
+/// What cannot be asked for, with the words.
+#[test]
+fn contradictions_are_found_before_the_build() {
+    const CASES: &[(&str, &[&str])] = &[
+        ("unknown-size", &["--dim", "batch=4"]),
+        ("size-falls", &["--dim", "N=4:2:8"]),
+        ("size-given-twice", &["--dim", "N=1:2:4", "--opt", "x:3x3x8x8"]),
+        ("does-not-hold-at-min", &["--min", "x:1x3x2x8", "--opt", "x:1x3x8x8"]),
+        ("does-not-hold-in-profile", &["--profile", "--dim", "H=8", "--profile", "--dim", "H=2"]),
+        ("no-guesses", &["--strict-profiles", "--dim", "N=1:2:4"]),
+        ("too-few-values", &["--opt", "sizes=4"]),
+        ("values-fall", &["--min", "sizes=4,4", "--opt", "sizes=2,4"]),
+        ("values-of-data", &["--opt", "scale=1"]),
+        ("values-that-are-none", &["--opt", "sizes=a"]),
+        ("fixed-shape-of-other-rank", &["--shape", "x:1x3x8"]),
+        ("fixed-shape-contradicts", &["--shape", "x:1x4x8x8"]),
+        ("fixed-shape-and-size", &["--shape", "x:1x3x8x8", "--dim", "N=2"]),
+        ("fixed-values", &["--shape", "sizes=1,1"]),
+        ("no-such-output", &["--outputs", "r"]),
+        ("no-such-tensor", &["--to", "nowhere"]),
+        ("no-such-source", &["--from", "nowhere"]),
+        ("source-without-type", &["--from", "r"]),
+        ("source-of-nothing", &["--from", "sizes", "--to", "c"]),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let path = model().write(dir.path());
+    let mut records = Records::new("profiles");
+    for (name, arguments) in CASES {
+        let output = onnx2plan().arg("--quiet").args(*arguments).arg(&path).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap().replace(&dir.path().display().to_string(), "DIR");
+        records.check(&format!("{name}.txt"), &format!("exit code {}\n\n{said}", output.status.code().unwrap()));
+    }
+    records.finish();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing but the model");
+}
+
+/// Converts with these options; gives the manifest.
+fn manifest(folder: &Path, arguments: &[&str]) -> Value {
+    let path = model().write(folder);
+    let output = onnx2plan().arg("--quiet").args(arguments).arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&fs::read(folder.join("model.plan.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn each_profile_takes_what_follows_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let sizes = ["--min", "sizes=1,1", "--opt", "sizes=4,4", "--max", "sizes=64,64"];
+    let of_profiles =
+        ["--dim", "W=8:16:64", "--profile", "--dim", "N=1", "--dim", "H=8", "--profile", "--dim", "N=2:4:8"];
+    let manifest = manifest(
+        dir.path(),
+        &[&sizes[..], &of_profiles[..], &["--max", "x:8x3x32x64", "--opt", "x:4x3x16x16", "--min", "x:2x3x8x8"][..]]
+            .concat(),
+    );
+    let profiles =
+        json!([[[1, 3, 8, 8], [1, 3, 8, 16], [1, 3, 8, 64]], [[2, 3, 8, 8], [4, 3, 16, 16], [8, 3, 32, 64]],]);
+    assert_eq!(manifest["inputs"][0]["profiles"], profiles);
+    let values = json!([[1, 1], [4, 4], [64, 64]]);
+    assert_eq!(manifest["inputs"][1]["values"], json!([values, values]));
+    assert_eq!(manifest["notes"], json!([]));
+}
+
+#[test]
+fn a_fixed_shape_leaves_nothing_to_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path(), &["--shape", "x:2x3x8x10", "--freeze", "sizes=[4,5]", "--outputs", "y=cut"]);
+    let inputs = manifest["inputs"].as_array().unwrap();
+    assert_eq!((&inputs[0]["shape"], &inputs[0]["profiles"]), (&json!(["2", "3", "8", "10"]), &Value::Null));
+    assert_eq!(manifest["outputs"], json!([{ "name": "cut", "dtype": "f32", "shape": ["2", "4", "4", "5"] }]));
+}
+
+#[test]
+fn guesses_give_way_where_the_network_cannot_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = manifest(dir.path(), &["--outputs", "c"]);
+    let notes = json!([
+        "guessed: input `x`, axis 2 (H): 4 to 256, optimised for 64",
+        "guessed: input `x`, axis 0 (N): 1 to 8, optimised for 1",
+        "guessed: input `x`, axis 3 (W): 4 to 256, optimised for 64",
+    ]);
+    assert_eq!(manifest["notes"], notes);
+}
+
+#[test]
+fn a_part_has_the_inputs_and_outputs_that_were_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = model().write(dir.path());
+    let inspect = |arguments: &[&str]| {
+        let output = without_tensorrt().args(["inspect", "--json"]).args(arguments).arg(&path).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let names = |of: &str| json[of].as_array().unwrap().iter().map(|one| one["name"].clone()).collect::<Vec<_>>();
+        let nodes = json["nodes"].as_array().unwrap().iter().map(|node| node["operator"].clone()).collect::<Vec<_>>();
+        json!([names("inputs"), nodes, names("outputs")])
+    };
+    assert_eq!(inspect(&["--to", "r"]), json!([["x"], ["Conv", "Relu"], ["r"]]));
+    assert_eq!(inspect(&["--from", "c", "--to", "cut"]), json!([["c", "sizes"], ["Relu", "Slice"], ["cut"]]));
+    assert_eq!(inspect(&["--outputs", "c"]), json!([["x"], ["Conv"], ["c"]]));
+}
