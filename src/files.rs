@@ -52,6 +52,16 @@ pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(
     persist(file, path)
 }
 
+/// Writes a text, whole or not at all, into a folder that is made where it is missing.
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| cannot_write(path, error))?;
+    }
+    let mut file = temporary_beside(path)?;
+    file.write_all(text.as_bytes()).map_err(|error| cannot_write(path, error))?;
+    persist(file, path)
+}
+
 fn cannot_write(path: &Path, error: io::Error) -> Error {
     Error::new(Kind::Environment, format!("cannot write `{}`", path.display())).with_source(error)
 }

@@ -6,7 +6,7 @@ use super::import::ImportArguments;
 use super::output::Output;
 use super::proof::{Claim, ProofArguments};
 use super::reference::Subject;
-use crate::emit::Emitted;
+use crate::emit::{Emitted, Named};
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
 use crate::import;
@@ -221,9 +221,9 @@ fn manifest(
             values: ranges(|profile| &profile.values),
         }
     };
-    let layer = |(name, sites): &(String, Vec<crate::site::Site>)| Layer {
-        name: name.clone(),
-        nodes: sites.iter().map(crate::site::Site::label).collect(),
+    let layer = |named: &Named| Layer {
+        name: named.name.clone(),
+        nodes: named.sites.iter().map(crate::site::Site::label).collect(),
     };
     Manifest {
         schema: manifest::SCHEMA,

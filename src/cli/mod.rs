@@ -55,10 +55,10 @@ enum Command {
     /// Measure how long plans take on this machine's GPU
     Time(time::Arguments),
     /// Convert and verify many models, each in a worker process
-    Zoo(zoo::Arguments),
+    Zoo(Box<zoo::Arguments>),
     /// Do the jobs that come in on stdin; started by `zoo`
     #[command(hide = true)]
-    Worker(zoo::WorkerArguments),
+    Worker(zoo::worker::Arguments),
     /// List the operators that can be converted
     Ops(ops::Arguments),
     /// Say what was found on this machine
@@ -107,7 +107,7 @@ pub fn main() -> ExitCode {
             Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
             Some(Command::Time(arguments)) => time::run(&arguments, &environment, &mut output),
             Some(Command::Zoo(arguments)) => zoo::run(&arguments, &environment, &mut output),
-            Some(Command::Worker(arguments)) => zoo::work(&arguments, &environment, &mut output),
+            Some(Command::Worker(arguments)) => zoo::worker::run(&arguments, &environment, &mut output),
             Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),
             Some(Command::Doctor(arguments)) => doctor::run(&arguments, &environment, &mut output),
             Some(Command::Setup(arguments)) => setup::run(&arguments, &environment, &mut output),

@@ -32,6 +32,11 @@ impl Output {
         Self { quiet, verbose, terminal: std::io::stderr().is_terminal(), phase: None }
     }
 
+    /// Whether there is a terminal on which things may move.
+    pub(super) fn is_live(&self) -> bool {
+        self.terminal && !self.quiet && !self.verbose
+    }
+
     pub(super) fn is_verbose(&self) -> bool {
         self.verbose
     }
@@ -58,7 +63,7 @@ impl Output {
     /// Starts a phase: a spinner on a terminal.
     pub(super) fn start(&mut self, name: &'static str) {
         self.abandon();
-        let bar = (self.terminal && !self.quiet && !self.verbose).then(|| {
+        let bar = self.is_live().then(|| {
             let bar = ProgressBar::new_spinner().with_message(name);
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
                 bar.set_style(style);

@@ -4,12 +4,12 @@ use super::environment::Environment;
 use super::profiles::ProfileArguments;
 use crate::error::Result;
 use crate::network::Network;
-use crate::onnx::Constant;
 use crate::onnx::part::Part;
 use crate::pipeline::profile::{End, Sample};
-use crate::verify::data::{self, DataSet, Entry};
+use crate::verify::data::{self, DataSet};
+use crate::verify::draw::{self, Shapes};
+use crate::verify::npz;
 use crate::verify::reference::Reference;
-use crate::verify::{npz, random};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -24,9 +24,6 @@ pub(super) struct ReferenceArguments {
     #[arg(long, value_name = "N", value_delimiter = ',')]
     seed: Vec<u64>,
 }
-
-/// The seeds where none is named.
-const SEEDS: [u64; 2] = [0, 1];
 
 /// The model that is judged.
 pub(super) struct Subject<'a> {
@@ -52,7 +49,7 @@ impl ReferenceArguments {
         if let Some(archive) = &self.inputs {
             let inputs = npz::read(archive, subject.inputs)?;
             let what = format!("ONNX Runtime, inputs of {}", archive.display());
-            return Ok(vec![referred(&mut subject.reference(environment)?, what, inputs)?]);
+            return Ok(vec![draw::referred(&mut subject.reference(environment)?, what, inputs)?]);
         }
         let folders = if self.data.is_empty() { data::beside(subject.path) } else { self.data.clone() };
         if !folders.is_empty() {
@@ -61,9 +58,13 @@ impl ReferenceArguments {
         let mut reference = subject.reference(environment)?;
         let planned = profiles.plan(subject.network, &End::default())?;
         let samples: Vec<Sample> = planned.iter().flat_map(|planned| planned.samples(subject.network)).collect();
-        let seeds = if self.seed.is_empty() { &SEEDS[..] } else { &self.seed };
+        let seeds = if self.seed.is_empty() { &draw::SEEDS[..] } else { &self.seed };
         let drawn = seeds.iter().flat_map(|&seed| samples.iter().map(move |sample| (seed, sample)));
-        drawn.map(|(seed, sample)| subject.drawn(sample, seed, &mut reference)).collect()
+        drawn
+            .map(|(seed, Sample { what, shapes, values })| {
+                draw::drawn(subject.network, &Shapes { what, shapes, values }, seed, &mut reference)
+            })
+            .collect()
     }
 }
 
@@ -75,25 +76,4 @@ impl Subject<'_> {
             Some(part) => Reference::of_bytes(&library, "the part of the model", &part.bytes()?),
         }
     }
-
-    fn drawn(&self, sample: &Sample, seed: u64, reference: &mut Reference) -> Result<DataSet> {
-        let shapes = &sample.shapes;
-        let mut inputs = Vec::new();
-        for (&input, mut tensor) in self.network.inputs.iter().zip(random::inputs(self.network, shapes, seed)?) {
-            let name = self.network.value(input).name.to_string();
-            if let Some(values) = sample.values.get(&name) {
-                tensor = random::of_values(&tensor, values)?;
-            }
-            inputs.push(Entry { name, data: Constant::Tensor(tensor) });
-        }
-        referred(reference, format!("ONNX Runtime, seed {seed}, {} {shapes:?}", sample.what), inputs)
-    }
-}
-
-/// A data set of these inputs with the reference's outputs.
-fn referred(reference: &mut Reference, what: String, inputs: Vec<Entry>) -> Result<DataSet> {
-    let named = |entry: &Entry| Some((entry.name.clone(), entry.data.tensor().ok()?.clone()));
-    let outputs = reference.run(&inputs.iter().filter_map(named).collect::<Vec<_>>())?;
-    let outputs = outputs.into_iter().map(|(name, tensor)| Entry { name, data: Constant::Tensor(tensor) });
-    Ok(DataSet { path: what.into(), inputs, outputs: outputs.collect() })
 }

@@ -7,16 +7,22 @@ use super::locate::{self, LocateArguments};
 use super::machine::{self, Loaded, Machine};
 use super::output::Output;
 use super::reference::{ReferenceArguments, Subject};
-use crate::error::{Error, Result};
+use super::zoo::worker::with_gpu;
+use crate::error::{Error, Kind, Result};
+use crate::files;
 use crate::import;
 use crate::onnx::part::{Part, Whole};
 use crate::pipeline::profile::{End, Planned};
 use crate::pipeline::{self, Prepared};
-use crate::report::Verification;
+use crate::report::model::{Binding, Culprit, Layer, Report, Run};
+use crate::report::render::{self, About};
 use crate::report::verification::Fault;
+use crate::report::zoo::Status;
+use crate::report::{self, Verification};
 use crate::verify::locate::Candidate;
 use crate::verify::{self, data::DataSet};
 use crate::zoo::job::On;
+use crate::zoo::{attempt, freezing, page, reason};
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -31,6 +37,9 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Write report.json, report.md and report.html into this folder
+    #[arg(long, value_name = "FOLDER")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     reference: ReferenceArguments,
     #[command(flatten)]
@@ -55,8 +64,23 @@ struct Outcome<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+    let Some(folder) = &arguments.report else {
+        return verify(arguments, environment, &mut Page::default(), output);
+    };
+    let mut page = Page::default();
+    let result = verify(arguments, environment, &mut page, output);
+    let report = page.finish(arguments, result.as_ref().err());
+    for (name, text) in render::files(About::Model, &report)? {
+        files::write_text(&folder.join(name), &text)?;
+    }
+    result
+}
+
+/// Verifies, and notes on the way what a report says.
+fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, output: &mut Output) -> Result<()> {
     let path = &arguments.model;
     let machine = Machine::choose(arguments.on, &arguments.library, environment, output)?;
+    page.machine(&machine)?;
     output.start("import");
     let (model, part) = arguments.import.part.load(path)?;
     let caps = machine.caps();
@@ -67,6 +91,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         ..standard
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(path))?;
+    page.network(&prepared, &options, &arguments.import)?;
     output.done(&format!("{}: {} layers", path.display(), prepared.network.live_layers().len()));
 
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
@@ -74,14 +99,16 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let sets = arguments.reference.sets(&subject, &arguments.import.profiles, environment)?;
     let verifications = arguments.judge(&machine, &prepared, &inputs, &sets, output);
     let verifications = verifications.map_err(|error| error.in_model(path))?;
+    page.runs(&sets, &verifications);
 
-    let wrong = sets.iter().zip(&verifications).find(|(_, verification)| !verification.agrees);
-    let found = wrong.map(|(set, verification)| {
+    let wrong = sets.iter().zip(&verifications).position(|(_, verification)| !verification.agrees);
+    let found = wrong.and_then(|at| Some((sets.get(at)?, verifications.get(at)?))).map(|(set, verification)| {
         let whole = || part.as_ref().map_or_else(|| Whole::open(path), |part: &Part| Ok(part.whole()));
         let mut candidate = arguments.candidate(&machine, &options, output.is_verbose());
         arguments.locate.locate(whole, environment, set, verification, &mut *candidate, output)
     });
     let found = found.transpose()?;
+    page.culprit(wrong, found.as_ref());
     let caveat = machine.caveat();
     if arguments.json {
         let (agrees, fault) = (found.is_none(), found.as_ref().and_then(locate::Found::fault));
@@ -89,9 +116,88 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     } else {
         output.data(&table(&verifications, caveat))?;
     }
-    let Some(error) = wrong.and_then(|(_, verification)| verify::mismatch(verification)) else { return Ok(()) };
+    let Some(error) = verifications.iter().find_map(verify::mismatch) else { return Ok(()) };
     let lines = found.iter().flat_map(locate::Found::lines).chain(caveat.map(str::to_owned));
     Err(lines.fold(error, Error::with_note).in_model(path))
+}
+
+/// What a report says, as it becomes known.
+#[derive(Default)]
+struct Page {
+    environment: Option<report::Environment>,
+    caveat: Option<&'static str>,
+    candidate: Option<&'static str>,
+    freeze: Vec<String>,
+    inputs: Vec<Binding>,
+    outputs: Vec<Binding>,
+    layers: Vec<Layer>,
+    notes: Vec<String>,
+    runs: Vec<Run>,
+    culprit: Option<Culprit>,
+}
+
+impl Page {
+    fn machine(&mut self, machine: &Machine) -> Result<()> {
+        self.caveat = machine.caveat();
+        self.environment = Some(match machine {
+            Machine::Cpu => report::Environment::here(None),
+            Machine::Gpu(library, device) => {
+                with_gpu(report::Environment::here(Some(library.version().to_string())), Some(device))?
+            }
+        });
+        Ok(())
+    }
+
+    fn network(&mut self, prepared: &Prepared, options: &pipeline::Options, import: &ImportArguments) -> Result<()> {
+        let planned = import.profiles.plan(&prepared.network, &End::default())?;
+        let profile = planned.first().map(|planned| planned.profile.clone()).unwrap_or_default();
+        (self.inputs, self.outputs) = page::bindings(&prepared.network, &profile);
+        self.layers = page::layers(&prepared.network)?;
+        self.notes.clone_from(&prepared.notes);
+        self.freeze = options.import.freeze.iter().map(|(name, tensor)| freezing::text(name, tensor)).collect();
+        Ok(())
+    }
+
+    fn runs(&mut self, sets: &[DataSet], verifications: &[Verification]) {
+        let made = sets.iter().zip(verifications).map(|(set, verification)| set.made(verification));
+        self.runs = report::model::runs(made.collect());
+        self.candidate = verifications.first().map(|verification| verification.candidate);
+    }
+
+    fn culprit(&mut self, run: Option<usize>, found: Option<&locate::Found>) {
+        let run = run.and_then(|at| self.runs.get(at)).map(|run| run.label.clone());
+        if let (Some(run), Some(fault)) = (run, found.and_then(locate::Found::fault)) {
+            self.culprit = Some(Culprit { fault: fault.clone(), run });
+        }
+    }
+
+    /// The report, with what the verification ended in.
+    fn finish(self, arguments: &Arguments, error: Option<&Error>) -> Report {
+        let good = if self.candidate == Some("gpu") { Status::Verified } else { Status::Evaluated };
+        let verdict = error.map_or(good, |error| attempt::status(error.kind()));
+        let stopped = error.filter(|error| error.kind() != Kind::Mismatch);
+        let options = report::model::Options {
+            tf32: !arguments.build.no_tf32,
+            targets: arguments.build.targets(),
+            without_passes: arguments.build.without_pass.clone(),
+            on: arguments.on.to_string(),
+            freeze: self.freeze,
+        };
+        let environment = self.environment.unwrap_or_else(|| report::Environment::here(None));
+        let caveat = self.caveat.filter(|_| verdict == Status::Evaluated).map(str::to_owned);
+        Report {
+            reason: error.map(reason::reason).or(caveat),
+            candidate: self.candidate,
+            inputs: self.inputs,
+            outputs: self.outputs,
+            layers: self.layers,
+            notes: self.notes,
+            runs: self.runs,
+            culprit: self.culprit,
+            error: stopped.map(Error::to_json),
+            ..Report::new(attempt::describe(&arguments.model), verdict, environment, options)
+        }
+    }
 }
 
 impl Arguments {

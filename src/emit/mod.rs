@@ -22,8 +22,19 @@ use std::collections::HashMap;
 /// What emitting gives besides the calls.
 #[derive(Debug, Clone, Default)]
 pub struct Emitted {
-    /// For each layer made, its name and the ONNX sites behind it, in order.
-    pub layers: Vec<(String, Vec<Site>)>,
+    /// Each layer made, in order.
+    pub layers: Vec<Named>,
+}
+
+/// A layer that was made.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// TensorRT's name for it.
+    pub name: String,
+    /// TensorRT's name of its kind.
+    pub kind: &'static str,
+    /// The ONNX sites behind it.
+    pub sites: Vec<Site>,
 }
 
 /// Makes a network in a sink.
@@ -146,7 +157,8 @@ impl Emitter<'_> {
     fn name(&mut self, layer: &Layer) -> String {
         let base = layer.sites.first().map_or_else(String::new, Site::label);
         let name = self.names.unique(&base);
-        self.emitted.layers.push((name.clone(), layer.sites.to_vec()));
+        let (kind, sites) = (layer.kind.name(), layer.sites.to_vec());
+        self.emitted.layers.push(Named { name: name.clone(), kind, sites });
         name
     }
 }

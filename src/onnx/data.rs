@@ -8,6 +8,7 @@ use crate::error::Kind;
 use crate::tensor::{DType, Tensor, TensorError, volume};
 use bytes::Bytes;
 use half::{bf16, f16};
+use std::path::PathBuf;
 
 /// What all sparse tensors of a model may take together when dense, in bytes.
 const MAX_DENSE_BYTES: usize = 1 << 30;
@@ -78,6 +79,11 @@ pub(super) struct Data {
 impl Data {
     pub(super) fn new(folder: Folder) -> Self {
         Self { folder, dense_left: MAX_DENSE_BYTES }
+    }
+
+    /// The files with external data that were read, sorted.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.folder.read_files()
     }
 
     /// The tensor that `proto` describes. Raw and external bytes are shared, typed ones converted.

@@ -74,6 +74,14 @@ impl Folder {
         }
     }
 
+    /// The files that were read, sorted.
+    pub(super) fn read_files(&self) -> Vec<PathBuf> {
+        let read = self.files.iter().filter(|(_, bytes)| bytes.is_ok());
+        let mut paths: Vec<PathBuf> = read.map(|(location, _)| self.path.join(location)).collect();
+        paths.sort();
+        paths
+    }
+
     fn file(&mut self, location: &str) -> Result<Bytes, ExternalError> {
         if let Some(known) = self.files.get(location) {
             return known.clone();

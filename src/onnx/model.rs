@@ -5,6 +5,7 @@ use super::constant::{Constant, ElementType};
 use crate::site::Site;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// An ONNX model: checked, sorted, with its local functions inlined.
@@ -20,6 +21,8 @@ pub struct Model {
     pub graph: Graph,
     /// The file's free-form metadata.
     pub metadata: BTreeMap<String, String>,
+    /// The files with external data that were read, sorted.
+    pub external: Vec<PathBuf>,
 }
 
 /// A graph in single-assignment form.

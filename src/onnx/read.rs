@@ -59,6 +59,7 @@ pub(super) fn model(proto: &pb::ModelProto, folder: &Path) -> Result<Model> {
         ir_version: proto.ir_version(),
         producer: producer.join(" ").trim().to_owned(),
         metadata: metadata.collect(),
+        external: reader.data.files(),
         opsets,
         graph,
     })

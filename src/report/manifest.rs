@@ -1,6 +1,6 @@
 //! The manifest beside a plan: what the plan was made from, with what, and what it holds.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Version of the manifest's form; it rises when a field changes its meaning or goes.
 pub const SCHEMA: u32 = 2;
@@ -35,7 +35,7 @@ pub struct Manifest {
 }
 
 /// A file by name, size and contents.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
     /// Name without folder.
     pub name: String,

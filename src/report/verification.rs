@@ -1,5 +1,6 @@
 //! How the numbers of a plan, or of an evaluated network, compare with a reference.
 
+use super::histogram::Errors;
 use serde::{Deserialize, Serialize};
 
 /// One comparison of all outputs with a reference.
@@ -32,7 +33,7 @@ pub struct Fault {
 }
 
 /// How one output compares.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputComparison {
     /// Name of the output.
     pub name: String,
@@ -44,10 +45,15 @@ pub struct OutputComparison {
     pub agrees: bool,
     /// What makes the two incomparable: another type or another shape.
     pub incomparable: Option<String>,
+    /// Elements that the plan did not write; 0 where the network was evaluated.
+    pub unwritten: usize,
     /// Largest relative and absolute error allowed; both 0 where elements must be equal.
     pub tolerance: Tolerance,
     /// What the elements say; absent where the two are incomparable.
     pub statistics: Option<Statistics>,
+    /// Elements by error, for the histogram of a report on one model; absent where elements must be equal.
+    #[serde(skip)]
+    pub errors: Option<Errors>,
 }
 
 /// An element may differ by `absolute` + `relative` · |expected|.
@@ -60,7 +66,7 @@ pub struct Tolerance {
 }
 
 /// Differences over all elements. Errors are taken over the elements that are finite on both sides.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Number of elements.
     pub elements: usize,

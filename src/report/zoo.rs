@@ -1,9 +1,11 @@
-//! What came of a model in a zoo.
+//! The report on many models: `docs/report-schema.md`, "A zoo".
 
+use super::environment::Environment;
+use super::model::SCHEMA;
 use super::verification::OutputComparison;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 
 /// How a model ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,6 +31,42 @@ pub enum Status {
     Skipped,
 }
 
+impl Status {
+    /// All of them, the best first.
+    pub const ALL: [Self; 9] = [
+        Self::Verified,
+        Self::Evaluated,
+        Self::Differs,
+        Self::Unsupported,
+        Self::Invalid,
+        Self::Failed,
+        Self::Crashed,
+        Self::Timeout,
+        Self::Skipped,
+    ];
+
+    /// Whether every output agreed with the reference.
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Verified | Self::Evaluated)
+    }
+
+    /// Whether this is better than another status: `verified`, then `evaluated`, then all others alike.
+    pub fn is_better_than(self, other: Self) -> bool {
+        self != other && (self == Self::Verified || self == Self::Evaluated && other != Self::Verified)
+    }
+
+    /// The exit code of a process that ends this way; 0 where nothing is wrong.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Verified | Self::Evaluated | Self::Skipped => 0,
+            Self::Differs => 1,
+            Self::Invalid => 3,
+            Self::Unsupported => 4,
+            Self::Failed | Self::Crashed | Self::Timeout => 5,
+        }
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -45,42 +83,188 @@ impl fmt::Display for Status {
     }
 }
 
-/// One model of a zoo.
+/// `report.json` of a zoo.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// See [`SCHEMA`].
+    pub schema: u32,
+    /// `zoo`.
+    pub kind: String,
+    /// Name and version of this program.
+    pub producer: String,
+    /// With what.
+    pub environment: Environment,
+    /// What the command line says.
+    pub options: Options,
+    /// From start to end.
+    pub seconds: f64,
+    /// The parts that the report holds; none for a run that was not sharded.
+    pub shards: Vec<Shard>,
+    /// How many models have each status.
+    pub counts: BTreeMap<Status, usize>,
+    /// Sorted by path, then name.
+    pub models: Vec<ModelReport>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// A report on these models.
+    pub fn new(environment: Environment, options: Options, seconds: f64, mut models: Vec<ModelReport>) -> Self {
+        models.sort_by(|a, b| (&a.path, &a.name).cmp(&(&b.path, &b.name)));
+        let mut counts: BTreeMap<Status, usize> = Status::ALL.into_iter().map(|status| (status, 0)).collect();
+        for model in &models {
+            *counts.entry(model.status).or_default() += 1;
+        }
+        Self {
+            schema: SCHEMA,
+            kind: "zoo".to_owned(),
+            producer: super::producer(),
+            environment,
+            options,
+            seconds,
+            shards: Vec::new(),
+            counts,
+            models,
+            notes: Vec::new(),
+        }
+    }
+
+    /// The models that did not end as expected.
+    pub fn surprises(&self) -> impl Iterator<Item = &ModelReport> {
+        self.models.iter().filter(|model| !model.as_expected)
+    }
+
+    /// The counts on one line: `3 evaluated, 1 differs`.
+    pub fn summary(&self) -> String {
+        let counts = self.counts.iter().filter(|(_, count)| **count > 0);
+        counts.map(|(status, count)| format!("{count} {status}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The options of a zoo's command line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Whether `f32` products may be computed in TF32.
+    pub tf32: bool,
+    /// Compute capabilities that plans were built for.
+    pub targets: Vec<String>,
+    /// Optimisation passes left out.
+    pub without_passes: Vec<String>,
+    /// Where outputs were to be computed.
+    pub on: String,
+    /// Whether inputs are made constants where a model does not convert otherwise.
+    pub freeze_from_data: bool,
+    /// Workers at a time.
+    pub jobs: usize,
+    /// Limit for each model, in seconds.
+    pub timeout_seconds: Option<u64>,
+    /// Limit for each worker, in bytes.
+    pub memory_bytes: Option<u64>,
+}
+
+/// A part of a zoo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which, from 1.
+    pub index: usize,
+    /// Of how many.
+    pub count: usize,
+}
+
+/// One model of a zoo.
+#[allow(clippy::struct_excessive_bools, reason = "the fields of a JSON object")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelReport {
-    /// Its name in the zoo.
+    /// Its name, unique in the zoo.
     pub name: String,
-    /// The model file.
-    pub path: PathBuf,
+    /// The model file, relative to the folder that the command ran in.
+    pub path: String,
+    /// Path of its page.
+    pub page: Option<String>,
     /// How it ended.
     pub status: Status,
-    /// Why, on one line; empty where the numbers agree.
-    pub reason: String,
-    /// The whole error, as a terminal would show it; empty where there is none.
-    pub details: String,
-    /// Inputs that were made constants, because TensorRT wants to know them at build time.
-    pub frozen: Vec<String>,
+    /// How the manifest expects it to end.
+    pub expected: Option<Status>,
+    /// Whether it ended that way or better; without an expectation, whether it is good or skipped.
+    pub as_expected: bool,
+    /// Whether it ended better than expected.
+    pub improved: bool,
+    /// The exit code of a process that ended as this model did; 0 where nothing is wrong.
+    pub exit_code: u8,
+    /// Why it is not `verified`, on one line.
+    pub reason: Option<String>,
+    /// The whole error, as a terminal would show it.
+    pub details: Option<String>,
     /// Where the time went.
     pub seconds: Seconds,
-    /// The most memory that the worker held meanwhile.
+    /// The most memory that the worker held meanwhile, in bytes.
     pub peak_rss_bytes: Option<u64>,
-    /// Size of the plan; 0 where none was built.
-    pub plan_bytes: u64,
-    /// Layers of the network; 0 where there is none.
-    pub layers: usize,
-    /// How the outputs compare, over all data sets.
+    /// Size of the plan.
+    pub plan_bytes: Option<u64>,
+    /// Layers of the network.
+    pub layers: Option<usize>,
+    /// Median of the plan's executions on a stream, in milliseconds.
+    pub latency_ms: Option<f64>,
+    /// Inputs that were made constants.
+    pub frozen: Vec<String>,
+    /// Each output as in its worst run.
     pub outputs: Vec<OutputComparison>,
     /// Whether a second, fresh worker was given the model because the first one died.
     pub retried: bool,
+    /// Whether this was taken from the cache.
+    pub cached: bool,
+    /// From the manifest.
+    pub tags: Vec<String>,
 }
 
-/// Seconds per stage.
+impl ModelReport {
+    /// A model of which nothing is known but how it ended.
+    pub fn new(name: &str, path: &str, status: Status) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            page: None,
+            status,
+            expected: None,
+            as_expected: status.is_good() || status == Status::Skipped,
+            improved: false,
+            exit_code: status.exit_code(),
+            reason: None,
+            details: None,
+            seconds: Seconds::default(),
+            peak_rss_bytes: None,
+            plan_bytes: None,
+            layers: None,
+            latency_ms: None,
+            frozen: Vec::new(),
+            outputs: Vec::new(),
+            retried: false,
+            cached: false,
+            tags: Vec::new(),
+        }
+    }
+
+    /// The same, judged by what is expected of it.
+    #[must_use]
+    pub fn expecting(mut self, expected: Option<Status>) -> Self {
+        self.expected = expected;
+        self.improved = expected.is_some_and(|expected| self.status.is_better_than(expected));
+        self.as_expected = match expected {
+            Some(expected) => self.improved || self.status == expected,
+            None => self.status.is_good() || self.status == Status::Skipped,
+        };
+        self
+    }
+}
+
+/// Seconds per stage; absent where it was not reached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
     /// Reading, importing and optimising.
-    pub import: f64,
+    pub import: Option<f64>,
     /// Building the plan.
-    pub build: f64,
+    pub build: Option<f64>,
     /// Computing and comparing.
-    pub verify: f64,
+    pub verify: Option<f64>,
 }

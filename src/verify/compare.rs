@@ -4,6 +4,7 @@ use super::data::at_boundary;
 use crate::eval;
 use crate::network::layer::math::Cast;
 use crate::onnx::Constant;
+use crate::report::histogram::Errors;
 use crate::report::verification::{Element, OutputComparison, Statistics, Tolerance};
 use crate::tensor::{DType, Tensor};
 use std::borrow::Cow;
@@ -24,8 +25,15 @@ pub fn tolerance(dtype: DType) -> Tolerance {
     listed.map_or(Tolerance { absolute: 0.0, relative: 0.0 }, |(_, tolerance)| *tolerance)
 }
 
-/// Compares what was computed with what was expected. Where `f64` was computed in `f32`, the reference is rounded to it.
+/// Compares what was computed with what was expected, within [the type's tolerance](tolerance).
+///
+/// Where `f64` was computed in `f32`, the reference is rounded to it.
 pub fn compare(name: &str, actual: &Tensor, expected: &Constant) -> OutputComparison {
+    compare_within(name, actual, expected, tolerance(actual.dtype()))
+}
+
+/// The same within another tolerance.
+pub fn compare_within(name: &str, actual: &Tensor, expected: &Constant, tolerance: Tolerance) -> OutputComparison {
     let text = |element: &dyn std::fmt::Display, dims: &[usize]| format!("{element}{dims:?}");
     let mut comparison = OutputComparison {
         name: name.to_owned(),
@@ -33,20 +41,23 @@ pub fn compare(name: &str, actual: &Tensor, expected: &Constant) -> OutputCompar
         expected: text(&expected.element(), expected.dims()),
         agrees: false,
         incomparable: None,
-        tolerance: tolerance(actual.dtype()),
+        unwritten: 0,
+        tolerance,
         statistics: None,
+        errors: None,
     };
-    match statistics(actual, expected, comparison.tolerance) {
-        Ok(statistics) => {
+    match statistics(actual, expected, tolerance) {
+        Ok((statistics, errors)) => {
             comparison.agrees = statistics.mismatches == 0;
             comparison.statistics = Some(statistics);
+            comparison.errors = (tolerance.absolute > 0.0 || tolerance.relative > 0.0).then_some(errors);
         }
         Err(why) => comparison.incomparable = Some(why),
     }
     comparison
 }
 
-fn statistics(actual: &Tensor, expected: &Constant, tolerance: Tolerance) -> Result<Statistics, String> {
+fn statistics(actual: &Tensor, expected: &Constant, tolerance: Tolerance) -> Result<(Statistics, Errors), String> {
     let expected =
         expected.tensor().map_err(|_| format!("the reference holds elements of type {}", expected.element()))?;
     let expected = &if actual.dtype() == DType::F32 { at_boundary(expected) } else { expected.clone() };
@@ -61,7 +72,8 @@ fn statistics(actual: &Tensor, expected: &Constant, tolerance: Tolerance) -> Res
     for at in 0..actual.len() {
         sums.element(at, &a, &e, tolerance);
     }
-    Ok(sums.finish(actual.len(), actual.dims(), &a, &e))
+    let errors = std::mem::take(&mut sums.errors);
+    Ok((sums.finish(actual.len(), actual.dims(), &a, &e), errors))
 }
 
 /// The elements of a tensor, to compare and to print.
@@ -139,6 +151,8 @@ struct Sums {
     sum_relative: f64,
     /// actual · expected, actual², expected²
     products: [f64; 3],
+    /// Elements by their error.
+    errors: Errors,
     /// The worst element, and its error as a multiple of what is allowed.
     worst: Option<(usize, f64)>,
 }
@@ -154,6 +168,7 @@ impl Sums {
             if allowed > 0.0 { (a - e).abs() / allowed } else { f64::MAX }
         } else {
             self.special_mismatches += 1;
+            self.errors.not_finite += 1;
             f64::INFINITY
         };
         if excess > 1.0 {
@@ -163,17 +178,21 @@ impl Sums {
             self.worst = Some((at, excess));
         }
         if a.is_finite() && e.is_finite() {
-            self.finite(a, e);
+            self.finite(a, e, excess > 1.0);
+        } else if same {
+            self.errors.equal += 1;
         }
     }
 
-    fn finite(&mut self, actual: f64, expected: f64) {
-        let error = (actual - expected).abs();
+    fn finite(&mut self, actual: f64, expected: f64, mismatch: bool) {
+        // Beyond the largest number there is none to say how far.
+        let error = (actual - expected).abs().min(f64::MAX);
+        self.errors.add(error, mismatch);
         self.finite += 1;
         self.max_absolute = self.max_absolute.max(error);
         self.sum_absolute += error;
         if expected != 0.0 {
-            let relative = error / expected.abs();
+            let relative = (error / expected.abs()).min(f64::MAX);
             self.relative_count += 1;
             self.max_relative = self.max_relative.max(relative);
             self.sum_relative += relative;
@@ -185,7 +204,7 @@ impl Sums {
 
     #[allow(clippy::cast_precision_loss, reason = "counts in a mean")]
     fn finish(self, elements: usize, dims: &[usize], actual: &Numbers, expected: &Numbers) -> Statistics {
-        let mean = |sum: f64, count: usize| if count == 0 { 0.0 } else { sum / count as f64 };
+        let mean = |sum: f64, count: usize| if count == 0 { 0.0 } else { (sum / count as f64).min(f64::MAX) };
         let [dot, aa, ee] = self.products;
         let norm = aa.sqrt() * ee.sqrt();
         Statistics {

@@ -2,6 +2,9 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::onnx::{self, Constant};
+use crate::report::Verification;
+use crate::report::model::{Fed, Made};
+use crate::report::verification::Tolerance;
 use crate::tensor::{DType, Tensor};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -12,8 +15,14 @@ const MAX_FILES: usize = 10_000;
 /// Inputs and the outputs they should give.
 #[derive(Debug, Clone)]
 pub struct DataSet {
-    /// The folder it comes from.
+    /// The folder it comes from, or what was drawn; for messages.
     pub path: PathBuf,
+    /// What reports call it: `test_data_set_0`; `max, seed 0`.
+    pub label: String,
+    /// Where the outputs come from, for reports: the folder's name; `ONNX Runtime`.
+    pub source: String,
+    /// How far real numbers may be off, where that is not [what is usual](super::compare::TOLERANCES).
+    pub tolerance: Option<Tolerance>,
     /// What goes in.
     pub inputs: Vec<Entry>,
     /// What should come out.
@@ -25,7 +34,31 @@ impl DataSet {
     pub fn of_inputs(inputs: &[(String, Tensor)]) -> Self {
         let entry =
             |(name, tensor): &(String, Tensor)| Entry { name: name.clone(), data: Constant::Tensor(tensor.clone()) };
-        Self { path: PathBuf::new(), inputs: inputs.iter().map(entry).collect(), outputs: Vec::new() }
+        Self {
+            path: PathBuf::new(),
+            label: String::new(),
+            source: String::new(),
+            tolerance: None,
+            inputs: inputs.iter().map(entry).collect(),
+            outputs: Vec::new(),
+        }
+    }
+}
+
+impl DataSet {
+    /// How reports show a comparison with this data.
+    pub fn made<'a>(&'a self, verification: &'a Verification) -> Made<'a> {
+        let fed = |entry: &Entry| Fed {
+            name: entry.name.clone(),
+            dtype: entry.data.element().to_string(),
+            shape: entry.data.dims().to_vec(),
+        };
+        Made {
+            label: &self.label,
+            reference: &self.source,
+            inputs: self.inputs.iter().map(fed).collect(),
+            verification,
+        }
     }
 }
 
@@ -49,8 +82,15 @@ pub fn beside(model: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// [`Kind::Environment`] where there are no outputs to compare with; whatever [`onnx::read_tensor`] says of a file.
 pub fn read(folder: &Path) -> Result<DataSet> {
-    let set =
-        DataSet { path: folder.to_owned(), inputs: entries(folder, "input")?, outputs: entries(folder, "output")? };
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let set = DataSet {
+        path: folder.to_owned(),
+        label: name.clone(),
+        source: name,
+        tolerance: None,
+        inputs: entries(folder, "input")?,
+        outputs: entries(folder, "output")?,
+    };
     if set.outputs.is_empty() {
         let message = format!("`{}` holds no output_0.pb to compare with", folder.display());
         return Err(Error::new(Kind::Environment, message));

@@ -13,8 +13,8 @@ use crate::trt::{Engine, POISONS};
 pub struct Ran {
     /// Name and data of each output.
     pub outputs: Vec<(String, Tensor)>,
-    /// Outputs with elements that the plan did not write.
-    pub unwritten: Vec<String>,
+    /// Outputs with elements that the plan did not write, and how many.
+    pub unwritten: Vec<(String, usize)>,
     /// Outputs with elements that differ between two runs.
     pub unsteady: Vec<String>,
 }
@@ -47,8 +47,9 @@ pub fn run(engine: &mut Engine, inputs: &[(String, Tensor)]) -> Result<Ran> {
         let left = |(a, b): (&[u8], &[u8])| {
             a.iter().all(|&byte| byte == POISONS[0]) && b.iter().all(|&byte| byte == POISONS[1])
         };
-        if elements().any(left) {
-            ran.unwritten.push(name.clone());
+        let unwritten = elements().filter(|&element| left(element)).count();
+        if unwritten > 0 {
+            ran.unwritten.push((name.clone(), unwritten));
         } else if a != b {
             ran.unsteady.push(name.clone());
         }

@@ -84,7 +84,12 @@ fn relu() -> Network {
 
 fn set(inputs: &[f32], outputs: &[f32]) -> DataSet {
     let entry = |values| Entry { name: String::new(), data: Constant::Tensor(f32s(values)) };
-    DataSet { path: PathBuf::from("data"), inputs: vec![entry(inputs)], outputs: vec![entry(outputs)] }
+    DataSet {
+        path: PathBuf::from("data"),
+        inputs: vec![entry(inputs)],
+        outputs: vec![entry(outputs)],
+        ..DataSet::of_inputs(&[])
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::verify::data;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// A model that was found.
@@ -34,8 +35,18 @@ pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
             found.push(model(root, path));
         }
     }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.sort_by(|a, b| (&a.name, &a.model).cmp(&(&b.name, &b.model)));
     found.dedup_by(|a, b| a.model == b.model);
+    // Below different places two models may be called the same: each name is used once.
+    let counts = found.iter().fold(HashMap::new(), |mut counts: HashMap<String, usize>, each| {
+        *counts.entry(each.name.clone()).or_default() += 1;
+        counts
+    });
+    for each in &mut found {
+        if counts.get(&each.name).is_some_and(|&count| count > 1) {
+            each.name = each.model.display().to_string();
+        }
+    }
     Ok(found)
 }
 

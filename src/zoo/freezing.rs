@@ -67,6 +67,18 @@ impl Freezing {
     }
 }
 
+/// A constant as `--freeze` writes it: `axes=[0, 2]`; of one that is too long to write, its type.
+pub fn text(name: &str, tensor: &Tensor) -> String {
+    let short = tensor.dims().len() <= 1 && tensor.len() <= 64;
+    let whole = tensor.to_i64s().map(|values| values.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let real = || tensor.to_f32s().map(|values| values.iter().map(ToString::to_string).collect());
+    match whole.or_else(real).filter(|_| short) {
+        Some(numbers) if tensor.dims().is_empty() => format!("{name}={}", numbers.concat()),
+        Some(numbers) => format!("{name}=[{}]", numbers.join(",")),
+        None => format!("{name} ({}{:?})", tensor.dtype(), tensor.dims()),
+    }
+}
+
 impl fmt::Display for Freezing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -75,5 +87,18 @@ impl fmt::Display for Freezing {
             Self::SmallNumbers => "small numbers",
             Self::Integers => "integers",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_are_written_as_on_the_command_line() {
+        assert_eq!(text("axes", &Tensor::vector(&[0i64, 2])), "axes=[0,2]");
+        assert_eq!(text("k", &Tensor::scalar(5i64)), "k=5");
+        assert_eq!(text("scale", &Tensor::vector(&[1.5f32])), "scale=[1.5]");
+        assert_eq!(text("w", &Tensor::of(vec![1, 2], vec![1f32, 2.0]).unwrap()), "w (f32[1, 2])");
     }
 }

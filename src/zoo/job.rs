@@ -1,7 +1,9 @@
 //! What a worker is asked to do.
 
 use crate::import::Recurrent;
+use crate::report::zoo::{ModelReport, Status};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 
 /// One model with everything that decides on its plan.
@@ -9,12 +11,20 @@ use std::path::PathBuf;
 pub struct Job {
     /// Its name in the zoo.
     pub name: String,
+    /// The model file, as reports show it.
+    pub path: String,
     /// The model file.
     pub model: PathBuf,
     /// Folders with its test data.
     pub data: Vec<PathBuf>,
     /// How it is converted and judged.
     pub options: Options,
+    /// How the manifest expects it to end.
+    pub expected: Option<Status>,
+    /// Why nobody shall try it.
+    pub skip: Option<String>,
+    /// From the manifest.
+    pub tags: Vec<String>,
 }
 
 /// How models are converted and judged.
@@ -31,9 +41,28 @@ pub struct Options {
     /// What recurrent operators become.
     pub recurrent: Recurrent,
     /// Whether inputs that TensorRT must know at build time are made constants of the test data's values.
-    pub freeze: bool,
+    pub freeze_from_data: bool,
     /// Optimisation passes left out.
     pub without_passes: Vec<String>,
+}
+
+impl fmt::Display for On {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            On::Gpu => "gpu",
+            On::Cpu => "cpu",
+            On::Auto => "auto",
+        })
+    }
+}
+
+/// What came of a job, as a worker reports it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Its entry in the zoo's report.
+    pub model: ModelReport,
+    /// Its own report.
+    pub page: serde_json::Value,
 }
 
 /// Where outputs are computed.

@@ -5,8 +5,11 @@
 
 pub mod attempt;
 pub mod discover;
+pub mod folder;
 pub mod freezing;
 pub mod job;
+pub mod page;
 pub mod pool;
 pub mod reason;
+pub mod select;
 pub mod worker;

@@ -1,8 +1,10 @@
 //! The parent's side: starts workers, hands out jobs, watches over time and memory, replaces what died.
 
-use super::job::Job;
+use super::job::{Job, Outcome};
+use super::{attempt, folder};
 use crate::error::{Error, Kind, Result};
-use crate::report::zoo::{ModelReport, Seconds, Status};
+use crate::report::zoo::{ModelReport, Status};
+use crate::report::{Environment, model};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -27,45 +29,57 @@ pub struct Limits {
     pub memory_bytes: Option<u64>,
 }
 
-/// Does all jobs; `command` makes a worker, `done` is told of each report as it comes.
+/// Something that happens in the pool.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A worker, by its number, begins with a model.
+    Begun(usize, &'a Job),
+    /// It is done with it, or has been replaced.
+    Done(usize, &'a Outcome),
+}
+
+/// Does all jobs; `command` makes a worker, `tell` hears of each as it comes, from any thread.
 ///
-/// The reports are in the order of the jobs. Once `cancel` is set no more jobs are begun, and those left are skipped.
+/// The outcomes are in the order of the jobs. Once `cancel` is set no more jobs are begun, and those left are skipped.
 ///
 /// # Errors
-/// [`Kind::Environment`] where no worker can be started.
+/// [`Kind::Environment`] where no worker can be started; whatever `tell` says.
 pub fn run(
     jobs: &[Job],
     limits: &Limits,
     command: &(dyn Fn() -> Command + Sync),
     cancel: &AtomicBool,
-    done: &(dyn Fn(&ModelReport) + Sync),
-) -> Result<Vec<ModelReport>> {
+    tell: &(dyn Fn(Event<'_>) -> Result<()> + Sync),
+) -> Result<Vec<Outcome>> {
     let queue: Mutex<VecDeque<usize>> = Mutex::new((0..jobs.len()).collect());
-    let reports: Mutex<Vec<Option<ModelReport>>> = Mutex::new(vec![None; jobs.len()]);
+    let reports: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; jobs.len()]);
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let work = || -> Result<()> {
+    let work = |number: usize| -> Result<()> {
         let mut worker = None;
         while let Some(at) = next() {
             let Some(job) = jobs.get(at) else { continue };
-            let report = if cancel.load(Ordering::Relaxed) {
-                ended(job, Status::Skipped, "interrupted", "")
-            } else {
-                one(job, limits, command, cancel, &mut worker)?
+            tell(Event::Begun(number, job))?;
+            let report = match &job.skip {
+                Some(why) => ended(job, Status::Skipped, why, ""),
+                None if cancel.load(Ordering::Relaxed) => ended(job, Status::Skipped, "interrupted", ""),
+                None => one(job, limits, command, cancel, &mut worker)?,
             };
-            done(&report);
+            let report = expected(job, report);
+            tell(Event::Done(number, &report))?;
             if let Some(place) = reports.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
                 *place = Some(report);
             }
         }
         Ok(())
     };
+    let work = &work;
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..limits.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..limits.jobs.max(1)).map(|number| scope.spawn(move || work(number))).collect();
         let broken = || Err(Error::new(Kind::Internal, "a thread of the pool failed"));
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| broken())).collect::<Result<Vec<()>>>()
     })?;
     let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let report = |(job, report): (&Job, Option<ModelReport>)| {
+    let report = |(job, report): (&Job, Option<Outcome>)| {
         report.unwrap_or_else(|| ended(job, Status::Skipped, "interrupted", ""))
     };
     Ok(jobs.iter().zip(reports).map(report).collect())
@@ -78,7 +92,7 @@ fn one(
     command: &(dyn Fn() -> Command + Sync),
     cancel: &AtomicBool,
     worker: &mut Option<Worker>,
-) -> Result<ModelReport> {
+) -> Result<Outcome> {
     let mut retried = false;
     loop {
         let mut at_work = match worker.take() {
@@ -88,48 +102,62 @@ fn one(
         let died = match at_work.does(job, limits, cancel) {
             Ok(report) => {
                 *worker = Some(at_work);
-                return Ok(ModelReport { retried, ..report });
+                return Ok(retried_as(report, retried));
             }
             Err(died) => died,
         };
         let words = at_work.end();
         match died {
             // It had ended after its last job: this one was never begun.
-            Death::BeforeTheJob => continue,
+            Death::BeforeTheJob => {}
             Death::Cancelled => return Ok(ended(job, Status::Skipped, "interrupted", "")),
             _ if !retried => retried = true,
             Death::Crashed(how) => {
                 let report = ended(job, Status::Crashed, &how, &words);
-                return Ok(ModelReport { retried, ..report });
+                return Ok(retried_as(report, retried));
             }
             Death::Timeout => {
                 let reason = format!("took longer than {} s", limits.timeout.as_secs());
-                return Ok(ModelReport { retried, ..ended(job, Status::Timeout, &reason, &words) });
+                return Ok(retried_as(ended(job, Status::Timeout, &reason, &words), retried));
             }
             Death::Memory(bytes) => {
                 let reason = format!("the worker held {bytes} bytes, more than it may");
-                return Ok(ModelReport { retried, ..ended(job, Status::Failed, &reason, &words) });
+                return Ok(retried_as(ended(job, Status::Failed, &reason, &words), retried));
             }
         }
     }
 }
 
+/// An outcome with what the manifest says of the model.
+fn expected(job: &Job, outcome: Outcome) -> Outcome {
+    let model = ModelReport {
+        page: Some(folder::page(&job.name)).filter(|_| outcome.model.status != Status::Skipped),
+        tags: job.tags.clone(),
+        ..outcome.model
+    };
+    Outcome { model: model.expecting(job.expected), page: outcome.page }
+}
+
+fn retried_as(mut outcome: Outcome, retried: bool) -> Outcome {
+    outcome.model.retried = retried;
+    outcome
+}
+
 /// The report on a model of which no worker reported.
-fn ended(job: &Job, status: Status, reason: &str, words: &str) -> ModelReport {
-    ModelReport {
-        name: job.name.clone(),
-        path: job.model.clone(),
-        status,
-        reason: reason.to_owned(),
-        details: words.to_owned(),
-        frozen: Vec::new(),
-        seconds: Seconds::default(),
-        peak_rss_bytes: None,
-        plan_bytes: 0,
-        layers: 0,
-        outputs: Vec::new(),
-        retried: false,
-    }
+fn ended(job: &Job, status: Status, reason: &str, words: &str) -> Outcome {
+    let words = words.trim();
+    let model = ModelReport {
+        reason: Some(reason.to_owned()),
+        details: (!words.is_empty()).then(|| words.to_owned()),
+        ..ModelReport::new(&job.name, &job.path, status)
+    };
+    let file = attempt::describe(&job.model);
+    let page = model::Report {
+        reason: Some(reason.to_owned()),
+        notes: model.details.iter().cloned().collect(),
+        ..model::Report::new(file, status, Environment::here(None), attempt::options(job, Vec::new()))
+    };
+    Outcome { model, page: serde_json::to_value(page).unwrap_or_default() }
 }
 
 /// Why a worker did not report.
@@ -186,7 +214,7 @@ impl Worker {
     }
 
     /// Has the worker do a job, and watches it.
-    fn does(&mut self, job: &Job, limits: &Limits, cancel: &AtomicBool) -> Result<ModelReport, Death> {
+    fn does(&mut self, job: &Job, limits: &Limits, cancel: &AtomicBool) -> Result<Outcome, Death> {
         let line = serde_json::to_string(job).map_err(|error| Death::Crashed(error.to_string()))?;
         let sent = self.jobs.as_mut().map(|jobs| writeln!(jobs, "{line}").and_then(|()| jobs.flush()));
         if !matches!(sent, Some(Ok(()))) {

@@ -15,13 +15,13 @@ pub fn serve(input: impl BufRead, output: &mut impl Write, machine: &Machine) ->
     for line in input.lines() {
         let job: Job = serde_json::from_str(&line.map_err(gone)?)
             .map_err(|error| Error::new(Kind::Usage, "a line is no job").with_source(error))?;
-        let report = attempt::run(&job, machine);
-        serde_json::to_writer(&mut *output, &report)
+        let outcome = attempt::run(&job, machine);
+        serde_json::to_writer(&mut *output, &outcome)
             .map_err(io::Error::from)
             .and_then(|()| output.write_all(b"\n"))
             .and_then(|()| output.flush())
             .map_err(gone)?;
-        if is_spent(&report, machine) {
+        if is_spent(&outcome.model, machine) {
             break;
         }
     }
@@ -30,5 +30,7 @@ pub fn serve(input: impl BufRead, output: &mut impl Write, machine: &Machine) ->
 
 /// Whether a later job could suffer from this one: after an error on the GPU, CUDA answers nothing any more.
 fn is_spent(report: &ModelReport, machine: &Machine) -> bool {
-    report.status == Status::Failed && machine.device.is_some() && report.details.contains("CUDA")
+    report.status == Status::Failed
+        && machine.device.is_some()
+        && report.details.as_deref().unwrap_or_default().contains("CUDA")
 }

@@ -15,6 +15,7 @@ mod profiles;
 mod provision;
 mod python;
 mod records;
+mod report;
 mod support;
 mod tensorrt;
 mod traps;

@@ -1,0 +1,100 @@
+//! What a zoo's report means for the process: its exit code, and what CI systems are told.
+
+use crate::cli::output::Output;
+use crate::error::{Error, Kind, Result};
+use crate::report::github;
+use crate::report::render::{self, About};
+use crate::report::zoo::{ModelReport, Report, Status};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// What makes the process end with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum FailOn {
+    /// Any model that is not as expected
+    Unexpected,
+    /// A model that is better than expected, whose expectation can be tightened
+    Improved,
+    /// Nothing
+    Never,
+    Differs,
+    Unsupported,
+    Invalid,
+    Failed,
+    Crashed,
+    Timeout,
+    Skipped,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct EndingArguments {
+    /// What makes the exit code other than 0; of statuses, those that are not expected count
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT", default_value = "unexpected")]
+    fail_on: Vec<FailOn>,
+    /// Tell GitHub Actions: annotations on stdout, the summary of the step in $GITHUB_STEP_SUMMARY
+    #[arg(long)]
+    github: bool,
+}
+
+impl EndingArguments {
+    /// Tells CI, and makes an error of what is wrong: of several exit codes the largest counts.
+    ///
+    /// # Errors
+    /// An error of the gravest model's kind; [`Kind::Environment`] for a summary that cannot be written.
+    pub(crate) fn end(&self, report: &Report, output: &mut Output) -> Result<()> {
+        if self.github {
+            tell_github(report, output)?;
+        }
+        let wrong: Vec<&ModelReport> = report.models.iter().filter(|model| self.counts(model)).collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let gravest = wrong.iter().map(|model| model.exit_code).max().unwrap_or_default();
+        let mut counts: Vec<String> = Vec::new();
+        for status in Status::ALL {
+            let count = wrong.iter().filter(|model| model.status == status).count();
+            if count > 0 {
+                counts.push(format!("{count} {status}"));
+            }
+        }
+        let all = report.models.len();
+        let message = format!("{} of {all} models are not as expected: {}", wrong.len(), counts.join(", "));
+        Err(Error::new(kind(gravest), message))
+    }
+
+    fn counts(&self, model: &ModelReport) -> bool {
+        let wrong = |on: &FailOn| match on {
+            FailOn::Unexpected => !model.as_expected,
+            FailOn::Improved => model.improved,
+            FailOn::Never => false,
+            FailOn::Differs => !model.as_expected && model.status == Status::Differs,
+            FailOn::Unsupported => !model.as_expected && model.status == Status::Unsupported,
+            FailOn::Invalid => !model.as_expected && model.status == Status::Invalid,
+            FailOn::Failed => !model.as_expected && model.status == Status::Failed,
+            FailOn::Crashed => !model.as_expected && model.status == Status::Crashed,
+            FailOn::Timeout => !model.as_expected && model.status == Status::Timeout,
+            FailOn::Skipped => model.expected != Some(Status::Skipped) && model.status == Status::Skipped,
+        };
+        self.fail_on.iter().any(wrong)
+    }
+}
+
+/// The kind of error with an exit code. A model may be good and yet not as expected: that is as if numbers differed.
+fn kind(exit_code: u8) -> Kind {
+    let kinds = [Kind::Invalid, Kind::Unsupported, Kind::TensorRt, Kind::Environment, Kind::Internal];
+    kinds.into_iter().find(|kind| kind.exit_code() == exit_code).unwrap_or(Kind::Mismatch)
+}
+
+fn tell_github(report: &Report, output: &mut Output) -> Result<()> {
+    let annotations = github::annotations(report);
+    if !annotations.is_empty() {
+        output.data(&annotations)?;
+    }
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from) else {
+        return Ok(());
+    };
+    let [_, (_, markdown), _] = render::files(About::Zoo, report)?;
+    let file = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+    file.and_then(|mut file| file.write_all(markdown.as_bytes()))
+        .map_err(|error| Error::new(Kind::Environment, format!("cannot write `{}`", path.display())).with_source(error))
+}

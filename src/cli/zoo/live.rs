@@ -1,0 +1,103 @@
+//! How far a zoo is: a table with bars on a terminal, a line for each model elsewhere.
+
+use crate::cli::output::Output;
+use crate::report::zoo::{ModelReport, Status};
+use crate::zoo::job::{Job, Outcome};
+use crate::zoo::pool::Event;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// What is shown while workers are at work; it may be told from any thread.
+pub(super) struct Live<'a> {
+    output: &'a Output,
+    table: Option<Table>,
+    counts: Mutex<BTreeMap<Status, usize>>,
+}
+
+/// The rows on a terminal: one for each worker, then the whole, then how many models have each status.
+struct Table {
+    rows: MultiProgress,
+    workers: Vec<ProgressBar>,
+    whole: ProgressBar,
+    counts: ProgressBar,
+}
+
+impl<'a> Live<'a> {
+    pub(super) fn new(output: &'a Output, workers: usize, models: usize) -> Self {
+        let table = output.is_live().then(|| Table::new(workers, models));
+        Self { output, table, counts: Mutex::default() }
+    }
+
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        match event {
+            Event::Begun(worker, job) => self.begun(*worker, job),
+            Event::Done(worker, outcome) => self.done(*worker, outcome),
+        }
+    }
+
+    fn begun(&self, worker: usize, job: &Job) {
+        if let Some(row) = self.table.as_ref().and_then(|table| table.workers.get(worker)) {
+            row.reset_elapsed();
+            row.set_message(job.name.clone());
+        }
+    }
+
+    fn done(&self, worker: usize, outcome: &Outcome) {
+        let model = &outcome.model;
+        let Some(table) = &self.table else { return self.output.item(&line(model)) };
+        if let Some(row) = table.workers.get(worker) {
+            row.set_message("");
+        }
+        if !model.as_expected || model.improved {
+            // It stays above the table.
+            table.rows.suspend(|| self.output.item(&line(model)));
+        }
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(model.status).or_default() += 1;
+        let text: Vec<String> = counts.iter().map(|(status, count)| format!("{count} {status}")).collect();
+        table.counts.set_message(text.join(" · "));
+        table.whole.inc(1);
+    }
+
+    /// Takes the table away.
+    pub(super) fn finish(self) {
+        if let Some(table) = self.table {
+            let _ = table.rows.clear();
+        }
+    }
+}
+
+impl Table {
+    fn new(workers: usize, models: usize) -> Self {
+        let rows = MultiProgress::new();
+        let row = |template: &str, bar: ProgressBar| {
+            let bar = rows.add(bar);
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar
+        };
+        let workers = (0..workers).map(|_| row("  {spinner} {elapsed:>4} {wide_msg}", ProgressBar::new_spinner()));
+        let workers: Vec<ProgressBar> = workers.collect();
+        let length = models.try_into().unwrap_or(u64::MAX);
+        let whole = row("{bar:40} {pos}/{len}  {elapsed}, {eta} left", ProgressBar::new(length));
+        let counts = row("{wide_msg}", ProgressBar::new_spinner());
+        workers.iter().chain([&whole]).for_each(|bar| bar.enable_steady_tick(Duration::from_millis(200)));
+        Self { rows, workers, whole, counts }
+    }
+}
+
+/// A model on one line.
+fn line(model: &ModelReport) -> String {
+    let expected = match model.expected {
+        Some(expected) if !model.as_expected => format!("  (expected {expected})"),
+        Some(expected) if model.improved => format!("  (better than {expected})"),
+        _ => String::new(),
+    };
+    let again = if model.retried { "  (second try)" } else { "" };
+    let cached = if model.cached { "  (from the cache)" } else { "" };
+    let reason = model.reason.as_deref().filter(|_| !model.status.is_good()).unwrap_or_default();
+    format!("{:<11} {}  {reason}{expected}{again}{cached}", model.status.to_string(), model.name).trim_end().to_owned()
+}

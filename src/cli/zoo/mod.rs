@@ -1,0 +1,187 @@
+//! `onnx2plan zoo`: many models, each in a worker process.
+
+pub(super) mod ending;
+mod live;
+pub(super) mod worker;
+
+use super::build::BuildArguments;
+use super::environment::{Environment, LibraryArguments};
+use super::output::Output;
+use crate::error::{Error, Kind, Result};
+use crate::report::zoo::{self, Report, Shard};
+use crate::report::{self, Environment as Described};
+use crate::trt::Library;
+use crate::zoo::job::{Job, On, Options, Outcome};
+use crate::zoo::pool::{self, Event, Limits};
+use crate::zoo::select::{self, Filter};
+use crate::zoo::{discover, folder};
+use ending::EndingArguments;
+use live::Live;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Models, or folders that are searched for them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Where outputs are computed
+    #[arg(long, value_enum, default_value = "auto")]
+    on: On,
+    /// Models worked on at once [default: one per processor]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Seconds for one model
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    timeout: u64,
+    /// Memory that a worker may hold, in MiB
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u64>,
+    /// Make inputs constants, of the test data's values, where a model does not convert otherwise
+    #[arg(long)]
+    freeze_from_data: bool,
+    /// Only models whose name matches this glob, as in 'light/*'
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
+    /// No models whose name matches this glob
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Only the K-th of N parts; a model's name decides in which part it is
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// Write report.json, report.html, report.md, junit.xml and report.sarif into this folder
+    #[arg(long, value_name = "FOLDER")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    ending: EndingArguments,
+    #[command(flatten)]
+    build: BuildArguments,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    library: LibraryArguments,
+}
+
+pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+    // Found, or fetched, once: workers are told where it is.
+    let library = environment.library(&arguments.library, output)?;
+    let jobs = arguments.jobs(&library)?;
+    let limits = arguments.limits();
+    let command = arguments.command(&library, environment)?;
+    let start = Instant::now();
+    output.start("zoo");
+    let live = Live::new(output, limits.jobs, jobs.len());
+    let tell = |event: Event<'_>| {
+        live.tell(&event);
+        match (&arguments.report, event) {
+            (Some(folder), Event::Done(_, outcome)) => folder::write_model(folder, outcome),
+            _ => Ok(()),
+        }
+    };
+    let outcomes = pool::run(&jobs, &limits, &command, &super::CANCELLED, &tell)?;
+    live.finish();
+    let report = arguments.report(&library, &limits, start.elapsed(), &outcomes);
+    output.done(&format!("{} models: {}", report.models.len(), report.summary()));
+    if let Some(folder) = &arguments.report {
+        folder::write(folder, &report, &outcomes)?;
+    }
+    if arguments.json {
+        output.json(&report)?;
+    }
+    super::unless_cancelled()?;
+    arguments.ending.end(&report, output)
+}
+
+impl Arguments {
+    /// The models to work on.
+    fn jobs(&self, library: &Library) -> Result<Vec<Job>> {
+        let filter = Filter::new(&self.include, &self.exclude)?;
+        let options = self.options(library)?;
+        let here = std::env::current_dir().unwrap_or_default();
+        let found = discover::models(&self.paths)?;
+        if found.is_empty() {
+            return Err(Error::new(Kind::Usage, "no model was found").with_hint("models are files that end in .onnx"));
+        }
+        let is_wanted = |name: &str| filter.takes(name) && self.shard.is_none_or(|shard| select::is_in(shard, name));
+        let job = |found: discover::Found| Job {
+            name: found.name,
+            path: shown(&found.model, &here),
+            model: found.model,
+            data: found.data,
+            options: options.clone(),
+            expected: None,
+            skip: None,
+            tags: Vec::new(),
+        };
+        Ok(found.into_iter().filter(|found| is_wanted(&found.name)).map(job).collect())
+    }
+
+    fn options(&self, library: &Library) -> Result<Options> {
+        Ok(Options {
+            on: self.on,
+            targets: self.build.target.clone(),
+            tf32: !self.build.no_tf32,
+            optimization_level: self.build.optimization_level,
+            recurrent: self.build.recurrent(library.caps())?,
+            freeze_from_data: self.freeze_from_data,
+            without_passes: self.build.without_pass.clone(),
+        })
+    }
+
+    fn limits(&self) -> Limits {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Limits {
+            jobs: self.jobs.unwrap_or(cores),
+            timeout: Duration::from_secs(self.timeout),
+            memory_bytes: self.memory.map(|mib| mib << 20),
+        }
+    }
+
+    /// How a worker is started.
+    fn command(&self, library: &Library, environment: &Environment) -> Result<impl Fn() -> Command + Sync> {
+        let program = std::env::current_exe()
+            .map_err(|error| Error::new(Kind::Environment, "cannot find the program's own file").with_source(error))?;
+        let (on, library, reference) = (self.on.to_string(), library.path().to_owned(), environment.reference().ok());
+        Ok(move || {
+            let mut command = Command::new(&program);
+            command.arg("worker").arg("--on").arg(&on).arg("--tensorrt").arg(&library);
+            if let Some(reference) = &reference {
+                command.arg("--reference").arg(reference);
+            }
+            // CUDA otherwise loads every kernel of the builder, which takes seconds and gigabytes.
+            if std::env::var_os("CUDA_MODULE_LOADING").is_none() {
+                command.env("CUDA_MODULE_LOADING", "LAZY");
+            }
+            command
+        })
+    }
+
+    fn report(&self, library: &Library, limits: &Limits, took: Duration, outcomes: &[Outcome]) -> Report {
+        let mut environment = Described::here(Some(library.version().to_string()));
+        // Only workers open the GPU.
+        let ran = outcomes.iter().filter_map(|outcome| report::environment::of_page(&outcome.page));
+        if let Some(ran) = ran.into_iter().find(|ran| ran.gpu.is_some()) {
+            environment = ran;
+        }
+        let options = zoo::Options {
+            tf32: !self.build.no_tf32,
+            targets: self.build.targets(),
+            without_passes: self.build.without_pass.clone(),
+            on: self.on.to_string(),
+            freeze_from_data: self.freeze_from_data,
+            jobs: limits.jobs,
+            timeout_seconds: Some(self.timeout),
+            memory_bytes: limits.memory_bytes,
+        };
+        let models = outcomes.iter().map(|outcome| outcome.model.clone()).collect();
+        let report = Report::new(environment, options, took.as_secs_f64(), models);
+        Report { shards: self.shard.into_iter().collect(), ..report }
+    }
+}
+
+/// A path as reports show it: relative to the folder that the command runs in, where it is below that.
+fn shown(path: &Path, here: &Path) -> String {
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}

@@ -1,0 +1,52 @@
+//! What GitHub Actions shows beside a change: workflow commands on stdout.
+
+use super::zoo::{ModelReport, Report};
+
+/// One line for each model that is not as expected, or better: `::error file=…,title=…::…`.
+pub fn annotations(report: &Report) -> String {
+    let wrong = report.surprises().map(|model| line("error", model));
+    let better = report.models.iter().filter(|model| model.improved).map(|model| line("notice", model));
+    wrong.chain(better).collect()
+}
+
+fn line(level: &str, model: &ModelReport) -> String {
+    let expected = model.expected.map_or_else(String::new, |expected| format!(", expected {expected}"));
+    let text = model.details.as_ref().or(model.reason.as_ref());
+    let text = text.map_or_else(String::new, |text| format!("\n{text}"));
+    format!(
+        "::{level} file={},title={}::{}\n",
+        property(&model.path),
+        property(&format!("{}: {}", model.name, model.status)),
+        data(&format!("{}{expected}{text}", model.status))
+    )
+}
+
+/// A message: one line, with nothing that begins or ends a command.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property, which a comma or a colon would end.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::zoo::Status;
+
+    #[test]
+    fn names_cannot_break_out_of_a_command() {
+        let model = ModelReport {
+            reason: Some("50% off\n::warning::x".to_owned()),
+            ..ModelReport::new("a,b::c\n", "models/a:b.onnx", Status::Unsupported)
+        };
+        let model = model.expecting(Some(Status::Verified));
+        assert_eq!(
+            line("error", &model),
+            "::error file=models/a%3Ab.onnx,title=a%2Cb%3A%3Ac%0A%3A unsupported\
+             ::unsupported, expected verified%0A50%25 off%0A::warning::x\n"
+        );
+    }
+}

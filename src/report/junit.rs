@@ -1,0 +1,54 @@
+//! A zoo's report as JUnit XML, which CI systems show as tests.
+
+use super::zoo::{ModelReport, Report, Status};
+use crate::error::{Error, Kind, Result};
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+use std::time::Duration;
+
+/// `junit.xml`: one test for each model.
+///
+/// # Errors
+/// [`Kind::Internal`] where it cannot be written.
+pub fn text(report: &Report) -> Result<String> {
+    let mut junit = quick_junit::Report::new("onnx2plan zoo");
+    junit.set_time(duration(report.seconds));
+    let mut suite = TestSuite::new("zoo");
+    suite.set_time(duration(report.seconds));
+    suite.add_test_cases(report.models.iter().map(case));
+    junit.add_test_suite(suite);
+    junit.to_string().map_err(|error| Error::new(Kind::Internal, "cannot write junit.xml").with_source(error))
+}
+
+fn case(model: &ModelReport) -> TestCase {
+    let mut status = match (model.status, model.as_expected) {
+        (Status::Skipped, true) => TestCaseStatus::skipped(),
+        (_, true) => TestCaseStatus::success(),
+        // What JUnit calls a failure is an answer, an error is none.
+        (Status::Differs | Status::Unsupported | Status::Invalid | Status::Verified | Status::Evaluated, false) => {
+            TestCaseStatus::non_success(NonSuccessKind::Failure)
+        }
+        (Status::Failed | Status::Crashed | Status::Timeout | Status::Skipped, false) => {
+            TestCaseStatus::non_success(NonSuccessKind::Error)
+        }
+    };
+    let expected = model.expected.map_or_else(String::new, |expected| format!(", expected {expected}"));
+    let reason = model.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    if !model.as_expected || model.status == Status::Skipped {
+        status.set_message(format!("{}{expected}{reason}", model.status)).set_type(model.status.to_string());
+        if let Some(details) = &model.details {
+            status.set_description(details.clone());
+        }
+    }
+    let mut case = TestCase::new(model.name.clone(), status);
+    let seconds = &model.seconds;
+    let parts = [seconds.import, seconds.build, seconds.verify];
+    case.set_classname(model.path.clone()).set_time(duration(parts.into_iter().flatten().sum()));
+    if model.as_expected && model.status != Status::Skipped {
+        case.set_system_out(format!("{}{expected}{reason}", model.status));
+    }
+    case
+}
+
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}

@@ -1,0 +1,232 @@
+//! The report on one model: `docs/report-schema.md`, "A model".
+
+use super::environment::Environment;
+use super::histogram::{self, Histogram};
+use super::latency::Timing;
+use super::manifest::File;
+use super::verification::{Fault, OutputComparison, Verification};
+use super::zoo::Status;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// Version of both reports' form; it rises when a field changes its meaning or goes.
+pub const SCHEMA: u32 = 1;
+
+/// `report.json` of a model.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// See [`SCHEMA`].
+    pub schema: u32,
+    /// `model`.
+    pub kind: &'static str,
+    /// Name and version of this program.
+    pub producer: String,
+    /// The model file.
+    pub model: File,
+    /// The plan.
+    pub plan: Option<File>,
+    /// How it ended.
+    pub verdict: Status,
+    /// Why, on one line.
+    pub reason: Option<String>,
+    /// What computed the outputs: `gpu` or `cpu`.
+    pub candidate: Option<&'static str>,
+    /// With what.
+    pub environment: Environment,
+    /// What decides on the numbers.
+    pub options: Options,
+    /// Inputs in the model's order.
+    pub inputs: Vec<Binding>,
+    /// Outputs in the model's order.
+    pub outputs: Vec<Binding>,
+    /// Every comparison with a reference.
+    pub runs: Vec<Run>,
+    /// Error of each layer; nothing measures it yet.
+    pub error_by_layer: (),
+    /// How long the plan takes.
+    pub latency: Option<Latency>,
+    /// Layers of the network.
+    pub layers: Vec<Layer>,
+    /// Where the numbers go wrong first.
+    pub culprit: Option<Culprit>,
+    /// What stopped the conversion or the run.
+    pub error: Option<serde_json::Value>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// A report on a file of which nothing is known yet.
+    pub fn new(model: File, verdict: Status, environment: Environment, options: Options) -> Self {
+        Self {
+            schema: SCHEMA,
+            kind: "model",
+            producer: super::producer(),
+            model,
+            plan: None,
+            verdict,
+            reason: None,
+            candidate: None,
+            environment,
+            options,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            runs: Vec::new(),
+            error_by_layer: (),
+            latency: None,
+            layers: Vec::new(),
+            culprit: None,
+            error: None,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Options that decide on the numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Options {
+    /// Whether `f32` products may be computed in TF32.
+    pub tf32: bool,
+    /// Compute capabilities the plan was built for.
+    pub targets: Vec<String>,
+    /// Optimisation passes left out.
+    pub without_passes: Vec<String>,
+    /// Where outputs were to be computed.
+    pub on: String,
+    /// Inputs made constant, as on the command line.
+    pub freeze: Vec<String>,
+}
+
+/// An input or output.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Binding {
+    /// Its name.
+    pub name: String,
+    /// Its element type.
+    pub dtype: String,
+    /// Sizes: numbers, or names and expressions.
+    pub shape: Vec<String>,
+    /// Smallest, likeliest and largest shape, of inputs with a size that only the run knows.
+    pub profile: Option<[Vec<i64>; 3]>,
+}
+
+/// What was fed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fed {
+    /// Name of the input.
+    pub name: String,
+    /// Its element type.
+    pub dtype: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+/// A comparison with a reference.
+#[derive(Debug, Clone, Serialize)]
+pub struct Run {
+    /// Unique in the report.
+    pub label: String,
+    /// Where the expected outputs come from.
+    pub reference: String,
+    /// What was fed.
+    pub inputs: Vec<Fed>,
+    /// Whether every output agrees.
+    pub agrees: bool,
+    /// Whether a second run gave the same bits.
+    pub deterministic: Option<bool>,
+    /// One entry for each output, in the model's order.
+    pub outputs: Vec<RunOutput>,
+}
+
+/// An output of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunOutput {
+    /// How it compares.
+    #[serde(flatten)]
+    pub comparison: OutputComparison,
+    /// Its elements by error; absent where the two are incomparable or elements must be equal.
+    pub histogram: Option<Histogram>,
+}
+
+/// A run as it was made, without what only all runs together tell.
+#[derive(Debug, Clone)]
+pub struct Made<'a> {
+    /// As in [`Run`]; need not be unique yet.
+    pub label: &'a str,
+    /// As in [`Run`].
+    pub reference: &'a str,
+    /// As in [`Run`].
+    pub inputs: Vec<Fed>,
+    /// How the outputs compare.
+    pub verification: &'a Verification,
+}
+
+/// The runs of a report: their labels become unique, and histograms of one output get the same edges.
+pub fn runs(made: Vec<Made<'_>>) -> Vec<Run> {
+    let mut histograms = HashMap::new();
+    let outputs = made.iter().enumerate().flat_map(|(run, made)| {
+        made.verification.outputs.iter().enumerate().map(move |(at, output)| (run, at, output))
+    });
+    let mut by_output: HashMap<usize, Vec<(usize, &histogram::Errors)>> = HashMap::new();
+    for (run, at, output) in outputs {
+        if let Some(errors) = &output.errors {
+            by_output.entry(at).or_default().push((run, errors));
+        }
+    }
+    for (at, errors) in by_output {
+        let made = histogram::of_runs(&errors.iter().map(|(_, errors)| *errors).collect::<Vec<_>>());
+        histograms.extend(errors.iter().map(|&(run, _)| (run, at)).zip(made));
+    }
+    let mut labels: HashMap<String, usize> = HashMap::new();
+    let run = |(run, made): (usize, Made<'_>)| {
+        let count = labels.entry(made.label.to_owned()).and_modify(|count| *count += 1).or_insert(1);
+        let label = if *count == 1 { made.label.to_owned() } else { format!("{} ({count})", made.label) };
+        let output = |(at, comparison): (usize, &OutputComparison)| RunOutput {
+            comparison: comparison.clone(),
+            histogram: histograms.remove(&(run, at)),
+        };
+        Run {
+            label,
+            reference: made.reference.to_owned(),
+            inputs: made.inputs,
+            agrees: made.verification.agrees,
+            deterministic: made.verification.deterministic,
+            outputs: made.verification.outputs.iter().enumerate().map(output).collect(),
+        }
+    };
+    made.into_iter().enumerate().map(run).collect()
+}
+
+/// How long one execution takes, inputs and outputs already on the GPU.
+#[derive(Debug, Clone, Serialize)]
+pub struct Latency {
+    /// Label of the run whose shapes were measured.
+    pub run: String,
+    /// Executions before the first that counts.
+    pub warmup: usize,
+    /// Enqueued on a stream.
+    pub stream: Timing,
+    /// Launched as a CUDA graph; absent where the plan cannot be captured.
+    pub graph: Option<Timing>,
+}
+
+/// A layer of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Layer {
+    /// TensorRT's name for it.
+    pub name: String,
+    /// Its kind: `Convolution`.
+    pub kind: String,
+    /// The ONNX nodes behind it.
+    pub nodes: Vec<String>,
+}
+
+/// The smallest part of the model whose outputs are wrong although its inputs are right.
+#[derive(Debug, Clone, Serialize)]
+pub struct Culprit {
+    /// The nodes, how they compare, and how they were found.
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// Label of the run that shows it.
+    pub run: String,
+}

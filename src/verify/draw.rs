@@ -1,0 +1,59 @@
+//! Data sets for models that bring none: inputs that are drawn or given, outputs of ONNX Runtime.
+
+use super::data::{DataSet, Entry};
+use super::random;
+use super::reference::Reference;
+use crate::error::Result;
+use crate::network::Network;
+use crate::onnx::Constant;
+use std::collections::BTreeMap;
+
+/// The seeds where none is named.
+pub const SEEDS: [u64; 2] = [0, 1];
+
+/// The shapes that inputs are drawn in.
+#[derive(Debug, Clone, Copy)]
+pub struct Shapes<'a> {
+    /// `opt`, `min`, `max` or `between`.
+    pub what: &'a str,
+    /// Shape of each input, in the network's order.
+    pub shapes: &'a [Vec<usize>],
+    /// Elements of inputs that hold sizes, by name.
+    pub values: &'a BTreeMap<String, Vec<i64>>,
+}
+
+/// Inputs drawn for a network, with the reference's outputs.
+///
+/// # Errors
+/// Inputs that cannot be drawn; whatever the reference says of them.
+pub fn drawn(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut Reference) -> Result<DataSet> {
+    let mut inputs = Vec::new();
+    for (&input, mut tensor) in network.inputs.iter().zip(random::inputs(network, shapes.shapes, seed)?) {
+        let name = network.value(input).name.to_string();
+        if let Some(values) = shapes.values.get(&name) {
+            tensor = random::of_values(&tensor, values)?;
+        }
+        inputs.push(Entry { name, data: Constant::Tensor(tensor) });
+    }
+    let what = format!("ONNX Runtime, seed {seed}, {} {:?}", shapes.what, shapes.shapes);
+    let label = format!("{}, seed {seed}", shapes.what);
+    Ok(DataSet { label, ..referred(reference, what, inputs)? })
+}
+
+/// A data set of these inputs with the reference's outputs; `what` names it in messages and reports.
+///
+/// # Errors
+/// Whatever the reference says of the inputs.
+pub fn referred(reference: &mut Reference, what: String, inputs: Vec<Entry>) -> Result<DataSet> {
+    let named = |entry: &Entry| Some((entry.name.clone(), entry.data.tensor().ok()?.clone()));
+    let outputs = reference.run(&inputs.iter().filter_map(named).collect::<Vec<_>>())?;
+    let outputs = outputs.into_iter().map(|(name, tensor)| Entry { name, data: Constant::Tensor(tensor) });
+    Ok(DataSet {
+        label: what.clone(),
+        path: what.into(),
+        source: "ONNX Runtime".to_owned(),
+        tolerance: None,
+        inputs,
+        outputs: outputs.collect(),
+    })
+}

@@ -1,0 +1,39 @@
+//! What the report on a model says of its network.
+
+use crate::emit::{self, trace::Trace};
+use crate::error::Result;
+use crate::network::Profile;
+use crate::report::model::{Binding, Layer};
+use crate::site::Site;
+use crate::valid::Checked;
+
+/// Inputs and outputs in the model's order, with the shapes of a profile.
+pub fn bindings(network: &Checked, profile: &Profile) -> (Vec<Binding>, Vec<Binding>) {
+    let binding = |name: &str, value| {
+        let ty = &network.value(value).ty;
+        let range = profile.inputs.iter().find(|range| range.input == name);
+        Binding {
+            name: name.to_owned(),
+            dtype: ty.dtype.to_string(),
+            shape: ty.shape.iter().map(ToString::to_string).collect(),
+            profile: range.map(|range| [range.min.clone(), range.opt.clone(), range.max.clone()]),
+        }
+    };
+    let inputs = network.inputs.iter().map(|&input| binding(&network.value(input).name, input));
+    let outputs = network.outputs.iter().map(|output| binding(&output.name, output.value));
+    (inputs.collect(), outputs.map(|binding| Binding { profile: None, ..binding }).collect())
+}
+
+/// Every layer as TensorRT gets it, with its name, kind and ONNX nodes.
+///
+/// # Errors
+/// Those of [`emit::emit`].
+pub fn layers(network: &Checked) -> Result<Vec<Layer>> {
+    let emitted = emit::emit(network, &mut Trace::default())?;
+    let layer = |named: emit::Named| Layer {
+        name: named.name,
+        kind: named.kind.to_owned(),
+        nodes: named.sites.iter().map(Site::label).collect(),
+    };
+    Ok(emitted.layers.into_iter().map(layer).collect())
+}
