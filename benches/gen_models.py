@@ -331,6 +331,32 @@ def gru_tagger(path, embedding=256, hidden=256, sequence=64, batch=8, vocabulary
     g.save()
 
 
+def crnn(path, hidden=256, height=32, width=128, batch=1, base=64, symbols=37):
+    """A reader of text lines: convolutions down to a height of 1, then two bidirectional LSTM layers over the columns."""
+    g = Graph(path)
+    x = g.input("image", FLOAT, [batch, 1, height, width])
+    channels = 1
+    # Factor of the channels, whether they are normalized, and the pool behind.
+    for index, (factor, norm, pool) in enumerate(
+        [(1, False, [2, 2]), (2, False, [2, 2]), (4, True, None), (4, False, [2, 1]), (8, True, None), (8, True, [2, 1])]
+    ):
+        outer = factor * base
+        x = conv(g, x, f"conv{index}", channels, outer, 3, bias=not norm)
+        x = g.op("Relu", batch_norm(g, x, f"bn{index}", outer) if norm else x)
+        if pool:
+            x = g.op("MaxPool", x, kernel_shape=pool, strides=pool)
+        channels = outer
+    x = g.op("MaxPool", x, kernel_shape=[height // 16, 1], strides=[height // 16, 1])
+    x = g.op("Transpose", g.op("Squeeze", x, g.constant([2])), perm=[2, 0, 1])
+    sequence = width // 4
+    x = recurrent(g, x, "lstm0", "LSTM", channels, hidden, sequence, batch)
+    x = linear(g, x, "between", 2 * hidden, hidden)
+    x = recurrent(g, x, "lstm1", "LSTM", hidden, hidden, sequence, batch)
+    x = linear(g, x, "symbols", 2 * hidden, symbols)
+    g.output(g.op("LogSoftmax", x, axis=-1), "logp", FLOAT, [sequence, batch, symbols])
+    g.save()
+
+
 # Overhead per node
 
 
@@ -358,6 +384,8 @@ MODELS = {
     "unet": unet,
     "lstm_lm": lstm_lm,
     "gru_tagger": gru_tagger,
+    "crnn": crnn,
+    "crnn_small": lambda path: crnn(path, 8, 16, 32, 2, 2, 11),  # models/crnn
     "chain_1k": lambda path: chain(path, 1000),
     "chain_10k": lambda path: chain(path, 10000),
     "chain_10k_r2": lambda path: chain(path, 10000, (1, 1)),  # its constants need no reshape to broadcast

@@ -3,8 +3,8 @@
 use super::output::Output;
 use crate::error::{Error, Kind, Result};
 use crate::import::Recurrent;
-use crate::network::Profile;
-use crate::trt::{BuildOptions, Library, Severity};
+use crate::network::{Caps, Profile};
+use crate::trt::{BuildOptions, Severity};
 use std::sync::Arc;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -43,21 +43,20 @@ impl BuildArguments {
     ///
     /// # Errors
     /// [`Kind::Usage`] for a layer that the library lacks.
-    pub(super) fn recurrent(&self, library: &Library) -> Result<Recurrent> {
-        match (self.rnn, library.caps().rnn) {
+    pub(super) fn recurrent(&self, caps: Caps) -> Result<Recurrent> {
+        match (self.rnn, caps.rnn) {
             (RecurrentForm::Auto, true) => Ok(Recurrent::Auto),
             (RecurrentForm::Layer, true) => Ok(Recurrent::Layer),
             (RecurrentForm::Layer, false) => {
-                let message = format!("{} has no recurrent layer: only TensorRT 8.x has", library.version());
-                Err(Error::new(Kind::Usage, message).with_hint("leave `--rnn` out, and loops take its place"))
+                Err(Error::new(Kind::Usage, "this library has no recurrent layer: only TensorRT 8.x has")
+                    .with_hint("leave `--rnn` out, and loops take its place"))
             }
             (RecurrentForm::Loop, _) | (RecurrentForm::Auto, false) => Ok(Recurrent::Loop),
         }
     }
 
     /// What TensorRT is told.
-    pub(super) fn options(&self, profiles: Vec<Profile>, output: &Output) -> BuildOptions {
-        let verbose = output.is_verbose();
+    pub(super) fn options(&self, profiles: Vec<Profile>, verbose: bool) -> BuildOptions {
         BuildOptions {
             targets: self.target.clone(),
             tf32: !self.no_tf32,

@@ -4,6 +4,8 @@ use super::build::BuildArguments;
 use super::environment::{Environment, LibraryArguments};
 use super::import::ImportArguments;
 use super::output::Output;
+use super::proof::{Claim, ProofArguments};
+use super::reference::Subject;
 use crate::emit::Emitted;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
@@ -35,6 +37,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     build: BuildArguments,
     #[command(flatten)]
+    proof: ProofArguments,
+    #[command(flatten)]
     import: ImportArguments,
     #[command(flatten)]
     library: LibraryArguments,
@@ -65,9 +69,6 @@ struct Seconds {
     write: f64,
 }
 
-/// What the plan was compared with: nothing runs it here.
-const UNVERIFIED: &str = "not run";
-
 /// What a build left in a temporary file.
 struct Built {
     file: tempfile::NamedTempFile,
@@ -88,15 +89,16 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         return Err(Error::new(Kind::Usage, message).with_hint("name another file with `--output`"));
     }
     let library = environment.library(&arguments.library, output)?;
+    let device = arguments.proof.device(&library)?;
     output.start("import");
     let start = Instant::now();
-    let (model, _) = arguments.import.part.load(model_path)?;
+    let (model, part) = arguments.import.part.load(model_path)?;
     let read = start.elapsed();
     let options = pipeline::Options {
         caps: library.caps(),
         without_passes: arguments.build.without_pass.clone(),
         import: import::Options {
-            recurrent: arguments.build.recurrent(&library)?,
+            recurrent: arguments.build.recurrent(library.caps())?,
             ..arguments.import.options(&model)?
         },
     };
@@ -127,17 +129,32 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     output.done(&format!("{} for {}", library.version(), target_text(&arguments.build.targets())));
 
     super::unless_cancelled()?;
+    let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
+    let claim = Claim {
+        library: &library,
+        plan: built.file.as_file(),
+        subject: Subject { path: model_path, part: part.as_ref(), inputs: &inputs, network: &prepared.network },
+        profiles: &arguments.import.profiles,
+        log: arguments.build.options(Vec::new(), output.is_verbose()).log,
+    };
+    let proof = arguments.proof.prove(&claim, device, environment, output)?;
+
+    super::unless_cancelled()?;
     output.start("write");
     let manifest_path = files::with_suffix(&plan_path, ".json");
     let plan = File { name: files::name(&plan_path), bytes: built.bytes, sha256: built.sha256.clone() };
-    let manifest = manifest(arguments, &library, &prepared, &planned, &built, model_file, plan);
+    let mut manifest = manifest(arguments, &library, &prepared, &planned, &built, model_file, plan);
+    manifest.verification = proof.verdict;
     files::persist(built.file, &plan_path)?;
     files::write_json(&manifest_path, &manifest)?;
     output.done(&format!("{} ({} bytes) and its manifest", plan_path.display(), built.bytes));
-    output.warning("the plan was not run: no numbers were compared");
+    if proof.verdict == "not run" {
+        output.warning(&format!("the plan was not run, no numbers were compared: {}", proof.text));
+    }
 
     if !arguments.json {
-        return output.data(&plan_path.display().to_string());
+        output.data(&plan_path.display().to_string())?;
+        return proof.error.map_or(Ok(()), |error| Err(error.in_model(model_path)));
     }
     output.json(&Outcome {
         plan: plan_path,
@@ -156,8 +173,9 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         passes: prepared.passes.iter().copied().collect(),
         guesses,
         notes: prepared.notes,
-        verification: UNVERIFIED,
-    })
+        verification: proof.verdict,
+    })?;
+    proof.error.map_or(Ok(()), |error| Err(error.in_model(model_path)))
 }
 
 /// Emits the network into TensorRT and builds the plan into a temporary file beside its place.
@@ -170,7 +188,7 @@ fn build(
     output: &Output,
 ) -> Result<Built> {
     let file = files::temporary_beside(plan_path)?;
-    let options = arguments.build.options(planned.iter().flat_map(Planned::profiles).collect(), output);
+    let options = arguments.build.options(planned.iter().flat_map(Planned::profiles).collect(), output.is_verbose());
     let start = Instant::now();
     let mut writer = Hashing::new(file);
     let emitted = trt::build(library, &prepared.network, options, &mut writer, &super::CANCELLED)?;
@@ -227,9 +245,11 @@ fn manifest(
             .cloned()
             .chain(guesses(planned).iter().map(|guess| format!("guessed: {guess}")))
             .collect(),
-        verification: UNVERIFIED,
+        verification: "not run",
     }
 }
+
+impl Arguments {}
 
 /// Names the nodes behind layers that TensorRT-RTX cannot build without a GPU, where it failed for want of them.
 fn explained(error: Error, network: &Network) -> Error {

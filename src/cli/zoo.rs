@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         targets: arguments.build.target.clone(),
         tf32: !arguments.build.no_tf32,
         optimization_level: arguments.build.optimization_level,
-        recurrent: arguments.build.recurrent(&library)?,
+        recurrent: arguments.build.recurrent(library.caps())?,
         freeze: arguments.freeze_from_data,
         without_passes: arguments.build.without_pass.clone(),
     };

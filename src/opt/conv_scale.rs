@@ -38,6 +38,12 @@ fn merged(editor: &Editor<'_>, id: LayerId) -> Option<(LayerId, Convolution)> {
     Some((front, scaled(convolution, scale)?))
 }
 
+/// Whether a Scale with one coefficient per map can become part of the weights.
+pub(super) fn weighs_maps(convolution: &Convolution) -> bool {
+    let computed = matches!(convolution.bias, Some(Arg::Input(_)));
+    !computed && convolution.weights.fixed().is_some_and(|weights| weights.dtype().is_float())
+}
+
 /// The convolution with the Scale's factors in its weights and its summands in its bias.
 fn scaled(convolution: &Convolution, by: &Scale) -> Option<Convolution> {
     let one_per_map = match by.mode {
@@ -102,7 +108,7 @@ fn product(weights: &Tensor, factors: &[f32]) -> Option<Tensor> {
 }
 
 /// Numbers rounded to a floating-point type.
-fn tensor(dtype: DType, dims: Vec<usize>, values: Vec<f32>) -> Option<Tensor> {
+pub(super) fn tensor(dtype: DType, dims: Vec<usize>, values: Vec<f32>) -> Option<Tensor> {
     match dtype {
         DType::F32 => Tensor::of(dims, values),
         DType::F16 => Tensor::of(dims, values.into_iter().map(f16::from_f32).collect()),

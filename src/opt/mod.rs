@@ -7,6 +7,7 @@ mod conv_scale;
 mod dedupe;
 pub mod fold;
 mod matmul;
+mod scale;
 mod shuffle;
 
 use crate::error::Result;
@@ -24,6 +25,8 @@ pub struct Pass {
 pub const PASSES: &[Pass] = &[
     // First, so that later passes see each value once.
     Pass { name: "dedupe", run: dedupe::run },
+    // Before `conv-scale`, which takes what it makes.
+    Pass { name: "scale", run: scale::run },
     Pass { name: "conv-scale", run: conv_scale::run },
     // Before `shuffle`, which would hide a transpose in a larger shuffle.
     Pass { name: "matmul-transpose", run: matmul::run },

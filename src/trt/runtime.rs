@@ -77,6 +77,37 @@ impl Engine {
         Ok([end(ffi::ProfileEnd::Min)?, end(ffi::ProfileEnd::Opt)?, end(ffi::ProfileEnd::Max)?])
     }
 
+    /// The first profile that allows the shapes of these inputs.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] where there is none.
+    pub fn fitting_profile(&mut self, inputs: &[(String, Tensor)]) -> Result<usize> {
+        let free = |binding: &&Binding| binding.input && binding.dims.iter().any(|&size| size < 0);
+        let free: Vec<String> = self.bindings.iter().filter(free).map(|binding| binding.name.clone()).collect();
+        let shapes: Vec<(&str, Vec<i64>)> = inputs
+            .iter()
+            .filter(|(name, _)| free.contains(name))
+            .map(|(name, tensor)| {
+                let dims = tensor.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX));
+                (name.as_str(), dims.collect())
+            })
+            .collect();
+        'profiles: for profile in 0..self.profiles()?.max(1) {
+            for (name, dims) in &shapes {
+                let [min, _, max] = self.profile_shapes(name, profile)?;
+                let allowed =
+                    dims.iter().zip(min.iter().zip(&max)).all(|(size, (min, max))| (min..=max).contains(&size));
+                if !allowed {
+                    continue 'profiles;
+                }
+            }
+            return Ok(profile);
+        }
+        let shapes: Vec<String> = shapes.iter().map(|(name, dims)| format!("`{name}` {dims:?}")).collect();
+        Err(Error::new(Kind::Usage, format!("no profile of the plan allows the shapes {}", shapes.join(", ")))
+            .with_hint("build the plan with `--min`, `--opt` and `--max` that include them"))
+    }
+
     /// Copies inputs to the GPU, sets their shapes, and makes room for the outputs.
     ///
     /// Inputs are found by name and must have the plan's types.

@@ -148,7 +148,7 @@ fn attempt(
     let mut engine = Engine::load(&machine.library, device, &plan, &quiet())?;
     let outputs = verify::declared(&prepared.network);
     for set in sets {
-        progress.verifications.push(verify::on_gpu(&mut engine, &names, &outputs, set, 0)?);
+        progress.verifications.push(verify::on_gpu(&mut engine, &names, &outputs, set)?);
     }
     progress.verify += start.elapsed();
     Ok(On::Gpu)

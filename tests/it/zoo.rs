@@ -72,12 +72,14 @@ fn light_models_become_plans() {
 }
 
 #[test]
-fn digits_are_read_as_the_reference_reads_them() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits");
-    let data = folder.join("test_data_set_0");
-    let outputs = eval::run(&prepare(&folder.join("model.onnx")), &[tensor(&data.join("input_0.pb"))]).unwrap();
-    assert_eq!(outputs.len(), 1);
-    assert_close("probabilities", &outputs[0], &tensor(&data.join("output_0.pb")), 0.0, 1e-5);
+fn our_models_compute_what_the_reference_computes() {
+    for (model, output) in [("digits", "probabilities"), ("crnn", "logp")] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(model);
+        let data = folder.join("test_data_set_0");
+        let outputs = eval::run(&prepare(&folder.join("model.onnx")), &[tensor(&data.join("input_0.pb"))]).unwrap();
+        assert_eq!(outputs.len(), 1, "{model}");
+        assert_close(output, &outputs[0], &tensor(&data.join("output_0.pb")), 0.0, 1e-5);
+    }
 }
 
 /// Input (rising from 0 to 1) and tolerances are those of ONNX's own test of these models.

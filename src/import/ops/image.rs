@@ -1,12 +1,12 @@
-//! Images put together from parts: `Col2Im`, `MaxUnpool`.
+//! Images put together from parts or scaled: `Col2Im`, `MaxUnpool`, `ImageScaler`.
 
-use super::axes::{Cut, cut};
+use super::axes::{Cut, along, cut};
 use super::pads::{int, sizes, whole_list};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::{GatherMode, ScatterMode};
-use crate::network::layer::math::ReduceOperation;
+use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::layer::{Gather, Scatter};
 use crate::network::{Dim, Values};
 use crate::onnx::Node;
@@ -15,11 +15,30 @@ use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
     onnx("Col2Im", 18..=NOW, "input image_shape block_shape", col2im),
+    onnx("ImageScaler", 1..=NOW, "input", image_scaler),
     onnx("MaxUnpool", 9..=NOW, "X I output_shape?", max_unpool),
 ];
 
 /// The most places that blocks cover in all.
 const MOST_PLACES: i64 = 1 << 24;
+
+/// `ImageScaler`, an experiment of the first opset that files still have: x · scale + bias, with a bias per channel of
+/// `[N, C, H, W]`. Becomes Scale.
+fn image_scaler(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let (scale, bias) = (node.attrs.float_or("scale", 1.0)?, node.attrs.floats("bias")?.unwrap_or_default());
+    let x = ctx.input(0)?;
+    if ctx.rank(x) != 4 {
+        return Err(OpError::Rank { what: "input `input`", rank: ctx.rank(x), supported: "4" });
+    }
+    let scaled = ctx.binary_scalar(Ew::Prod, x, scale.into())?;
+    if bias.is_empty() {
+        return Ok(smallvec![scaled]);
+    }
+    let bias = ctx.constant_value(Tensor::vector(bias));
+    let bias = ctx.cast(bias, ctx.dtype(x))?;
+    let bias = along(ctx, bias, 1, 4)?;
+    Ok(smallvec![ctx.binary(Ew::Sum, scaled, bias)?])
+}
 
 /// How blocks lie on an image along one axis.
 #[derive(Debug, Clone, Copy)]

@@ -9,8 +9,8 @@ use onnx2plan::valid::Checked;
 use onnx2plan::verify::compare::compare;
 use onnx2plan::{Result, eval};
 
-/// The pass that multiplies weights by factors, which rounds anew; all others move data and join layers.
-const ROUNDS: &str = "conv-scale";
+/// The passes that compute with constants, which rounds anew; all others move data and join layers.
+const ROUND: [&str; 2] = ["conv-scale", "scale"];
 
 /// What differs between the passes that are run and others, if anything.
 ///
@@ -27,7 +27,7 @@ pub(super) fn disagreement(
         return Ok(None);
     }
     let all = eval::run(finished, inputs)?;
-    let rounds = |log: &opt::Log| log.iter().any(|(name, _)| *name == ROUNDS);
+    let rounds = |log: &opt::Log| log.iter().any(|(name, _)| ROUND.contains(name));
     for without_passes in left_out(log) {
         let without = without_passes.join(", ");
         let options = Options { without_passes, ..options.clone() };

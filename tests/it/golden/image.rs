@@ -1,8 +1,11 @@
 use super::Case;
 use crate::support::Model;
 
-pub(super) const CASES: &[Case] =
-    &[Case { name: "col2im", model: col2im }, Case { name: "max_unpool", model: max_unpool }];
+pub(super) const CASES: &[Case] = &[
+    Case { name: "col2im", model: col2im },
+    Case { name: "max_unpool", model: max_unpool },
+    Case { name: "scaler", model: scaler },
+];
 
 fn col2im() -> Model {
     Model::new(18)
@@ -20,5 +23,14 @@ fn max_unpool() -> Model {
         .node("MaxUnpool", "x places", "y")
         .attr("kernel_shape", [2, 2])
         .attr("strides", [2, 2])
+        .output("y", "")
+}
+
+fn scaler() -> Model {
+    Model::new(8)
+        .input("x", "f32[N, 3, H, W]")
+        .node("ImageScaler", "x", "y")
+        .attr("scale", 0.5f32)
+        .attr("bias", [-1f32, 0.0, 1.0])
         .output("y", "")
 }
