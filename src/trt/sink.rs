@@ -38,7 +38,9 @@ impl Sink for Builder {
         // TensorRT 8 gives i32 for sizes and places; `legalize` has put a cast to it behind, which is none there. What it
         // quantizes it calls f32.
         if !self.has_int64() && matches!(kind, LayerKind::Shape | LayerKind::NonZero | LayerKind::Quantize(_)) {
-            made.iter_mut().for_each(|made| made.dtype = None);
+            for made in &mut made {
+                made.dtype = None;
+            }
         }
         Ok(made)
     }
