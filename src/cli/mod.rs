@@ -18,6 +18,7 @@ mod profiles;
 mod proof;
 mod reference;
 mod setup;
+mod time;
 mod verify;
 mod zoo;
 
@@ -51,6 +52,8 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Compare what a converted model computes with its test data
     Verify(Box<verify::Arguments>),
+    /// Measure how long plans take on this machine's GPU
+    Time(time::Arguments),
     /// Convert and verify many models, each in a worker process
     Zoo(zoo::Arguments),
     /// Do the jobs that come in on stdin; started by `zoo`
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
             Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
+            Some(Command::Time(arguments)) => time::run(&arguments, &environment, &mut output),
             Some(Command::Zoo(arguments)) => zoo::run(&arguments, &environment, &mut output),
             Some(Command::Worker(arguments)) => zoo::work(&arguments, &environment, &mut output),
             Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),

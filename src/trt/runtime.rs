@@ -8,9 +8,9 @@ use super::ffi;
 use super::library::Library;
 use super::log::{self, LogSink};
 use crate::error::{Error, Kind, Result};
+use crate::report::latency::Timing;
 use crate::tensor::{DType, Tensor, volume};
 use std::pin::Pin;
-use std::time::Duration;
 
 /// A plan, loaded by the library that built it: `nvinfer1::ICudaEngine` with one `IExecutionContext`.
 pub struct Engine {
@@ -214,15 +214,6 @@ struct Buffer {
     late: bool,
 }
 
-/// How long a plan takes, without copies to and from the GPU.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Timing {
-    /// Runs that were not counted, to warm up.
-    pub warmup: usize,
-    /// Each counted run in milliseconds, by CUDA's events.
-    pub runs_ms: Vec<f32>,
-}
-
 impl Session<'_> {
     /// Fills the memory of all outputs with one byte.
     pub fn poison(&mut self, byte: u8) -> Result<()> {
@@ -370,26 +361,5 @@ impl Memory {
                     .ok_or_else(|| Error::new(Kind::Internal, "a tensor is larger than its memory"))
             }
         }
-    }
-}
-
-impl Timing {
-    /// The run at a share of all runs, sorted by time: 0.5 is the median. 0 where nothing ran.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a few runs"
-    )]
-    pub fn quantile(&self, share: f64) -> f32 {
-        let mut runs = self.runs_ms.clone();
-        runs.sort_by(f32::total_cmp);
-        let at = (share * runs.len() as f64).ceil() as usize;
-        runs.get(at.saturating_sub(1)).copied().unwrap_or_default()
-    }
-
-    /// Whether any run was counted, and how long all of them took together.
-    pub fn total(&self) -> Duration {
-        Duration::from_secs_f32(self.runs_ms.iter().sum::<f32>() / 1000.0)
     }
 }

@@ -139,6 +139,7 @@ fn a_part_is_verified_as_a_model_is() {
         "--json",
         "--strict-profiles",
     ]);
+    command.args(["--seed", "0"]);
     let sizes = ["--dim", "N=2", "--dim", "c.2=1:4:9", "--dim", "c.3=3"];
     let sizes_of_slice = ["--min", "sizes=1,1", "--opt", "sizes=2,3", "--max", "sizes=4,4"];
     let output =
