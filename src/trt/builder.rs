@@ -45,6 +45,10 @@ pub fn build(
     Ok(emitted)
 }
 
+/// Plans of networks with so many weights are taken at once. In pieces TensorRT needs buffers of 64 MiB, which costs more
+/// than it saves where the plan is not much larger.
+const MOST_AT_ONCE_BYTES: usize = 64 << 20;
+
 /// A [`Sink`](crate::emit::Sink) that builds a plan.
 pub struct Builder {
     network: cxx::UniquePtr<ffi::Network>,
@@ -129,7 +133,8 @@ impl Builder {
         let start = Instant::now();
         let job = Job::new(to, cancel);
         let route = log::route(&self.log);
-        let built = self.network.pin_mut().build(&job);
+        let weights: usize = self.held.iter().map(Bytes::len).sum();
+        let built = self.network.pin_mut().build(&job, weights > MOST_AT_ONCE_BYTES);
         drop(route);
         let cancelled = !job.keep_going();
         match (built, job.finish()) {
