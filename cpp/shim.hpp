@@ -67,6 +67,7 @@ public:
     virtual void set_dimension_name(uint32_t tensor, int32_t index, rust::Str name) = 0;
     virtual Outputs add_input(rust::Str name, DType dtype, Dims dims) = 0;
     virtual void mark_output(uint32_t tensor) = 0;
+    virtual void set_tensor_type(uint32_t tensor, DType dtype) = 0;
 
     virtual Outputs add_activation(Activation const& layer) = 0;
     virtual Outputs add_cast(uint32_t input, DType to) = 0;

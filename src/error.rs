@@ -103,13 +103,18 @@ impl Error {
     }
 
     /// One error for all `problems`. Its kind is `Invalid` if any problem is, else the first problem's.
-    pub fn of_problems(message: impl Into<String>, problems: Vec<Problem>) -> Self {
+    ///
+    /// `message` leads on to the only problem: `cannot import`. Where there are several, it says how many.
+    pub fn of_problems(message: &str, problems: Vec<Problem>) -> Self {
         let kind = if problems.iter().any(|p| p.kind == Kind::Invalid) {
             Kind::Invalid
         } else {
             problems.first().map_or(Kind::Internal, |p| p.kind)
         };
-        let mut error = Self::new(kind, message);
+        let mut error = match problems.len() {
+            0 | 1 => Self::new(kind, message),
+            count => Self::new(kind, format!("{message}: {count} problems")),
+        };
         error.0.problems = problems;
         error
     }
@@ -321,8 +326,8 @@ mod tests {
         let problems = (0..12)
             .map(|i| Problem::new(Kind::Unsupported, Site::node("main", i, "", "Foo", 17, "o"), "no importer"))
             .collect();
-        let text = Error::of_problems("12 nodes cannot be imported", problems).to_string();
-        assert!(text.starts_with("12 nodes cannot be imported\n\nnode 0 -> \"o\" (Foo, opset 17): no importer"));
+        let text = Error::of_problems("cannot import", problems).to_string();
+        assert!(text.starts_with("cannot import: 12 problems\n\nnode 0 -> \"o\" (Foo, opset 17): no importer"));
         assert!(text.ends_with("and 2 more; all of them by operator:\n      12  Foo"), "{text}");
     }
 }

@@ -13,6 +13,23 @@ void NetworkImpl::set_flag(BuilderFlag flag, bool on)
     check();
 }
 
+void NetworkImpl::set_tensor_type(uint32_t at, DType dtype)
+{
+    auto const set = [&](auto& tensor)
+    {
+        if constexpr (requires { tensor.setType(nv::DataType::kFLOAT); })
+        {
+            tensor.setType(native(dtype));
+        }
+        else
+        {
+            missing<int>("choice of types: they follow from the operands");
+        }
+    };
+    set(tensor(at));
+    check();
+}
+
 DType NetworkImpl::constrain(uint32_t at, int32_t output, DType dtype)
 {
     auto const set = [&](auto& layer)

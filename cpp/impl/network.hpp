@@ -102,6 +102,7 @@ public:
     Outputs add_conditional_input(uint32_t at, uint32_t input) override;
     Outputs add_conditional_output(uint32_t at, uint32_t then_output, uint32_t else_output) override;
 
+    void set_tensor_type(uint32_t at, DType dtype) override;
     DType constrain(uint32_t at, int32_t output, DType dtype) override;
     void set_flag(BuilderFlag flag, bool on) override;
     void set_compute_capabilities(rust::Slice<uint32_t const> targets) override;

@@ -4,16 +4,19 @@
     generate.py [FOLDER]        (no FOLDER: this one)
 
 Each network is written twice, by the exporter that traces (`-traced`) and by the one that captures the program
-(`-captured`). Needs torch, onnx and onnxscript; the files were written with torch 2.15.0.
+(`-captured`); the detector's head, whose suppression PyTorch itself lacks, is written by hand. Needs torch, onnx and
+onnxscript; the files were written with torch 2.15.0.
 """
 
 import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
+from onnx import helper, numpy_helper
 from torch import nn
 from torch.export import Dim
 
@@ -167,6 +170,45 @@ def export(network, inputs, outputs, path, captured):
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
+def detector(path):
+    """Images of any size to boxes: the best places by TopK, of which those that overlap better ones are dropped."""
+    rng = np.random.default_rng(0)
+    nodes, constants = [], []
+
+    def constant(array):
+        constants.append(numpy_helper.from_array(np.asarray(array), f"c{len(constants)}"))
+        return constants[-1].name
+
+    def op(kind, *inputs, outputs=None, **attributes):
+        outputs = outputs or [f"{kind}_{len(nodes)}"]
+        nodes.append(helper.make_node(kind, inputs, outputs, name=f"{kind}_{len(nodes)}", **attributes))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    ints = lambda *values: constant(np.array(values, np.int64))
+    weights = lambda *shape: constant((rng.standard_normal(shape) * 0.4).astype(np.float32))
+    x = op("Relu", op("Conv", "image", weights(8, 3, 4, 4), strides=[4, 4]))
+    x = op("Conv", x, weights(7, 8, 1, 1))
+    x = op("Reshape", x, ints(1, 7, -1))
+    boxes, scores = op("Split", x, ints(4, 3), outputs=["boxes_raw", "scores_raw"], axis=1)
+    boxes, scores = op("Transpose", op("Sigmoid", boxes), perm=[0, 2, 1]), op("Sigmoid", scores)
+    best = op("ReduceMax", scores, axes=[1], keepdims=0)
+    places = op("Gather", op("Shape", best), ints(1), axis=0)
+    kept = op("TopK", best, op("Min", places, ints(20)), outputs=["best", "kept"], axis=1)[1]
+    kept = op("Squeeze", kept, ints(0))
+    boxes, scores = op("Gather", boxes, kept, axis=1), op("Gather", scores, kept, axis=2)
+    limits = [ints(4), constant(np.float32([0.5])), constant(np.float32([0.6]))]
+    op("NonMaxSuppression", boxes, scores, *limits, outputs=["selected"])
+    number = op("Slice", "selected", ints(2), ints(3), ints(1))
+    op("Gather", op("Squeeze", boxes, ints(0)), op("Squeeze", number, ints(1)), outputs=["boxes"], axis=0)
+    image = helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, [1, 3, "height", "width"])
+    outputs = [("selected", onnx.TensorProto.INT64, ["found", 3]), ("boxes", onnx.TensorProto.FLOAT, ["found", 4])]
+    outputs = [helper.make_tensor_value_info(*output) for output in outputs]
+    graph = helper.make_graph(nodes, "detector", [image], outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="onnx")
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
 def main():
     warnings.filterwarnings("ignore")
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
@@ -175,6 +217,8 @@ def main():
             folder = root / f"{name}-{'captured' if captured else 'traced'}"
             folder.mkdir(parents=True, exist_ok=True)
             export(network.eval(), inputs, outputs, folder / "model.onnx", captured)
+    (root / "detector").mkdir(exist_ok=True)
+    detector(root / "detector/model.onnx")
 
 
 if __name__ == "__main__":

@@ -1,26 +1,26 @@
 //! `onnx2plan MODEL`: read, import, optimise, build, write.
 
+use super::build::BuildArguments;
 use super::environment::{Environment, LibraryArguments};
-use super::freeze::FreezeArguments;
+use super::import::ImportArguments;
 use super::output::Output;
-use super::part::PartArguments;
-use super::profiles::ProfileArguments;
-use crate::emit::{self, Emitted};
+use super::proof::{Claim, ProofArguments};
+use super::reference::Subject;
+use crate::emit::Emitted;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
-use crate::import::{self, Recurrent};
-use crate::network::Profile;
+use crate::import;
 use crate::network::profile::Range;
+use crate::network::{LayerKind, Network, Profile};
 use crate::onnx::Model;
 use crate::pipeline::profile::{End, Planned};
 use crate::pipeline::{self, Prepared};
 use crate::report::manifest::{self, Binding, File, Layer, Manifest};
-use crate::trt::{BuildOptions, Builder, Library, Severity};
+use crate::trt::{self, Library};
 use crate::verify::data;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -31,56 +31,17 @@ pub(super) struct Arguments {
     /// Where to write the plan [default: the model's name with `.plan`]; the manifest goes beside it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Compute capabilities to build for, such as sm89,sm120 [default: portable, Ampere and later]
-    #[arg(long, value_name = "SM", value_delimiter = ',', value_parser = parse_target)]
-    target: Vec<u32>,
-    /// Compute f32 products in full f32, not in TF32 with its 10 bits of mantissa
-    #[arg(long)]
-    no_tf32: bool,
-    /// What recurrent operators become: TensorRT 8.x still has a layer of its own for many of them
-    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
-    rnn: RecurrentForm,
-    /// Leave out an optimisation pass
-    #[arg(long, value_name = "NAME", value_parser = parse_pass)]
-    without_pass: Vec<String>,
     /// Print what happened as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    profiles: ProfileArguments,
+    build: BuildArguments,
     #[command(flatten)]
-    part: PartArguments,
+    proof: ProofArguments,
     #[command(flatten)]
-    freeze: FreezeArguments,
+    import: ImportArguments,
     #[command(flatten)]
     library: LibraryArguments,
-}
-
-/// What recurrent operators become.
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
-enum RecurrentForm {
-    /// The layer where the library has it and it computes the same for all inputs, else a loop
-    #[default]
-    Auto,
-    /// A loop
-    Loop,
-    /// The layer wherever it computes the same for sequences that are not empty, else a loop
-    Layer,
-}
-
-impl RecurrentForm {
-    /// What it means for a library.
-    fn with(self, library: &Library) -> Result<Recurrent> {
-        match (self, library.caps().rnn) {
-            (Self::Auto, true) => Ok(Recurrent::Auto),
-            (Self::Layer, true) => Ok(Recurrent::Layer),
-            (Self::Layer, false) => {
-                let message = format!("{} has no recurrent layer: only TensorRT 8.x has", library.version());
-                Err(Error::new(Kind::Usage, message).with_hint("leave `--rnn` out, and loops take its place"))
-            }
-            (Self::Loop, _) | (Self::Auto, false) => Ok(Recurrent::Loop),
-        }
-    }
 }
 
 /// What happened, for `--json`.
@@ -108,9 +69,6 @@ struct Seconds {
     write: f64,
 }
 
-/// What the plan was compared with: nothing runs it here.
-const UNVERIFIED: &str = "not run";
-
 /// What a build left in a temporary file.
 struct Built {
     file: tempfile::NamedTempFile,
@@ -131,18 +89,17 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         return Err(Error::new(Kind::Usage, message).with_hint("name another file with `--output`"));
     }
     let library = environment.library(&arguments.library, output)?;
+    let device = arguments.proof.device(&library)?;
     output.start("import");
     let start = Instant::now();
-    let (model, _) = arguments.part.load(model_path)?;
+    let (model, part) = arguments.import.part.load(model_path)?;
     let read = start.elapsed();
     let options = pipeline::Options {
         caps: library.caps(),
-        without_passes: arguments.without_pass.clone(),
+        without_passes: arguments.build.without_pass.clone(),
         import: import::Options {
-            sizes: arguments.profiles.fixed(&model)?,
-            names: arguments.part.names(),
-            recurrent: arguments.rnn.with(&library)?,
-            ..arguments.freeze.options(&model)?
+            recurrent: arguments.build.recurrent(library.caps())?,
+            ..arguments.import.options(&model)?
         },
     };
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
@@ -153,7 +110,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     for (pass, count) in &prepared.passes {
         output.detail(&format!("pass {pass} changed {count} layers"));
     }
-    let planned = arguments.profiles.plan(&prepared.network, &likely(model_path, &model)?)?;
+    let planned = arguments.import.profiles.plan(&prepared.network, &likely(model_path, &model)?)?;
     let guesses = guesses(&planned);
     for guess in &guesses {
         output.note(&format!("guessed: {guess}"));
@@ -167,21 +124,37 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         let built = build(arguments, &library, &prepared, &planned, &plan_path, output);
         (built, hash.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, "hashing the model failed"))))
     });
-    let (built, model_file) = (built.map_err(|error| error.in_model(model_path))?, model_file?);
-    output.done(&format!("{} for {}", library.version(), target_text(&arguments.targets())));
+    let built = built.map_err(|error| explained(error, &prepared.network).in_model(model_path))?;
+    let model_file = model_file?;
+    output.done(&format!("{} for {}", library.version(), target_text(&arguments.build.targets())));
+
+    super::unless_cancelled()?;
+    let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
+    let claim = Claim {
+        library: &library,
+        plan: built.file.as_file(),
+        subject: Subject { path: model_path, part: part.as_ref(), inputs: &inputs, network: &prepared.network },
+        profiles: &arguments.import.profiles,
+        log: arguments.build.options(Vec::new(), output.is_verbose()).log,
+    };
+    let proof = arguments.proof.prove(&claim, device, environment, output)?;
 
     super::unless_cancelled()?;
     output.start("write");
     let manifest_path = files::with_suffix(&plan_path, ".json");
     let plan = File { name: files::name(&plan_path), bytes: built.bytes, sha256: built.sha256.clone() };
-    let manifest = manifest(arguments, &library, &prepared, &planned, &built, model_file, plan);
+    let mut manifest = manifest(arguments, &library, &prepared, &planned, &built, model_file, plan);
+    manifest.verification = proof.verdict;
     files::persist(built.file, &plan_path)?;
     files::write_json(&manifest_path, &manifest)?;
     output.done(&format!("{} ({} bytes) and its manifest", plan_path.display(), built.bytes));
-    output.warning("the plan was not run: no numbers were compared");
+    if proof.verdict == "not run" {
+        output.warning(&format!("the plan was not run, no numbers were compared: {}", proof.text));
+    }
 
     if !arguments.json {
-        return output.data(&plan_path.display().to_string());
+        output.data(&plan_path.display().to_string())?;
+        return proof.error.map_or(Ok(()), |error| Err(error.in_model(model_path)));
     }
     output.json(&Outcome {
         plan: plan_path,
@@ -195,13 +168,14 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
             write: built.write.as_secs_f64(),
         },
         peak_rss_bytes: files::peak_rss_bytes(),
-        targets: arguments.targets(),
+        targets: arguments.build.targets(),
         library: library.version().to_string(),
         passes: prepared.passes.iter().copied().collect(),
         guesses,
         notes: prepared.notes,
-        verification: UNVERIFIED,
-    })
+        verification: proof.verdict,
+    })?;
+    proof.error.map_or(Ok(()), |error| Err(error.in_model(model_path)))
 }
 
 /// Emits the network into TensorRT and builds the plan into a temporary file beside its place.
@@ -214,23 +188,10 @@ fn build(
     output: &Output,
 ) -> Result<Built> {
     let file = files::temporary_beside(plan_path)?;
-    let verbose = output.is_verbose();
-    let options = BuildOptions {
-        targets: arguments.target.clone(),
-        tf32: !arguments.no_tf32,
-        profiles: planned.iter().flat_map(Planned::profiles).collect(),
-        log: Arc::new(move |severity, line| {
-            if verbose || severity == Severity::Error {
-                Output::library_line(line);
-            }
-        }),
-        ..BuildOptions::default()
-    };
+    let options = arguments.build.options(planned.iter().flat_map(Planned::profiles).collect(), output.is_verbose());
     let start = Instant::now();
-    let mut builder = Builder::new(library, options)?;
-    let emitted = emit::emit(&prepared.network, &mut builder)?;
     let mut writer = Hashing::new(file);
-    builder.build(&mut writer, &super::CANCELLED)?;
+    let emitted = trt::build(library, &prepared.network, options, &mut writer, &super::CANCELLED)?;
     let built = start.elapsed();
     let (file, sha256, bytes, write) = writer.finish();
     Ok(Built { file, sha256, bytes, emitted, build: built.saturating_sub(write), write })
@@ -270,25 +231,36 @@ fn manifest(
         model,
         plan,
         library: library.version().to_string(),
-        targets: arguments.targets(),
+        targets: arguments.build.targets(),
         inputs: network.inputs.iter().map(|&input| binding(&network.value(input).name, input)).collect(),
         outputs: network.outputs.iter().map(|output| binding(&output.name, output.value)).collect(),
         layers: built.emitted.layers.iter().map(layer).collect(),
-        options: manifest::Options { tf32: !arguments.no_tf32, without_passes: arguments.without_pass.clone() },
+        options: manifest::Options {
+            tf32: !arguments.build.no_tf32,
+            without_passes: arguments.build.without_pass.clone(),
+        },
         notes: prepared
             .notes
             .iter()
             .cloned()
             .chain(guesses(planned).iter().map(|guess| format!("guessed: {guess}")))
             .collect(),
-        verification: UNVERIFIED,
+        verification: "not run",
     }
 }
 
-impl Arguments {
-    fn targets(&self) -> Vec<String> {
-        self.target.iter().map(|target| format!("sm{target}")).collect()
+impl Arguments {}
+
+/// Names the nodes behind layers that TensorRT-RTX cannot build without a GPU, where it failed for want of them.
+fn explained(error: Error, network: &Network) -> Error {
+    if !error.message().contains("no runners that implement it") {
+        return error;
     }
+    let layers = network.live_layers().into_iter().map(|id| network.layer(id));
+    let lacking = layers.filter(|layer| matches!(layer.kind, LayerKind::NonMaxSuppression(_) | LayerKind::NonZero));
+    let sites = lacking.flat_map(|layer| &layer.sites);
+    let error = sites.fold(error, |error, site| error.with_note(format!("not built without a GPU: {site}")));
+    error.with_hint("build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression a form for any machine")
 }
 
 /// What was guessed, once where several profiles share it.
@@ -313,33 +285,4 @@ pub(super) fn likely(path: &Path, model: &Model) -> Result<End> {
 
 fn target_text(targets: &[String]) -> String {
     if targets.is_empty() { "Ampere and later".to_owned() } else { targets.join(", ") }
-}
-
-/// `sm89`, `89` or `8.9`.
-fn parse_target(text: &str) -> Result<u32, String> {
-    let digits = text.trim_start_matches("sm").trim_start_matches('_').replace('.', "");
-    match digits.parse() {
-        Ok(target @ 50..=999) => Ok(target),
-        _ => Err("a compute capability is written like sm89".into()),
-    }
-}
-
-pub(super) fn parse_pass(text: &str) -> Result<String, String> {
-    let names: Vec<_> = crate::opt::PASSES.iter().map(|pass| pass.name).collect();
-    if names.contains(&text) { Ok(text.to_owned()) } else { Err(format!("the passes are {}", names.join(", "))) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_are_compute_capabilities() {
-        for text in ["sm89", "89", "8.9", "sm_89"] {
-            assert_eq!(parse_target(text), Ok(89));
-        }
-        for text in ["", "sm", "ampere", "8.9.1.2"] {
-            assert_eq!(parse_target(text), Err("a compute capability is written like sm89".into()));
-        }
-    }
 }

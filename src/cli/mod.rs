@@ -2,17 +2,23 @@
 //!
 //! Data goes to stdout, everything else to stderr.
 
+mod build;
 mod convert;
 mod doctor;
 mod environment;
 mod freeze;
+mod import;
 mod inspect;
 mod locate;
+mod machine;
 mod ops;
 mod output;
 mod part;
 mod profiles;
+mod proof;
+mod reference;
 mod setup;
+mod time;
 mod verify;
 mod zoo;
 
@@ -45,7 +51,9 @@ enum Command {
     /// Show what a model holds, and which of its nodes cannot be converted
     Inspect(inspect::Arguments),
     /// Compare what a converted model computes with its test data
-    Verify(verify::Arguments),
+    Verify(Box<verify::Arguments>),
+    /// Measure how long plans take on this machine's GPU
+    Time(time::Arguments),
     /// Convert and verify many models, each in a worker process
     Zoo(zoo::Arguments),
     /// Do the jobs that come in on stdin; started by `zoo`
@@ -97,6 +105,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
             Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
+            Some(Command::Time(arguments)) => time::run(&arguments, &environment, &mut output),
             Some(Command::Zoo(arguments)) => zoo::run(&arguments, &environment, &mut output),
             Some(Command::Worker(arguments)) => zoo::work(&arguments, &environment, &mut output),
             Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),

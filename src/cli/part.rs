@@ -35,7 +35,8 @@ impl PartArguments {
         if to.is_empty() {
             to = whole.outputs();
         }
-        for name in self.outputs.iter().map(|text| renamed(text).0).filter(|name| !whole.outputs().contains(name)) {
+        let mut outputs = self.outputs.iter().map(|text| renamed(text).0);
+        if let Some(name) = outputs.find(|name| !whole.outputs().contains(name)) {
             return Err(Error::new(Kind::Usage, format!("the model has no output `{name}`"))
                 .with_hint("`--to` makes an output of a tensor inside the model"));
         }

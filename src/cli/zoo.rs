@@ -1,5 +1,6 @@
 //! `onnx2plan zoo`: many models, each in a worker process; and the worker itself.
 
+use super::build::BuildArguments;
 use super::environment::{Environment, LibraryArguments};
 use super::output::Output;
 use crate::error::{Error, Kind, Result};
@@ -36,12 +37,8 @@ pub(super) struct Arguments {
     /// Make inputs constants, of the test data's values, where a model does not convert otherwise
     #[arg(long)]
     freeze_from_data: bool,
-    /// Compute f32 products in full f32, not in TF32
-    #[arg(long)]
-    no_tf32: bool,
-    /// Leave out an optimisation pass
-    #[arg(long, value_name = "NAME", value_parser = super::convert::parse_pass)]
-    without_pass: Vec<String>,
+    #[command(flatten)]
+    build: BuildArguments,
     /// Print what came of each model as JSON
     #[arg(long)]
     json: bool,
@@ -62,10 +59,12 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let library = environment.library(&arguments.library, output)?;
     let options = Options {
         on: arguments.on,
-        targets: Vec::new(),
-        tf32: !arguments.no_tf32,
+        targets: arguments.build.target.clone(),
+        tf32: !arguments.build.no_tf32,
+        optimization_level: arguments.build.optimization_level,
+        recurrent: arguments.build.recurrent(library.caps())?,
         freeze: arguments.freeze_from_data,
-        without_passes: arguments.without_pass.clone(),
+        without_passes: arguments.build.without_pass.clone(),
     };
     let jobs: Vec<Job> = discover::models(&arguments.paths)?
         .into_iter()

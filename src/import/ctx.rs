@@ -27,6 +27,8 @@ pub struct Ctx<'a> {
     /// What names stand for, innermost graph last.
     pub(super) scopes: Vec<HashMap<Arc<str>, Operand>>,
     pub(super) fold: &'a FoldFn<'a>,
+    /// Rows of a NonMaxSuppression of fixed size.
+    pub(super) nms_fixed: Option<usize>,
     pub(super) notes: Vec<String>,
     pub(super) problems: Vec<Problem>,
     /// What recurrent operators become.

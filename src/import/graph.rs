@@ -37,7 +37,7 @@ impl Ctx<'_> {
     pub(super) fn inline_operands(&mut self, graph: &Graph, arguments: &[Operand]) -> Result<Vec<Operand>, OpError> {
         if graph.inputs.len() != arguments.len() {
             let (takes, gets) = (graph.inputs.len(), arguments.len());
-            return Err(OpError::invalid(format!("graph `{}` has {takes} inputs, but gets {gets}", graph.path)));
+            return Err(OpError::invalid(format!("graph `{}` takes {takes} inputs, but gets {gets}", graph.path)));
         }
         let node = (self.op, self.site.clone(), std::mem::take(&mut self.inputs), std::mem::take(&mut self.operands));
         self.scopes.push(HashMap::new());
@@ -171,7 +171,7 @@ impl Ctx<'_> {
         let (fewest, most) = op.arity();
         let count = node.inputs.len();
         if count < fewest || count > most {
-            let message = format!("has {count} inputs, but takes {}", arity_text(fewest, most));
+            let message = format!("the number of inputs is {count}, but must be {}", arity_text(fewest, most));
             return Err(self.problem(node, op, Kind::Invalid, message));
         }
         self.op = Some(op);

@@ -39,7 +39,6 @@ pub const LACKS: &[Lack] = &[
     whole(&["ImageDecoder"], "files of images are bytes of unknown length; decode them before the network"),
     whole(&["MaxRoiPool"], "TensorRT has no layer for it; MaxPool and RoiAlign are converted"),
     whole(&["Multinomial"], "TensorRT draws no samples from a distribution given at run time"),
-    whole(&["NonMaxSuppression"], "without a GPU TensorRT-RTX cannot build a layer whose output has a size of its own"),
     whole(&["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"], NO_STRINGS),
     whole(&["Unique"], "TensorRT has no layer for it, and its output has a size of its own"),
     whole(
@@ -119,9 +118,9 @@ pub const LACKS: &[Lack] = &[
     part(&["MaxPool"], "output `Indices`", "TensorRT's pooling gives no positions", &["output `Indices`"]),
     part(&["MaxUnpool"], "an `output_shape` other than the pooled one", "not written yet", &["the pooled shape"]),
     part(
-        &["NonZero"],
+        &["NonMaxSuppression", "NonZero"],
         "on TensorRT-RTX without a GPU",
-        "its builder has no implementation there; TensorRT 11 and 8.6 have",
+        "its builder has no implementation there; `--nms-fixed` gives NonMaxSuppression another form",
         &["has no runners that implement it"],
     ),
 ];

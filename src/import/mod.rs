@@ -4,6 +4,7 @@
 //! handlers may use; [`layers`] has what they often say.
 
 pub mod ctx;
+mod doubles;
 pub mod error;
 mod graph;
 pub mod lacks;
@@ -44,12 +45,15 @@ pub struct Options {
     pub sizes: BTreeMap<String, i64>,
     /// New names of outputs, by the model's names.
     pub names: BTreeMap<String, String>,
+    /// How many rows every NonMaxSuppression gives; as many as it finds where there is no number.
+    pub nms_fixed: Option<usize>,
     /// What recurrent operators become.
     pub recurrent: Recurrent,
 }
 
 /// What recurrent operators become.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Recurrent {
     /// A loop, which every library has.
     #[default]
@@ -73,9 +77,11 @@ pub fn import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> Result<Imp
 
 /// Imports what can be imported, for `inspect`. The network is complete only if there are no problems.
 pub fn try_import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> (Option<Imported>, Vec<Problem>) {
-    let mut ctx = Ctx::new(model, fold);
-    ctx.recurrent = options.recurrent;
+    let mut ctx = Ctx::new(model, options, fold);
     ctx.opsets(model);
+    if doubles::any(&model.graph) {
+        ctx.notes.push(doubles::NOTE.to_owned());
+    }
     ctx.inputs(&model.graph, options);
     ctx.nodes(&model.graph);
     ctx.outputs(&model.graph, &options.names);
@@ -84,24 +90,21 @@ pub fn try_import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> (Optio
 
 /// One error for all problems of an import.
 pub fn failure(problems: Vec<Problem>) -> Error {
-    let message = match problems.as_slice() {
-        [_] => "cannot import".to_owned(),
-        many => format!("{} places of the model cannot be imported", many.len()),
-    };
-    Error::of_problems(message, problems)
+    Error::of_problems("cannot import", problems)
 }
 
 impl<'a> Ctx<'a> {
-    fn new(model: &Model, fold: &'a FoldFn<'a>) -> Self {
+    fn new(model: &Model, options: &Options, fold: &'a FoldFn<'a>) -> Self {
         Self {
             network: Network { name: model.graph.name.clone(), ..Network::default() },
             blocks: vec![Block::default()],
             scopes: vec![HashMap::new()],
             fold,
+            nms_fixed: options.nms_fixed,
             notes: Vec::new(),
             problems: Vec::new(),
             op: None,
-            recurrent: Recurrent::default(),
+            recurrent: options.recurrent,
             site: Site::tensor(&model.graph.path, "model", &model.graph.name),
             inputs: Vec::new(),
             operands: Vec::new(),

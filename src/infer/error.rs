@@ -9,7 +9,7 @@ use crate::tensor::DType;
 pub enum InferError {
     #[error("{kind} takes {expected} inputs but has {actual}")]
     Inputs { kind: &'static str, expected: String, actual: usize },
-    #[error("{kind} takes {what} from input {at} but has {actual} inputs")]
+    #[error("{kind} takes {what} from input {at} but the number of its inputs is {actual}")]
     NoSuchInput { kind: &'static str, what: &'static str, at: usize, actual: usize },
     #[error("the type of {what} is {actual} but must be {expected}")]
     Type { what: &'static str, actual: DType, expected: &'static str },

@@ -46,6 +46,10 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
 /// What the library lacks for this layer, if anything.
 fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
     let dtypes = || layer.inputs.iter().chain(&layer.outputs).map(|&value| network.value(value).ty.dtype);
+    let small = [DType::F8E4M3, DType::I4, DType::F4E2M1, DType::F8E8M0];
+    if let Some(dtype) = dtypes().find(|dtype| !caps.strongly_typed && small.contains(dtype)) {
+        return Some(format!("it has no type {dtype}"));
+    }
     if !caps.bf16 && dtypes().any(|dtype| dtype == DType::BF16) {
         return Some("it has no type bf16".into());
     }

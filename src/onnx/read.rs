@@ -51,11 +51,7 @@ pub(super) fn model(proto: &pb::ModelProto, folder: &Path) -> Result<Model> {
     }
     let problems = reader.problems;
     if !problems.is_empty() {
-        let message = match problems.len() {
-            1 => "cannot read".to_owned(),
-            count => format!("the model cannot be read: {count} problems"),
-        };
-        return Err(Error::of_problems(message, problems));
+        return Err(Error::of_problems("cannot read", problems));
     }
     let producer = [proto.producer_name(), proto.producer_version()];
     let metadata = proto.metadata_props.iter().map(|entry| (entry.key().to_owned(), entry.value().to_owned()));

@@ -30,7 +30,7 @@ pub struct Manifest {
     pub options: Options,
     /// What the user should know about the conversion.
     pub notes: Vec<String>,
-    /// Whether the plan was compared with a reference, and how that ended.
+    /// Whether the plan was run and compared with a reference: `verified`, `differs` or `not run`.
     pub verification: &'static str,
 }
 

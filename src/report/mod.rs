@@ -1,5 +1,6 @@
 //! What happened, as plain data that serializes.
 
+pub mod latency;
 pub mod manifest;
 pub mod verification;
 pub mod zoo;

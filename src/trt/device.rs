@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "the driver's interface is C")]
 
-use super::library::driver;
+use super::library::{Library, driver};
 use crate::error::{Error, Kind, Result};
 use cudarc::driver::sys::{CUevent_flags, CUgraphInstantiate_flags, CUstreamCaptureMode};
 use cudarc::driver::{CudaContext, CudaEvent, CudaGraph, CudaSlice, CudaStream, DevicePtr, DriverError, sys};
@@ -56,6 +56,23 @@ impl Device {
             memory_bytes: self.context.total_mem().map_err(asked)?,
             driver: format!("{}.{}", version / 1000, version % 1000 / 10),
         })
+    }
+
+    /// Whether plans of a library run here.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`] where the library does not know the GPU.
+    pub fn fits(&self, library: &Library) -> Result<()> {
+        let info = self.info()?;
+        // TensorRT-RTX is for workstations: it refuses the GPUs of data centres since Hopper.
+        if library.version().rtx && matches!(info.compute_capability, 90 | 100 | 103) {
+            let (major, minor) = (info.compute_capability / 10, info.compute_capability % 10);
+            let message =
+                format!("{} does not run on {} (compute capability {major}.{minor})", library.version(), info.name);
+            return Err(Error::new(Kind::Environment, message)
+                .with_hint("TensorRT itself does: name its library with `--tensorrt`"));
+        }
+        Ok(())
     }
 
     /// Makes the GPU's context that of this thread, as TensorRT expects it.

@@ -549,6 +549,8 @@ mod bridge {
         fn set_dimension_name(self: Pin<&mut Network>, tensor: u32, index: i32, name: &str) -> Result<()>;
         fn add_input(self: Pin<&mut Network>, name: &str, dtype: DType, dims: &[i64]) -> Result<Vec<Output>>;
         fn mark_output(self: Pin<&mut Network>, tensor: u32) -> Result<()>;
+        /// Says what type an output has, where types do not follow from the operands.
+        fn set_tensor_type(self: Pin<&mut Network>, tensor: u32, dtype: DType) -> Result<()>;
 
         fn add_activation(self: Pin<&mut Network>, layer: &Activation) -> Result<Vec<Output>>;
         fn add_cast(self: Pin<&mut Network>, input: u32, to: DType) -> Result<Vec<Output>>;

@@ -8,9 +8,9 @@ use super::ffi;
 use super::library::Library;
 use super::log::{self, LogSink};
 use crate::error::{Error, Kind, Result};
+use crate::report::latency::Timing;
 use crate::tensor::{DType, Tensor, volume};
 use std::pin::Pin;
-use std::time::Duration;
 
 /// A plan, loaded by the library that built it: `nvinfer1::ICudaEngine` with one `IExecutionContext`.
 pub struct Engine {
@@ -75,6 +75,37 @@ impl Engine {
         let at = i32::try_from(profile).unwrap_or(i32::MAX);
         let mut end = |end| self.call("its profiles", |engine| engine.profile_shape(input, at, end));
         Ok([end(ffi::ProfileEnd::Min)?, end(ffi::ProfileEnd::Opt)?, end(ffi::ProfileEnd::Max)?])
+    }
+
+    /// The first profile that allows the shapes of these inputs.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] where there is none.
+    pub fn fitting_profile(&mut self, inputs: &[(String, Tensor)]) -> Result<usize> {
+        let free = |binding: &&Binding| binding.input && binding.dims.iter().any(|&size| size < 0);
+        let free: Vec<String> = self.bindings.iter().filter(free).map(|binding| binding.name.clone()).collect();
+        let shapes: Vec<(&str, Vec<i64>)> = inputs
+            .iter()
+            .filter(|(name, _)| free.contains(name))
+            .map(|(name, tensor)| {
+                let dims = tensor.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX));
+                (name.as_str(), dims.collect())
+            })
+            .collect();
+        'profiles: for profile in 0..self.profiles()?.max(1) {
+            for (name, dims) in &shapes {
+                let [min, _, max] = self.profile_shapes(name, profile)?;
+                let allowed =
+                    dims.iter().zip(min.iter().zip(&max)).all(|(size, (min, max))| (min..=max).contains(&size));
+                if !allowed {
+                    continue 'profiles;
+                }
+            }
+            return Ok(profile);
+        }
+        let shapes: Vec<String> = shapes.iter().map(|(name, dims)| format!("`{name}` {dims:?}")).collect();
+        Err(Error::new(Kind::Usage, format!("no profile of the plan allows the shapes {}", shapes.join(", ")))
+            .with_hint("build the plan with `--min`, `--opt` and `--max` that include them"))
     }
 
     /// Copies inputs to the GPU, sets their shapes, and makes room for the outputs.
@@ -181,15 +212,6 @@ struct Buffer {
     memory: Memory,
     /// Whether the shape is known only after the run.
     late: bool,
-}
-
-/// How long a plan takes, without copies to and from the GPU.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Timing {
-    /// Runs that were not counted, to warm up.
-    pub warmup: usize,
-    /// Each counted run in milliseconds, by CUDA's events.
-    pub runs_ms: Vec<f32>,
 }
 
 impl Session<'_> {
@@ -339,26 +361,5 @@ impl Memory {
                     .ok_or_else(|| Error::new(Kind::Internal, "a tensor is larger than its memory"))
             }
         }
-    }
-}
-
-impl Timing {
-    /// The run at a share of all runs, sorted by time: 0.5 is the median. 0 where nothing ran.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a few runs"
-    )]
-    pub fn quantile(&self, share: f64) -> f32 {
-        let mut runs = self.runs_ms.clone();
-        runs.sort_by(f32::total_cmp);
-        let at = (share * runs.len() as f64).ceil() as usize;
-        runs.get(at.saturating_sub(1)).copied().unwrap_or_default()
-    }
-
-    /// Whether any run was counted, and how long all of them took together.
-    pub fn total(&self) -> Duration {
-        Duration::from_secs_f32(self.runs_ms.iter().sum::<f32>() / 1000.0)
     }
 }

@@ -36,8 +36,9 @@ impl Sink for Builder {
         self.constrain(kind, &mut outputs, types)?;
         let mut made = self.made(outputs)?;
         // TensorRT 8 gives i32 for sizes and places; `legalize` has put a cast to it behind, which is none there. What it
-        // quantizes it calls f32.
-        if !self.has_int64() && matches!(kind, LayerKind::Shape | LayerKind::NonZero | LayerKind::Quantize(_)) {
+        // quantizes it calls f32, and so some layers that were told to give f16.
+        let calls_it_otherwise = matches!(kind, LayerKind::Shape | LayerKind::NonZero | LayerKind::Quantize(_));
+        if self.constrained || !self.has_int64() && calls_it_otherwise {
             made.iter_mut().for_each(|made| made.dtype = None);
         }
         Ok(made)
@@ -45,13 +46,18 @@ impl Sink for Builder {
 
     fn output(&mut self, tensor: Handle, name: &str, dtype: DType) -> Result<(), Refused> {
         let (actual, _) = self.tensor(tensor)?;
-        if *actual != dtype {
+        if *actual != dtype && !self.constrained {
             return Err(refused(format!("the output is {actual}, not {dtype}")));
         }
         let tensor = if self.pinned.contains(&tensor) { self.copy(tensor, name)? } else { tensor };
         self.pinned.push(tensor);
         self.call(|network| network.set_tensor_name(tensor.0, name))?;
-        self.call(|network| network.mark_output(tensor.0))
+        self.call(|network| network.mark_output(tensor.0))?;
+        if self.constrained {
+            let dtype = to_ffi(dtype)?;
+            self.call(|network| network.set_tensor_type(tensor.0, dtype))?;
+        }
+        Ok(())
     }
 
     fn loop_begin(&mut self, label: Label<'_>) -> Result<LoopHandle, Refused> {

@@ -4,6 +4,7 @@
 //! build is no question here: that is `legalize`'s.
 
 mod handles;
+pub mod sizes;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -72,4 +73,4 @@ fn fault(kind: Kind, site: Site, message: impl Into<String>) -> Error {
 }
 
 /// What comes before the place in every message.
-const HEADLINE: &str = "the network fails its check at";
+const HEADLINE: &str = "cannot accept";

@@ -23,7 +23,7 @@ pub struct Ran {
 ///
 /// # Errors
 /// Numbers that do not fit the plan's types ([`Kind::Usage`](crate::Kind::Usage)); whatever TensorRT and CUDA say.
-pub fn run(engine: &mut Engine, inputs: &[(String, Tensor)], profile: usize) -> Result<Ran> {
+pub fn run(engine: &mut Engine, inputs: &[(String, Tensor)]) -> Result<Ran> {
     let types: Vec<(String, DType)> =
         engine.bindings().iter().map(|binding| (binding.name.clone(), binding.dtype)).collect();
     let enter = |(name, tensor): &(String, Tensor)| {
@@ -32,6 +32,7 @@ pub fn run(engine: &mut Engine, inputs: &[(String, Tensor)], profile: usize) -> 
         Ok((name.clone(), tensor))
     };
     let inputs = inputs.iter().map(enter).collect::<Result<Vec<_>>>()?;
+    let profile = engine.fitting_profile(&inputs)?;
     let mut session = engine.bind(&inputs, profile)?;
     let mut once = |poison| {
         session.poison(poison)?;

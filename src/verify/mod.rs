@@ -58,12 +58,11 @@ pub fn on_gpu(
     inputs: &[&str],
     outputs: &[(&str, Option<DType>)],
     set: &DataSet,
-    profile: usize,
 ) -> Result<Verification> {
     let names: Vec<String> =
         engine.bindings().iter().filter(|binding| binding.input).map(|binding| binding.name.clone()).collect();
     let fed = names.into_iter().map(|name| given(set, inputs, &name).cloned().map(|tensor| (name, tensor)));
-    let ran = gpu::run(engine, &fed.collect::<Result<Vec<_>>>()?, profile)?;
+    let ran = gpu::run(engine, &fed.collect::<Result<Vec<_>>>()?)?;
     let computed = ran.outputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone()));
     let mut verification = judge("gpu", set, computed, outputs)?;
     for output in &mut verification.outputs {

@@ -74,6 +74,11 @@ fn bound(network: &Network, input: ValueId) -> u64 {
     bounds.into_iter().min().unwrap_or(SMALL).max(1)
 }
 
+/// A tensor of a type and shape, whatever a network does with it: whole numbers are 0 or 1.
+pub fn tensor_of(dtype: DType, shape: &[usize], seed: u64) -> Option<Tensor> {
+    tensor(&mut Draw(seed), dtype, shape, 2)
+}
+
 fn tensor(draw: &mut Draw, dtype: DType, shape: &[usize], bound: u64) -> Option<Tensor> {
     let count = crate::tensor::volume(shape)?;
     let dims = shape.to_vec();

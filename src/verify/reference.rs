@@ -1,5 +1,6 @@
 //! ONNX Runtime as the reference where a model brings no data of its own. Its library is loaded at run time.
 
+use super::boundary;
 use crate::error::{Error, Kind, Result};
 use crate::onnx::part::Whole;
 use crate::tensor::{DType, Element, Tensor};
@@ -131,10 +132,21 @@ macro_rules! with_element {
 
 fn to_ort(tensor: &Tensor, declared: Option<&ValueType>) -> Result<DynValue> {
     let no_such_type = || Error::new(Kind::Unsupported, format!("ONNX Runtime takes no {}", tensor.dtype()));
-    let wants_f64 = matches!(declared, Some(ValueType::Tensor { ty: TensorElementType::Float64, .. }));
-    if let (true, Some(values)) = (wants_f64, tensor.to_f32s()) {
+    let declared = declared.and_then(|declared| match declared {
+        ValueType::Tensor { ty, .. } => Some(*ty),
+        _ => None,
+    });
+    if let (Some(TensorElementType::Float64), Some(values)) = (declared, tensor.to_f32s()) {
         return made(tensor.dims(), values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>());
     }
+    // Drawn for a network of a library that lacks the model's type.
+    let wanted = declared.and_then(|declared| match declared {
+        TensorElementType::Int64 => Some(DType::I64),
+        TensorElementType::Int8 => Some(DType::I8),
+        TensorElementType::Bfloat16 => Some(DType::BF16),
+        _ => None,
+    });
+    let tensor = &boundary::leave("", tensor.clone(), wanted)?;
     if let Some(bools) = tensor.bools() {
         return made(tensor.dims(), bools.iter().map(|&byte| byte != 0).collect::<Vec<_>>());
     }

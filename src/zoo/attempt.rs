@@ -118,10 +118,11 @@ fn attempt(
     progress: &mut Progress,
 ) -> Result<On> {
     let start = Instant::now();
-    let options_of_pipeline = pipeline::Options {
+    let mut options_of_pipeline = pipeline::Options {
         without_passes: options.without_passes.clone(),
         ..pipeline::Options::new(machine.library.caps()).freezing(freeze)
     };
+    options_of_pipeline.import.recurrent = options.recurrent;
     let prepared = pipeline::prepare(model, &options_of_pipeline)?;
     progress.import += start.elapsed();
     progress.layers = prepared.network.live_layers().len();
@@ -147,7 +148,7 @@ fn attempt(
     let mut engine = Engine::load(&machine.library, device, &plan, &quiet())?;
     let outputs = verify::declared(&prepared.network);
     for set in sets {
-        progress.verifications.push(verify::on_gpu(&mut engine, &names, &outputs, set, 0)?);
+        progress.verifications.push(verify::on_gpu(&mut engine, &names, &outputs, set)?);
     }
     progress.verify += start.elapsed();
     Ok(On::Gpu)
@@ -166,6 +167,7 @@ fn build(
     let options = BuildOptions {
         targets: options.targets.clone(),
         tf32: options.tf32,
+        optimization_level: options.optimization_level,
         profiles,
         log: quiet(),
         ..BuildOptions::default()

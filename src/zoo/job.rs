@@ -1,5 +1,6 @@
 //! What a worker is asked to do.
 
+use crate::import::Recurrent;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -25,6 +26,10 @@ pub struct Options {
     pub targets: Vec<u32>,
     /// Whether `f32` products may be computed in TF32.
     pub tf32: bool,
+    /// 0 for the fastest build to 5 for the fastest plan; absent for TensorRT's own choice.
+    pub optimization_level: Option<u8>,
+    /// What recurrent operators become.
+    pub recurrent: Recurrent,
     /// Whether inputs that TensorRT must know at build time are made constants of the test data's values.
     pub freeze: bool,
     /// Optimisation passes left out.

@@ -324,6 +324,20 @@ fn a_frozen_input_is_no_input_of_the_plan() {
 }
 
 #[test]
+fn doubles_are_computed_in_f32_with_one_note() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model::new(17)
+        .input("x", "f64[2]")
+        .init("c", &[2], &[0.5f64, 2.0])
+        .node("Mul", "x c", "m")
+        .node("Add", "m c", "y")
+        .output("y", "f64[2]")
+        .write(dir.path());
+    let said = text(&succeed(onnx2plan().arg(&model)).stderr);
+    assert_eq!(said.matches("note  f64 is computed in f32: TensorRT has no f64\n").count(), 1, "{said}");
+}
+
+#[test]
 fn errors_can_be_had_as_json() {
     let dir = tempfile::tempdir().unwrap();
     let model = Model::new(17).input("x", "f32[2]").node("Foo", "x", "y").output("y", "").write(dir.path());

@@ -6,7 +6,7 @@ use crate::tensorrt::{onnx_runtime, onnx2plan, without_tensorrt};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Each network with ranges of its sizes.
+/// Each network with ranges of its sizes, and how it was exported.
 const NETWORKS: [(&str, &[&str]); 5] = [
     ("cnn", &["batch=1:8:32"]),
     ("encoder", &["batch=1:2:8", "length=1:16:64"]),
@@ -15,11 +15,15 @@ const NETWORKS: [(&str, &[&str]); 5] = [
     ("crnn", &["batch=1:2:4", "width=8:32:128"]),
 ];
 
+/// A head whose NonMaxSuppression finds as many boxes as there are.
+const DETECTOR: (&str, &[&str]) = ("detector", &["height=16:32:128", "width=16:64:128"]);
+
 fn models() -> impl Iterator<Item = (PathBuf, &'static [&'static str])> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/dynamic");
-    NETWORKS.iter().flat_map(move |(name, sizes)| {
-        ["traced", "captured"].map(|how| (folder.join(format!("{name}-{how}/model.onnx")), *sizes))
-    })
+    let exported =
+        NETWORKS.iter().flat_map(|(name, sizes)| ["traced", "captured"].map(|how| (format!("{name}-{how}"), *sizes)));
+    let all = exported.chain([(DETECTOR.0.to_owned(), DETECTOR.1)]);
+    all.map(move |(name, sizes)| (folder.join(name).join("model.onnx"), sizes))
 }
 
 #[test]
@@ -49,10 +53,28 @@ fn plans_are_built_without_help_and_as_asked() {
     for (model, sizes) in models() {
         for sizes in [&[], sizes] {
             let mut command = onnx2plan();
-            command.arg("--quiet").args(sizes.iter().flat_map(|size| ["--dim", size])).arg(&model);
+            // TensorRT-RTX has no suppression of another size without a GPU.
+            command
+                .args(["--quiet", "--nms-fixed", "12"])
+                .args(sizes.iter().flat_map(|size| ["--dim", size]))
+                .arg(&model);
             let output = command.arg("-o").arg(dir.path().join("x.plan")).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{} {sizes:?}: {said}", model.display());
         }
     }
+}
+
+/// Without a GPU, TensorRT-RTX says of one node that it lacks something; the error says of which nodes and what helps.
+#[test]
+fn a_layer_that_the_library_lacks_is_explained() {
+    let (model, _) = models().last().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let output = onnx2plan().arg("--quiet").arg(&model).arg("-o").arg(dir.path().join("x.plan")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    let lacking = "\n  not built without a GPU: `NonMaxSuppression_16` (NonMaxSuppression, opset 17)\n";
+    let hint =
+        "\n\nhint: build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression a form for any machine\n";
+    assert!(said.contains(lacking) && said.ends_with(hint), "{said}");
 }

@@ -101,8 +101,8 @@ fn guesses_give_way_where_the_network_cannot_hold() {
     let dir = tempfile::tempdir().unwrap();
     let manifest = manifest(dir.path(), &["--outputs", "c"]);
     let notes = json!([
-        "guessed: input `x`, axis 2 (H): 4 to 256, optimised for 64",
         "guessed: input `x`, axis 0 (N): 1 to 8, optimised for 1",
+        "guessed: input `x`, axis 2 (H): 4 to 256, optimised for 64",
         "guessed: input `x`, axis 3 (W): 4 to 256, optimised for 64",
     ]);
     assert_eq!(manifest["notes"], notes);

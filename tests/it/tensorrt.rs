@@ -102,7 +102,8 @@ fn build(network: &Checked) -> onnx2plan::Result<Vec<u8>> {
 const REFUSED: &[(&str, &str)] = &[
     // Nothing says what the shape may be, and the guess is wrong.
     ("layout/reshape_computed", "at opt (shape = [1, 1]) reshape of 24 elements to [1, 1]"),
-    // Without a GPU, TensorRT-RTX has no NonZero.
+    // Without a GPU, TensorRT-RTX has neither NonMaxSuppression nor NonZero.
+    ("boxes/suppression", "has no runners that implement it"),
     ("gather/places", "has no runners that implement it"),
 ];
 

@@ -7,6 +7,7 @@ mod attention;
 mod attention_bias;
 mod axes;
 mod bits;
+mod boxes;
 mod constant;
 mod control;
 mod conv;
@@ -47,6 +48,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("activation", activation::OPS),
     ("attention", attention::OPS),
     ("bits", bits::OPS),
+    ("boxes", boxes::OPS),
     ("constant", constant::OPS),
     ("control", control::OPS),
     ("conv", conv::OPS),

@@ -120,12 +120,12 @@ fn weights_may_be_operands() {
         (
             dynamic(Arg::Input(1), None),
             &["f32[1, 4, 5, 5]"],
-            "Convolution takes the kernel from input 1 but has 1 inputs",
+            "Convolution takes the kernel from input 1 but the number of its inputs is 1",
         ),
         (
             dynamic(Arg::Input(0), None),
             &["f32[1, 4, 5, 5]"],
-            "Convolution takes the kernel from input 0 but has 1 inputs",
+            "Convolution takes the kernel from input 0 but the number of its inputs is 1",
         ),
         (
             dynamic(Arg::Input(1), None),

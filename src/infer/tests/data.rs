@@ -96,7 +96,7 @@ fn fills() {
         (zeros(Arg::Input(0)), &["i64[1]"], "i64[fill.1.0]"),
         (zeros(Arg::Input(0)), &["i64[1] = [-1]"], "the shape is -1 but must be 0 or more"),
         (zeros(Arg::Input(0)), &["i64[1000000]"], "the rank of the shape is 1000000 but must be 8 or less"),
-        (zeros(Arg::Input(0)), &[], "Fill takes dims from input 0 but has 0 inputs"),
+        (zeros(Arg::Input(0)), &[], "Fill takes dims from input 0 but the number of its inputs is 0"),
         (zeros(Arg::Static(vec![3])), &["i64[1]"], "Fill takes 0 inputs but has 1"),
         (range(Op::Linspace), &["i64[1] = [3]", "i64[] = [N]", "i64[1] = [-1]"], "i64[3] = [N, N - 1, N - 2]"),
         (range(Op::Linspace), &["i64[1] = [3]", "i64[] = [N]", "i64[]"], "the rank of beta is 0 but must be 1"),

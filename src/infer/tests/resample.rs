@@ -35,7 +35,11 @@ fn resizes() {
             &["f32[N, 4]", "i64[K]"],
             "the number of elements of the sizes is known only at run time, so the output has no known rank",
         ),
-        (resize(To::Input, Mode::Nearest), &["f32[N, 4]"], "Resize takes the sizes from input 1 but has 1 inputs"),
+        (
+            resize(To::Input, Mode::Nearest),
+            &["f32[N, 4]"],
+            "Resize takes the sizes from input 1 but the number of its inputs is 1",
+        ),
         (
             resize(To::Input, Mode::Nearest),
             &["f32[N, 4]", "f32[2]"],

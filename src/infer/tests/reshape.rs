@@ -113,7 +113,11 @@ fn slices() {
         (from(ones(), Arg::Input(1), ones()), &["f32[N]", "i64[1] = [N+-1]"], "f32[N - 1]"),
         (from(ones(), Arg::Input(1), ones()), &["f32[N]", "i32[1]"], "f32[slice.2.0]"),
         (from(Arg::Input(1), Arg::Input(2), Arg::Input(3)), &["f32[N]", "i32[1]", "i32[1] = [2]", "i32[1]"], "f32[2]"),
-        (from(Arg::Input(2), ones(), ones()), &["f32[N]", "i32[1]"], "Slice takes start from input 2 but has 2 inputs"),
+        (
+            from(Arg::Input(2), ones(), ones()),
+            &["f32[N]", "i32[1]"],
+            "Slice takes start from input 2 but the number of its inputs is 2",
+        ),
         (from(Arg::Input(1), ones(), ones()), &["f32[N]", "i32[2]"], "start has 2 entries but needs 1"),
         (filled(Mode::Fill, Some(1)), &["f32[N]", "f32[]"], "f32[3]"),
         (filled(Mode::Fill, Some(1)), &["f32[N]", "f16[]"], "operands of Slice have types f32 and f16"),

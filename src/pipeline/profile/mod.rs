@@ -1,6 +1,5 @@
 //! Profiles: what the user says about sizes known only at run time, and a guess for the rest.
 
-mod fit;
 mod samples;
 pub mod syntax;
 mod values;
@@ -9,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::network::profile::Range;
 use crate::network::{Network, Profile, Shape, ValueId};
 use crate::tensor::DType;
-use fit::Point;
+use crate::valid::sizes::{Point, problems_at};
 pub use samples::Sample;
 use std::collections::BTreeMap;
 pub use syntax::{End, Lists, Size};
@@ -204,9 +203,9 @@ impl Plan<'_> {
             return Ok(());
         }
         for end in [1, 0, 2] {
-            let mut problems = fit::problems(self.network, &self.point(end));
+            let mut problems = problems_at(self.network, &self.point(end));
             while !problems.is_empty() && self.shrink(end) {
-                problems = fit::problems(self.network, &self.point(end));
+                problems = problems_at(self.network, &self.point(end));
             }
             if !problems.is_empty() {
                 let point = self.describe(end);
@@ -214,11 +213,7 @@ impl Plan<'_> {
                     problem.message = format!("at {} ({point}) {}", ENDS[end], problem.message);
                 }
                 let guessed = self.slots().any(|slot| slot.guess.is_some());
-                let message = match problems.len() {
-                    1 => "the profile does not fit".to_owned(),
-                    count => format!("the profile does not fit {count} layers"),
-                };
-                let error = Error::of_problems(message, problems);
+                let error = Error::of_problems("the profile does not fit", problems);
                 let hint = "some of these sizes are guesses: give them with `--dim`, or `--min`, `--opt` and `--max`";
                 return Err(if guessed { error.with_hint(hint) } else { error });
             }
@@ -259,13 +254,25 @@ impl Plan<'_> {
         sizes.chain(values).collect::<Vec<_>>().join(", ")
     }
 
-    fn finish(self) -> Result<Planned> {
-        let mut planned = Planned::default();
-        for slot in self.slots() {
-            if let Slot { range: [min, opt, max], guess: Some(what) } = slot {
-                planned.guesses.push(format!("{what}: {min} to {max}, optimised for {opt}"));
+    /// A line for each guess, in the order of the inputs.
+    fn guesses(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for &input in &self.network.inputs {
+            let sizes = self.network.value(input).ty.shape.iter();
+            let sizes = sizes.filter_map(|dim| self.symbols.get(&dim.to_string()));
+            for slot in sizes.chain(self.values.get(&input).into_iter().flatten()) {
+                let Slot { range: [min, opt, max], guess: Some(what) } = slot else { continue };
+                let line = format!("{what}: {min} to {max}, optimised for {opt}");
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
             }
         }
+        lines
+    }
+
+    fn finish(self) -> Result<Planned> {
+        let mut planned = Planned { guesses: self.guesses(), ..Planned::default() };
         if self.request.strict && !planned.guesses.is_empty() {
             let error = Error::new(Kind::Usage, "sizes known only at run time are not given");
             let error =

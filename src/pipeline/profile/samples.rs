@@ -1,8 +1,8 @@
 //! Sizes to try a network at: the ends of a profile, and something between.
 
-use super::fit::{self, Point};
 use super::{Planned, Range};
 use crate::network::{Network, ValueId};
+use crate::valid::sizes::{Point, problems_at};
 use std::collections::BTreeMap;
 
 /// Sizes within a profile.
@@ -32,7 +32,7 @@ impl Planned {
         for (what, pick) in picks {
             let sample = self.sample(network, what, pick);
             let known = samples.iter().any(|other| (&other.shapes, &other.values) == (&sample.shapes, &sample.values));
-            if !known && (what != "between" || self.holds(network, &sample)) {
+            if !known && (what != "between" || holds(network, &sample)) {
                 samples.push(sample);
             }
         }
@@ -55,21 +55,21 @@ impl Planned {
             .map(|range| (range.input.clone(), if what == "between" { range.opt.clone() } else { numbers(range) }));
         Sample { what, shapes: network.inputs.iter().map(shape).collect(), values: values.collect() }
     }
+}
 
-    /// Whether every layer holds at these sizes.
-    fn holds(&self, network: &Network, sample: &Sample) -> bool {
-        let mut point = Point::default();
-        for (&input, shape) in network.inputs.iter().zip(&sample.shapes) {
-            let value = network.value(input);
-            for (dim, &size) in value.ty.shape.iter().zip(shape) {
-                point
-                    .sizes
-                    .extend(dim.as_symbol().zip(i64::try_from(size).ok()).map(|(name, size)| (name.to_owned(), size)));
-            }
-            point.values.extend(sample.values.get(&*value.name).map(|values| (input, values.clone())));
+/// Whether every layer holds at these sizes.
+fn holds(network: &Network, sample: &Sample) -> bool {
+    let mut point = Point::default();
+    for (&input, shape) in network.inputs.iter().zip(&sample.shapes) {
+        let value = network.value(input);
+        for (dim, &size) in value.ty.shape.iter().zip(shape) {
+            point
+                .sizes
+                .extend(dim.as_symbol().zip(i64::try_from(size).ok()).map(|(name, size)| (name.to_owned(), size)));
         }
-        fit::problems(network, &point).is_empty()
+        point.values.extend(sample.values.get(&*value.name).map(|values| (input, values.clone())));
     }
+    problems_at(network, &point).is_empty()
 }
 
 /// A size that is no power of two, nor a multiple of one, where there is room: three eighths of the way, made odd.

@@ -2,6 +2,8 @@
 
 use super::passes;
 use onnx2plan::emit;
+use onnx2plan::eval;
+use onnx2plan::import;
 use onnx2plan::onnx::{self, Model};
 use onnx2plan::pipeline;
 use onnx2plan::pipeline::profile::{self, End, Request};
@@ -79,6 +81,21 @@ impl Case {
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
             (Verdict::Wrong("panic".into()), text.unwrap_or_default())
         })
+    }
+
+    /// Converts, evaluates and builds a NonMaxSuppression of `rows` rows; gives what it selects and what it should.
+    pub(super) fn suppressed(&self, library: &Library, rows: usize) -> Result<(Vec<i64>, Vec<i64>), Error> {
+        let model = onnx::load(&self.model)?;
+        let sets = self.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>, _>>()?;
+        let freeze = frozen(&model, &sets, Frozen::SmallNumbers);
+        let import = import::Options { freeze, nms_fixed: Some(rows), ..import::Options::default() };
+        let options = pipeline::Options { import, ..pipeline::Options::new(library.caps()) };
+        let network = pipeline::prepare(&model, &options)?.network;
+        let names = input_names(&model);
+        let selected = eval::run(&network, &verify::inputs(&network, &names, &sets[0])?)?;
+        build(&network, &names, &sets, library)?;
+        let expected = sets[0].outputs[0].data.tensor().unwrap().to_i64s().unwrap();
+        Ok((selected[0].to_i64s().unwrap(), expected))
     }
 
     /// With as few frozen inputs as it takes.

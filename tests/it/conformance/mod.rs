@@ -67,6 +67,22 @@ fn models_come_out_as_listed() {
     list::check("zoo.txt", &cases, &tensorrt::library());
 }
 
+/// NonMaxSuppression of a fixed number of rows: what ONNX's tests expect, and −1 behind it; TensorRT builds it.
+#[test]
+fn suppression_of_fixed_size_is_exact_up_to_its_capacity() {
+    const ROWS: usize = 8;
+    let library = tensorrt::library();
+    let cases = cases_in(&generated("gen_node_tests.py"), "");
+    let cases: Vec<&Case> = cases.iter().filter(|case| case.name.contains("nonmaxsuppression")).collect();
+    assert!(cases.len() >= 9, "{}", cases.len());
+    for case in cases {
+        let (rows, expected) = case.suppressed(&library, ROWS).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let mut padded = expected;
+        padded.resize(3 * ROWS, -1);
+        assert_eq!(rows, padded, "{}", case.name);
+    }
+}
+
 /// Every operator of the `onnx` package is in the registry, or in the table of what is not converted, and not in both.
 #[test]
 fn every_operator_is_converted_or_listed_with_a_cause() {

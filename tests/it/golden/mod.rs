@@ -5,6 +5,7 @@
 mod activation;
 mod attention;
 mod bits;
+mod boxes;
 mod constant;
 mod control;
 mod conv;
@@ -59,6 +60,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("activation", activation::CASES),
     ("attention", attention::CASES),
     ("bits", bits::CASES),
+    ("boxes", boxes::CASES),
     ("constant", constant::CASES),
     ("control", control::CASES),
     ("conv", conv::CASES),

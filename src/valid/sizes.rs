@@ -1,4 +1,4 @@
-//! Whether a network can be what it is at given sizes.
+//! Whether a network can be what it is once the sizes that only the run knows have values.
 
 use crate::error::{Kind, Problem};
 use crate::infer;
@@ -6,16 +6,18 @@ use crate::network::{Block, Dim, LayerKind, Network, ValueId, ValueType};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Sizes by name, and the elements of inputs that hold sizes.
+/// Values for what only the run knows.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Point {
-    pub(super) sizes: BTreeMap<String, i64>,
-    pub(super) values: BTreeMap<ValueId, Vec<i64>>,
+pub struct Point {
+    /// Sizes by name.
+    pub sizes: BTreeMap<String, i64>,
+    /// Elements of inputs that hold sizes.
+    pub values: BTreeMap<ValueId, Vec<i64>>,
 }
 
 /// The layers that do not hold at a point, in order. What depends on data, and branches that need not be taken, are
 /// left out: nothing is known of them.
-pub(super) fn problems(network: &Network, point: &Point) -> Vec<Problem> {
+pub fn problems_at(network: &Network, point: &Point) -> Vec<Problem> {
     let mut network = network.clone();
     for id in network.values.ids() {
         let ty = at_point(&network.value(id).ty, point);

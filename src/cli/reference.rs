@@ -1,0 +1,99 @@
+//! What computed outputs are compared with: test data, or inputs with ONNX Runtime's outputs.
+
+use super::environment::Environment;
+use super::profiles::ProfileArguments;
+use crate::error::Result;
+use crate::network::Network;
+use crate::onnx::Constant;
+use crate::onnx::part::Part;
+use crate::pipeline::profile::{End, Sample};
+use crate::verify::data::{self, DataSet, Entry};
+use crate::verify::reference::Reference;
+use crate::verify::{npz, random};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct ReferenceArguments {
+    /// A folder with input_0.pb, … and output_0.pb, … [default: every test_data_set_N beside the model]
+    #[arg(long, value_name = "FOLDER")]
+    data: Vec<PathBuf>,
+    /// An archive of NumPy arrays named like the model's inputs; ONNX Runtime gives the outputs
+    #[arg(long, value_name = "FILE.npz", conflicts_with = "data")]
+    inputs: Option<PathBuf>,
+    /// Seeds of the inputs that are drawn where there is no data; ONNX Runtime then gives the outputs [default: 0,1]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    seed: Vec<u64>,
+}
+
+/// The seeds where none is named.
+const SEEDS: [u64; 2] = [0, 1];
+
+/// The model that is judged.
+pub(super) struct Subject<'a> {
+    /// Its file.
+    pub(super) path: &'a Path,
+    /// The part of it that was taken, if not all.
+    pub(super) part: Option<&'a Part>,
+    /// Names of its inputs, in order.
+    pub(super) inputs: &'a [&'a str],
+    /// What it became.
+    pub(super) network: &'a Network,
+}
+
+impl ReferenceArguments {
+    /// The data sets named or found beside the model, else drawn ones with ONNX Runtime's outputs, at the smallest, the
+    /// likeliest and the largest shapes of every profile.
+    pub(super) fn sets(
+        &self,
+        subject: &Subject<'_>,
+        profiles: &ProfileArguments,
+        environment: &Environment,
+    ) -> Result<Vec<DataSet>> {
+        if let Some(archive) = &self.inputs {
+            let inputs = npz::read(archive, subject.inputs)?;
+            let what = format!("ONNX Runtime, inputs of {}", archive.display());
+            return Ok(vec![referred(&mut subject.reference(environment)?, what, inputs)?]);
+        }
+        let folders = if self.data.is_empty() { data::beside(subject.path) } else { self.data.clone() };
+        if !folders.is_empty() {
+            return folders.iter().map(|folder| data::read(folder)).collect();
+        }
+        let mut reference = subject.reference(environment)?;
+        let planned = profiles.plan(subject.network, &End::default())?;
+        let samples: Vec<Sample> = planned.iter().flat_map(|planned| planned.samples(subject.network)).collect();
+        let seeds = if self.seed.is_empty() { &SEEDS[..] } else { &self.seed };
+        let drawn = seeds.iter().flat_map(|&seed| samples.iter().map(move |sample| (seed, sample)));
+        drawn.map(|(seed, sample)| subject.drawn(sample, seed, &mut reference)).collect()
+    }
+}
+
+impl Subject<'_> {
+    fn reference(&self, environment: &Environment) -> Result<Reference> {
+        let library = environment.reference()?;
+        match self.part {
+            None => Reference::open(&library, self.path),
+            Some(part) => Reference::of_bytes(&library, "the part of the model", &part.bytes()?),
+        }
+    }
+
+    fn drawn(&self, sample: &Sample, seed: u64, reference: &mut Reference) -> Result<DataSet> {
+        let shapes = &sample.shapes;
+        let mut inputs = Vec::new();
+        for (&input, mut tensor) in self.network.inputs.iter().zip(random::inputs(self.network, shapes, seed)?) {
+            let name = self.network.value(input).name.to_string();
+            if let Some(values) = sample.values.get(&name) {
+                tensor = random::of_values(&tensor, values)?;
+            }
+            inputs.push(Entry { name, data: Constant::Tensor(tensor) });
+        }
+        referred(reference, format!("ONNX Runtime, seed {seed}, {} {shapes:?}", sample.what), inputs)
+    }
+}
+
+/// A data set of these inputs with the reference's outputs.
+fn referred(reference: &mut Reference, what: String, inputs: Vec<Entry>) -> Result<DataSet> {
+    let named = |entry: &Entry| Some((entry.name.clone(), entry.data.tensor().ok()?.clone()));
+    let outputs = reference.run(&inputs.iter().filter_map(named).collect::<Vec<_>>())?;
+    let outputs = outputs.into_iter().map(|(name, tensor)| Entry { name, data: Constant::Tensor(tensor) });
+    Ok(DataSet { path: what.into(), inputs, outputs: outputs.collect() })
+}
