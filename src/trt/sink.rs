@@ -39,7 +39,9 @@ impl Sink for Builder {
         // quantizes it calls f32, and so some layers that were told to give f16.
         let calls_it_otherwise = matches!(kind, LayerKind::Shape | LayerKind::NonZero | LayerKind::Quantize(_));
         if self.constrained || !self.has_int64() && calls_it_otherwise {
-            made.iter_mut().for_each(|made| made.dtype = None);
+            for made in &mut made {
+                made.dtype = None;
+            }
         }
         Ok(made)
     }

@@ -95,7 +95,7 @@ fn one(
         let words = at_work.end();
         match died {
             // It had ended after its last job: this one was never begun.
-            Death::BeforeTheJob => continue,
+            Death::BeforeTheJob => {}
             Death::Cancelled => return Ok(ended(job, Status::Skipped, "interrupted", "")),
             _ if !retried => retried = true,
             Death::Crashed(how) => {
