@@ -13,6 +13,7 @@ use crate::tensor::{DType, Tensor, volume};
 use std::pin::Pin;
 
 /// A plan, loaded by the library that built it: `nvinfer1::ICudaEngine` with one `IExecutionContext`.
+#[allow(clippy::struct_field_names, reason = "TensorRT's engine is part of ours")]
 pub struct Engine {
     inner: cxx::UniquePtr<ffi::Engine>,
     device: Device,
