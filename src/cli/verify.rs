@@ -6,12 +6,13 @@ use super::import::ImportArguments;
 use super::locate::{self, LocateArguments};
 use super::machine::{self, Loaded, Machine};
 use super::output::Output;
+use super::plan::PlanFile;
 use super::reference::{ReferenceArguments, Subject};
 use crate::error::{Error, Result};
 use crate::import;
 use crate::onnx::part::{Part, Whole};
+use crate::pipeline;
 use crate::pipeline::profile::{End, Planned};
-use crate::pipeline::{self, Prepared};
 use crate::report::Verification;
 use crate::report::verification::Fault;
 use crate::verify::locate::Candidate;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The ONNX model
+    /// The ONNX model, or a plan with its manifest and its model beside it
     model: PathBuf,
     /// Where to compute: `gpu` runs the plan, `cpu` evaluates the network of TensorRT layers, not the plan
     #[arg(long, value_enum, default_value = "auto")]
@@ -55,8 +56,11 @@ struct Outcome<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
-    let path = &arguments.model;
-    let machine = Machine::choose(arguments.on, &arguments.library, environment, output)?;
+    let plan = PlanFile::open(&arguments.model)?;
+    let path = plan.as_ref().map_or(&arguments.model, |plan| &plan.model);
+    // Only a GPU can say anything of a plan.
+    let on = if plan.is_some() { On::Gpu } else { arguments.on };
+    let machine = Machine::choose(on, &arguments.library, environment, output)?;
     output.start("import");
     let (model, part) = arguments.import.part.load(path)?;
     let caps = machine.caps();
@@ -72,7 +76,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     let subject = Subject { path, part: part.as_ref(), inputs: &inputs, network: &prepared.network };
     let sets = arguments.reference.sets(&subject, &arguments.import.profiles, environment)?;
-    let verifications = arguments.judge(&machine, &prepared, &inputs, &sets, output);
+    let verifications = arguments.judge(&machine, plan.as_ref(), &subject, &sets, output);
     let verifications = verifications.map_err(|error| error.in_model(path))?;
 
     let wrong = sets.iter().zip(&verifications).find(|(_, verification)| !verification.agrees);
@@ -99,26 +103,33 @@ impl Arguments {
     fn judge(
         &self,
         machine: &Machine,
-        prepared: &Prepared,
-        inputs: &[&str],
+        plan: Option<&PlanFile>,
+        subject: &Subject<'_>,
         sets: &[DataSet],
         output: &mut Output,
     ) -> Result<Vec<Verification>> {
+        let (network, inputs) = (subject.network, subject.inputs);
         let Machine::Gpu(library, device) = machine else {
             output.start("evaluate");
-            let verifications = sets.iter().map(|set| verify::on_cpu(&prepared.network, inputs, set));
+            let verifications = sets.iter().map(|set| verify::on_cpu(network, inputs, set));
             let verifications = verifications.collect::<Result<Vec<_>>>()?;
             output.done(&format!("{} data sets", verifications.len()));
             return Ok(verifications);
         };
         output.start("build");
-        let planned = self.import.profiles.plan(&prepared.network, &End::default())?;
+        let planned = self.import.profiles.plan(network, &End::default())?;
         let profiles = planned.iter().flat_map(Planned::profiles).collect();
         let options = self.build.options(profiles, output.is_verbose());
-        let mut loaded = Loaded::build(library, device, &prepared.network, options)?;
+        let mut loaded = match plan {
+            Some(plan) => {
+                plan.fits(library, device)?;
+                Loaded::load(library, device, &plan.bytes, &options.log)?
+            }
+            None => Loaded::build(library, device, network, options)?,
+        };
         output.done(&library.version().to_string());
         output.start("run");
-        let verifications = sets.iter().map(|set| loaded.judge(&prepared.network, inputs, set));
+        let verifications = sets.iter().map(|set| loaded.judge(network, inputs, set));
         let verifications = verifications.collect::<Result<Vec<_>>>()?;
         output.done(&format!("{} data sets on {}", verifications.len(), device.info()?.name));
         Ok(verifications)
