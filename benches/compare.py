@@ -43,6 +43,7 @@ class Run:
     peak_mib: float
     import_s: float | None
     build_s: float | None
+    both_s: float | None
     plan_mib: float
     layers: int | None
 
@@ -53,6 +54,7 @@ LABELS = {
     "peak_mib": "peak memory, MiB",
     "import_s": "import, s",
     "build_s": "build in TensorRT, s",
+    "both_s": "import and build, s",
     "plan_mib": "plan, MiB",
     "layers": "layers",
 }
@@ -82,7 +84,8 @@ def run(command, plan, read_report):
     import_s, build_s, layers = read_report(report)
     cpu, size = usage.ru_utime + usage.ru_stime, plan.stat().st_size
     # Linux counts ru_maxrss in KiB.
-    return Run(wall, cpu, usage.ru_maxrss / 1024, import_s, build_s, size / MIB, layers)
+    both_s = None if None in (import_s, build_s) else import_s + build_s
+    return Run(wall, cpu, usage.ru_maxrss / 1024, import_s, build_s, both_s, size / MIB, layers)
 
 
 def read_ours(report):

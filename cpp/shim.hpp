@@ -127,7 +127,7 @@ public:
     virtual void set_optimization_level(int32_t level) = 0;
     virtual void set_workspace_limit(uint64_t bytes) = 0;
     virtual void add_profile(rust::Slice<Range const> ranges) = 0;
-    virtual void build(Job const& job) = 0;
+    virtual void build(Job const& job, bool in_pieces) = 0;
 };
 
 // A plan with one execution context.

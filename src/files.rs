@@ -45,10 +45,9 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
 /// Writes a value as JSON, whole or not at all.
 pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
     let mut file = temporary_beside(path)?;
-    serde_json::to_writer_pretty(&mut file, value)
-        .map_err(io::Error::from)
-        .and_then(|()| file.write_all(b"\n"))
-        .map_err(|error| cannot_write(path, error))?;
+    // At once: the serializer writes token by token.
+    let text = serde_json::to_string_pretty(value).map_err(|error| cannot_write(path, error.into()))?;
+    writeln!(file, "{text}").map_err(|error| cannot_write(path, error))?;
     persist(file, path)
 }
 

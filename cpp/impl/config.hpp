@@ -134,19 +134,23 @@ void NetworkImpl::add_profile(rust::Slice<Range const> ranges)
     expect(config_->addOptimizationProfile(&profile) >= 0, "the profile");
 }
 
-void NetworkImpl::build(Job const& job)
+void NetworkImpl::build(Job const& job, [[maybe_unused]] bool in_pieces)
 {
+    auto const at_once = [&]
+    {
+        std::unique_ptr<nv::IHostMemory> const plan(builder_->buildSerializedNetwork(*network_, *config_));
+        return plan != nullptr && job.write(rust::Slice(static_cast<uint8_t const*>(plan->data()), plan->size()));
+    };
 #ifdef ONNX2PLAN_MONITOR
     Monitor monitor(job);
     config_->setProgressMonitor(&monitor);
 #endif
 #ifdef ONNX2PLAN_STREAM
     Writer writer(job);
-    auto const done = builder_->buildSerializedNetworkToStream(*network_, *config_, writer);
-#else
-    std::unique_ptr<nv::IHostMemory> const plan(builder_->buildSerializedNetwork(*network_, *config_));
     auto const done =
-        plan != nullptr && job.write(rust::Slice(static_cast<uint8_t const*>(plan->data()), plan->size()));
+        in_pieces ? builder_->buildSerializedNetworkToStream(*network_, *config_, writer) : at_once();
+#else
+    auto const done = at_once();
 #endif
 #ifdef ONNX2PLAN_MONITOR
     config_->setProgressMonitor(nullptr);

@@ -109,7 +109,7 @@ public:
     void set_optimization_level(int32_t level) override;
     void set_workspace_limit(uint64_t bytes) override;
     void add_profile(rust::Slice<Range const> ranges) override;
-    void build(Job const& job) override;
+    void build(Job const& job, bool in_pieces) override;
 
 private:
     struct Made

@@ -14,6 +14,7 @@ mod machine;
 mod ops;
 mod output;
 mod part;
+mod plan;
 mod profiles;
 mod proof;
 mod reference;

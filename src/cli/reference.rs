@@ -3,9 +3,9 @@
 use super::environment::Environment;
 use super::profiles::ProfileArguments;
 use crate::error::Result;
-use crate::network::Network;
 use crate::onnx::part::Part;
 use crate::pipeline::profile::{End, Sample};
+use crate::valid::Checked;
 use crate::verify::data::{self, DataSet};
 use crate::verify::draw::{self, Shapes};
 use crate::verify::npz;
@@ -34,7 +34,7 @@ pub(super) struct Subject<'a> {
     /// Names of its inputs, in order.
     pub(super) inputs: &'a [&'a str],
     /// What it became.
-    pub(super) network: &'a Network,
+    pub(super) network: &'a Checked,
 }
 
 impl ReferenceArguments {

@@ -6,14 +6,17 @@ use super::import::ImportArguments;
 use super::locate::{self, LocateArguments};
 use super::machine::{self, Loaded, Machine};
 use super::output::Output;
+use super::plan::PlanFile;
 use super::reference::{ReferenceArguments, Subject};
 use super::zoo::worker::with_gpu;
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::import;
 use crate::onnx::part::{Part, Whole};
+use crate::pipeline;
+use crate::pipeline::Prepared;
 use crate::pipeline::profile::{End, Planned};
-use crate::pipeline::{self, Prepared};
+use crate::report::manifest::File;
 use crate::report::model::{Binding, Culprit, Layer, Report, Run};
 use crate::report::render::{self, About};
 use crate::report::verification::Fault;
@@ -29,7 +32,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The ONNX model
+    /// The ONNX model, or a plan with its manifest and its model beside it
     model: PathBuf,
     /// Where to compute: `gpu` runs the plan, `cpu` evaluates the network of TensorRT layers, not the plan
     #[arg(long, value_enum, default_value = "auto")]
@@ -78,8 +81,12 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
 /// Verifies, and notes on the way what a report says.
 fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, output: &mut Output) -> Result<()> {
-    let path = &arguments.model;
-    let machine = Machine::choose(arguments.on, &arguments.library, environment, output)?;
+    let plan = PlanFile::open(&arguments.model)?;
+    let path = plan.as_ref().map_or(&arguments.model, |plan| &plan.model);
+    page.files(plan.as_ref());
+    // Only a GPU can say anything of a plan.
+    let on = if plan.is_some() { On::Gpu } else { arguments.on };
+    let machine = Machine::choose(on, &arguments.library, environment, output)?;
     page.machine(&machine)?;
     output.start("import");
     let (model, part) = arguments.import.part.load(path)?;
@@ -97,7 +104,7 @@ fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, out
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     let subject = Subject { path, part: part.as_ref(), inputs: &inputs, network: &prepared.network };
     let sets = arguments.reference.sets(&subject, &arguments.import.profiles, environment)?;
-    let verifications = arguments.judge(&machine, &prepared, &inputs, &sets, output);
+    let verifications = arguments.judge(&machine, plan.as_ref(), &subject, &sets, output);
     let verifications = verifications.map_err(|error| error.in_model(path))?;
     page.runs(&sets, &verifications);
 
@@ -124,6 +131,8 @@ fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, out
 /// What a report says, as it becomes known.
 #[derive(Default)]
 struct Page {
+    /// The model and the plan, where the user named a plan.
+    files: Option<(File, File)>,
     environment: Option<report::Environment>,
     caveat: Option<&'static str>,
     candidate: Option<&'static str>,
@@ -137,6 +146,10 @@ struct Page {
 }
 
 impl Page {
+    fn files(&mut self, plan: Option<&PlanFile>) {
+        self.files = plan.map(PlanFile::files);
+    }
+
     fn machine(&mut self, machine: &Machine) -> Result<()> {
         self.caveat = machine.caveat();
         self.environment = Some(match machine {
@@ -185,7 +198,12 @@ impl Page {
         };
         let environment = self.environment.unwrap_or_else(|| report::Environment::here(None));
         let caveat = self.caveat.filter(|_| verdict == Status::Evaluated).map(str::to_owned);
+        let (model, plan) = match self.files {
+            Some((model, plan)) => (model, Some(plan)),
+            None => (attempt::describe(&arguments.model), None),
+        };
         Report {
+            plan,
             reason: error.map(reason::reason).or(caveat),
             candidate: self.candidate,
             inputs: self.inputs,
@@ -195,7 +213,7 @@ impl Page {
             runs: self.runs,
             culprit: self.culprit,
             error: stopped.map(Error::to_json),
-            ..Report::new(attempt::describe(&arguments.model), verdict, environment, options)
+            ..Report::new(model, verdict, environment, options)
         }
     }
 }
@@ -205,26 +223,33 @@ impl Arguments {
     fn judge(
         &self,
         machine: &Machine,
-        prepared: &Prepared,
-        inputs: &[&str],
+        plan: Option<&PlanFile>,
+        subject: &Subject<'_>,
         sets: &[DataSet],
         output: &mut Output,
     ) -> Result<Vec<Verification>> {
+        let (network, inputs) = (subject.network, subject.inputs);
         let Machine::Gpu(library, device) = machine else {
             output.start("evaluate");
-            let verifications = sets.iter().map(|set| verify::on_cpu(&prepared.network, inputs, set));
+            let verifications = sets.iter().map(|set| verify::on_cpu(network, inputs, set));
             let verifications = verifications.collect::<Result<Vec<_>>>()?;
             output.done(&format!("{} data sets", verifications.len()));
             return Ok(verifications);
         };
         output.start("build");
-        let planned = self.import.profiles.plan(&prepared.network, &End::default())?;
+        let planned = self.import.profiles.plan(network, &End::default())?;
         let profiles = planned.iter().flat_map(Planned::profiles).collect();
         let options = self.build.options(profiles, output.is_verbose());
-        let mut loaded = Loaded::build(library, device, &prepared.network, options)?;
+        let mut loaded = match plan {
+            Some(plan) => {
+                plan.fits(library, device)?;
+                Loaded::load(library, device, &plan.bytes, &options.log)?
+            }
+            None => Loaded::build(library, device, network, options)?,
+        };
         output.done(&library.version().to_string());
         output.start("run");
-        let verifications = sets.iter().map(|set| loaded.judge(&prepared.network, inputs, set));
+        let verifications = sets.iter().map(|set| loaded.judge(network, inputs, set));
         let verifications = verifications.collect::<Result<Vec<_>>>()?;
         output.done(&format!("{} data sets on {}", verifications.len(), device.info()?.name));
         Ok(verifications)

@@ -205,7 +205,7 @@ impl Narrower<'_> {
         match &mut kind {
             LayerKind::Constant(constant) => self.constant(layer, constant),
             LayerKind::Cast(Cast { to }) | LayerKind::Fill(Fill { dtype: to, .. }) => {
-                *to = self.narrow_type(*to, false)
+                *to = self.narrow_type(*to, false);
             }
             LayerKind::Convolution(of) => {
                 self.weights(&mut of.weights);

@@ -4,7 +4,7 @@
 //! local functions inlined, external data found, constants as shared bytes. A file that breaks ONNX's rules is
 //! answered with all the rules it breaks. Nothing here knows what an operator means, or anything of TensorRT.
 //!
-//! Start at [`model`] for the result, and at `read` for how it is made.
+//! Start at [`mod@model`] for the result, and at `read` for how it is made.
 
 pub mod attrs;
 pub mod constant;

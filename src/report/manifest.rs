@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: u32 = 2;
 
 /// `model.plan.json`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Manifest {
     /// See [`SCHEMA`].
     pub schema: u32,
@@ -31,7 +31,7 @@ pub struct Manifest {
     /// What the user should know about the conversion.
     pub notes: Vec<String>,
     /// Whether the plan was run and compared with a reference: `verified`, `differs` or `not run`.
-    pub verification: &'static str,
+    pub verification: String,
 }
 
 /// A file by name, size and contents.
@@ -46,7 +46,7 @@ pub struct File {
 }
 
 /// An input or output of the plan.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Binding {
     /// Its name.
     pub name: String,
@@ -55,15 +55,15 @@ pub struct Binding {
     /// Its sizes: numbers, or names and expressions where only the run knows.
     pub shape: Vec<String>,
     /// Smallest, likeliest and largest shape, for inputs with a size that only the run knows: one entry per profile.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<[Vec<i64>; 3]>,
     /// Smallest, likeliest and largest values, for inputs that hold sizes: one entry per profile.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<[Vec<i64>; 3]>,
 }
 
 /// A layer and where it came from.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Layer {
     /// TensorRT's name for it.
     pub name: String,
@@ -72,7 +72,7 @@ pub struct Layer {
 }
 
 /// Options that decide on the plan.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Options {
     /// Whether `f32` products may be computed in TF32.
     pub tf32: bool,

@@ -30,7 +30,7 @@ const KEPT_WARNINGS: usize = 5;
 /// Builds the plan of a network and writes it to `to`; setting `cancel` stops that.
 ///
 /// # Errors
-/// Those of [`Builder::new`], [`emit`](crate::emit::emit) and [`Builder::build`].
+/// Those of [`Builder::new`], [`crate::emit::emit`] and [`Builder::build`].
 pub fn build(
     library: &Library,
     network: &Checked,
@@ -44,6 +44,10 @@ pub fn build(
     builder.build(to, cancel)?;
     Ok(emitted)
 }
+
+/// Plans of networks with so many weights are taken at once. In pieces TensorRT needs buffers of 64 MiB, which costs more
+/// than it saves where the plan is not much larger.
+const MOST_AT_ONCE_BYTES: usize = 64 << 20;
 
 /// A [`Sink`](crate::emit::Sink) that builds a plan.
 pub struct Builder {
@@ -123,13 +127,19 @@ impl Builder {
     /// Kind `Cancelled`; kind `Environment`: the plan cannot be written; kind `Usage`: a profile names no input; kind
     /// `TensorRt`: TensorRT's own first words, with its last warnings as notes.
     pub fn build(mut self, to: &mut (dyn io::Write + Send), cancel: &AtomicBool) -> Result<BuildStats> {
+        // TensorRT 8 cannot load a plan with shapes that only the run knows unless it has a profile, be it an empty one.
+        let late = self.tensors.iter().any(|(_, dims)| dims.contains(&-1));
+        if self.profiles.is_empty() && late && !self.has_int64() {
+            self.profiles.push(Profile::default());
+        }
         for profile in std::mem::take(&mut self.profiles) {
             self.add_profile(profile)?;
         }
         let start = Instant::now();
         let job = Job::new(to, cancel);
         let route = log::route(&self.log);
-        let built = self.network.pin_mut().build(&job);
+        let weights: usize = self.held.iter().map(Bytes::len).sum();
+        let built = self.network.pin_mut().build(&job, weights > MOST_AT_ONCE_BYTES);
         drop(route);
         let cancelled = !job.keep_going();
         match (built, job.finish()) {
@@ -195,7 +205,9 @@ impl Builder {
                 let dtype =
                     from_ffi(output.dtype).ok_or_else(|| refused("TensorRT made a tensor of an unknown type"))?;
                 self.tensors.push((dtype, output.dims.clone()));
-                Ok(Made { handle: Handle(output.tensor), dtype: Some(dtype), dims: Some(output.dims) })
+                // What was told its type may still be called by another.
+                let opinion = (!self.constrained).then_some(dtype);
+                Ok(Made { handle: Handle(output.tensor), dtype: opinion, dims: Some(output.dims) })
             })
             .collect()
     }

@@ -655,8 +655,8 @@ mod bridge {
         fn set_optimization_level(self: Pin<&mut Network>, level: i32) -> Result<()>;
         fn set_workspace_limit(self: Pin<&mut Network>, bytes: u64) -> Result<()>;
         fn add_profile(self: Pin<&mut Network>, ranges: &[Range]) -> Result<()>;
-        /// Builds the plan and writes it to the job.
-        fn build(self: Pin<&mut Network>, job: &Job) -> Result<()>;
+        /// Builds the plan and writes it to the job: `in_pieces` where the library can, else at once.
+        fn build(self: Pin<&mut Network>, job: &Job, in_pieces: bool) -> Result<()>;
 
         /// A plan with one execution context.
         type Engine;

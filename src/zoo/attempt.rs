@@ -35,8 +35,6 @@ pub struct Machine {
     pub reference: Option<PathBuf>,
     /// What reports say of all this.
     pub environment: report::Environment,
-    /// The folder that outcomes are kept in.
-    pub cache: Option<PathBuf>,
 }
 
 /// What is known of a model so far.

@@ -18,9 +18,6 @@ pub(crate) struct Arguments {
     /// ONNX Runtime's library
     #[arg(long)]
     reference: Option<PathBuf>,
-    /// The folder that outcomes are kept in
-    #[arg(long)]
-    cache: Option<PathBuf>,
     #[command(flatten)]
     library: LibraryArguments,
 }
@@ -35,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let reports = report::Environment::here(Some(library.version().to_string()));
     let environment = with_gpu(reports, device.as_ref())?;
     let reference = arguments.reference.clone();
-    let machine = Machine { library, device, reference, environment, cache: arguments.cache.clone() };
+    let machine = Machine { library, device, reference, environment };
     worker::serve(io::stdin().lock(), &mut io::stdout().lock(), &machine)
 }
 

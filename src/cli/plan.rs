@@ -1,0 +1,91 @@
+//! A plan file with the manifest beside it, as `verify` takes it in place of a model.
+
+use crate::error::{Error, Kind, Result};
+use crate::files;
+use crate::mapped;
+use crate::report::manifest::{File, Manifest};
+use crate::trt::{Device, Library};
+use bytes::Bytes;
+use std::path::{Path, PathBuf};
+
+/// A plan that is what its manifest says.
+pub(super) struct PlanFile {
+    path: PathBuf,
+    manifest: Manifest,
+    /// The plan.
+    pub(super) bytes: Bytes,
+    /// The model it was built from.
+    pub(super) model: PathBuf,
+}
+
+impl PlanFile {
+    /// Opens a file whose name ends in `.plan`; `None` for others, which are models.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] where the plan, its manifest or its model is missing, or is another than the manifest says.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>> {
+        if path.extension().is_none_or(|extension| extension != "plan") {
+            return Ok(None);
+        }
+        let manifest_path = files::with_suffix(path, ".json");
+        let unusable = |message: String| Error::new(Kind::Usage, message);
+        let text = std::fs::read(&manifest_path).map_err(|error| {
+            unusable(format!("cannot read `{}`, the manifest of the plan", manifest_path.display())).with_source(error)
+        })?;
+        let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| {
+            unusable(format!("`{}` is no manifest of this version", manifest_path.display())).with_source(error)
+        })?;
+        let name = Path::new(&manifest.model.name);
+        if name.file_name() != Some(name.as_os_str()) {
+            return Err(unusable(format!("the manifest names `{}`, which is no file beside it", manifest.model.name)));
+        }
+        let model = path.with_file_name(name);
+        is_described(path, &manifest.plan, "plan")?;
+        is_described(&model, &manifest.model, "model")?;
+        let bytes = std::fs::File::open(path).and_then(|file| mapped::map(&file));
+        let bytes = bytes.map_err(|error| unusable(format!("cannot read `{}`", path.display())).with_source(error))?;
+        Ok(Some(Self { path: path.to_owned(), manifest, bytes, model }))
+    }
+
+    /// The model and the plan, as the manifest describes them.
+    pub(super) fn files(&self) -> (File, File) {
+        (self.manifest.model.clone(), self.manifest.plan.clone())
+    }
+
+    /// Whether a library on a GPU can run the plan, asked before anything is called that might crash.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`] for a plan of another version, or for other GPUs.
+    pub(super) fn fits(&self, library: &Library, device: &Device) -> Result<()> {
+        let (built_by, version) = (&self.manifest.library, library.version().to_string());
+        if *built_by != version {
+            let message = format!("`{}` was built by {built_by}, which {version} cannot run", self.path.display());
+            return Err(Error::new(Kind::Environment, message)
+                .with_hint("name the library that built it with `--tensorrt`, or build the plan again"));
+        }
+        let info = device.info()?;
+        let (targets, here) = (&self.manifest.targets, format!("sm{}", info.compute_capability));
+        if !targets.is_empty() && !targets.contains(&here) {
+            let message = format!(
+                "`{}` was built for {}, not for {} ({here})",
+                self.path.display(),
+                targets.join(", "),
+                info.name
+            );
+            return Err(Error::new(Kind::Environment, message).with_hint(format!("build it with `--target {here}`")));
+        }
+        Ok(())
+    }
+}
+
+/// Checks that a file is the one that a manifest describes.
+fn is_described(path: &Path, described: &File, what: &str) -> Result<()> {
+    let found = files::describe(path).map_err(|error| {
+        Error::new(Kind::Usage, format!("the {what} of the manifest is missing")).with_source(error)
+    })?;
+    if found.sha256 != described.sha256 {
+        let message = format!("`{}` is not the {what} that the manifest describes", path.display());
+        return Err(Error::new(Kind::Usage, message).with_hint("build the plan again"));
+    }
+    Ok(())
+}
