@@ -100,7 +100,6 @@ impl<T> Arena<T> {
 impl<'a, T> IntoIterator for &'a Arena<T> {
     type Item = &'a T;
     type IntoIter = std::slice::Iter<'a, T>;
-
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }

@@ -334,3 +334,92 @@ impl Part {
         Ok(proto.encode_to_vec())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{external, floats, function, graph, model, node, subgraph};
+    use super::*;
+
+    fn whole(proto: pb::ModelProto, folder: &Path) -> Whole {
+        Whole::new(proto, folder)
+    }
+
+    /// Nodes in no order; a call of a function that calls another; a branch that reads from outside.
+    fn sample() -> pb::ModelProto {
+        let branch = |op| graph("", "b", vec![node("", op, "called w", "b", vec![])]);
+        let nodes = vec![
+            node("last", "Relu", "chosen", "y", vec![]),
+            node(
+                "choice",
+                "If",
+                "c",
+                "chosen",
+                vec![subgraph("then_branch", branch("Add")), subgraph("else_branch", branch("Mul"))],
+            ),
+            node("call", "local.outer", "x", "called", vec![]),
+            node("side", "Neg", "called", "z", vec![]),
+        ];
+        let mut proto = model(graph("x c", "y z", nodes));
+        if let Some(graph) = &mut proto.graph {
+            graph.initializer = vec![floats("w", &[1], &[2.0]), floats("unused", &[1], &[3.0])];
+        }
+        proto.functions = vec![
+            function("outer", "a", "b", "", vec![node("", "local.inner", "a", "b", vec![])]),
+            function("inner", "a", "b", "", vec![node("", "Exp", "a", "b", vec![])]),
+            function("other", "a", "b", "", vec![node("", "Log", "a", "b", vec![])]),
+        ];
+        proto
+    }
+
+    fn names(part: &Part) -> [Vec<&str>; 4] {
+        let graph = part.proto.graph.as_ref().unwrap();
+        [
+            graph.node.iter().map(pb::NodeProto::name).collect(),
+            graph.input.iter().map(pb::ValueInfoProto::name).collect(),
+            graph.initializer.iter().map(pb::TensorProto::name).collect(),
+            part.proto.functions.iter().map(pb::FunctionProto::name).collect(),
+        ]
+    }
+
+    #[test]
+    fn nodes_are_sorted_and_read_what_their_graphs_read() {
+        let whole = whole(sample(), Path::new(""));
+        let labels: Vec<&str> = whole.nodes().iter().map(|step| step.label.as_str()).collect();
+        assert_eq!(labels, ["`call` (outer)", "`choice` (If)", "`last` (Relu)", "`side` (Neg)"]);
+        assert_eq!(whole.nodes()[1].inputs, ["c", "called", "w"]);
+    }
+
+    #[test]
+    fn a_part_has_all_that_it_needs_and_no_more() {
+        let whole = whole(sample(), Path::new(""));
+        let part = whole.part(&[], &["z"]).unwrap();
+        assert_eq!(names(&part), [vec!["call", "side"], vec!["x"], vec![], vec!["outer", "inner"]]);
+        let called = Tensor::vector(&[1f32]);
+        let part = whole.part(&[("called", Feed::Like(&called))], &["y"]).unwrap();
+        assert_eq!(names(&part), [vec!["choice", "last"], vec!["called", "c"], vec!["w"], vec![]]);
+        let model = part.model().unwrap();
+        assert_eq!(model.graph.inputs[0].ty.to_string(), "f32[1]");
+        let part = whole.part(&[("called", Feed::Constant(&called))], &["y"]).unwrap();
+        assert_eq!(names(&part), [vec!["choice", "last"], vec!["c"], vec!["called", "w"], vec![]]);
+    }
+
+    #[test]
+    fn the_file_of_a_part_holds_external_data() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("w.bin"), [0u8, 0, 128, 63]).unwrap();
+        let mut proto = model(graph("x", "y", vec![node("", "Add", "x w", "y", vec![])]));
+        if let Some(graph) = &mut proto.graph {
+            graph.initializer = vec![external("w", &[1], &[("location", "w.bin")])];
+        }
+        let part = whole(proto.clone(), folder.path()).part(&[], &["y"]).unwrap();
+        let alone = super::super::decode(part.bytes().unwrap().into(), Path::new("")).unwrap();
+        assert_eq!(alone.graph.initializers[0].tensor.tensor().unwrap(), &Tensor::vector(&[1f32]));
+
+        let lost = whole(proto, Path::new("nowhere")).part(&[], &["y"]).unwrap();
+        let message = lost.bytes().unwrap_err().message().to_owned();
+        assert!(
+            message.starts_with("cannot read initializer `w`: cannot read external data file `w.bin`: "),
+            "{message}"
+        );
+    }
+}

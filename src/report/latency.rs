@@ -61,6 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::float_cmp, reason = "quantiles are samples, bit for bit")]
     fn quantiles_are_runs() {
         let mut timing = Timing { warmup: 1, runs_ms: vec![4.0, 1.0] };
         timing.add(&Timing { warmup: 1, runs_ms: vec![3.0, 2.0] });

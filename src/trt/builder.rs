@@ -30,7 +30,7 @@ const KEPT_WARNINGS: usize = 5;
 /// Builds the plan of a network and writes it to `to`; setting `cancel` stops that.
 ///
 /// # Errors
-/// Those of [`Builder::new`], [`emit`] and [`Builder::build`].
+/// Those of [`Builder::new`], [`crate::emit::emit`] and [`Builder::build`].
 pub fn build(
     library: &Library,
     network: &Checked,

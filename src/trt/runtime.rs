@@ -15,7 +15,7 @@ use std::pin::Pin;
 /// A plan, loaded by the library that built it: `nvinfer1::ICudaEngine` with one `IExecutionContext`.
 #[allow(clippy::struct_field_names, reason = "TensorRT's engine is part of ours")]
 pub struct Engine {
-    engine: cxx::UniquePtr<ffi::Engine>,
+    inner: cxx::UniquePtr<ffi::Engine>,
     device: Device,
     log: LogSink,
     bindings: Vec<Binding>,
@@ -57,7 +57,7 @@ impl Engine {
             Ok(Binding { name, input, host, dtype, dims })
         };
         let bindings = bindings.into_iter().map(binding).collect::<Result<_>>()?;
-        Ok(Self { engine, device: device.clone(), log: log.clone(), bindings })
+        Ok(Self { inner: engine, device: device.clone(), log: log.clone(), bindings })
     }
 
     /// Inputs and outputs, as the plan lists them.
@@ -194,7 +194,7 @@ impl Engine {
         call: impl FnOnce(Pin<&mut ffi::Engine>) -> std::result::Result<T, cxx::Exception>,
     ) -> Result<T> {
         let _route = log::route(&self.log);
-        call(self.engine.pin_mut()).map_err(|error| refused(what, &error))
+        call(self.inner.pin_mut()).map_err(|error| refused(what, &error))
     }
 }
 

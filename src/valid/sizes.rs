@@ -78,3 +78,76 @@ fn learn(ty: &mut ValueType, new: &ValueType) {
         ty.elements.clone_from(&new.elements);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::layer::Shuffle;
+    use crate::network::layer::control::Conditional;
+    use crate::network::layer::data::Reshape;
+    use crate::network::layer::math::{ElementWise, ElementWiseOperation};
+    use crate::network::{Output, Shape};
+    use crate::site::Site;
+    use crate::tensor::DType;
+
+    fn site() -> Site {
+        Site::node("main", 0, "node", "Op", 17, "y")
+    }
+
+    fn f32s(dims: &[Dim]) -> ValueType {
+        ValueType::new(DType::F32, dims.iter().cloned().collect())
+    }
+
+    /// a[N] + b[M] in this block
+    fn sum(network: &mut Network, block: &mut Block, inputs: &[ValueId]) -> ValueId {
+        let sum = ElementWise { operation: ElementWiseOperation::Sum };
+        infer::add(network, block, sum.into(), inputs, &[site()]).unwrap()[0]
+    }
+
+    fn messages(network: &Network, sizes: &[(&str, i64)], values: &[(ValueId, &[i64])]) -> Vec<String> {
+        let point = Point {
+            sizes: sizes.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect(),
+            values: values.iter().map(|(id, values)| (*id, values.to_vec())).collect(),
+        };
+        problems_at(network, &point).into_iter().map(|problem| problem.message).collect()
+    }
+
+    #[test]
+    fn sizes_must_broadcast_unless_a_branch_need_not_be_taken() {
+        let mut network = Network::default();
+        let a = network.add_input("a", f32s(&[Dim::symbol("N")]));
+        let b = network.add_input("b", f32s(&[Dim::symbol("M")]));
+        let choice = network.add_input("choice", ValueType::new(DType::Bool, Shape::default()));
+        let mut branches = [Block::default(), Block::default()];
+        for branch in &mut branches {
+            let result = sum(&mut network, branch, &[a, b]);
+            branch.results.push(result);
+        }
+        let [then_block, else_block] = branches;
+        let mut body = Block::default();
+        let kind = Conditional { then_block, else_block }.into();
+        let value = infer::add(&mut network, &mut body, kind, &[choice], &[site()]).unwrap()[0];
+        network.outputs.push(Output { name: "y".into(), value, declared: None, site: site() });
+        network.body = body;
+        assert_eq!(messages(&network, &[("N", 3), ("M", 4)], &[]), Vec::<String>::new());
+
+        let mut body = std::mem::take(&mut network.body);
+        sum(&mut network, &mut body, &[a, b]);
+        network.body = body;
+        assert_eq!(messages(&network, &[("N", 3), ("M", 1)], &[]), Vec::<String>::new());
+        assert_eq!(messages(&network, &[("N", 3), ("M", 4)], &[]), ["axes of size 3 and 4 do not broadcast"]);
+    }
+
+    #[test]
+    fn values_decide_on_shapes() {
+        let mut network = Network::default();
+        let x = network.add_input("x", f32s(&[Dim::symbol("N"), Dim::Known(4)]));
+        let shape = network.add_input("shape", ValueType::new(DType::I64, Shape::of(&[2])));
+        let mut body = Block::default();
+        let kind = Shuffle { reshape: Some(Reshape::Input { zero_is_placeholder: false }), ..Shuffle::default() };
+        infer::add(&mut network, &mut body, kind.into(), &[x, shape], &[site()]).unwrap();
+        network.body = body;
+        assert_eq!(messages(&network, &[("N", 2)], &[(shape, &[4, 2])]), Vec::<String>::new());
+        assert_eq!(messages(&network, &[("N", 2)], &[(shape, &[4, 3])]), ["reshape of 8 elements to [4, 3]"]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::records::Records;
 use crate::support::Model;
-use crate::tensorrt::{onnx2plan, without_tensorrt};
+use crate::tensorrt::{onnx_runtime, onnx2plan, without_tensorrt};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -123,4 +123,30 @@ fn a_part_has_the_inputs_and_outputs_that_were_named() {
     assert_eq!(inspect(&["--to", "r"]), json!([["x"], ["Conv", "Relu"], ["r"]]));
     assert_eq!(inspect(&["--from", "c", "--to", "cut"]), json!([["c", "sizes"], ["Relu", "Slice"], ["cut"]]));
     assert_eq!(inspect(&["--outputs", "c"]), json!([["x"], ["Conv"], ["c"]]));
+}
+
+/// Axes without a name are called after the input: `c.2`.
+#[test]
+fn a_part_is_verified_as_a_model_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = model().write(dir.path());
+    let mut command = without_tensorrt();
+    command.env("ORT_DYLIB_PATH", onnx_runtime()).args([
+        "verify",
+        "--on",
+        "cpu",
+        "--quiet",
+        "--json",
+        "--strict-profiles",
+    ]);
+    command.args(["--seed", "0"]);
+    let sizes = ["--dim", "N=2", "--dim", "c.2=1:4:9", "--dim", "c.3=3"];
+    let sizes_of_slice = ["--min", "sizes=1,1", "--opt", "sizes=2,3", "--max", "sizes=4,4"];
+    let output =
+        command.args(["--from", "c", "--to", "cut"]).args(sizes).args(sizes_of_slice).arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let shapes: Vec<&Value> =
+        outcome["verifications"].as_array().unwrap().iter().map(|one| &one["outputs"][0]["actual"]).collect();
+    assert_eq!(shapes, ["f32[2, 4, 2, 3]", "f32[2, 4, 1, 1]", "f32[2, 4, 4, 3]", "f32[2, 4, 2, 3]"]);
 }
