@@ -127,6 +127,11 @@ impl Builder {
     /// Kind `Cancelled`; kind `Environment`: the plan cannot be written; kind `Usage`: a profile names no input; kind
     /// `TensorRt`: TensorRT's own first words, with its last warnings as notes.
     pub fn build(mut self, to: &mut (dyn io::Write + Send), cancel: &AtomicBool) -> Result<BuildStats> {
+        // TensorRT 8 cannot load a plan with shapes that only the run knows unless it has a profile, be it an empty one.
+        let late = self.tensors.iter().any(|(_, dims)| dims.contains(&-1));
+        if self.profiles.is_empty() && late && !self.has_int64() {
+            self.profiles.push(Profile::default());
+        }
         for profile in std::mem::take(&mut self.profiles) {
             self.add_profile(profile)?;
         }
@@ -200,7 +205,9 @@ impl Builder {
                 let dtype =
                     from_ffi(output.dtype).ok_or_else(|| refused("TensorRT made a tensor of an unknown type"))?;
                 self.tensors.push((dtype, output.dims.clone()));
-                Ok(Made { handle: Handle(output.tensor), dtype: Some(dtype), dims: Some(output.dims) })
+                // What was told its type may still be called by another.
+                let opinion = (!self.constrained).then_some(dtype);
+                Ok(Made { handle: Handle(output.tensor), dtype: opinion, dims: Some(output.dims) })
             })
             .collect()
     }

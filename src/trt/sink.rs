@@ -35,10 +35,10 @@ impl Sink for Builder {
         let mut outputs = self.add(kind, inputs)?;
         self.constrain(kind, &mut outputs, types)?;
         let mut made = self.made(outputs)?;
-        // TensorRT 8 gives i32 for sizes and places; `legalize` has put a cast to it behind, which is none there. What it
-        // quantizes it calls f32, and so some layers that were told to give f16.
-        let calls_it_otherwise = matches!(kind, LayerKind::Shape | LayerKind::NonZero | LayerKind::Quantize(_));
-        if self.constrained || !self.has_int64() && calls_it_otherwise {
+        // TensorRT 8 gives i32 for sizes and places; `legalize` has put a cast to it behind, which is none there. What is
+        // quantized it calls f32.
+        let otherwise = matches!(kind, LayerKind::Shape | LayerKind::NonZero) || types.contains(&DType::I8);
+        if !self.has_int64() && otherwise {
             for made in &mut made {
                 made.dtype = None;
             }
