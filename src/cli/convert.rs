@@ -144,7 +144,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let manifest_path = files::with_suffix(&plan_path, ".json");
     let plan = File { name: files::name(&plan_path), bytes: built.bytes, sha256: built.sha256.clone() };
     let mut manifest = manifest(arguments, &library, &prepared, &planned, &built, model_file, plan);
-    manifest.verification = proof.verdict.to_owned();
+    proof.verdict.clone_into(&mut manifest.verification);
     files::persist(built.file, &plan_path)?;
     files::write_json(&manifest_path, &manifest)?;
     output.done(&format!("{} ({} bytes) and its manifest", plan_path.display(), built.bytes));
