@@ -38,9 +38,10 @@ fn numbers_are_right_at_every_end_and_between() {
         let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
         let verified = outcome["verifications"].as_array().unwrap();
         let names = ["opt", "min", "max", "between"];
-        assert_eq!(verified.len(), names.len(), "{}", model.display());
-        for (verification, name) in verified.iter().zip(names) {
-            let start = format!("ONNX Runtime, seed 0, {name} ");
+        let expected: Vec<_> = (0..2).flat_map(|seed| names.map(|name| (seed, name))).collect();
+        assert_eq!(verified.len(), expected.len(), "{}", model.display());
+        for (verification, (seed, name)) in verified.iter().zip(expected) {
+            let start = format!("ONNX Runtime, seed {seed}, {name} ");
             assert!(verification["reference"].as_str().unwrap().starts_with(&start), "{verification}");
             assert_eq!(verification["agrees"], json!(true), "{verification}");
         }
