@@ -123,12 +123,29 @@ impl Ctx<'_> {
         self.add(Shuffle { reshape, ..Shuffle::default() }, &[value, shape])
     }
 
-    /// Values one behind the other along an axis; a single one is itself.
+    /// Values one behind the other along an axis; a single one is itself, and all elements of a vector are the vector.
     pub fn concat(&mut self, values: &[ValueId], axis: usize) -> Result<ValueId, OpError> {
         if let [only] = values {
             return Ok(*only);
         }
+        if let Some(vector) = self.vector_of(values) {
+            return Ok(vector);
+        }
         self.add(Concatenation { axis }, values)
+    }
+
+    /// The vector whose elements, all and in order, these are.
+    fn vector_of(&self, elements: &[ValueId]) -> Option<ValueId> {
+        let source = |(at, &value): (usize, &ValueId)| {
+            let layer = self.network.layer(self.network.maker(value)?);
+            let LayerKind::Slice(Slice { start, size, stride, .. }) = &layer.kind else { return None };
+            let is = |arg: &Arg<Vec<i64>>, n: usize| matches!(arg.fixed().map(Vec::as_slice), Some([only]) if usize::try_from(*only) == Ok(n));
+            (is(start, at) && is(size, 1) && is(stride, 1)).then(|| layer.inputs.first().copied())?
+        };
+        let vector = source((0, elements.first()?))?;
+        let is_whole = self.rank(vector) == 1 && self.size(vector, 0) == Some(elements.len());
+        let all = || elements.iter().enumerate().all(|element| source(element) == Some(vector));
+        (is_whole && all()).then_some(vector)
     }
 
     /// One number from many along some axes; with no axes the value itself.

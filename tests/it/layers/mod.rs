@@ -103,6 +103,7 @@ const ONE_LAYER: &[(&str, &str)] = &[
     ("shuffle-shape-input", "Shuffle reshape from input"),
     ("convolution-groups", "Convolution groups 2"),
     ("convolution-set-input", "Convolution kernel from input"),
+    ("resize-shape-input", "Resize sizes from input, Nearest, Asymmetric, Floor"),
     ("resize-shape-computed", "Resize scales [2.0, 2.0, 2.0, 2.0], Nearest, Asymmetric, Floor"),
 ];
 
