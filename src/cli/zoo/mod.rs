@@ -183,5 +183,6 @@ impl Arguments {
 
 /// A path as reports show it: relative to the folder that the command runs in, where it is below that.
 fn shown(path: &Path, here: &Path) -> String {
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    let path = path.strip_prefix(here).unwrap_or(path);
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
 }
