@@ -97,6 +97,11 @@ impl Device {
         self.stream.synchronize().map_err(|error| failed("run the plan", error))
     }
 
+    /// Whether the GPU still does what this process asks.
+    pub fn answers(&self) -> bool {
+        self.wait().is_ok()
+    }
+
     /// A point in the stream's time.
     pub(super) fn event(&self) -> Result<CudaEvent> {
         let event = self.stream.record_event(Some(CUevent_flags::CU_EVENT_DEFAULT));

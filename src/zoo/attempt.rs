@@ -80,7 +80,8 @@ pub fn run(job: &Job, machine: &Machine) -> Outcome {
     };
     let page = page(job, machine, &model, &sets, progress, error.as_ref());
     let page = serde_json::to_value(page).unwrap_or_default();
-    Outcome { model, page }
+    let spent = machine.device.as_ref().is_some_and(|device| !device.answers());
+    Outcome { model, page, spent }
 }
 
 /// The model's own report.

@@ -63,6 +63,8 @@ pub struct Outcome {
     pub model: ModelReport,
     /// Its own report.
     pub page: serde_json::Value,
+    /// Whether the worker can do no further job: once a kernel has failed, CUDA answers nothing any more.
+    pub spent: bool,
 }
 
 /// Where outputs are computed.

@@ -101,15 +101,13 @@ fn one(
         };
         let died = match at_work.does(job, limits, cancel) {
             Ok(report) => {
-                *worker = Some(at_work);
+                *worker = Some(at_work).filter(|_| !report.spent);
                 return Ok(retried_as(report, retried));
             }
             Err(died) => died,
         };
         let words = at_work.end();
         match died {
-            // It had ended after its last job: this one was never begun.
-            Death::BeforeTheJob => {}
             Death::Cancelled => return Ok(ended(job, Status::Skipped, "interrupted", "")),
             _ if !retried => retried = true,
             Death::Crashed(how) => {
@@ -135,7 +133,7 @@ fn expected(job: &Job, outcome: Outcome) -> Outcome {
         tags: job.tags.clone(),
         ..outcome.model
     };
-    Outcome { model: model.expecting(job.expected), page: outcome.page }
+    Outcome { model: model.expecting(job.expected), ..outcome }
 }
 
 fn retried_as(mut outcome: Outcome, retried: bool) -> Outcome {
@@ -157,12 +155,11 @@ fn ended(job: &Job, status: Status, reason: &str, words: &str) -> Outcome {
         notes: model.details.iter().cloned().collect(),
         ..model::Report::new(file, status, Environment::here(None), attempt::options(job, Vec::new()))
     };
-    Outcome { model, page: serde_json::to_value(page).unwrap_or_default() }
+    Outcome { model, page: serde_json::to_value(page).unwrap_or_default(), spent: false }
 }
 
 /// Why a worker did not report.
 enum Death {
-    BeforeTheJob,
     Crashed(String),
     Timeout,
     Memory(u64),
@@ -218,7 +215,7 @@ impl Worker {
         let line = serde_json::to_string(job).map_err(|error| Death::Crashed(error.to_string()))?;
         let sent = self.jobs.as_mut().map(|jobs| writeln!(jobs, "{line}").and_then(|()| jobs.flush()));
         if !matches!(sent, Some(Ok(()))) {
-            return Err(Death::BeforeTheJob);
+            return Err(self.death());
         }
         let start = Instant::now();
         loop {
@@ -227,7 +224,7 @@ impl Worker {
                     let report = serde_json::from_str(&line);
                     return report.map_err(|error| Death::Crashed(format!("the worker's report is broken: {error}")));
                 }
-                Err(RecvTimeoutError::Disconnected) => return Err(self.death(start)),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.death()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if start.elapsed() > limits.timeout {
@@ -246,10 +243,8 @@ impl Worker {
     }
 
     /// How the process ended.
-    fn death(&mut self, start: Instant) -> Death {
+    fn death(&mut self) -> Death {
         match self.child.wait() {
-            // A worker ends well after a job that has spoilt it; the next job may have been written into its closed pipe.
-            Ok(status) if status.success() && start.elapsed() < LOOK => Death::BeforeTheJob,
             Ok(status) => Death::Crashed(format!("the worker ended with {status}")),
             Err(error) => Death::Crashed(format!("the worker is gone: {error}")),
         }
@@ -276,4 +271,72 @@ impl Drop for Worker {
 /// Memory that a process holds, where the system says so.
 fn resident_bytes(process: u32) -> Option<u64> {
     crate::files::memory_of(&format!("/proc/{process}/status"), "VmRSS:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::job::{On, Options};
+
+    fn job(name: &str) -> Job {
+        let options = Options {
+            on: On::Cpu,
+            targets: Vec::new(),
+            tf32: true,
+            optimization_level: None,
+            recurrent: crate::import::Recurrent::Loop,
+            freeze_from_data: false,
+            without_passes: Vec::new(),
+        };
+        Job {
+            name: name.to_owned(),
+            path: "m.onnx".to_owned(),
+            model: "m.onnx".into(),
+            data: Vec::new(),
+            options,
+            expected: None,
+            skip: None,
+            tags: Vec::new(),
+        }
+    }
+
+    /// What comes of two models with a worker that is this shell script.
+    fn outcomes(script: &str, limits: &Limits) -> Vec<(Status, String, bool)> {
+        let command = || {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            command
+        };
+        let outcomes = run(&[job("a"), job("b")], limits, &command, &AtomicBool::new(false), &|_| Ok(())).unwrap();
+        outcomes
+            .into_iter()
+            .map(|outcome| (outcome.model.status, outcome.model.reason.unwrap_or_default(), outcome.model.retried))
+            .collect()
+    }
+
+    #[test]
+    fn workers_that_die_cost_their_model_only() {
+        let limits = Limits { jobs: 1, timeout: Duration::from_secs(20), memory_bytes: None };
+        let crashed = |how: &str| vec![(Status::Crashed, how.to_owned(), true); 2];
+        assert_eq!(outcomes("read job; kill -SEGV $$", &limits), crashed("the worker ended with signal: 11 (SIGSEGV)"));
+        // One that never reads a job, however it ends.
+        assert_eq!(outcomes("exit 6", &limits), crashed("the worker ended with exit status: 6"));
+        assert_eq!(outcomes("exit 0", &limits), crashed("the worker ended with exit status: 0"));
+    }
+
+    #[test]
+    fn workers_that_hang_are_ended() {
+        let limits = Limits { jobs: 2, timeout: Duration::from_millis(300), memory_bytes: None };
+        let found = outcomes("read job; exec sleep 60", &limits);
+        assert_eq!(found, vec![(Status::Timeout, "took longer than 0 s".to_owned(), true); 2]);
+    }
+
+    #[test]
+    fn workers_that_take_too_much_memory_are_ended() {
+        let limits = Limits { jobs: 1, timeout: Duration::from_secs(20), memory_bytes: Some(1) };
+        for (status, reason, retried) in outcomes("read job; exec sleep 60", &limits) {
+            assert_eq!((status, retried), (Status::Failed, true));
+            assert!(reason.starts_with("the worker held ") && reason.ends_with(" bytes, more than it may"), "{reason}");
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use super::attempt::{self, Machine};
 use super::job::Job;
 use crate::error::{Error, Kind, Result};
-use crate::report::zoo::{ModelReport, Status};
 use std::io::{self, BufRead, Write};
 
 /// Does the jobs that come in until there are no more.
@@ -21,16 +20,9 @@ pub fn serve(input: impl BufRead, output: &mut impl Write, machine: &Machine) ->
             .and_then(|()| output.write_all(b"\n"))
             .and_then(|()| output.flush())
             .map_err(gone)?;
-        if is_spent(&outcome.model, machine) {
+        if outcome.spent {
             break;
         }
     }
     Ok(())
-}
-
-/// Whether a later job could suffer from this one: after an error on the GPU, CUDA answers nothing any more.
-fn is_spent(report: &ModelReport, machine: &Machine) -> bool {
-    report.status == Status::Failed
-        && machine.device.is_some()
-        && report.details.as_deref().unwrap_or_default().contains("CUDA")
 }

@@ -431,3 +431,40 @@ fn an_interrupted_build_leaves_nothing_behind() {
     assert!(said.iter().any(|line| line == "error: the build was stopped"), "{said:?}");
     assert_eq!(names(dir.path()), BTreeSet::new());
 }
+
+/// What `verify` says of a plan, and its exit code.
+fn verify_plan(plan: &Path) -> (String, Option<i32>) {
+    let output = onnx2plan().args(["verify", "--quiet"]).arg(plan).output().unwrap();
+    (String::from_utf8(output.stderr).unwrap(), output.status.code())
+}
+
+#[test]
+fn a_plan_is_what_its_manifest_says_or_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y").output("y", "f32[2]").write(dir.path());
+    assert!(onnx2plan().arg("--quiet").arg(&model).status().unwrap().success());
+    let plan = dir.path().join("model.plan");
+    let manifest = dir.path().join("model.plan.json");
+    let shown = dir.path().display().to_string();
+    let says = |expected: &str| {
+        let (said, code) = verify_plan(&plan);
+        let said = said.replace(&shown, "DIR");
+        assert!(said.starts_with(&format!("error: {expected}")) && code == Some(2), "{code:?}: {said}");
+    };
+
+    let (bytes, text) = (fs::read(&plan).unwrap(), fs::read_to_string(&manifest).unwrap());
+    fs::write(&plan, [&bytes[..], b"!"].concat()).unwrap();
+    says("`DIR/model.plan` is not the plan that the manifest describes\n\nhint: build the plan again");
+    fs::write(&plan, bytes).unwrap();
+
+    fs::write(&manifest, text.replace("\"name\": \"model.onnx\"", "\"name\": \"../model.onnx\"")).unwrap();
+    says("the manifest names `../model.onnx`, which is no file beside it");
+    fs::write(&manifest, "{}").unwrap();
+    says("`DIR/model.plan.json` is no manifest of this version");
+    fs::write(&manifest, &text).unwrap();
+
+    fs::rename(&model, dir.path().join("gone.onnx")).unwrap();
+    says("the model of the manifest is missing");
+    fs::remove_file(&manifest).unwrap();
+    says("cannot read `DIR/model.plan.json`, the manifest of the plan");
+}

@@ -10,7 +10,7 @@ use super::output::Output;
 use crate::error::{Error, Kind, Result};
 use crate::report::zoo::{self, Report, Shard};
 use crate::report::{self, Environment as Described};
-use crate::trt::Library;
+use crate::trt::{Device, Library};
 use crate::zoo::job::{Job, On, Options, Outcome};
 use crate::zoo::pool::{self, Event, Limits};
 use crate::zoo::select::{self, Filter};
@@ -67,6 +67,10 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
     // Found, or fetched, once: workers are told where it is.
     let library = environment.library(&arguments.library, output)?;
+    if arguments.on == On::Gpu {
+        // Said once, not by every worker.
+        Device::open()?.fits(&library)?;
+    }
     let jobs = arguments.jobs(&library)?;
     let limits = arguments.limits();
     let command = arguments.command(&library, environment)?;
