@@ -7,10 +7,12 @@ use onnx2plan::import;
 use onnx2plan::onnx::{self, Model};
 use onnx2plan::pipeline;
 use onnx2plan::pipeline::profile::{self, End, Request};
-use onnx2plan::tensor::{DType, Tensor};
+use onnx2plan::tensor::Tensor;
 use onnx2plan::trt::{BuildOptions, Builder, Library};
 use onnx2plan::valid::Checked;
 use onnx2plan::verify::{self, data::DataSet};
+use onnx2plan::zoo::freezing::Freezing;
+use onnx2plan::zoo::reason::{reason, wants_constants};
 use onnx2plan::{Error, Kind};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,45 +30,16 @@ pub(super) struct Case {
 /// What came of a case. The text of a line in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Pass(Frozen),
+    Pass(Freezing),
     Unsupported(String),
     Wrong(String),
-}
-
-/// Which inputs are made constants, because TensorRT wants to know at build time what ONNX's tests feed at run time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Frozen {
-    Nothing,
-    /// Whole numbers and booleans that could be a shape, axes, bounds: at most a vector of 64, and not the first input.
-    SmallIntegers,
-    /// All numbers of that size; a first input of real numbers only if it is a scalar, such as the start of a Range.
-    SmallNumbers,
-    /// And larger whole numbers and booleans.
-    Integers,
-}
-
-impl Frozen {
-    const ALL: [Self; 4] = [Self::Nothing, Self::SmallIntegers, Self::SmallNumbers, Self::Integers];
-
-    fn takes(self, at: usize, tensor: &Tensor) -> bool {
-        let small = tensor.dims().len() <= 1 && tensor.len() <= 64;
-        let real = !(tensor.dtype().is_int() || tensor.dtype() == DType::Bool);
-        match self {
-            Self::Nothing => false,
-            Self::SmallIntegers => small && !real && at > 0,
-            Self::SmallNumbers => small && (!real || at > 0 || tensor.dims().is_empty()),
-            Self::Integers => !real || small && at > 0,
-        }
-    }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Verdict::Pass(Frozen::Nothing) => f.write_str("pass"),
-            Verdict::Pass(Frozen::SmallIntegers) => f.write_str("pass, small integers frozen"),
-            Verdict::Pass(Frozen::SmallNumbers) => f.write_str("pass, small numbers frozen"),
-            Verdict::Pass(Frozen::Integers) => f.write_str("pass, integers frozen"),
+            Verdict::Pass(Freezing::Nothing) => f.write_str("pass"),
+            Verdict::Pass(level) => write!(f, "pass, {level} frozen"),
             Verdict::Unsupported(reason) => write!(f, "unsupported {reason}"),
             Verdict::Wrong(reason) => write!(f, "wrong {reason}"),
         }
@@ -87,7 +60,7 @@ impl Case {
     pub(super) fn suppressed(&self, library: &Library, rows: usize) -> Result<(Vec<i64>, Vec<i64>), Error> {
         let model = onnx::load(&self.model)?;
         let sets = self.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>, _>>()?;
-        let freeze = frozen(&model, &sets, Frozen::SmallNumbers);
+        let freeze = Freezing::SmallNumbers.of(&model, &sets);
         let import = import::Options { freeze, nms_fixed: Some(rows), ..import::Options::default() };
         let options = pipeline::Options { import, ..pipeline::Options::new(library.caps()) };
         let network = pipeline::prepare(&model, &options)?.network;
@@ -109,47 +82,16 @@ impl Case {
             Err(error) => return failed(&error),
         };
         let mut failure = None;
-        let mut frozen_before = None;
-        for level in Frozen::ALL {
-            let freeze = frozen(&model, &sets, level);
-            // With everything constant there is nothing left to convert; a few operators have small inputs only.
-            let all = level == Frozen::Integers && freeze.len() == model.graph.inputs.len();
-            if all || frozen_before.as_ref() == Some(&freeze) {
-                continue;
-            }
-            match attempt(&model, &sets, freeze.clone(), library) {
+        for (level, freeze) in Freezing::levels(&model, &sets) {
+            match attempt(&model, &sets, freeze, library) {
                 Ok(None) => return (Verdict::Pass(level), String::new()),
                 Ok(Some(error)) => return (Verdict::Wrong("numbers".into()), error.to_string()),
-                Err(error) if failure.as_ref().is_none_or(wants_constant) => failure = Some(error),
+                Err(error) if failure.as_ref().is_none_or(wants_constants) => failure = Some(error),
                 Err(_) => {}
             }
-            frozen_before = Some(freeze);
         }
         failure.map_or_else(|| (Verdict::Unsupported("no attempt was made".into()), String::new()), |e| failed(&e))
     }
-}
-
-/// Whether a stage failed only because an input is not known at build time.
-fn wants_constant(error: &Error) -> bool {
-    !error.problems().is_empty()
-        && error.problems().iter().all(|problem| problem.message.contains("must be known at build time"))
-}
-
-/// The inputs that a level makes constants. Data sets that differ in them cannot share a network: nothing is frozen.
-fn frozen(model: &Model, sets: &[DataSet], level: Frozen) -> BTreeMap<String, Tensor> {
-    let names = input_names(model);
-    let picks = |set: &DataSet| -> BTreeMap<String, Tensor> {
-        let data = verify::data::in_order(&set.inputs, &names);
-        let tensors = data.into_iter().map(|data| data.and_then(|data| data.tensor().ok()));
-        let named = names.iter().zip(tensors).enumerate();
-        named
-            .filter_map(|(at, (name, tensor))| Some((name, tensor.filter(|tensor| level.takes(at, tensor))?)))
-            .map(|(name, tensor)| ((*name).to_owned(), tensor.clone()))
-            .collect()
-    };
-    let mut picked = sets.iter().map(picks);
-    let first = picked.next().unwrap_or_default();
-    if picked.all(|other| other == first) { first } else { BTreeMap::new() }
 }
 
 pub(crate) fn input_names(model: &Model) -> Vec<&str> {
@@ -204,31 +146,4 @@ fn failed(error: &Error) -> (Verdict, String) {
         _ => Verdict::Unsupported(reason),
     };
     (verdict, error.to_string())
-}
-
-/// The first thing an error says, short and the same on every machine.
-pub(crate) fn reason(error: &Error) -> String {
-    let said = error.notes().iter().find_map(|note| note.strip_prefix("TensorRT said: "));
-    let text = match (error.problems(), said) {
-        ([problem, ..], _) => format!("{}: {}", problem.site.place().op, problem.message),
-        ([], Some(said)) => format!("TensorRT: {}", essence(said)),
-        ([], None) if error.kind() == Kind::TensorRt => format!("TensorRT: {}", essence(error.message())),
-        ([], None) => without_path(error.message()),
-    };
-    let line = text.lines().next().unwrap_or_default();
-    line.chars().take(160).collect()
-}
-
-/// A message without the file it leads with, which lies elsewhere on every machine.
-fn without_path(message: &str) -> String {
-    let path = message.strip_prefix('`').and_then(|rest| rest.split_once("` "));
-    path.map_or_else(|| message.to_owned(), |(_, rest)| rest.to_owned())
-}
-
-/// What TensorRT says without where in its sources it says so, and about which layer.
-fn essence(said: &str) -> &str {
-    let said = said.split_once("Error (").map_or(said, |(_, rest)| rest);
-    let said = said.split_once(" In ").map_or(said, |(before, _)| before);
-    let said = said.strip_prefix("node 0 -> ").and_then(|rest| rest.split_once(": ")).map_or(said, |(_, rest)| rest);
-    said.trim()
 }

@@ -5,7 +5,7 @@
 
 mod table;
 
-use crate::conformance::case::{build, input_names, reason};
+use crate::conformance::case::{build, input_names};
 use crate::python::python;
 use crate::records::{self, check_file};
 use crate::tensorrt;
@@ -15,6 +15,7 @@ use onnx2plan::onnx::Model;
 use onnx2plan::pipeline::{self, Options, Prepared};
 use onnx2plan::trt::Library;
 use onnx2plan::verify::{self, data::DataSet};
+use onnx2plan::zoo::reason::reason;
 use onnx2plan::{Error, onnx};
 use std::fs;
 use std::path::{Path, PathBuf};
