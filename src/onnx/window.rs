@@ -102,6 +102,9 @@ impl Buf for Window {
             let mut at = self.at;
             while copy.len() < len {
                 let more = self.peek(at, len - copy.len());
+                if more.is_empty() {
+                    break;
+                }
                 at += more.len();
                 copy.extend_from_slice(more);
             }
