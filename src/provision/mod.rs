@@ -190,7 +190,7 @@ fn fetch(package: &Package, options: &Options, notify: &mut Notify<'_>) -> Resul
     };
     let unpacked = work.path().join("unpacked");
     let members = wheel::unpack(package, &wheel, &unpacked, notify)?;
-    store.publish(&unpacked, members, work.path())
+    store.publish(&unpacked, members)
 }
 
 /// Passes an event on, and turns `Break` into an error.

@@ -1,11 +1,11 @@
 //! The cache folder: one folder per package and version, whole or absent.
 //!
-//! Work happens in `tmp/` on the same disk. A finished folder gets its [`Marker`] and is renamed into place, so nobody
-//! ever sees half of one. `<package>.lock` keeps processes from doing the same work twice; where a file system has no
-//! locks, the rename alone keeps the cache whole.
+//! A finished folder gets its [`Marker`] before it is put in place. `<package>.lock` keeps processes from doing the same
+//! work twice; where a file system has no locks, [`files::store`] alone keeps the cache whole.
 
 use super::fault::Fault;
 use super::{Event, Notify, Package, tell, wheel};
+use crate::files;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -15,8 +15,6 @@ use tempfile::TempDir;
 
 /// File in a package's folder that says what belongs there.
 const MARKER: &str = "onnx2plan.json";
-/// How long a killed process's work folder is left alone, in case its owner still lives.
-const STALE: Duration = Duration::from_hours(24);
 /// How often a waiting process looks at the lock.
 const LOCK_POLL: Duration = Duration::from_millis(100);
 
@@ -44,7 +42,7 @@ pub(super) enum Depth {
 
 /// The package's folder, if every member is there as its marker describes it.
 pub(super) fn whole(package: &Package, cache: &Path, depth: Depth) -> Option<PathBuf> {
-    let folder = home(package, cache);
+    let folder = cache.join(name(package));
     let marker: Marker = serde_json::from_slice(&fs::read(folder.join(MARKER)).ok()?).ok()?;
     let is_whole = |name: &str| {
         let path = folder.join(name);
@@ -57,45 +55,33 @@ pub(super) fn whole(package: &Package, cache: &Path, depth: Depth) -> Option<Pat
     (marker.wheel_sha256 == package.sha256 && names.all(is_whole)).then_some(folder)
 }
 
-fn home(package: &Package, cache: &Path) -> PathBuf {
-    cache.join(format!("{}-{}", package.folder, package.version))
+/// What the package's folder is called.
+fn name(package: &Package) -> String {
+    format!("{}-{}", package.folder, package.version)
 }
 
 /// A cache folder that can be written to.
 pub(super) struct Store<'a> {
     package: &'a Package,
     cache: &'a Path,
+    folders: files::store::Store,
 }
 
 impl<'a> Store<'a> {
     /// Makes the folder where it is missing, and clears away what killed processes left.
     pub(super) fn open(package: &'a Package, cache: &'a Path) -> Result<Self, Fault> {
-        let store = Self { package, cache };
-        let tmp = store.tmp();
-        fs::create_dir_all(&tmp).map_err(|e| Fault::write(&tmp, e))?;
-        // Litter that cannot be removed is no reason to fail.
-        for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
-            let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
-            if age.is_some_and(|age| age > STALE) {
-                let _ = fs::remove_dir_all(entry.path());
-            }
-        }
-        Ok(store)
-    }
-
-    fn tmp(&self) -> PathBuf {
-        self.cache.join("tmp")
+        let folders = files::store::Store::open(cache).map_err(|e| Fault::write(&cache.join("tmp"), e))?;
+        Ok(Self { package, cache, folders })
     }
 
     /// A folder for this process alone, removed when dropped.
     pub(super) fn work_folder(&self) -> Result<TempDir, Fault> {
-        let tmp = self.tmp();
-        TempDir::new_in(&tmp).map_err(|e| Fault::write(&tmp, e))
+        self.folders.work_folder().map_err(|e| Fault::write(&self.folders.tmp(), e))
     }
 
     /// Waits until no other process installs the package; held until the file is dropped.
     pub(super) fn lock(&self, notify: &mut Notify<'_>) -> Result<File, Fault> {
-        let path = self.cache.join(format!("{}-{}.lock", self.package.folder, self.package.version));
+        let path = self.cache.join(format!("{}.lock", name(self.package)));
         let file = File::create(&path).map_err(|e| Fault::write(&path, e))?;
         loop {
             match file.try_lock() {
@@ -109,21 +95,20 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Turns the folder `unpacked` in `work`, which holds `files`, into the package's folder, and returns that.
-    pub(super) fn publish(&self, unpacked: &Path, files: Vec<Member>, work: &Path) -> Result<PathBuf, Fault> {
+    /// Turns the folder `unpacked`, which holds `files`, into the package's folder, and returns that.
+    pub(super) fn publish(&self, unpacked: &Path, files: Vec<Member>) -> Result<PathBuf, Fault> {
         let marker = Marker { wheel_sha256: self.package.sha256.to_owned(), files };
         write_marker(&unpacked.join(MARKER), &marker).map_err(|e| Fault::write(unpacked, e))?;
-        let home = home(self.package, self.cache);
-        // Whatever stands there is damaged, for `installed` did not take it. It goes with the work folder.
-        match fs::rename(&home, work.join("damaged")) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Fault::write(&home, e)),
-            _ => {}
+        let name = name(self.package);
+        let home = self.folders.place(&name);
+        // Whatever stands there is damaged, for `installed` did not take it.
+        self.folders.remove(&name).map_err(|e| Fault::write(&home, e))?;
+        if self.folders.publish(unpacked, &name).map_err(|e| Fault::write(&home, e))? {
+            return Ok(home);
         }
-        match fs::rename(unpacked, &home) {
-            Ok(()) => Ok(home),
-            // Without locks, another process may have come first.
-            Err(e) => whole(self.package, self.cache, Depth::Sizes).ok_or_else(|| Fault::write(&home, e)),
-        }
+        // Without locks, another process may have come first.
+        whole(self.package, self.cache, Depth::Sizes)
+            .ok_or_else(|| Fault::write(&home, io::ErrorKind::AlreadyExists.into()))
     }
 }
 

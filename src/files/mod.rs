@@ -1,5 +1,7 @@
 //! Files that appear whole or not at all, hashed on the way.
 
+pub(crate) mod store;
+
 use crate::error::{Error, Kind, Result};
 use crate::report::manifest::File;
 use sha2::{Digest, Sha256};

@@ -1,0 +1,97 @@
+//! Folders that appear whole or not at all, in a home that any number of processes share.
+//!
+//! Work happens in `tmp/` on the same disk. A finished folder is renamed into place and a broken one is renamed away, so
+//! nobody ever sees half of one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a killed process's work folder is left alone, in case its owner still lives.
+const STALE: Duration = Duration::from_hours(24);
+
+/// The home of such folders.
+#[derive(Debug)]
+pub(crate) struct Store {
+    home: PathBuf,
+}
+
+impl Store {
+    /// Makes the home where it is missing, and clears away what killed processes left.
+    pub(crate) fn open(home: &Path) -> io::Result<Self> {
+        let store = Self { home: home.to_owned() };
+        let tmp = store.tmp();
+        fs::create_dir_all(&tmp)?;
+        // Litter that cannot be removed is no reason to fail.
+        for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
+            let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
+            if age.is_some_and(|age| age > STALE) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        Ok(store)
+    }
+
+    /// Where folders are made.
+    pub(crate) fn tmp(&self) -> PathBuf {
+        self.home.join("tmp")
+    }
+
+    /// Where the folder of that name is, once it is there.
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
+        self.home.join(name)
+    }
+
+    /// A folder for this process alone, removed when dropped.
+    pub(crate) fn work_folder(&self) -> io::Result<TempDir> {
+        TempDir::new_in(self.tmp())
+    }
+
+    /// Puts a finished folder in its place; false where another stands there, which stays.
+    pub(crate) fn publish(&self, finished: &Path, name: &str) -> io::Result<bool> {
+        let place = self.place(name);
+        match fs::rename(finished, &place) {
+            Ok(()) => Ok(true),
+            Err(_) if place.is_dir() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes a folder away, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        let work = self.work_folder()?;
+        match fs::rename(self.place(name), work.path().join("removed")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_to_finish_a_folder_wins() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).unwrap();
+        let publish = |text: &str| {
+            let work = store.work_folder().unwrap();
+            let folder = work.path().join("made");
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("text"), text).unwrap();
+            store.publish(&folder, "name").unwrap()
+        };
+        let read = || fs::read_to_string(store.place("name").join("text")).ok();
+        assert_eq!((publish("one"), read()), (true, Some("one".to_owned())));
+        assert_eq!((publish("two"), read()), (false, Some("one".to_owned())));
+        store.remove("name").unwrap();
+        store.remove("name").unwrap();
+        assert_eq!(read(), None);
+        assert_eq!((publish("two"), read()), (true, Some("two".to_owned())));
+        assert_eq!(fs::read_dir(store.tmp()).unwrap().count(), 0, "nothing is left of the work");
+        assert!(store.publish(&home.path().join("missing"), "other").is_err());
+    }
+}
