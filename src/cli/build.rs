@@ -4,6 +4,7 @@ use super::output::Output;
 use crate::error::{Error, Kind, Result};
 use crate::import::Recurrent;
 use crate::network::{Caps, Profile};
+use crate::report::manifest;
 use crate::trt::{BuildOptions, Severity};
 use std::sync::Arc;
 
@@ -68,6 +69,17 @@ impl BuildArguments {
                 }
             }),
             ..BuildOptions::default()
+        }
+    }
+
+    /// What decides on the plan, as its manifest says it.
+    pub(super) fn described(&self, recurrent: Recurrent) -> manifest::Options {
+        manifest::Options {
+            tf32: !self.no_tf32,
+            optimization_level: self.optimization_level,
+            rnn: recurrent.to_string(),
+            freeze: Vec::new(),
+            without_passes: self.without_pass.clone(),
         }
     }
 

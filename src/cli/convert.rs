@@ -6,18 +6,18 @@ use super::import::ImportArguments;
 use super::output::Output;
 use super::proof::{Claim, ProofArguments};
 use super::reference::Subject;
-use crate::emit::{Emitted, Named};
+use crate::emit::Emitted;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
 use crate::import;
-use crate::network::profile::Range;
-use crate::network::{LayerKind, Network, Profile};
+use crate::network::{LayerKind, Network};
 use crate::onnx::Model;
 use crate::pipeline::profile::{End, Planned};
 use crate::pipeline::{self, Prepared};
-use crate::report::manifest::{self, Binding, File, Layer, Manifest};
-use crate::trt::{self, Library};
+use crate::report::manifest::{self, File};
+use crate::trt::{self, BuildOptions, Library};
 use crate::verify::data;
+use crate::zoo::freezing;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -118,14 +118,16 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
     super::unless_cancelled()?;
     output.start("build");
+    let profiles = planned.iter().flat_map(Planned::profiles).collect();
+    let building = arguments.build.options(profiles, output.is_verbose());
     // The model is hashed meanwhile: with gigabytes of weights that takes as long as reading them.
-    let (built, model_file) = std::thread::scope(|scope| {
-        let hash = scope.spawn(|| files::describe(model_path));
-        let built = build(arguments, &library, &prepared, &planned, &plan_path, output);
+    let (built, model_files) = std::thread::scope(|scope| {
+        let hash = scope.spawn(|| files::describe_model(model_path, &model.external));
+        let built = build(&library, &prepared, building.clone(), &plan_path);
         (built, hash.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, "hashing the model failed"))))
     });
     let built = built.map_err(|error| explained(error, &prepared.network).in_model(model_path))?;
-    let model_file = model_file?;
+    let model_files = model_files?;
     output.done(&format!("{} for {}", library.version(), target_text(&arguments.build.targets())));
 
     super::unless_cancelled()?;
@@ -141,12 +143,18 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
     super::unless_cancelled()?;
     output.start("write");
-    let manifest_path = files::with_suffix(&plan_path, ".json");
-    let plan = File { name: files::name(&plan_path), bytes: built.bytes, sha256: built.sha256.clone() };
-    let mut manifest = manifest(arguments, &library, &prepared, &planned, &built, model_file, plan);
+    let plan = File { name: files::name(&plan_path), bytes: built.bytes, sha256: built.sha256 };
+    let guessed = guesses.iter().map(|guess| format!("guessed: {guess}"));
+    let notes = prepared.notes.iter().cloned().chain(guessed).collect();
+    let options = manifest::Options {
+        freeze: options.import.freeze.iter().map(|(name, tensor)| freezing::text(name, tensor)).collect(),
+        ..arguments.build.described(options.import.recurrent)
+    };
+    let described =
+        trt::Built { library: &library, options: &building, network: &prepared.network, emitted: &built.emitted };
+    let mut manifest = described.manifest(model_files, plan, options, notes);
     proof.verdict.clone_into(&mut manifest.verification);
-    files::persist(built.file, &plan_path)?;
-    files::write_json(&manifest_path, &manifest)?;
+    let manifest_path = files::persist_plan(built.file, &plan_path, &manifest)?;
     output.done(&format!("{} ({} bytes) and its manifest", plan_path.display(), built.bytes));
     if proof.verdict == "not run" {
         output.warning(&format!("the plan was not run, no numbers were compared: {}", proof.text));
@@ -179,16 +187,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 }
 
 /// Emits the network into TensorRT and builds the plan into a temporary file beside its place.
-fn build(
-    arguments: &Arguments,
-    library: &Library,
-    prepared: &Prepared,
-    planned: &[Planned],
-    plan_path: &Path,
-    output: &Output,
-) -> Result<Built> {
+fn build(library: &Library, prepared: &Prepared, options: BuildOptions, plan_path: &Path) -> Result<Built> {
     let file = files::temporary_beside(plan_path)?;
-    let options = arguments.build.options(planned.iter().flat_map(Planned::profiles).collect(), output.is_verbose());
     let start = Instant::now();
     let mut writer = Hashing::new(file);
     let emitted = trt::build(library, &prepared.network, options, &mut writer, &super::CANCELLED)?;
@@ -196,60 +196,6 @@ fn build(
     let (file, sha256, bytes, write) = writer.finish();
     Ok(Built { file, sha256, bytes, emitted, build: built.saturating_sub(write), write })
 }
-
-fn manifest(
-    arguments: &Arguments,
-    library: &Library,
-    prepared: &Prepared,
-    planned: &[Planned],
-    built: &Built,
-    model: File,
-    plan: File,
-) -> Manifest {
-    let network = &prepared.network;
-    let binding = |name: &str, value| {
-        let ty = &network.value(value).ty;
-        let ranges = |pick: fn(&Profile) -> &Vec<Range>| {
-            let ranges = planned.iter().flat_map(|planned| pick(&planned.profile)).filter(|range| range.input == name);
-            ranges.map(|range| [range.min.clone(), range.opt.clone(), range.max.clone()]).collect()
-        };
-        Binding {
-            name: name.to_owned(),
-            dtype: ty.dtype.to_string(),
-            shape: ty.shape.iter().map(ToString::to_string).collect(),
-            profiles: ranges(|profile| &profile.inputs),
-            values: ranges(|profile| &profile.values),
-        }
-    };
-    let layer = |named: &Named| Layer {
-        name: named.name.clone(),
-        nodes: named.sites.iter().map(crate::site::Site::label).collect(),
-    };
-    Manifest {
-        schema: manifest::SCHEMA,
-        producer: format!("onnx2plan {}", env!("CARGO_PKG_VERSION")),
-        model,
-        plan,
-        library: library.version().to_string(),
-        targets: arguments.build.targets(),
-        inputs: network.inputs.iter().map(|&input| binding(&network.value(input).name, input)).collect(),
-        outputs: network.outputs.iter().map(|output| binding(&output.name, output.value)).collect(),
-        layers: built.emitted.layers.iter().map(layer).collect(),
-        options: manifest::Options {
-            tf32: !arguments.build.no_tf32,
-            without_passes: arguments.build.without_pass.clone(),
-        },
-        notes: prepared
-            .notes
-            .iter()
-            .cloned()
-            .chain(guesses(planned).iter().map(|guess| format!("guessed: {guess}")))
-            .collect(),
-        verification: "not run".to_owned(),
-    }
-}
-
-impl Arguments {}
 
 /// Names the nodes behind layers that TensorRT-RTX cannot build without a GPU, where it failed for want of them.
 fn explained(error: Error, network: &Network) -> Error {

@@ -6,7 +6,7 @@ use crate::mapped;
 use crate::report::manifest::{File, Manifest};
 use crate::trt::{Device, Library};
 use bytes::Bytes;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A plan that is what its manifest says.
 pub(super) struct PlanFile {
@@ -42,6 +42,14 @@ impl PlanFile {
         let model = path.with_file_name(name);
         is_described(path, &manifest.plan, "plan")?;
         is_described(&model, &manifest.model, "model")?;
+        for external in &manifest.external {
+            let name = Path::new(&external.name);
+            if !name.components().all(|part| matches!(part, Component::Normal(_))) {
+                let message = format!("the manifest names `{}`, which is no file below its folder", external.name);
+                return Err(unusable(message));
+            }
+            is_described(&path.with_file_name(name), external, "external data")?;
+        }
         let bytes = std::fs::File::open(path).and_then(|file| mapped::map(&file));
         let bytes = bytes.map_err(|error| unusable(format!("cannot read `{}`", path.display())).with_source(error))?;
         Ok(Some(Self { path: path.to_owned(), manifest, bytes, model }))

@@ -3,10 +3,10 @@
 pub(crate) mod store;
 
 use crate::error::{Error, Kind, Result};
-use crate::report::manifest::File;
+use crate::report::manifest::{File, Manifest};
 use sha2::{Digest, Sha256};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
@@ -42,6 +42,20 @@ pub(crate) fn remove_temporaries() {
 pub(crate) fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
     file.as_file().sync_all().map_err(|error| cannot_write(path, error))?;
     file.persist(path).map(drop).map_err(|error| cannot_write(path, error.error))
+}
+
+/// Gives a plan in a temporary file its name and writes its manifest beside it, whose path this returns.
+///
+/// At no moment does a manifest stand beside a plan that it does not describe.
+pub(crate) fn persist_plan(file: NamedTempFile, path: &Path, manifest: &Manifest) -> Result<PathBuf> {
+    let beside = with_suffix(path, ".json");
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot_write(&beside, error)),
+        _ => {}
+    }
+    persist(file, path)?;
+    write_json(&beside, manifest)?;
+    Ok(beside)
 }
 
 /// Writes a value as JSON, whole or not at all.
@@ -93,6 +107,22 @@ pub(crate) fn describe(path: &Path) -> Result<File> {
     }
     let (_, sha256, bytes, _) = hashing.finish();
     Ok(File { name: name(path), bytes, sha256 })
+}
+
+/// A model's file, and each file with its external data under its path below the model's folder.
+pub(crate) fn describe_model(model: &Path, external: &[PathBuf]) -> Result<(File, Vec<File>)> {
+    let folder = model.parent().unwrap_or(Path::new(""));
+    let below = |path: &Path| {
+        let parts = path.strip_prefix(folder).unwrap_or(path).components();
+        let plain = parts.filter(|part| matches!(part, Component::Normal(_)));
+        plain.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+    };
+    let described = external.iter().map(|path| Ok(File { name: below(path), ..describe(path)? }));
+    let mut described = described.collect::<Result<Vec<_>>>()?;
+    // One file can be named in several ways: `w.bin` and `./w.bin`.
+    described.sort_by(|a, b| a.name.cmp(&b.name));
+    described.dedup();
+    Ok((describe(model)?, described))
 }
 
 /// A writer that hashes and counts what passes, and measures how long writing takes.
@@ -175,6 +205,20 @@ mod tests {
         assert_eq!((described.name.as_str(), described.bytes), ("a.plan", 3));
         assert_eq!(described.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(with_suffix(&path, ".json"), folder.path().join("a.plan.json"));
+    }
+
+    #[test]
+    fn external_data_is_named_from_the_models_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        for name in ["m.onnx", "w.bin", "sub/v.bin"] {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        let external = ["w.bin", "./w.bin", "sub/v.bin"].map(|name| folder.path().join(name));
+        let (model, external) = describe_model(&folder.path().join("m.onnx"), &external).unwrap();
+        assert_eq!(model.name, "m.onnx");
+        assert_eq!(external.iter().map(|file| &*file.name).collect::<Vec<_>>(), ["sub/v.bin", "w.bin"]);
+        assert_eq!(external[1], File { name: "w.bin".to_owned(), ..describe(&folder.path().join("w.bin")).unwrap() });
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::tensor::{DType, Tensor};
 use ctx::Ctx;
 use operand::Operand;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// What an import gives.
@@ -62,6 +63,16 @@ pub enum Recurrent {
     Auto,
     /// The same, trusting that no sequence is empty, which the layer does not take.
     Layer,
+}
+
+impl fmt::Display for Recurrent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Recurrent::Loop => "loop",
+            Recurrent::Auto => "auto",
+            Recurrent::Layer => "layer",
+        })
+    }
 }
 
 /// Imports a model, or says everything that is in the way.

@@ -14,6 +14,9 @@ pub struct Manifest {
     pub producer: String,
     /// The model file.
     pub model: File,
+    /// The files with the model's external data, by name; their names are relative to the model's folder, with `/`.
+    #[serde(default)]
+    pub external: Vec<File>,
     /// The plan file.
     pub plan: File,
     /// Name and version of the TensorRT library.
@@ -72,10 +75,18 @@ pub struct Layer {
 }
 
 /// Options that decide on the plan.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// Whether `f32` products may be computed in TF32.
     pub tf32: bool,
+    /// 0 for the fastest build to 5 for the fastest plan; absent for TensorRT's own choice.
+    pub optimization_level: Option<u8>,
+    /// What recurrent operators became: `loop`, `layer`, or `auto` for the layer where it computes the same for all inputs.
+    #[serde(default)]
+    pub rnn: String,
+    /// Inputs made constant, as on the command line: `axes=[0,2]`.
+    #[serde(default)]
+    pub freeze: Vec<String>,
     /// Optimisation passes left out.
     pub without_passes: Vec<String>,
 }
