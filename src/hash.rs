@@ -15,3 +15,10 @@ pub(crate) fn finish(hash: Sha256) -> String {
 pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
     finish(Sha256::new_with_prefix(bytes))
 }
+
+/// The first digits of that hash: enough to tell apart names that look alike.
+pub(crate) fn short(bytes: impl AsRef<[u8]>) -> String {
+    let mut hash = sha256(bytes);
+    hash.truncate(8);
+    hash
+}

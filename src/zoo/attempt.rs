@@ -1,7 +1,8 @@
 //! One model: convert, build, compute, compare.
 
 use super::freezing::{self, Freezing};
-use super::job::{Job, On, Options, Outcome};
+use super::job::{Job, On, Outcome};
+use super::plan::{self, Plan};
 use super::{page, reason};
 use crate::error::{Error, Kind, Result};
 use crate::files;
@@ -14,14 +15,13 @@ use crate::report::verification::OutputComparison;
 use crate::report::zoo::{ModelReport, Seconds, Status};
 use crate::report::{self, Verification};
 use crate::tensor::Tensor;
-use crate::trt::{self, BuildOptions, Device, Engine, Library, LogSink};
+use crate::trt::{Device, Engine, Library, LogSink};
 use crate::verify::draw::{self, Shapes};
 use crate::verify::reference::Reference;
 use crate::verify::{self, data::DataSet};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// What a worker keeps from model to model.
@@ -37,12 +37,51 @@ pub struct Machine {
     pub environment: report::Environment,
 }
 
+/// The files of a job, read.
+#[derive(Debug)]
+pub struct Source {
+    model: Model,
+    sets: Vec<DataSet>,
+    /// How long the model took.
+    seconds: f64,
+    /// The model's file, and those with its external data.
+    pub files: (File, Vec<File>),
+}
+
+impl Source {
+    /// Reads the model and its test data, and hashes the model's files.
+    ///
+    /// # Errors
+    /// Whatever [`onnx::load`] and [`verify::data::read`] say.
+    pub fn read(job: &Job) -> Result<Self> {
+        let start = Instant::now();
+        let model = onnx::load(&job.model)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let mut sets = job.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>>>()?;
+        for set in &mut sets {
+            // Results are the same wherever the zoo lies.
+            set.path = PathBuf::from(&set.label);
+        }
+        let files = files::describe_model(&job.model, &model.external)?;
+        Ok(Self { model, sets, seconds, files })
+    }
+}
+
+/// What came of a job, and the plan, if it came that far.
+#[derive(Debug)]
+pub struct Done {
+    /// For the reports.
+    pub outcome: Outcome,
+    /// The plan; it is good if the outcome is.
+    pub plan: Option<Plan>,
+}
+
 /// What is known of a model so far.
 #[derive(Default)]
 struct Progress {
     seconds: Seconds,
     frozen: Vec<String>,
-    plan: Option<File>,
+    plan: Option<Plan>,
     inputs: Vec<Binding>,
     outputs: Vec<Binding>,
     layers: Vec<Layer>,
@@ -51,12 +90,12 @@ struct Progress {
     verifications: Vec<Verification>,
 }
 
-/// Does a job. Whatever happens ends up in the report.
-pub fn run(job: &Job, machine: &Machine) -> Outcome {
-    files::forget_peak_rss();
+/// Does a job whose files were read, if they could be. Whatever happens ends up in the report.
+pub fn run(job: &Job, machine: &Machine, source: Result<Source>) -> Done {
     let mut progress = Progress::default();
     let mut sets = Vec::new();
-    let result = convert(job, machine, &mut sets, &mut progress);
+    let file = source.as_ref().map_or_else(|_| describe(&job.model), |source| source.files.0.clone());
+    let result = source.and_then(|source| convert(job, machine, source, &mut sets, &mut progress));
     let wrong = progress.verifications.iter().find_map(verify::mismatch);
     let (status, error) = match (result, wrong) {
         (Err(error), _) => (status(error.kind()), Some(error)),
@@ -72,22 +111,28 @@ pub fn run(job: &Job, machine: &Machine) -> Outcome {
         frozen: progress.frozen.clone(),
         seconds: progress.seconds,
         peak_rss_bytes: files::peak_rss_bytes(),
-        plan_bytes: progress.plan.as_ref().map(|plan| plan.bytes),
+        plan_bytes: progress.plan.as_ref().map(|plan| plan.manifest.plan.bytes),
         layers: (!progress.layers.is_empty()).then_some(progress.layers.len()),
         outputs: worst(&progress.verifications),
         exit_code: error.as_ref().map_or(0, |error| error.kind().exit_code()),
         ..ModelReport::new(&job.name, &job.path, status)
     };
-    let page = page(job, machine, &model, &sets, progress, error.as_ref());
+    let mut plan = progress.plan.take();
+    if let (Some(plan), true) = (&mut plan, progress.candidate == Some("gpu")) {
+        plan.manifest.verification = status.to_string();
+    }
+    let files = (file, plan.as_ref().map(|plan| plan.manifest.plan.clone()));
+    let page = page(job, machine, files, &model, &sets, progress, error.as_ref());
     let page = serde_json::to_value(page).unwrap_or_default();
     let spent = machine.device.as_ref().is_some_and(|device| !device.answers());
-    Outcome { model, page, spent }
+    Done { outcome: Outcome { model, page, spent, notes: Vec::new() }, plan }
 }
 
-/// The model's own report.
+/// The model's own report. `files` are the model's and the plan's.
 fn page(
     job: &Job,
     machine: &Machine,
+    files: (File, Option<File>),
     model: &ModelReport,
     sets: &[DataSet],
     progress: Progress,
@@ -95,9 +140,9 @@ fn page(
 ) -> model::Report {
     let options = options(job, model.frozen.clone());
     let made = sets.iter().zip(&progress.verifications);
-    let report = model::Report::new(describe(&job.model), model.status, machine.environment.clone(), options);
+    let report = model::Report::new(files.0, model.status, machine.environment.clone(), options);
     model::Report {
-        plan: progress.plan,
+        plan: files.1,
         reason: model.reason.clone(),
         candidate: progress.candidate.filter(|_| !progress.verifications.is_empty()),
         inputs: progress.inputs,
@@ -156,17 +201,21 @@ pub fn status(kind: Kind) -> Status {
 }
 
 /// Says where outputs were computed.
-fn convert(job: &Job, machine: &Machine, sets: &mut Vec<DataSet>, progress: &mut Progress) -> Result<On> {
-    let start = Instant::now();
-    let model = onnx::load(&job.model)?;
-    progress.seconds.import = Some(start.elapsed().as_secs_f64());
-    *sets = job.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>>>()?;
+fn convert(
+    job: &Job,
+    machine: &Machine,
+    mut source: Source,
+    sets: &mut Vec<DataSet>,
+    progress: &mut Progress,
+) -> Result<On> {
+    progress.seconds.import = Some(source.seconds);
+    *sets = std::mem::take(&mut source.sets);
     if sets.is_empty() && machine.reference.is_none() {
         return Err(Error::new(Kind::Environment, "there is no test data to compare with, and no ONNX Runtime")
             .with_hint("run `onnx2plan setup --reference`"));
     }
     let levels = if job.options.freeze_from_data {
-        Freezing::levels(&model, sets)
+        Freezing::levels(&source.model, sets)
     } else {
         vec![(Freezing::Nothing, BTreeMap::new())]
     };
@@ -174,7 +223,7 @@ fn convert(job: &Job, machine: &Machine, sets: &mut Vec<DataSet>, progress: &mut
     for (_, frozen) in levels {
         let import = progress.seconds.import;
         *progress = Progress { seconds: Seconds { import, ..Seconds::default() }, ..Progress::default() };
-        match attempt(&model, sets, frozen, job, machine, progress) {
+        match attempt(&source, sets, frozen, job, machine, progress) {
             Err(error) if !matches!(error.kind(), Kind::Cancelled | Kind::Environment) => {
                 // What a level further on says is of interest only where freezing was all that was missing.
                 if failure.as_ref().is_none_or(reason::wants_constants) {
@@ -188,14 +237,14 @@ fn convert(job: &Job, machine: &Machine, sets: &mut Vec<DataSet>, progress: &mut
 }
 
 fn attempt(
-    model: &Model,
+    source: &Source,
     sets: &mut Vec<DataSet>,
     freeze: BTreeMap<String, Tensor>,
     job: &Job,
     machine: &Machine,
     progress: &mut Progress,
 ) -> Result<On> {
-    let options = &job.options;
+    let (model, options) = (&source.model, &job.options);
     progress.frozen = freeze.iter().map(|(name, tensor)| freezing::text(name, tensor)).collect();
     let mut pipeline = pipeline::Options {
         without_passes: options.without_passes.clone(),
@@ -218,14 +267,13 @@ fn attempt(
         let evaluated = timed(&mut progress.seconds.verify, || sets.iter().map(evaluate).collect::<Result<Vec<_>>>());
         (progress.verifications, progress.candidate) = (evaluated?, Some("cpu"));
     }
-    let plan = timed(&mut progress.seconds.build, || build(&prepared, &planned, options, machine))?;
-    let name = job.model.with_extension("plan");
-    let sha256 = crate::hash::sha256(&plan);
-    progress.plan = Some(File { name: files::name(&name), bytes: plan.len() as u64, sha256 });
+    let made = || plan::build(&prepared, &planned, source, job, machine);
+    let plan = progress.plan.insert(timed(&mut progress.seconds.build, made)?);
+    plan.manifest.options.freeze.clone_from(&progress.frozen);
 
     let Some(device) = on_gpu else { return Ok(On::Cpu) };
     let run = || {
-        let mut engine = Engine::load(&machine.library, device, &plan, &quiet())?;
+        let mut engine = Engine::load(&machine.library, device, &plan.bytes, &quiet())?;
         let outputs = verify::declared(&prepared.network);
         sets.iter().map(|set| verify::on_gpu(&mut engine, &names, &outputs, set)).collect::<Result<Vec<_>>>()
     };
@@ -254,21 +302,6 @@ fn draw(model: &Path, prepared: &Prepared, planned: &Planned, library: &Path) ->
         .collect()
 }
 
-/// Builds a plan for the shapes of the data.
-fn build(prepared: &Prepared, planned: &Planned, options: &Options, machine: &Machine) -> Result<Vec<u8>> {
-    let options = BuildOptions {
-        targets: options.targets.clone(),
-        tf32: options.tf32,
-        optimization_level: options.optimization_level,
-        profiles: planned.profiles(),
-        log: quiet(),
-        ..BuildOptions::default()
-    };
-    let mut plan = Vec::new();
-    trt::build(&machine.library, &prepared.network, options, &mut plan, &AtomicBool::new(false))?;
-    Ok(plan)
-}
-
 /// Smallest and largest shape of each input in the data, and what is likely for those that hold sizes.
 fn shapes(prepared: &Prepared, names: &[&str], sets: &[DataSet]) -> Request {
     let network = &prepared.network;
@@ -290,6 +323,7 @@ fn shapes(prepared: &Prepared, names: &[&str], sets: &[DataSet]) -> Request {
     request
 }
 
-fn quiet() -> LogSink {
+/// Nobody reads TensorRT's log: what matters of it is in its errors.
+pub(super) fn quiet() -> LogSink {
     Arc::new(|_, _| ())
 }

@@ -1,7 +1,7 @@
 //! The folder of a zoo's report: the report and its views, and a folder for each model.
 
 use super::job::Outcome;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::report::render::{self, About};
 use crate::report::zoo::{ModelReport, Report};
@@ -19,11 +19,24 @@ pub fn page(name: &str) -> String {
     let mut folder: String = name.chars().take(MOST_CHARACTERS).map(plain).collect();
     if folder != name || folder.starts_with('.') || folder.is_empty() {
         // Two names may look alike once characters are replaced.
-        let mut hash = crate::hash::sha256(name);
-        hash.truncate(8);
-        folder = format!("{}-{hash}", folder.trim_start_matches('.'));
+        folder = format!("{}-{}", folder.trim_start_matches('.'), crate::hash::short(name));
     }
     format!("models/{folder}/report.html")
+}
+
+/// Takes away the report of an earlier run, which is not that of the pages that are about to be written.
+///
+/// # Errors
+/// [`Kind::Environment`] where it cannot be removed.
+pub fn begin(folder: &Path) -> Result<()> {
+    let earlier = folder.join("report.json");
+    match std::fs::remove_file(&earlier) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let message = format!("cannot remove `{}`, the report of an earlier run", earlier.display());
+            Err(Error::new(Kind::Environment, message).with_source(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes the page of a model, and the report and page of it as Markdown and JSON.

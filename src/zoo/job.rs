@@ -65,6 +65,8 @@ pub struct Outcome {
     pub page: serde_json::Value,
     /// Whether the worker can do no further job: once a kernel has failed, CUDA answers nothing any more.
     pub spent: bool,
+    /// What the zoo's report should say besides.
+    pub notes: Vec<String>,
 }
 
 /// Where outputs are computed.

@@ -1,14 +1,17 @@
 //! Many models: found, handed to worker processes, reported.
 //!
 //! A crash, a hang or a machine without memory costs one model: workers are processes, which [`pool`] starts, feeds, watches
-//! and replaces. A worker ([`worker`]) takes one [`Job`](job::Job) after the other and does what [`attempt`] says.
+//! and replaces. A worker ([`worker`]) takes one [`Job`](job::Job) after the other; what it did before, for the same
+//! contents, it takes from the [`cache`], else it does what [`attempt`] says.
 
 pub mod attempt;
+pub mod cache;
 pub mod discover;
 pub mod folder;
 pub mod freezing;
 pub mod job;
 pub mod page;
+pub mod plan;
 pub mod pool;
 pub mod reason;
 pub mod select;

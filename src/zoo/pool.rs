@@ -155,7 +155,7 @@ fn ended(job: &Job, status: Status, reason: &str, words: &str) -> Outcome {
         notes: model.details.iter().cloned().collect(),
         ..model::Report::new(file, status, Environment::here(None), attempt::options(job, Vec::new()))
     };
-    Outcome { model, page: serde_json::to_value(page).unwrap_or_default(), spent: false }
+    Outcome { model, page: serde_json::to_value(page).unwrap_or_default(), spent: false, notes: Vec::new() }
 }
 
 /// Why a worker did not report.

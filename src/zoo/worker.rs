@@ -1,28 +1,106 @@
 //! The worker's side: jobs in, reports out, a line of JSON each.
 
-use super::attempt::{self, Machine};
-use super::job::Job;
+use super::attempt::{self, Done, Machine, Source};
+use super::cache::Cache;
+use super::job::{Job, Outcome};
+use super::reason;
 use crate::error::{Error, Kind, Result};
+use crate::files;
+use crate::report::zoo::{ModelReport, Status};
+use serde_json::json;
 use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
 
-/// Does the jobs that come in until there are no more.
-///
-/// # Errors
-/// [`Kind::Usage`] for a line that is no job; [`Kind::Environment`] where the other side is gone.
-pub fn serve(input: impl BufRead, output: &mut impl Write, machine: &Machine) -> Result<()> {
-    let gone = |error: io::Error| Error::new(Kind::Environment, "the other side is gone").with_source(error);
-    for line in input.lines() {
-        let job: Job = serde_json::from_str(&line.map_err(gone)?)
-            .map_err(|error| Error::new(Kind::Usage, "a line is no job").with_source(error))?;
-        let outcome = attempt::run(&job, machine);
-        serde_json::to_writer(&mut *output, &outcome)
-            .map_err(io::Error::from)
-            .and_then(|()| output.write_all(b"\n"))
-            .and_then(|()| output.flush())
-            .map_err(gone)?;
-        if outcome.spent {
-            break;
+/// A worker, with what it keeps from job to job.
+#[derive(Debug)]
+pub struct Worker {
+    /// What it works with.
+    pub machine: Machine,
+    /// Where results are kept.
+    pub cache: Option<Cache>,
+    /// The folder for plans that are good.
+    pub output: Option<PathBuf>,
+}
+
+impl Worker {
+    /// Does the jobs that come in until there are no more.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a line that is no job; [`Kind::Environment`] where the other side is gone.
+    pub fn serve(&self, input: impl BufRead, output: &mut impl Write) -> Result<()> {
+        let gone = |error: io::Error| Error::new(Kind::Environment, "the other side is gone").with_source(error);
+        for line in input.lines() {
+            let job: Job = serde_json::from_str(&line.map_err(gone)?)
+                .map_err(|error| Error::new(Kind::Usage, "a line is no job").with_source(error))?;
+            let outcome = self.does(&job);
+            serde_json::to_writer(&mut *output, &outcome)
+                .map_err(io::Error::from)
+                .and_then(|()| output.write_all(b"\n"))
+                .and_then(|()| output.flush())
+                .map_err(gone)?;
+            if outcome.spent {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does a job, or takes its result from the cache.
+    fn does(&self, job: &Job) -> Outcome {
+        files::forget_peak_rss();
+        // What cannot be read has no key; it is found out again in no time.
+        let source = Source::read(job);
+        let place = source.as_ref().ok().zip(self.cache.as_ref());
+        let place = place.and_then(|(source, cache)| Some((cache, cache.key(job, source).ok()?)));
+        let Some((cache, key)) = place else { return self.handed_out(job, attempt::run(job, &self.machine, source)) };
+        let (found, damage) = match cache.find(&key, job) {
+            Ok(found) => (found, None),
+            Err(damage) => {
+                (None, Some(format!("`{}` was done anew, for its entry in the cache is damaged: {damage}", job.name)))
+            }
+        };
+        let (done, unkept) = match found {
+            Some(done) => (done, None),
+            None => {
+                let done = attempt::run(job, &self.machine, source);
+                let kept = cache.keep(&key, &done);
+                (done, kept.err().map(|error| error.to_string()))
+            }
+        };
+        let mut outcome = self.handed_out(job, done);
+        outcome.notes.extend(damage.into_iter().chain(unkept));
+        outcome
+    }
+
+    /// Gives the user the plan, if it is good and wanted.
+    fn handed_out(&self, job: &Job, done: Done) -> Outcome {
+        let Done { outcome, plan } = done;
+        let (Some(folder), Some(plan), true) = (&self.output, plan, outcome.model.status.is_good()) else {
+            return outcome;
+        };
+        match plan.write(folder, &job.name) {
+            Ok(()) => outcome,
+            Err(error) => failed(outcome, &error),
         }
     }
-    Ok(())
+}
+
+/// What is left of a good outcome where its plan cannot be written.
+fn failed(outcome: Outcome, error: &Error) -> Outcome {
+    let Outcome { model, mut page, .. } = outcome;
+    let model = ModelReport {
+        status: Status::Failed,
+        reason: Some(reason::reason(error)),
+        details: Some(error.to_string()),
+        exit_code: error.kind().exit_code(),
+        ..model
+    };
+    for (field, value) in
+        [("verdict", json!(model.status)), ("reason", json!(model.reason)), ("error", error.to_json())]
+    {
+        if let Some(place) = page.get_mut(field) {
+            *place = value;
+        }
+    }
+    Outcome { model, page, ..outcome }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "test data is small")]
 #![allow(clippy::print_stderr, reason = "long tests say how they go")]
 
+mod cache;
 mod cli;
 mod conformance;
 mod dynamic;

@@ -17,7 +17,7 @@ fn verify_plan(plan: &Path) -> (String, Option<i32>) {
 fn a_plan_is_what_its_manifest_says_or_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y").output("y", "f32[2]").write(dir.path());
-    assert!(onnx2plan().arg("--quiet").arg(&model).status().unwrap().success());
+    assert!(onnx2plan().arg("--quiet").arg(&model).output().unwrap().status.success());
     let plan = dir.path().join("model.plan");
     let manifest = dir.path().join("model.plan.json");
     let shown = dir.path().display().to_string();
@@ -58,7 +58,7 @@ fn external(folder: &Path) -> PathBuf {
         .node("Add", "m w", "y")
         .output("y", "f32[2]")
         .write(folder);
-    assert!(onnx2plan().arg("--quiet").arg(&model).status().unwrap().success());
+    assert!(onnx2plan().arg("--quiet").arg(&model).output().unwrap().status.success());
     folder.join("model.plan")
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn without_tensorrt() -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ONNX2PLAN_")) {
         command.env_remove(name);
     }
-    command.env("ONNX2PLAN_CACHE", "/nonexistent").env("ONNX2PLAN_OFFLINE", "1").env("RUST_BACKTRACE", "0");
+    command.env("ONNX2PLAN_CACHE", "/dev/null/none").env("ONNX2PLAN_OFFLINE", "1").env("RUST_BACKTRACE", "0");
     command
 }
 

@@ -1,6 +1,7 @@
 //! `onnx2plan zoo`: many models, each in a worker process.
 
 pub(super) mod ending;
+mod keep;
 mod live;
 pub(super) mod worker;
 
@@ -16,6 +17,7 @@ use crate::zoo::pool::{self, Event, Limits};
 use crate::zoo::select::{self, Filter};
 use crate::zoo::{discover, folder};
 use ending::EndingArguments;
+use keep::{Folders, KeepArguments};
 use live::Live;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -54,6 +56,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     report: Option<PathBuf>,
     #[command(flatten)]
+    keep: KeepArguments,
+    #[command(flatten)]
     ending: EndingArguments,
     #[command(flatten)]
     build: BuildArguments,
@@ -73,7 +77,11 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     }
     let jobs = arguments.jobs(&library)?;
     let limits = arguments.limits();
-    let command = arguments.command(&library, environment)?;
+    let folders = arguments.keep.folders(environment, output)?;
+    let command = arguments.command(&library, environment, folders)?;
+    if let Some(folder) = &arguments.report {
+        folder::begin(folder)?;
+    }
     let start = Instant::now();
     output.start("zoo");
     let live = Live::new(output, limits.jobs, jobs.len());
@@ -144,13 +152,20 @@ impl Arguments {
     }
 
     /// How a worker is started.
-    fn command(&self, library: &Library, environment: &Environment) -> Result<impl Fn() -> Command + Sync> {
+    fn command(
+        &self,
+        library: &Library,
+        environment: &Environment,
+        folders: Folders,
+    ) -> Result<impl Fn() -> Command + Sync> {
         let program = std::env::current_exe()
             .map_err(|error| Error::new(Kind::Environment, "cannot find the program's own file").with_source(error))?;
         let (on, library, reference) = (self.on.to_string(), library.path().to_owned(), environment.reference().ok());
         Ok(move || {
             let mut command = Command::new(&program);
             command.arg("worker").arg("--on").arg(&on).arg("--tensorrt").arg(&library);
+            command.arg("--parent").arg(std::process::id().to_string());
+            folders.tell(&mut command);
             if let Some(reference) = &reference {
                 command.arg("--reference").arg(reference);
             }
@@ -181,7 +196,11 @@ impl Arguments {
         };
         let models = outcomes.iter().map(|outcome| outcome.model.clone()).collect();
         let report = Report::new(environment, options, took.as_secs_f64(), models);
-        Report { shards: self.shard.into_iter().collect(), ..report }
+        let mut notes: Vec<String> = outcomes.iter().flat_map(|outcome| outcome.notes.iter().cloned()).collect();
+        // Where the disk is full, every model says so.
+        notes.sort();
+        notes.dedup();
+        Report { shards: self.shard.into_iter().collect(), notes, ..report }
     }
 }
 

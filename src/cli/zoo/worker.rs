@@ -2,14 +2,15 @@
 
 use crate::cli::environment::{Environment, LibraryArguments};
 use crate::cli::output::Output;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::report;
 use crate::trt::Device;
 use crate::zoo::attempt::Machine;
+use crate::zoo::cache::{Cache, Maker};
 use crate::zoo::job::On;
-use crate::zoo::worker;
+use crate::zoo::worker::Worker;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -18,11 +19,21 @@ pub(crate) struct Arguments {
     /// ONNX Runtime's library
     #[arg(long)]
     reference: Option<PathBuf>,
+    /// The process that started this one
+    #[arg(long)]
+    parent: u32,
+    /// Where results are kept
+    #[arg(long)]
+    cache: Option<PathBuf>,
+    /// Where plans that are good are written
+    #[arg(long)]
+    output: Option<PathBuf>,
     #[command(flatten)]
     library: LibraryArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+    end_with(arguments.parent)?;
     let library = environment.library(&arguments.library, output)?;
     let device = match arguments.on {
         On::Cpu => None,
@@ -32,8 +43,39 @@ pub(crate) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let reports = report::Environment::here(Some(library.version().to_string()));
     let environment = with_gpu(reports, device.as_ref())?;
     let reference = arguments.reference.clone();
+    let cache = arguments.cache.as_deref().map(|folder| open(folder, &environment, reference.clone())).transpose()?;
     let machine = Machine { library, device, reference, environment };
-    worker::serve(io::stdin().lock(), &mut io::stdout().lock(), &machine)
+    let worker = Worker { machine, cache, output: arguments.output.clone() };
+    worker.serve(io::stdin().lock(), &mut io::stdout().lock())
+}
+
+/// Has the system end this process when its parent dies: it would finish its model for nobody.
+///
+/// # Errors
+/// [`Kind::Environment`] where the parent is gone already.
+fn end_with(parent: u32) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let gone = || Error::new(Kind::Environment, "the process that started this worker is gone");
+        let signal = Some(rustix::process::Signal::KILL);
+        rustix::process::set_parent_process_death_signal(signal).map_err(|error| gone().with_source(error))?;
+        // It may have died just before.
+        if std::os::unix::process::parent_id() != parent {
+            return Err(gone());
+        }
+    }
+    Ok(())
+}
+
+/// The cache of results with this library, on this machine.
+///
+/// # Errors
+/// [`Kind::Environment`] for a folder that cannot be written to.
+fn open(folder: &Path, environment: &report::Environment, reference: Option<PathBuf>) -> Result<Cache> {
+    // TensorRT itself builds for the GPU that is there, also where outputs are computed on the CPU.
+    let there = if environment.gpu.is_none() { Device::open().ok() } else { None };
+    let environment = with_gpu(environment.clone(), there.as_ref())?;
+    Cache::open(folder, Maker::here(&environment)?, reference)
 }
 
 /// The environment with what the GPU says of itself.

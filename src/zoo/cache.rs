@@ -1,0 +1,241 @@
+//! Results of earlier runs, by content.
+//!
+//! An entry is a folder whose name is the hash of everything that decides on the result: it never changes, so that any
+//! number of processes may share a cache. It is believed only after every byte of it has been hashed.
+
+use super::attempt::{Done, Source};
+use super::job::{Job, Options, Outcome};
+use super::plan::Plan;
+use crate::error::{Error, Kind, Result};
+use crate::files::{self, store::Store};
+use crate::mapped;
+use crate::report::environment::{Environment, Gpu};
+use crate::report::manifest::{File, Manifest};
+use crate::report::zoo::{ModelReport, Status};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Version of the entries' form, part of every key.
+const FORM: u32 = 1;
+/// The file of an entry that describes the others.
+const ENTRY: &str = "entry.json";
+/// The file with what came of the job.
+const RESULT: &str = "result.json";
+/// The file with the plan, where there is one.
+const PLAN: &str = "model.plan";
+
+/// A cache, as a worker uses it.
+#[derive(Debug)]
+pub struct Cache {
+    store: Store,
+    maker: Maker,
+    /// ONNX Runtime's library, for models without data.
+    reference: Option<PathBuf>,
+}
+
+/// What decides on results besides the job: part of every key.
+#[derive(Debug, Clone, Serialize)]
+pub struct Maker {
+    form: u32,
+    producer: String,
+    /// SHA-256 of this program's own file.
+    program: String,
+    library: Option<String>,
+    gpu: Option<Gpu>,
+    driver: Option<String>,
+}
+
+impl Maker {
+    /// This program with the library, GPU and driver of an environment.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`] where the program cannot read its own file.
+    pub fn here(environment: &Environment) -> Result<Self> {
+        // What runs, even if another file has taken its place meanwhile.
+        let running = Path::new("/proc/self/exe");
+        let program = if running.exists() { running.to_owned() } else { std::env::current_exe().unwrap_or_default() };
+        Ok(Self {
+            form: FORM,
+            producer: crate::report::producer(),
+            program: files::describe(&program)?.sha256,
+            library: environment.library.clone(),
+            gpu: environment.gpu.clone(),
+            driver: environment.driver.clone(),
+        })
+    }
+}
+
+/// All that decides on a result.
+#[derive(Serialize)]
+struct Decisive<'a> {
+    maker: &'a Maker,
+    model: &'a File,
+    external: &'a [File],
+    /// Each data set with its files.
+    data: Vec<(String, Vec<File>)>,
+    /// ONNX Runtime's library, where there is no data.
+    reference: Option<File>,
+    options: &'a Options,
+}
+
+/// `entry.json`.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    result: File,
+    plan: Option<File>,
+}
+
+/// `result.json`: what is kept of a job that was done.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    model: ModelReport,
+    page: serde_json::Value,
+    /// The plan's manifest.
+    manifest: Option<Manifest>,
+}
+
+impl Cache {
+    /// The cache in a folder, which is made where it is missing.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`] for a folder that cannot be written to.
+    pub fn open(folder: &Path, maker: Maker, reference: Option<PathBuf>) -> Result<Self> {
+        Ok(Self { store: open(folder)?, maker, reference })
+    }
+
+    /// Where the result of a job is kept: the hash of all that decides on it.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`] for test data that cannot be read.
+    pub fn key(&self, job: &Job, source: &Source) -> Result<String> {
+        let data = job.data.iter().map(|folder| Ok((files::name(folder), contents(folder)?)));
+        let reference = self.reference.as_ref().filter(|_| job.data.is_empty());
+        let decisive = Decisive {
+            maker: &self.maker,
+            model: &source.files.0,
+            external: &source.files.1,
+            data: data.collect::<Result<_>>()?,
+            reference: reference.map(|library| files::describe(library)).transpose()?,
+            options: &job.options,
+        };
+        let text = serde_json::to_vec(&decisive)
+            .map_err(|error| Error::new(Kind::Internal, "cannot write a key").with_source(error))?;
+        Ok(crate::hash::sha256(text))
+    }
+
+    /// What was kept for a job under its key. A damaged entry is removed.
+    ///
+    /// # Errors
+    /// What is wrong with a damaged entry, on one line.
+    pub fn find(&self, key: &str, job: &Job) -> Result<Option<Done>, String> {
+        let folder = self.store.place(key);
+        if !folder.exists() {
+            return Ok(None);
+        }
+        read(&folder, job).map(Some).map_err(|error| {
+            // One that cannot be removed is found damaged again.
+            let _ = self.store.remove(key);
+            error.to_string()
+        })
+    }
+
+    /// Keeps what came of a job, if it is worth keeping and nobody else was first.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`] for files that cannot be written.
+    pub fn keep(&self, key: &str, done: &Done) -> Result<()> {
+        if !is_lasting(&done.outcome) {
+            return Ok(());
+        }
+        self.write(key, done).map_err(|error| {
+            let folder = self.store.tmp();
+            Error::new(Kind::Environment, format!("cannot keep results in `{}`", folder.display())).with_source(error)
+        })
+    }
+
+    fn write(&self, key: &str, done: &Done) -> io::Result<()> {
+        let work = self.store.work_folder()?;
+        let folder = work.path().join("entry");
+        fs::create_dir(&folder)?;
+        let write = |name: &str, bytes: &[u8]| {
+            fs::write(folder.join(name), bytes)?;
+            Ok::<_, io::Error>(File {
+                name: name.to_owned(),
+                bytes: bytes.len() as u64,
+                sha256: crate::hash::sha256(bytes),
+            })
+        };
+        let Outcome { model, page, .. } = done.outcome.clone();
+        let kept = Kept { model, page, manifest: done.plan.as_ref().map(|plan| plan.manifest.clone()) };
+        let result = write(RESULT, &serde_json::to_vec(&kept)?)?;
+        let plan = done.plan.as_ref().map(|plan| write(PLAN, &plan.bytes)).transpose()?;
+        write(ENTRY, &serde_json::to_vec(&Entry { result, plan })?)?;
+        self.store.publish(&folder, key).map(drop)
+    }
+}
+
+/// Makes a cache's folder where it is missing, and clears away what killed processes left in it.
+///
+/// # Errors
+/// [`Kind::Environment`] for a folder that cannot be written to.
+pub fn prepare(folder: &Path) -> Result<()> {
+    open(folder).map(drop)
+}
+
+fn open(folder: &Path) -> Result<Store> {
+    Store::open(folder).map_err(|error| {
+        let message = format!("cannot write to the cache `{}`", folder.display());
+        Error::new(Kind::Environment, message)
+            .with_source(error)
+            .with_hint("name another folder with `--cache`, or do without one with `--no-cache`")
+    })
+}
+
+/// Whether the same job would end in the same way again: nothing was missing, nobody died, nothing was stopped.
+fn is_lasting(outcome: &Outcome) -> bool {
+    let lasting = [Status::Verified, Status::Evaluated, Status::Differs, Status::Unsupported, Status::Invalid];
+    lasting.contains(&outcome.model.status) && !outcome.spent
+}
+
+/// The files in a folder of test data.
+fn contents(folder: &Path) -> Result<Vec<File>> {
+    let unreadable = |error: io::Error| {
+        Error::new(Kind::Environment, format!("cannot read `{}`", folder.display())).with_source(error)
+    };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths.iter().map(|path| files::describe(path)).collect()
+}
+
+/// Reads an entry, and checks every byte of it, for a job that may lie elsewhere than the one it was made of.
+fn read(folder: &Path, job: &Job) -> io::Result<Done> {
+    let entry: Entry = serde_json::from_slice(&fs::read(folder.join(ENTRY))?)?;
+    let kept: Kept = serde_json::from_slice(&checked(folder, RESULT, &entry.result)?)?;
+    let plan = match (&entry.plan, kept.manifest) {
+        (Some(file), Some(manifest)) => Some(Plan { bytes: checked(folder, PLAN, file)?, manifest }),
+        _ => None,
+    };
+    if plan.as_ref().map(|plan| &plan.manifest.plan.sha256) != entry.plan.as_ref().map(|plan| &plan.sha256) {
+        return Err(io::Error::other("its plan and manifest are not of one build"));
+    }
+    let model = ModelReport { name: job.name.clone(), path: job.path.clone(), cached: true, ..kept.model };
+    Ok(Done { outcome: Outcome { model, page: kept.page, spent: false, notes: Vec::new() }, plan })
+}
+
+/// A file of an entry, if it is what it was.
+fn checked(folder: &Path, name: &str, described: &File) -> io::Result<Bytes> {
+    let bytes = mapped::map(&fs::File::open(folder.join(name))?)?;
+    if crate::hash::sha256(&bytes) != described.sha256 {
+        return Err(io::Error::other(format!("`{name}` is not as it was written")));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,109 @@
+//! A job's plan: built, and written where the user wants it.
+
+use super::attempt::{self, Machine, Source};
+use super::job::Job;
+use crate::error::{Error, Kind, Result};
+use crate::files::{self, Hashing};
+use crate::pipeline::Prepared;
+use crate::pipeline::profile::Planned;
+use crate::report::manifest::{self, File, Manifest};
+use crate::trt::{self, BuildOptions};
+use bytes::Bytes;
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// The most bytes of one part of a model's name in the path of its plan.
+const MOST_BYTES: usize = 200;
+
+/// A plan and what its manifest says.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The plan.
+    pub bytes: Bytes,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// Builds a plan for the shapes that were planned.
+///
+/// # Errors
+/// Those of [`trt::build`].
+pub fn build(prepared: &Prepared, planned: &Planned, source: &Source, job: &Job, machine: &Machine) -> Result<Plan> {
+    let options = BuildOptions {
+        targets: job.options.targets.clone(),
+        tf32: job.options.tf32,
+        optimization_level: job.options.optimization_level,
+        profiles: planned.profiles(),
+        log: attempt::quiet(),
+        ..BuildOptions::default()
+    };
+    let (library, network) = (&machine.library, &prepared.network);
+    let mut writer = Hashing::new(Vec::new());
+    let emitted = trt::build(library, network, options.clone(), &mut writer, &AtomicBool::new(false))?;
+    let (plan, sha256, bytes, _) = writer.finish();
+    let file = File { name: files::name(&job.model.with_extension("plan")), bytes, sha256 };
+    let said = manifest::Options {
+        tf32: job.options.tf32,
+        optimization_level: job.options.optimization_level,
+        rnn: job.options.recurrent.to_string(),
+        freeze: Vec::new(),
+        without_passes: job.options.without_passes.clone(),
+    };
+    let guessed = planned.guesses.iter().map(|guess| format!("guessed: {guess}"));
+    let notes = prepared.notes.iter().cloned().chain(guessed).collect();
+    let built = trt::Built { library, options: &options, network, emitted: &emitted };
+    Ok(Plan { bytes: plan.into(), manifest: built.manifest(source.files.clone(), file, said, notes) })
+}
+
+impl Plan {
+    /// Writes the plan of the model with this name, and its manifest, below a folder: each whole or not at all.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`] for files that cannot be written.
+    pub fn write(&self, folder: &Path, name: &str) -> Result<()> {
+        let path = folder.join(path(name));
+        let cannot_write =
+            |error| Error::new(Kind::Environment, format!("cannot write `{}`", path.display())).with_source(error);
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(cannot_write)?;
+        let mut file = files::temporary_beside(&path)?;
+        file.write_all(&self.bytes).map_err(cannot_write)?;
+        let plan = File { name: files::name(&path), ..self.manifest.plan.clone() };
+        files::persist_plan(file, &path, &Manifest { plan, ..self.manifest.clone() }).map(drop)
+    }
+}
+
+/// The path of a model's plan below a folder, which it does not leave: its name, where that is a plain path.
+pub fn path(name: &str) -> PathBuf {
+    let parts = Path::new(name).components().filter(|part| matches!(part, Component::Normal(_)));
+    let parts = parts.map(|part| part.as_os_str().to_string_lossy());
+    let plain: Vec<String> =
+        parts.map(|part| part.get(..part.floor_char_boundary(MOST_BYTES)).unwrap_or_default().to_owned()).collect();
+    let plain = plain.join("/");
+    if plain == name && !name.is_empty() {
+        return files::with_suffix(Path::new(name), ".plan");
+    }
+    // Two names may look alike once something is left out.
+    format!("{plain}-{}.plan", crate::hash::short(name)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_lie_where_names_say_but_never_outside() {
+        for name in ["digits", "light/resnet50", "a b/ü.v2", "..."] {
+            assert_eq!(path(name), Path::new(&format!("{name}.plan")));
+        }
+        let long = "x".repeat(300);
+        let odd = ["/etc/passwd", "../a", "a/../b", "a//b", "./a", "a/", "..", "", &long];
+        let paths: Vec<PathBuf> = odd.iter().map(|name| path(name)).collect();
+        for (name, path) in odd.iter().zip(&paths) {
+            assert!(path.components().all(|part| matches!(part, Component::Normal(_))), "{name}: {}", path.display());
+            assert!(path.file_name().unwrap().len() < 220, "{name}");
+            assert_eq!(paths.iter().filter(|other| *other == path).count(), 1, "{name}");
+        }
+        assert_eq!(path("../a"), Path::new("a-61b4c98b.plan"));
+    }
+}
