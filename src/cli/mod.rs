@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr.
 
 mod build;
+mod by_layer;
 mod convert;
 mod doctor;
 mod environment;
@@ -19,6 +20,7 @@ mod profiles;
 mod proof;
 mod reference;
 mod setup;
+mod table;
 mod time;
 mod verify;
 mod zoo;

@@ -76,7 +76,7 @@ pub fn locate(
 }
 
 /// The nodes on the way from the inputs to the wrong outputs, by position. What only constants make is no cut.
-fn computing(whole: &Whole, wrong: &[&str], inputs: &[(String, Tensor)]) -> Vec<usize> {
+pub(super) fn computing(whole: &Whole, wrong: &[&str], inputs: &[(String, Tensor)]) -> Vec<usize> {
     let mut varies: HashSet<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
     let mut forward = Vec::new();
     for (at, node) in whole.nodes().iter().enumerate() {
