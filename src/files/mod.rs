@@ -5,6 +5,7 @@ pub(crate) mod store;
 use crate::error::{Error, Kind, Result};
 use crate::report::manifest::{File, Manifest};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +14,10 @@ use tempfile::NamedTempFile;
 
 /// Temporary files that a process which must exit at once takes away.
 static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// How the names of temporary files begin.
+const TEMPORARY: &str = ".onnx2plan-";
+/// How long what a killed process left is let be, in case its owner still lives.
+const STALE: Duration = Duration::from_hours(24);
 
 /// A temporary file in the folder of `path`, which vanishes unless it is [persisted](persist).
 pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
@@ -20,14 +25,35 @@ pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    clear(folder);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".onnx2plan-");
+    builder.prefix(TEMPORARY);
     // As any program would create it; a temporary file is its owner's alone otherwise.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = builder.tempfile_in(folder).map_err(|error| cannot_write(path, error))?;
     TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner).push(file.path().to_owned());
     Ok(file)
+}
+
+/// Removes the temporary files that killed processes left in a folder; done once for each.
+fn clear(folder: &Path) {
+    static CLEARED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if !CLEARED.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned()) {
+        return;
+    }
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) && is_stale(&entry) {
+            // Litter that cannot be removed is no reason to fail.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether a temporary file or folder was left by a process that was killed.
+fn is_stale(entry: &std::fs::DirEntry) -> bool {
+    let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|time| time.elapsed().ok());
+    age.is_some_and(|age| age > STALE)
 }
 
 /// Removes the temporary files of this process, for an exit that drops nothing.
@@ -205,6 +231,19 @@ mod tests {
         assert_eq!((described.name.as_str(), described.bytes), ("a.plan", 3));
         assert_eq!(described.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(with_suffix(&path, ".json"), folder.path().join("a.plan.json"));
+    }
+
+    #[test]
+    fn leftovers_of_killed_processes_go_after_a_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let hour = Duration::from_hours(1);
+        for (name, age) in [(".onnx2plan-old", 25 * hour), (".onnx2plan-young", 23 * hour), ("other", 99 * hour)] {
+            let file = std::fs::File::create(folder.path().join(name)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - age).unwrap();
+        }
+        write_text(&folder.path().join("text"), "").unwrap();
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<BTreeSet<_>>(), [".onnx2plan-young", "other", "text"].map(Into::into).into());
     }
 
     #[test]

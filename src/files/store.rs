@@ -3,14 +3,11 @@
 //! Work happens in `tmp/` on the same disk. A finished folder is renamed into place and a broken one is renamed away, so
 //! nobody ever sees half of one.
 
+use super::is_stale;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use tempfile::TempDir;
-
-/// How long a killed process's work folder is left alone, in case its owner still lives.
-const STALE: Duration = Duration::from_hours(24);
 
 /// The home of such folders.
 #[derive(Debug)]
@@ -26,8 +23,7 @@ impl Store {
         fs::create_dir_all(&tmp)?;
         // Litter that cannot be removed is no reason to fail.
         for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
-            let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
-            if age.is_some_and(|age| age > STALE) {
+            if is_stale(&entry) {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }

@@ -160,19 +160,17 @@ impl Cache {
         let work = self.store.work_folder()?;
         let folder = work.path().join("entry");
         fs::create_dir(&folder)?;
-        let write = |name: &str, bytes: &[u8]| {
-            fs::write(folder.join(name), bytes)?;
-            Ok::<_, io::Error>(File {
-                name: name.to_owned(),
-                bytes: bytes.len() as u64,
-                sha256: crate::hash::sha256(bytes),
-            })
-        };
         let Outcome { model, page, .. } = done.outcome.clone();
         let kept = Kept { model, page, manifest: done.plan.as_ref().map(|plan| plan.manifest.clone()) };
-        let result = write(RESULT, &serde_json::to_vec(&kept)?)?;
-        let plan = done.plan.as_ref().map(|plan| write(PLAN, &plan.bytes)).transpose()?;
-        write(ENTRY, &serde_json::to_vec(&Entry { result, plan })?)?;
+        let kept = serde_json::to_vec(&kept)?;
+        fs::write(folder.join(RESULT), &kept)?;
+        if let Some(plan) = &done.plan {
+            fs::write(folder.join(PLAN), &plan.bytes)?;
+        }
+        let result = File { name: RESULT.to_owned(), bytes: kept.len() as u64, sha256: crate::hash::sha256(&kept) };
+        // Hashed when it was built.
+        let plan = done.plan.as_ref().map(|plan| File { name: PLAN.to_owned(), ..plan.manifest.plan.clone() });
+        fs::write(folder.join(ENTRY), serde_json::to_vec(&Entry { result, plan })?)?;
         self.store.publish(&folder, key).map(drop)
     }
 }

@@ -51,6 +51,8 @@ pub(crate) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
 /// Has the system end this process when its parent dies: it would finish its model for nobody.
 ///
+/// To the system the parent is the thread that started this process, which in a pool ends after its last worker.
+///
 /// # Errors
 /// [`Kind::Environment`] where the parent is gone already.
 fn end_with(parent: u32) -> Result<()> {
