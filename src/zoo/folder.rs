@@ -42,7 +42,7 @@ pub fn begin(folder: &Path) -> Result<()> {
 /// Writes the page of a model, and the report and page of it as Markdown and JSON.
 ///
 /// # Errors
-/// [`Kind::Environment`](crate::Kind::Environment) for files that cannot be written.
+/// [`Kind::Environment`] for files that cannot be written.
 pub fn write_model(folder: &Path, outcome: &Outcome) -> Result<()> {
     let Some(page) = &outcome.model.page else { return Ok(()) };
     let home = folder.join(page);
@@ -55,7 +55,7 @@ pub fn write_model(folder: &Path, outcome: &Outcome) -> Result<()> {
 /// Writes the report and all views of it but the models' own: `report.json` last, so that it stands for a whole folder.
 ///
 /// # Errors
-/// [`Kind::Environment`](crate::Kind::Environment) for files that cannot be written.
+/// [`Kind::Environment`] for files that cannot be written.
 pub fn write(folder: &Path, report: &Report, outcomes: &[Outcome]) -> Result<()> {
     files::write_text(&folder.join("junit.xml"), &junit::text(report)?)?;
     let pages: HashMap<&str, &Value> = outcomes.iter().map(|each| (each.model.name.as_str(), &each.page)).collect();
