@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::network::{Caps, Network};
 use crate::onnx::Model;
 use crate::pipeline;
-use crate::pipeline::profile::{self, End, Request};
+use crate::pipeline::profile::{self, Request};
 use crate::report::Verification;
 use crate::report::latency::Latency;
 use crate::tensor::Tensor;
@@ -108,8 +108,7 @@ pub(super) fn on_gpu<'a>(
         let mut options = options.clone();
         options.import.freeze.retain(|name, _| names.contains(&name.as_str()));
         let network = pipeline::prepare(model, &options)?.network;
-        let opt = End::of(inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)));
-        let profiles = profile::plan(&network, &Request { opt, ..Request::default() })?.profiles();
+        let profiles = profile::plan(&network, &Request::exactly(&network, inputs))?.profiles();
         let mut loaded = Loaded::build(library, device, &network, BuildOptions { profiles, ..build.clone() })?;
         gpu::compute(&mut loaded.engine, &network, inputs)
     }

@@ -7,7 +7,7 @@ use onnx2plan::network::{Caps, LayerKind, Network};
 use onnx2plan::onnx::attrs::{Attr, Attrs};
 use onnx2plan::onnx::part::Whole;
 use onnx2plan::onnx::{self, Constant, Model};
-use onnx2plan::pipeline::profile::{self, End, Request};
+use onnx2plan::pipeline::profile::{self, Request};
 use onnx2plan::pipeline::{self, Options};
 use onnx2plan::tensor::Tensor;
 use onnx2plan::trt::find::{self, FindOptions};
@@ -16,7 +16,7 @@ use onnx2plan::valid::Checked;
 use onnx2plan::verify::data::DataSet;
 use onnx2plan::verify::locate::{Inner, Located, lines, locate};
 use onnx2plan::verify::{self, gpu, reference};
-use onnx2plan::{Result, eval};
+use onnx2plan::{Error, Kind, Result, eval};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -220,8 +220,7 @@ fn planted_faults_are_found_in_plans() {
     let quiet: LogSink = Arc::new(|_, _| ());
     let run = |model: &Model, inputs: &[(String, Tensor)], fault: Option<&Fault>| {
         let network = convert(model, fault, library.caps())?;
-        let opt = End::of(inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)));
-        let profiles = profile::plan(&network, &Request { opt, ..Request::default() })?.profiles();
+        let profiles = profile::plan(&network, &Request::exactly(&network, inputs))?.profiles();
         let options = BuildOptions {
             profiles,
             tf32: false,
@@ -252,6 +251,16 @@ fn without_a_fault_nothing_is_found() {
     let whole = Whole::open(&model().write(dir.path())).unwrap();
     let harmless = Fault { name: "none", model: nothing_of_model, network: nothing_of_network, nodes: &[] };
     assert!(find(&whole, &harmless, &mut evaluated).is_none());
+}
+
+/// A candidate that cannot compute the model a second time does not agree with the reference.
+#[test]
+fn what_cannot_be_computed_again_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = Whole::open(&model().write(dir.path())).unwrap();
+    let mut candidate = |_: &Model, _: &[(String, Tensor)]| Err(Error::new(Kind::TensorRt, "no memory"));
+    let error = locate(&whole, &["y"], &inputs(), &mut evaluated, &mut candidate).unwrap_err();
+    assert_eq!((error.kind(), error.message()), (Kind::TensorRt, "no memory"));
 }
 
 /// The reproducer alone shows the fault, and only to the candidate that has it.
