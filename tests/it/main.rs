@@ -12,7 +12,7 @@ mod golden;
 mod imports;
 mod layers;
 mod locate;
-mod manifest;
+mod plans;
 mod profiles;
 mod provision;
 mod python;

@@ -13,7 +13,14 @@ use std::time::Duration;
 pub(super) struct Live<'a> {
     output: &'a Output,
     table: Option<Table>,
-    counts: Mutex<BTreeMap<Status, usize>>,
+    counts: Mutex<Counts>,
+}
+
+/// What is told of the models that are done.
+#[derive(Default)]
+struct Counts {
+    by_status: BTreeMap<Status, usize>,
+    cached: usize,
 }
 
 /// The rows on a terminal: one for each worker, then the whole, then how many models have each status.
@@ -55,9 +62,11 @@ impl<'a> Live<'a> {
             table.rows.suspend(|| self.output.item(&line(model)));
         }
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(model.status).or_default() += 1;
-        let text: Vec<String> = counts.iter().map(|(status, count)| format!("{count} {status}")).collect();
-        table.counts.set_message(text.join(" · "));
+        *counts.by_status.entry(model.status).or_default() += 1;
+        counts.cached += usize::from(model.cached);
+        let cached = Some(format!("{} from the cache", counts.cached)).filter(|_| counts.cached > 0);
+        let text = counts.by_status.iter().map(|(status, count)| format!("{count} {status}")).chain(cached);
+        table.counts.set_message(text.collect::<Vec<_>>().join(" · "));
         table.whole.inc(1);
     }
 
