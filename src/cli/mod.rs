@@ -18,6 +18,7 @@ mod plan;
 mod profiles;
 mod proof;
 mod reference;
+mod report;
 mod setup;
 mod time;
 mod verify;
@@ -57,6 +58,9 @@ enum Command {
     Time(time::Arguments),
     /// Convert and verify many models, each in a worker process
     Zoo(Box<zoo::Arguments>),
+    /// Join or compare reports on zoos
+    #[command(subcommand)]
+    Report(report::Command),
     /// Do the jobs that come in on stdin; started by `zoo`
     #[command(hide = true)]
     Worker(zoo::worker::Arguments),
@@ -108,6 +112,7 @@ pub fn main() -> ExitCode {
             Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
             Some(Command::Time(arguments)) => time::run(&arguments, &environment, &mut output),
             Some(Command::Zoo(arguments)) => zoo::run(&arguments, &environment, &mut output),
+            Some(Command::Report(command)) => report::run(&command, &mut output),
             Some(Command::Worker(arguments)) => zoo::worker::run(&arguments, &environment, &mut output),
             Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),
             Some(Command::Doctor(arguments)) => doctor::run(&arguments, &environment, &mut output),

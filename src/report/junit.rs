@@ -31,7 +31,8 @@ fn case(model: &ModelReport) -> TestCase {
             TestCaseStatus::non_success(NonSuccessKind::Error)
         }
     };
-    let expected = model.expected.map_or_else(String::new, |expected| format!(", expected {expected}"));
+    let expected = model.expectation().map_or_else(String::new, |expected| format!(", expected {expected}"));
+    let stale = model.stale().map_or_else(String::new, |stale| format!("; {stale}"));
     let reason = model.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     if !model.as_expected || model.status == Status::Skipped {
         status.set_message(format!("{}{expected}{reason}", model.status)).set_type(model.status.to_string());
@@ -44,7 +45,7 @@ fn case(model: &ModelReport) -> TestCase {
     let parts = [seconds.import, seconds.build, seconds.verify];
     case.set_classname(model.path.clone()).set_time(duration(parts.into_iter().flatten().sum()));
     if model.as_expected && model.status != Status::Skipped {
-        case.set_system_out(format!("{}{expected}{reason}", model.status));
+        case.set_system_out(format!("{}{expected}{reason}{stale}", model.status));
     }
     case
 }

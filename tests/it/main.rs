@@ -16,6 +16,7 @@ mod provision;
 mod python;
 mod records;
 mod report;
+mod shards;
 mod support;
 mod tensorrt;
 mod traps;

@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::report::github;
 use crate::report::render::{self, About};
 use crate::report::zoo::{ModelReport, Report, Status};
+use crate::zoo::merge;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -59,7 +60,23 @@ impl EndingArguments {
         }
         let all = report.models.len();
         let message = format!("{} of {all} models are not as expected: {}", wrong.len(), counts.join(", "));
-        Err(Error::new(kind(gravest), message))
+        let stale = wrong.iter().filter_map(|model| Some(format!("`{}` got better: {}", model.name, model.stale()?)));
+        Err(stale.fold(Error::new(kind(gravest), message), Error::with_note))
+    }
+
+    /// The same for a report that should be a whole one: one that lacks shards is an error too.
+    ///
+    /// # Errors
+    /// Those of [`Self::end`]; [`Kind::Environment`] where shards are missing, unless nothing shall fail.
+    pub(crate) fn end_whole(&self, report: &Report, output: &mut Output) -> Result<()> {
+        let ended = self.end(report, output);
+        let missing = report.missing();
+        if missing.is_empty() || self.fail_on.contains(&FailOn::Never) {
+            return ended;
+        }
+        let error = Error::new(Kind::Environment, merge::lacks(&missing));
+        let error = ended.err().into_iter().fold(error, |error, ended| error.with_note(ended.message()));
+        Err(error.with_hint("run what is missing, and merge again"))
     }
 
     fn counts(&self, model: &ModelReport) -> bool {

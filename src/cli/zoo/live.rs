@@ -91,9 +91,12 @@ impl Table {
 
 /// A model on one line.
 fn line(model: &ModelReport) -> String {
-    let expected = match model.expected {
-        Some(expected) if !model.as_expected => format!("  (expected {expected})"),
-        Some(expected) if model.improved => format!("  (better than {expected})"),
+    let expected = match (model.expectation(), model.expected) {
+        (Some(expected), _) if !model.as_expected => format!("  (expected {expected})"),
+        (_, Some(expected)) if model.improved => {
+            let stale = model.stale().map_or_else(String::new, |stale| format!(": {stale}"));
+            format!("  (better than {expected}{stale})")
+        }
         _ => String::new(),
     };
     let again = if model.retried { "  (second try)" } else { "" };
