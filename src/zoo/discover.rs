@@ -50,7 +50,15 @@ pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> Result<()> {
+/// A path as reports show it: relative to the folder that the command runs in, where it is below that.
+pub fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(&here).unwrap_or(path);
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}
+
+/// The models below a folder, named by their paths below `root`.
+pub(super) fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> Result<()> {
     let unreadable = |error: std::io::Error| {
         Error::new(Kind::Environment, format!("cannot read `{}`", folder.display())).with_source(error)
     };
@@ -66,7 +74,8 @@ fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> R
     Ok(())
 }
 
-fn model(root: &Path, path: &Path) -> Found {
+/// The model in a file, named by its path below `root`.
+pub(super) fn model(root: &Path, path: &Path) -> Found {
     let below = path.strip_prefix(root).unwrap_or(path);
     let named = if below.file_name().is_some_and(|name| name == "model.onnx") { below.parent() } else { None };
     let name = match named {
