@@ -60,9 +60,15 @@ impl Output {
         self.data(&text)
     }
 
+    /// Starts a phase that shows by itself how far it is.
+    pub(super) fn start_silent(&mut self, name: &'static str) {
+        self.abandon();
+        self.phase = Some(Phase { name, start: Instant::now(), bar: None });
+    }
+
     /// Starts a phase: a spinner on a terminal.
     pub(super) fn start(&mut self, name: &'static str) {
-        self.abandon();
+        self.start_silent(name);
         let bar = self.is_live().then(|| {
             let bar = ProgressBar::new_spinner().with_message(name);
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
@@ -71,7 +77,9 @@ impl Output {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        self.phase = Some(Phase { name, start: Instant::now(), bar });
+        if let Some(phase) = &mut self.phase {
+            phase.bar = bar;
+        }
     }
 
     /// Shows how far the phase is, on a terminal.

@@ -82,7 +82,7 @@ impl Table {
         let workers = (0..workers).map(|_| row("  {spinner} {elapsed:>4} {wide_msg}", ProgressBar::new_spinner()));
         let workers: Vec<ProgressBar> = workers.collect();
         let length = models.try_into().unwrap_or(u64::MAX);
-        let whole = row("{bar:40} {pos}/{len}  {elapsed}, {eta} left", ProgressBar::new(length));
+        let whole = row("{wide_bar} {pos}/{len}  {elapsed}, {eta} left", ProgressBar::new(length));
         let counts = row("{wide_msg}", ProgressBar::new_spinner());
         workers.iter().chain([&whole]).for_each(|bar| bar.enable_steady_tick(Duration::from_millis(200)));
         Self { rows, workers, whole, counts }
@@ -92,15 +92,17 @@ impl Table {
 /// A model on one line.
 fn line(model: &ModelReport) -> String {
     let expected = match (model.expectation(), model.expected) {
-        (Some(expected), _) if !model.as_expected => format!("  (expected {expected})"),
+        (Some(expected), _) if !model.as_expected => format!("(expected {expected})"),
         (_, Some(expected)) if model.improved => {
             let stale = model.stale().map_or_else(String::new, |stale| format!(": {stale}"));
-            format!("  (better than {expected}{stale})")
+            format!("(better than {expected}{stale})")
         }
         _ => String::new(),
     };
-    let again = if model.retried { "  (second try)" } else { "" };
-    let cached = if model.cached { "  (from the cache)" } else { "" };
+    let again = if model.retried { "(second try)" } else { "" };
+    let cached = if model.cached { "(from the cache)" } else { "" };
     let reason = model.reason.as_deref().filter(|_| !model.status.is_good()).unwrap_or_default();
-    format!("{:<11} {}  {reason}{expected}{again}{cached}", model.status.to_string(), model.name).trim_end().to_owned()
+    let parts = [model.name.as_str(), reason, &expected, again, cached];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    format!("{:<11} {}", model.status.to_string(), parts.join("  "))
 }

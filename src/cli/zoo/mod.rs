@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let limits = arguments.limits();
     let command = arguments.command(&jobs, &library, environment)?;
     let start = Instant::now();
-    output.start("zoo");
+    output.start_silent("zoo");
     let live = Live::new(output, limits.jobs, jobs.len());
     let tell = |event: Event<'_>| {
         live.tell(&event);
