@@ -66,7 +66,9 @@ impl FromArgMatches for ProfileArguments {
         said.extend(indexed::<String>(matches, "profile").map(|(at, _)| (at, Said::Profile)));
         said.sort_by_key(|(at, _)| *at);
         let mut asked = Asked::default();
-        said.into_iter().for_each(|(_, said)| asked.take(said));
+        for (_, said) in said {
+            asked.take(said);
+        }
         asked.common.strict = matches.get_flag("strict_profiles");
         Ok(Self(asked))
     }

@@ -221,7 +221,9 @@ fn attempt(
         *sets = timed(&mut progress.seconds.verify, || draw(&job.model, &prepared, &planned, reference))?;
     }
 
-    sets.iter_mut().for_each(|set| set.tolerance = options.tolerance);
+    for set in sets.iter_mut() {
+        set.tolerance = options.tolerance;
+    }
 
     let on_gpu = machine.device.as_ref().filter(|_| options.on != On::Cpu);
     if on_gpu.is_none() {

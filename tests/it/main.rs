@@ -11,6 +11,7 @@ mod golden;
 mod imports;
 mod layers;
 mod locate;
+mod manifest;
 mod profiles;
 mod provision;
 mod python;

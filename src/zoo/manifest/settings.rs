@@ -5,6 +5,7 @@ use super::mistakes::Mistakes;
 use crate::import::freeze;
 use crate::network::Caps;
 use crate::pipeline;
+use crate::pipeline::profile::End;
 use crate::pipeline::profile::asked::{Asked, Said};
 use crate::pipeline::profile::syntax::{parse_end, parse_size};
 use crate::report::verification::Tolerance;
@@ -74,7 +75,7 @@ fn check(entry: &Entry, mistakes: &mut Mistakes<'_>) {
 /// What is said about sizes.
 fn sizes(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Asked {
     let mut asked = Asked::default();
-    let ends: [(&Option<Text>, fn(_) -> Said); 4] =
+    let ends: [Shapes<'_>; 4] =
         [(&entry.min, Said::Min), (&entry.opt, Said::Opt), (&entry.max, Said::Max), (&entry.shape, Said::Shape)];
     take(&mut asked, &ends, entry.dim.as_deref(), mistakes);
     for Profile { min, opt, max, dim } in entry.profile.iter().flatten() {
@@ -85,13 +86,11 @@ fn sizes(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Asked {
     asked
 }
 
+/// Shapes and values, and what they are said of.
+type Shapes<'e> = (&'e Option<Text>, fn(End) -> Said);
+
 /// Takes in shapes and values, and sizes by name.
-fn take(
-    asked: &mut Asked,
-    ends: &[(&Option<Text>, fn(crate::pipeline::profile::End) -> Said)],
-    dims: Option<&[Text]>,
-    mistakes: &mut Mistakes<'_>,
-) {
+fn take(asked: &mut Asked, ends: &[Shapes<'_>], dims: Option<&[Text]>, mistakes: &mut Mistakes<'_>) {
     for (text, said) in ends {
         if let Some(end) = text.as_ref().and_then(|text| parsed(text, parse_end, mistakes)) {
             asked.take(said(end));
