@@ -91,7 +91,7 @@ pub fn run(
     })?;
     let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     let report = |(job, report): (&Job, Option<Outcome>)| {
-        report.unwrap_or_else(|| ended(job, Status::Skipped, "interrupted", ""))
+        report.unwrap_or_else(|| expected(job, ended(job, Status::Skipped, "interrupted", "")))
     };
     Ok(jobs.iter().zip(reports).map(report).collect())
 }
@@ -145,7 +145,10 @@ fn expected(job: &Job, outcome: Outcome) -> Outcome {
         expected_at: job.expected_at.clone(),
         ..outcome.model
     };
-    Outcome { model: model.expecting(job.expected), ..outcome }
+    let mut model = model.expecting(job.expected);
+    // Nobody asked to leave it out: the run was interrupted.
+    model.as_expected &= model.status != Status::Skipped || job.skip.is_some();
+    Outcome { model, ..outcome }
 }
 
 fn retried_as(mut outcome: Outcome, retried: bool) -> Outcome {
@@ -338,6 +341,17 @@ pub(super) mod tests {
         let limits = Limits { jobs: 2, timeout: Duration::from_millis(300), memory_bytes: None };
         let found = outcomes("read job; exec sleep 60", &limits);
         assert_eq!(found, vec![(Status::Timeout, "took longer than 0 s".to_owned(), true); 2]);
+    }
+
+    #[test]
+    fn only_models_that_shall_be_skipped_may_be() {
+        let limits = Limits { jobs: 1, timeout: Duration::from_secs(20), memory_bytes: None };
+        let jobs = [Job { skip: Some("too large".to_owned()), ..job("a") }, job("b")];
+        let none = || Command::new("false");
+        let outcomes = run(&jobs, &limits, &none, &AtomicBool::new(true), &|_| Ok(())).unwrap();
+        let models = outcomes.iter().map(|outcome| (&outcome.model, outcome.model.reason.as_deref().unwrap()));
+        let found: Vec<_> = models.map(|(model, reason)| (model.status, reason, model.as_expected)).collect();
+        assert_eq!(found, [(Status::Skipped, "too large", true), (Status::Skipped, "interrupted", false)]);
     }
 
     #[test]

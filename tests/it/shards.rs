@@ -119,6 +119,16 @@ fn joined_shards_are_the_report_of_one_run() {
     let page = fs::read_to_string(dir.path().join("less/report.md")).unwrap();
     assert!(page.contains("Holds 2 of 3 shards.\n") && page.contains("- shard 2/3 is missing\n"), "{page}");
 
+    // So is a part that a killed run has left.
+    let killed = dir.path().join("killed");
+    fs::create_dir_all(killed.join("models")).unwrap();
+    let output = merge(&[parts[0].clone(), killed.clone(), parts[1].clone()], &dir.path().join("less"), &[]);
+    assert_eq!(output.status.code(), Some(6));
+    let killed = format!("`{}` holds no report: its run did not end", killed.display());
+    let rest = format!("  {killed}\n\nhint: run what is missing, and merge again\n");
+    assert_eq!(said(&output), format!("error: shard 3/3 is missing\n{rest}"));
+    assert_eq!(json_of(&dir.path().join("less/report.json"))["notes"], json!(["shard 3/3 is missing", killed]));
+
     // What does not belong together is refused, and nothing is written.
     let output = merge(&[parts[0].clone(), whole.clone()], &dir.path().join("none"), &[]);
     assert_eq!(output.status.code(), Some(2));

@@ -2,7 +2,7 @@
 
 use crate::cli::output::Output;
 use crate::cli::zoo::ending::EndingArguments;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::report::read;
 use crate::zoo::{folder, merge};
 use std::path::PathBuf;
@@ -24,8 +24,22 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     output.start("merge");
-    let parts = arguments.parts.iter().map(|part| read::zoo(part)).collect::<Result<Vec<_>>>()?;
-    let (report, outcomes) = merge::merge(&parts)?;
+    // A run that was killed leaves a folder without the report, which is written last.
+    let is_whole = |part: &&PathBuf| !part.is_dir() || part.join("report.json").is_file();
+    let (whole, broken): (Vec<&PathBuf>, Vec<&PathBuf>) = arguments.parts.iter().partition(is_whole);
+    let broken = broken.into_iter().map(|part| format!("`{}` holds no report: its run did not end", part.display()));
+    let mut lacks: Vec<String> = broken.collect();
+    if whole.is_empty() {
+        let error = Error::new(Kind::Usage, "there is no report to join");
+        return Err(lacks.into_iter().fold(error, Error::with_note));
+    }
+    let parts = whole.into_iter().map(|part| read::zoo(part)).collect::<Result<Vec<_>>>()?;
+    let (mut report, outcomes) = merge::merge(&parts)?;
+    report.notes.extend(lacks.iter().cloned());
+    let missing = report.missing();
+    if !missing.is_empty() {
+        lacks.insert(0, merge::lacks(&missing));
+    }
     for outcome in &outcomes {
         folder::write_model(&arguments.output, outcome)?;
     }
@@ -34,5 +48,5 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     if arguments.json {
         output.json(&report)?;
     }
-    arguments.ending.end_whole(&report, output)
+    arguments.ending.end_whole(&report, &lacks, output)
 }

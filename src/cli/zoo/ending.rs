@@ -5,7 +5,6 @@ use crate::error::{Error, Kind, Result};
 use crate::report::github;
 use crate::report::render::{self, About};
 use crate::report::zoo::{ModelReport, Report, Status};
-use crate::zoo::merge;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -64,17 +63,17 @@ impl EndingArguments {
         Err(stale.fold(Error::new(kind(gravest), message), Error::with_note))
     }
 
-    /// The same for a report that should be a whole one: one that lacks shards is an error too.
+    /// The same for a report that should be a whole one, with what it lacks.
     ///
     /// # Errors
-    /// Those of [`Self::end`]; [`Kind::Environment`] where shards are missing, unless nothing shall fail.
-    pub(crate) fn end_whole(&self, report: &Report, output: &mut Output) -> Result<()> {
+    /// Those of [`Self::end`]; [`Kind::Environment`] where something is lacking, unless nothing shall fail.
+    pub(crate) fn end_whole(&self, report: &Report, lacks: &[String], output: &mut Output) -> Result<()> {
         let ended = self.end(report, output);
-        let missing = report.missing();
-        if missing.is_empty() || self.fail_on.contains(&FailOn::Never) {
+        let [first, more @ ..] = lacks else { return ended };
+        if self.fail_on.contains(&FailOn::Never) {
             return ended;
         }
-        let error = Error::new(Kind::Environment, merge::lacks(&missing));
+        let error = more.iter().fold(Error::new(Kind::Environment, first), Error::with_note);
         let error = ended.err().into_iter().fold(error, |error, ended| error.with_note(ended.message()));
         Err(error.with_hint("run what is missing, and merge again"))
     }
@@ -98,7 +97,7 @@ impl EndingArguments {
 
 /// The kind of error with an exit code. A model may be good and yet not as expected: that is as if numbers differed.
 fn kind(exit_code: u8) -> Kind {
-    let kinds = [Kind::Invalid, Kind::Unsupported, Kind::TensorRt, Kind::Environment, Kind::Internal];
+    let kinds = [Kind::Usage, Kind::Invalid, Kind::Unsupported, Kind::TensorRt, Kind::Environment, Kind::Internal];
     kinds.into_iter().find(|kind| kind.exit_code() == exit_code).unwrap_or(Kind::Mismatch)
 }
 
