@@ -115,6 +115,12 @@ public:
 
     void infer_shapes() override
     {
+        // Memory that was set aside for other shapes may be gone, and what was written into it says nothing of these.
+        for (auto const& [name, memory] : memories_)
+        {
+            recorder_.expect(context_->setOutputAllocator(name.c_str(), nullptr), "an output without allocator");
+        }
+        memories_.clear();
         char const* missing_name = nullptr;
         auto const count = context_->inferShapes(1, &missing_name);
         recorder_.check();

@@ -249,8 +249,6 @@ fn manifest(
     }
 }
 
-impl Arguments {}
-
 /// Names the nodes behind layers that TensorRT-RTX cannot build without a GPU, where it failed for want of them.
 fn explained(error: Error, network: &Network) -> Error {
     if !error.message().contains("no runners that implement it") {

@@ -88,7 +88,7 @@ impl Found {
 }
 
 /// The data of a model's inputs.
-fn named(set: &DataSet, model: &Model) -> Vec<(String, Tensor)> {
+pub(super) fn named(set: &DataSet, model: &Model) -> Vec<(String, Tensor)> {
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     let found = names.iter().zip(data::in_order(&set.inputs, &names));
     found.filter_map(|(name, data)| Some(((*name).to_owned(), data?.tensor().ok()?.clone()))).collect()

@@ -2,17 +2,18 @@
 
 use super::environment::{Environment, LibraryArguments};
 use super::output::Output;
-use crate::error::{Error, Kind, Result};
-use crate::network::{self, Caps, Network};
+use crate::error::Result;
+use crate::network::{Caps, Network};
 use crate::onnx::Model;
 use crate::pipeline;
-use crate::pipeline::profile::{self, End, Request};
+use crate::pipeline::profile::{self, Request};
 use crate::report::Verification;
+use crate::report::latency::Latency;
 use crate::tensor::Tensor;
 use crate::trt::{self, BuildOptions, Device, Engine, Library, LogSink};
 use crate::valid::Checked;
 use crate::verify::locate::Candidate;
-use crate::verify::{self, boundary, data::DataSet, gpu};
+use crate::verify::{self, data::DataSet, gpu};
 use crate::zoo::job::On;
 
 /// Who computes.
@@ -30,7 +31,7 @@ impl Machine {
     /// Who is to compute. Where the user leaves it open, the GPU does if it can.
     ///
     /// # Errors
-    /// [`Kind::Environment`] where the GPU is wanted and cannot be used.
+    /// [`Kind::Environment`](crate::Kind::Environment) where the GPU is wanted and cannot be used.
     pub(super) fn choose(
         on: On,
         arguments: &LibraryArguments,
@@ -88,6 +89,11 @@ impl Loaded {
     pub(super) fn judge(&mut self, network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verification> {
         verify::on_gpu(&mut self.engine, inputs, &verify::declared(network), set)
     }
+
+    /// Times the plan on a data set.
+    pub(super) fn time(&mut self, inputs: &[&str], set: &DataSet) -> Result<Latency> {
+        verify::time_on_gpu(&mut self.engine, inputs, set)
+    }
 }
 
 /// Converts parts of a model, builds their plans and runs them, for the search for a wrong node.
@@ -102,16 +108,8 @@ pub(super) fn on_gpu<'a>(
         let mut options = options.clone();
         options.import.freeze.retain(|name, _| names.contains(&name.as_str()));
         let network = pipeline::prepare(model, &options)?.network;
-        let opt = End::of(inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)));
-        let profiles = profile::plan(&network, &Request { opt, ..Request::default() })?.profiles();
+        let profiles = profile::plan(&network, &Request::exactly(&network, inputs))?.profiles();
         let mut loaded = Loaded::build(library, device, &network, BuildOptions { profiles, ..build.clone() })?;
-        let ran = gpu::run(&mut loaded.engine, inputs)?;
-        let output = |wanted: &network::Output| {
-            let found = ran.outputs.iter().find(|(name, _)| *name == *wanted.name);
-            let missing = || Error::new(Kind::Internal, format!("output `{}` was not computed", wanted.name));
-            let (name, tensor) = found.ok_or_else(missing)?;
-            boundary::leave(name, tensor.clone(), wanted.declared)
-        };
-        network.outputs.iter().map(output).collect()
+        gpu::compute(&mut loaded.engine, &network, inputs)
     }
 }

@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr.
 
 mod build;
+mod by_layer;
 mod convert;
 mod doctor;
 mod environment;
@@ -20,6 +21,7 @@ mod proof;
 mod reference;
 mod report;
 mod setup;
+mod table;
 mod time;
 mod verify;
 mod zoo;

@@ -83,7 +83,7 @@ fn empty(markdown: bool) -> Table {
 }
 
 fn text(table: &Table) -> String {
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    super::table::lines(table)
 }
 
 fn table(rows: &[Row], markdown: bool) -> String {

@@ -120,5 +120,5 @@ fn table(outcomes: &[Outcome]) -> String {
             ]);
         }
     }
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    super::table::lines(&table)
 }

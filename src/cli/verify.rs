@@ -1,6 +1,7 @@
 //! `onnx2plan verify`: are the numbers right?
 
 use super::build::BuildArguments;
+use super::by_layer::ByLayerArguments;
 use super::environment::{Environment, LibraryArguments};
 use super::import::ImportArguments;
 use super::locate::{self, LocateArguments};
@@ -8,6 +9,7 @@ use super::machine::{self, Loaded, Machine};
 use super::output::Output;
 use super::plan::PlanFile;
 use super::reference::{ReferenceArguments, Subject};
+use super::table;
 use super::zoo::worker::with_gpu;
 use crate::error::{Error, Kind, Result};
 use crate::files;
@@ -16,17 +18,18 @@ use crate::onnx::part::{Part, Whole};
 use crate::pipeline;
 use crate::pipeline::Prepared;
 use crate::pipeline::profile::{End, Planned};
+use crate::report::latency;
 use crate::report::manifest::File;
-use crate::report::model::{Binding, Culprit, Layer, Report, Run};
+use crate::report::model::{Binding, Culprit, ErrorByLayer, Latency, Layer, Report, Run};
 use crate::report::render::{self, About};
-use crate::report::verification::Fault;
+use crate::report::verification::{Fault, OutputComparison};
 use crate::report::zoo::Status;
 use crate::report::{self, Verification};
 use crate::verify::locate::Candidate;
+use crate::verify::trace::Traced;
 use crate::verify::{self, data::DataSet};
 use crate::zoo::job::On;
 use crate::zoo::{attempt, freezing, page, reason};
-use comfy_table::{Table, presets};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -48,6 +51,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     locate: LocateArguments,
     #[command(flatten)]
+    by_layer: ByLayerArguments,
+    #[command(flatten)]
     build: BuildArguments,
     #[command(flatten)]
     import: ImportArguments,
@@ -64,6 +69,8 @@ struct Outcome<'a> {
     verifications: &'a [Verification],
     /// The first wrong node, where outputs differ and it was found.
     fault: Option<&'a Fault>,
+    /// What each node computes against the reference's, where that was asked for.
+    by_layer: Vec<&'a OutputComparison>,
 }
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
@@ -104,24 +111,32 @@ fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, out
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     let subject = Subject { path, part: part.as_ref(), inputs: &inputs, network: &prepared.network };
     let sets = arguments.reference.sets(&subject, &arguments.import.profiles, environment)?;
-    let verifications = arguments.judge(&machine, plan.as_ref(), &subject, &sets, output);
-    let verifications = verifications.map_err(|error| error.in_model(path))?;
-    page.runs(&sets, &verifications);
+    let judged = arguments.judge(&machine, plan.as_ref(), &subject, &sets, output);
+    let (verifications, latency) = judged.map_err(|error| error.in_model(path))?;
+    page.runs(&sets, &verifications, latency);
 
     let wrong = sets.iter().zip(&verifications).position(|(_, verification)| !verification.agrees);
+    let whole = || part.as_ref().map_or_else(|| Whole::open(path), |part: &Part| Ok(part.whole()));
+    let mut candidate = arguments.candidate(&machine, &options, output.is_verbose());
     let found = wrong.and_then(|at| Some((sets.get(at)?, verifications.get(at)?))).map(|(set, verification)| {
-        let whole = || part.as_ref().map_or_else(|| Whole::open(path), |part: &Part| Ok(part.whole()));
-        let mut candidate = arguments.candidate(&machine, &options, output.is_verbose());
         arguments.locate.locate(whole, environment, set, verification, &mut *candidate, output)
     });
     let found = found.transpose()?;
     page.culprit(wrong, found.as_ref());
+    let shown = wrong.unwrap_or_default();
+    let traced = sets.get(shown).map(|set| arguments.by_layer.trace(whole, environment, set, &mut *candidate, output));
+    let traced = traced.transpose().map_err(|error| error.in_model(path))?.unwrap_or_default();
+    page.by_layer(shown, &traced);
     let caveat = machine.caveat();
     if arguments.json {
         let (agrees, fault) = (found.is_none(), found.as_ref().and_then(locate::Found::fault));
-        output.json(&Outcome { model: path, agrees, note: caveat, verifications: &verifications, fault })?;
+        let by_layer = traced.iter().map(|traced| &traced.comparison).collect();
+        output.json(&Outcome { model: path, agrees, note: caveat, verifications: &verifications, fault, by_layer })?;
     } else {
-        output.data(&table(&verifications, caveat))?;
+        if !traced.is_empty() {
+            output.data(&table::by_layer(&traced))?;
+        }
+        output.data(&table::by_output(&verifications, caveat))?;
     }
     let Some(error) = verifications.iter().find_map(verify::mismatch) else { return Ok(()) };
     let lines = found.iter().flat_map(locate::Found::lines).chain(caveat.map(str::to_owned));
@@ -142,6 +157,8 @@ struct Page {
     layers: Vec<Layer>,
     notes: Vec<String>,
     runs: Vec<Run>,
+    error_by_layer: Option<ErrorByLayer>,
+    latency: Option<Latency>,
     culprit: Option<Culprit>,
 }
 
@@ -171,9 +188,11 @@ impl Page {
         Ok(())
     }
 
-    fn runs(&mut self, sets: &[DataSet], verifications: &[Verification]) {
+    /// What the plan, or the network, made of the data sets; the latency is of the first.
+    fn runs(&mut self, sets: &[DataSet], verifications: &[Verification], latency: Option<latency::Latency>) {
         let made = sets.iter().zip(verifications).map(|(set, verification)| set.made(verification));
         self.runs = report::model::runs(made.collect());
+        self.latency = latency.zip(self.runs.first()).map(|(times, run)| Latency::of(run, times));
         self.candidate = verifications.first().map(|verification| verification.candidate);
     }
 
@@ -182,6 +201,12 @@ impl Page {
         if let (Some(run), Some(fault)) = (run, found.and_then(locate::Found::fault)) {
             self.culprit = Some(Culprit { fault: fault.clone(), run });
         }
+    }
+
+    fn by_layer(&mut self, run: usize, traced: &[Traced]) {
+        let Some(run) = self.runs.get(run).filter(|_| !traced.is_empty()) else { return };
+        let layers = traced.iter().filter_map(|traced| page::error_of(traced, &self.layers)).collect();
+        self.error_by_layer = Some(ErrorByLayer { run: run.label.clone(), layers });
     }
 
     /// The report, with what the verification ended in.
@@ -211,6 +236,8 @@ impl Page {
             layers: self.layers,
             notes: self.notes,
             runs: self.runs,
+            error_by_layer: self.error_by_layer,
+            latency: self.latency,
             culprit: self.culprit,
             error: stopped.map(Error::to_json),
             ..Report::new(model, verdict, environment, options)
@@ -219,7 +246,7 @@ impl Page {
 }
 
 impl Arguments {
-    /// Computes every data set and compares.
+    /// Computes every data set and compares. Where a plan runs and a report is wanted, the first data set is timed as well.
     fn judge(
         &self,
         machine: &Machine,
@@ -227,14 +254,14 @@ impl Arguments {
         subject: &Subject<'_>,
         sets: &[DataSet],
         output: &mut Output,
-    ) -> Result<Vec<Verification>> {
+    ) -> Result<(Vec<Verification>, Option<latency::Latency>)> {
         let (network, inputs) = (subject.network, subject.inputs);
         let Machine::Gpu(library, device) = machine else {
             output.start("evaluate");
             let verifications = sets.iter().map(|set| verify::on_cpu(network, inputs, set));
             let verifications = verifications.collect::<Result<Vec<_>>>()?;
             output.done(&format!("{} data sets", verifications.len()));
-            return Ok(verifications);
+            return Ok((verifications, None));
         };
         output.start("build");
         let planned = self.import.profiles.plan(network, &End::default())?;
@@ -251,8 +278,10 @@ impl Arguments {
         output.start("run");
         let verifications = sets.iter().map(|set| loaded.judge(network, inputs, set));
         let verifications = verifications.collect::<Result<Vec<_>>>()?;
+        let timed = sets.first().filter(|_| self.report.is_some());
+        let latency = timed.map(|set| loaded.time(inputs, set)).transpose()?;
         output.done(&format!("{} data sets on {}", verifications.len(), device.info()?.name));
-        Ok(verifications)
+        Ok((verifications, latency))
     }
 
     /// Who computes parts of the model in the search for a wrong node.
@@ -269,42 +298,4 @@ impl Arguments {
             }
         }
     }
-}
-
-/// One row for each output of each data set.
-fn table(verifications: &[Verification], caveat: Option<&str>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["", "output", "type", "differ", "max error", "relative", "cosine", "data"]);
-    for verification in verifications {
-        for output in &verification.outputs {
-            let [differ, absolute, relative, cosine] =
-                match output.statistics.as_ref().filter(|_| output.incomparable.is_none()) {
-                    None => {
-                        [output.incomparable.clone().unwrap_or_default(), String::new(), String::new(), String::new()]
-                    }
-                    Some(statistics) => [
-                        format!("{} of {}", statistics.mismatches, statistics.elements),
-                        format!("{:.2e}", statistics.max_absolute),
-                        format!("{:.2e}", statistics.max_relative),
-                        statistics.cosine.map_or_else(String::new, |cosine| format!("{cosine:.7}")),
-                    ],
-                };
-            let verdict = if output.agrees { "agrees" } else { "DIFFERS" }.to_owned();
-            let data = verification.reference.clone();
-            table.add_row([
-                verdict,
-                output.name.clone(),
-                output.actual.clone(),
-                differ,
-                absolute,
-                relative,
-                cosine,
-                data,
-            ]);
-        }
-    }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    let caveat = caveat.map_or_else(String::new, |caveat| format!("\n\n{caveat}"));
-    format!("{}{caveat}", lines.join("\n"))
 }

@@ -1,13 +1,15 @@
-//! Layers that a library lacks, by their formulas: GELU, running sums, the test for NaN.
+//! Layers that a library lacks, by their formulas: GELU, running sums, the test for NaN, normalization in groups.
 
 use super::insert::{Insert, internal};
 use crate::error::Result;
 use crate::network::edit::Editor;
+use crate::network::layer::data::{Reshape, SampleMode};
 use crate::network::layer::math::{
     Activation, ActivationType, Cumulative, ElementWise, ElementWiseOperation as Op, Unary, UnaryOperation,
 };
-use crate::network::layer::{Arg, Slice, data::SampleMode};
-use crate::network::{Caps, LayerKind, Network, ValueId};
+use crate::network::layer::norm::Normalization;
+use crate::network::layer::{Arg, Shuffle, Slice};
+use crate::network::{Caps, Dim, LayerKind, Network, ValueId};
 
 /// Rewrites what `caps` lack.
 pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
@@ -27,6 +29,11 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
             LayerKind::Cumulative(ref of) if !caps.cumulative => {
                 let of = of.clone();
                 let Some(value) = cumulative(&mut insert, &of, x)? else { continue };
+                value
+            }
+            LayerKind::Normalization(ref of) if of.groups > 1 && !caps.groups => {
+                let of = of.clone();
+                let Some(value) = normalization(&mut insert, &of)? else { continue };
                 value
             }
             _ => continue,
@@ -82,7 +89,7 @@ fn is_nan(insert: &mut Insert<'_, '_>, x: ValueId) -> Result<ValueId> {
 /// `None` where the length of the axis is known only at run time.
 fn cumulative(insert: &mut Insert<'_, '_>, of: &Cumulative, x: ValueId) -> Result<Option<ValueId>> {
     let shape = insert.editor.network().value(x).ty.shape.clone();
-    let Some(length) = shape.get(of.axis).and_then(crate::network::Dim::known) else { return Ok(None) };
+    let Some(length) = shape.get(of.axis).and_then(Dim::known) else { return Ok(None) };
     let Some(size) = shape.known() else { return Ok(None) };
     let size: Vec<i64> = size.into_iter().map(|size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
     let shifted = |insert: &mut Insert<'_, '_>, value, by: i64| {
@@ -107,4 +114,27 @@ fn cumulative(insert: &mut Insert<'_, '_>, of: &Cumulative, x: ValueId) -> Resul
     }
     // A layer stands for nothing less than a layer: its output may be the network's.
     if sum == x { insert.add(LayerKind::Identity, &[x]).map(Some) } else { Ok(Some(sum)) }
+}
+
+/// Groups become an axis of their own, over whose neighbours is normalized; scale and bias come after that.
+///
+/// `None` where a reshape cannot say the sizes, because the run alone knows several of them.
+fn normalization(insert: &mut Insert<'_, '_>, of: &Normalization) -> Result<Option<ValueId>> {
+    let &[x, scale, bias] = insert.layer().inputs.as_slice() else { return Ok(None) };
+    let shape = insert.editor.network().value(x).ty.shape.clone();
+    let (Some(batch), Some(channels)) = (shape.first(), shape.get(1)) else { return Ok(None) };
+    let groups = Dim::from(of.groups);
+    let Some(part) = channels.floor_div(&groups) else { return Ok(None) };
+    let mut grouped = vec![batch.clone(), groups, part];
+    grouped.extend(shape.iter().skip(2).cloned());
+    let there_and_back = (Reshape::between(&shape, &grouped), Reshape::between(&grouped, &shape));
+    let (Some(there), Some(back)) = there_and_back else { return Ok(None) };
+    let shuffle = |reshape| Shuffle { reshape: Some(reshape), ..Shuffle::default() };
+    let axes = (2..grouped.len()).collect();
+    let x = insert.add(shuffle(there), &[x])?;
+    let (one, zero) = (insert.number(x, 1.0)?, insert.number(x, 0.0)?);
+    let standard = insert.add(Normalization { epsilon: of.epsilon, axes, groups: 1 }, &[x, one, zero])?;
+    let standard = insert.add(shuffle(back), &[standard])?;
+    let scaled = binary(insert, Op::Prod, standard, scale)?;
+    binary(insert, Op::Sum, scaled, bias).map(Some)
 }

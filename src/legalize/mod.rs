@@ -66,6 +66,7 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
         LayerKind::Activation(layer) => {
             caps.gelu || !matches!(layer.kind, ActivationType::GeluErf | ActivationType::GeluTanh)
         }
+        LayerKind::Normalization(layer) => caps.groups || layer.groups == 1,
         LayerKind::Unary(layer) => caps.is_nan || layer.operation != UnaryOperation::IsNan,
         _ => true,
     };

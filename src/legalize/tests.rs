@@ -3,11 +3,13 @@ use crate::eval;
 use crate::infer;
 use crate::network::layer::conv::{Convolution, PaddingMode};
 use crate::network::layer::math::{Activation, Cast, ElementWise, ElementWiseOperation, Reduce, ReduceOperation};
+use crate::network::layer::norm::Normalization;
 use crate::network::layer::{Arg, Concatenation, Constant, Shuffle, TopK, data::TopKOperation};
 use crate::network::{Block, Dim, Output, ValueId, ValueType};
 use crate::site::Site;
 use crate::tensor::Tensor;
 use crate::valid;
+use crate::verify::compare::compare;
 
 /// A network in the making.
 #[derive(Default)]
@@ -38,11 +40,15 @@ impl Net {
     }
 
     /// The network before and after.
-    fn legalized(mut self) -> (Network, Network) {
+    fn legalized(self) -> (Network, Network) {
+        self.legalized_for(Caps::modern())
+    }
+
+    fn legalized_for(mut self, caps: Caps) -> (Network, Network) {
         self.network.body = self.body;
         let before = valid::check(self.network).unwrap().into_inner();
         let mut after = before.clone();
-        legalize(&mut after, Caps::modern()).unwrap();
+        legalize(&mut after, caps).unwrap();
         (before, valid::check(after).unwrap().into_inner())
     }
 }
@@ -195,4 +201,22 @@ fn casts_without_an_equal_are_reported() {
         error.to_string().starts_with("this TensorRT cannot build `n` (Op, opset 17): it casts no f32 to i4\n"),
         "{error}"
     );
+}
+
+#[test]
+fn groups_become_an_axis() {
+    let mut net = Net::default();
+    let x = net.input(DType::F32, &[2, 4, 3]);
+    let [scale, bias] = [1.5, -0.25].map(|first| {
+        let values = (0..4u8).map(|at| first + f32::from(at)).collect();
+        net.constant(Tensor::of(vec![1, 4, 1], values).unwrap())
+    });
+    let y = net.add(Normalization { epsilon: 1e-5, axes: vec![2], groups: 2 }, &[x, scale, bias]);
+    net.output(y);
+    let (before, after) = net.legalized_for(Caps::eight());
+    assert!(after.to_string().contains("axes: [2, 3], groups: 1 }"), "{after}");
+    let x = Tensor::of(vec![2, 4, 3], (0..24u8).map(|at| f32::from(at * 7 % 24)).collect()).unwrap();
+    let [before, after] = [before, after].map(|network| eval::run(&network, std::slice::from_ref(&x)).unwrap());
+    let compared = compare("y", &after[0], &crate::onnx::Constant::Tensor(before[0].clone()));
+    assert!(compared.agrees, "{compared:?}");
 }

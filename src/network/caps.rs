@@ -24,6 +24,8 @@ pub struct Caps {
     pub gelu: bool,
     /// `UnaryOperation::kISNAN`.
     pub is_nan: bool,
+    /// `INormalizationLayer` with groups and a scale per channel, which only its second version has.
+    pub groups: bool,
 }
 
 impl Caps {
@@ -40,6 +42,7 @@ impl Caps {
             caffe_padding: false,
             gelu: true,
             is_nan: true,
+            groups: true,
         }
     }
 
@@ -56,6 +59,7 @@ impl Caps {
             caffe_padding: true,
             gelu: false,
             is_nan: false,
+            groups: false,
         }
     }
 }

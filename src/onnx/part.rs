@@ -24,7 +24,11 @@ pub struct Whole {
 /// A node of the main graph.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Its name and operator, as messages show it.
+    /// Its name, or `node 57 -> "out"` where it has none.
+    pub name: String,
+    /// Its operator.
+    pub op: String,
+    /// Name and operator, as messages show them.
     pub label: String,
     /// Names that it or a graph in it reads; absent ones left out.
     pub inputs: Vec<String>,
@@ -195,9 +199,11 @@ impl Step {
         let name = match (node.name(), outputs.first()) {
             ("", Some(output)) => format!("node {at} -> \"{output}\""),
             ("", None) => format!("node {at}"),
-            (name, _) => format!("`{name}`"),
+            (name, _) => name.to_owned(),
         };
-        Self { label: format!("{name} ({})", node.op_type()), inputs, outputs }
+        let op = node.op_type();
+        let label = if node.name().is_empty() { format!("{name} ({op})") } else { format!("`{name}` ({op})") };
+        Self { name, op: op.to_owned(), label, inputs, outputs }
     }
 }
 

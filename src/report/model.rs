@@ -2,7 +2,7 @@
 
 use super::environment::Environment;
 use super::histogram::{self, Histogram};
-use super::latency::Timing;
+use super::latency;
 use super::manifest::File;
 use super::verification::{Fault, OutputComparison, Verification};
 use super::zoo::Status;
@@ -41,8 +41,8 @@ pub struct Report {
     pub outputs: Vec<Binding>,
     /// Every comparison with a reference.
     pub runs: Vec<Run>,
-    /// Error of each layer; nothing measures it yet.
-    pub error_by_layer: (),
+    /// How far the numbers are off inside the model; absent where nobody asked.
+    pub error_by_layer: Option<ErrorByLayer>,
     /// How long the plan takes.
     pub latency: Option<Latency>,
     /// Layers of the network.
@@ -72,7 +72,7 @@ impl Report {
             inputs: Vec::new(),
             outputs: Vec::new(),
             runs: Vec::new(),
-            error_by_layer: (),
+            error_by_layer: None,
             latency: None,
             layers: Vec::new(),
             culprit: None,
@@ -204,10 +204,44 @@ pub struct Latency {
     pub run: String,
     /// Executions before the first that counts.
     pub warmup: usize,
-    /// Enqueued on a stream.
-    pub stream: Timing,
-    /// Launched as a CUDA graph; absent where the plan cannot be captured.
-    pub graph: Option<Timing>,
+    /// How long they took.
+    #[serde(flatten)]
+    pub times: latency::Latency,
+}
+
+impl Latency {
+    /// How long the plan took on the inputs of a run.
+    pub fn of(run: &Run, times: latency::Latency) -> Self {
+        Self { run: run.label.clone(), warmup: times.stream.warmup, times }
+    }
+}
+
+/// Errors inside the model.
+#[derive(Debug, Clone, Serialize)]
+pub struct ErrorByLayer {
+    /// Label of the run that was traced.
+    pub run: String,
+    /// In the model's order.
+    pub layers: Vec<LayerError>,
+}
+
+/// How what a node computes compares.
+#[derive(Debug, Clone, Serialize)]
+pub struct LayerError {
+    /// The last layer that the node became; empty where it has none of its own.
+    pub layer: String,
+    /// The node.
+    pub node: String,
+    /// Its operator.
+    pub op: String,
+    /// Whether every element is within the tolerance.
+    pub agrees: bool,
+    /// As in [`Statistics`](super::verification::Statistics).
+    pub max_absolute: f64,
+    /// As in [`Statistics`](super::verification::Statistics).
+    pub max_relative: f64,
+    /// As in [`Statistics`](super::verification::Statistics).
+    pub cosine: Option<f64>,
 }
 
 /// A layer of the network.

@@ -59,6 +59,7 @@ impl Version {
             caffe_padding: !at_least(0),
             gelu: at_least(0),
             is_nan: at_least(1),
+            groups: at_least(15),
         }
     }
 

@@ -4,9 +4,14 @@
 //! times was not written, and one that holds anything else twice must hold the same.
 
 use super::boundary;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::network::{Network, Output};
+use crate::report::latency::Latency;
 use crate::tensor::{DType, Tensor};
-use crate::trt::{Engine, POISONS};
+use crate::trt::{Engine, POISONS, Session};
+
+/// Runs before those that are timed.
+const WARMUP: usize = 10;
 
 /// What a plan computed.
 #[derive(Debug)]
@@ -24,16 +29,7 @@ pub struct Ran {
 /// # Errors
 /// Numbers that do not fit the plan's types ([`Kind::Usage`](crate::Kind::Usage)); whatever TensorRT and CUDA say.
 pub fn run(engine: &mut Engine, inputs: &[(String, Tensor)]) -> Result<Ran> {
-    let types: Vec<(String, DType)> =
-        engine.bindings().iter().map(|binding| (binding.name.clone(), binding.dtype)).collect();
-    let enter = |(name, tensor): &(String, Tensor)| {
-        let dtype = types.iter().find(|(known, _)| known == name).map(|(_, dtype)| *dtype);
-        let tensor = dtype.map_or_else(|| Ok(tensor.clone()), |dtype| boundary::enter(name, tensor, dtype))?;
-        Ok((name.clone(), tensor))
-    };
-    let inputs = inputs.iter().map(enter).collect::<Result<Vec<_>>>()?;
-    let profile = engine.fitting_profile(&inputs)?;
-    let mut session = engine.bind(&inputs, profile)?;
+    let mut session = session(engine, inputs)?;
     let mut once = |poison| {
         session.poison(poison)?;
         session.run()?;
@@ -56,4 +52,46 @@ pub fn run(engine: &mut Engine, inputs: &[(String, Tensor)]) -> Result<Ran> {
         ran.outputs.push((name, a));
     }
     Ok(ran)
+}
+
+/// What a network's plan computes from these inputs, which are in the model's types: its outputs in the model's order and
+/// types.
+///
+/// # Errors
+/// As [`run`].
+pub fn compute(engine: &mut Engine, network: &Network, inputs: &[(String, Tensor)]) -> Result<Vec<Tensor>> {
+    let ran = run(engine, inputs)?;
+    let output = |wanted: &Output| {
+        let found = ran.outputs.iter().find(|(name, _)| *name == *wanted.name);
+        let missing = || Error::new(Kind::Internal, format!("output `{}` was not computed", wanted.name));
+        let (name, tensor) = found.ok_or_else(missing)?;
+        boundary::leave(name, tensor.clone(), wanted.declared)
+    };
+    network.outputs.iter().map(output).collect()
+}
+
+/// Times a plan on these inputs, which are in the model's types: for a second or so, at least 10 and at most 200 runs.
+///
+/// # Errors
+/// As [`run`].
+pub fn time(engine: &mut Engine, inputs: &[(String, Tensor)]) -> Result<Latency> {
+    let mut session = session(engine, inputs)?;
+    let once_ms = session.time(WARMUP, 1)?.quantile(0.5);
+    let fitting = [200, 100, 50, 20].into_iter().find(|&runs| once_ms * f32::from(runs) < 1000.0);
+    let runs = usize::from(fitting.unwrap_or(10_u8));
+    Ok(Latency { stream: session.time(WARMUP, runs)?, graph: session.time_graph(WARMUP, runs)? })
+}
+
+/// A session of the plan with these inputs, which are in the model's types.
+fn session<'e>(engine: &'e mut Engine, inputs: &[(String, Tensor)]) -> Result<Session<'e>> {
+    let types: Vec<(String, DType)> =
+        engine.bindings().iter().map(|binding| (binding.name.clone(), binding.dtype)).collect();
+    let enter = |(name, tensor): &(String, Tensor)| {
+        let dtype = types.iter().find(|(known, _)| known == name).map(|(_, dtype)| *dtype);
+        let tensor = dtype.map_or_else(|| Ok(tensor.clone()), |dtype| boundary::enter(name, tensor, dtype))?;
+        Ok((name.clone(), tensor))
+    };
+    let inputs = inputs.iter().map(enter).collect::<Result<Vec<_>>>()?;
+    let profile = engine.fitting_profile(&inputs)?;
+    engine.bind(&inputs, profile)
 }

@@ -51,7 +51,8 @@ pub struct Located {
 /// reference after all: what it was compared with before says something else.
 ///
 /// # Errors
-/// Of the reference and of cutting. A part that the candidate cannot compute is none.
+/// Of the reference, of cutting, and of the candidate where it cannot compute the whole of it. A smaller part that it cannot
+/// compute is not judged.
 pub fn locate(
     whole: &Whole,
     wrong: &[&str],
@@ -63,9 +64,14 @@ pub fn locate(
     let nodes = computing(whole, wrong, inputs);
     let count = nodes.len();
     let wrong = wrong.iter().map(|&name| name.to_owned()).collect();
-    let mut search = Search { whole, nodes, wrong, known, reference, candidate, runs: 0 };
-    if !search.is_wrong(0..count)? {
-        return Ok(None);
+    let mut search = Search { whole, nodes, wrong, known, reference, candidate, runs: 0, refused: None };
+    match (search.judge(0..count)?, search.refused.take()) {
+        (None, refused) => {
+            let unknown = || Error::new(Kind::Internal, "nothing was computed");
+            return Err(refused.unwrap_or_else(unknown));
+        }
+        (Some(judged), _) if judged.outputs.iter().all(|output| output.agrees) => return Ok(None),
+        (Some(_), _) => {}
     }
     let range = search.narrow(0..count)?;
     let Some(judged) = search.judge(range.clone())? else { return Ok(None) };
@@ -76,7 +82,7 @@ pub fn locate(
 }
 
 /// The nodes on the way from the inputs to the wrong outputs, by position. What only constants make is no cut.
-fn computing(whole: &Whole, wrong: &[&str], inputs: &[(String, Tensor)]) -> Vec<usize> {
+pub(super) fn computing(whole: &Whole, wrong: &[&str], inputs: &[(String, Tensor)]) -> Vec<usize> {
     let mut varies: HashSet<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
     let mut forward = Vec::new();
     for (at, node) in whole.nodes().iter().enumerate() {
@@ -108,6 +114,8 @@ struct Search<'s> {
     reference: &'s mut Inner<'s>,
     candidate: &'s mut dyn Candidate,
     runs: usize,
+    /// What the candidate said of the first part that it could not compute.
+    refused: Option<Error>,
 }
 
 /// A stretch of nodes that was computed alone.
@@ -164,7 +172,13 @@ impl Search<'_> {
         for constants in [false, true] {
             let (part, inputs) = self.part(&cuts, &outputs, constants)?;
             self.runs += 1;
-            let Ok(computed) = self.candidate.run(&part.model()?, &inputs) else { continue };
+            let computed = match self.candidate.run(&part.model()?, &inputs) {
+                Ok(computed) => computed,
+                Err(error) => {
+                    self.refused.get_or_insert(error);
+                    continue;
+                }
+            };
             let pairs = computed.iter().zip(&expected);
             let compare = |(actual, (name, expected)): (&Tensor, &(String, Tensor))| {
                 compare(name, actual, &Constant::Tensor(expected.clone()))

@@ -12,6 +12,7 @@ pub mod locate;
 pub mod npz;
 pub mod random;
 pub mod reference;
+pub mod trace;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::eval;
 use crate::network::Network;
 use crate::report::Verification;
+use crate::report::latency::Latency;
 use crate::tensor::{DType, Tensor};
 use crate::trt::Engine;
 use data::DataSet;
@@ -60,10 +62,8 @@ pub fn on_gpu(
     outputs: &[(&str, Option<DType>)],
     set: &DataSet,
 ) -> Result<Verification> {
-    let names: Vec<String> =
-        engine.bindings().iter().filter(|binding| binding.input).map(|binding| binding.name.clone()).collect();
-    let fed = names.into_iter().map(|name| given(set, inputs, &name).cloned().map(|tensor| (name, tensor)));
-    let ran = gpu::run(engine, &fed.collect::<Result<Vec<_>>>()?)?;
+    let fed = fed(engine, inputs, set)?;
+    let ran = gpu::run(engine, &fed)?;
     let computed = ran.outputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone()));
     let mut verification = judge("gpu", set, computed, outputs)?;
     for output in &mut verification.outputs {
@@ -82,6 +82,21 @@ pub fn on_gpu(
     verification.agrees = verification.outputs.iter().all(|output| output.agrees);
     verification.deterministic = Some(ran.unsteady.is_empty());
     Ok(verification)
+}
+
+/// How long a plan takes on the inputs of a data set. `inputs` as for [`on_cpu`].
+///
+/// # Errors
+/// As [`on_gpu`].
+pub fn time_on_gpu(engine: &mut Engine, inputs: &[&str], set: &DataSet) -> Result<Latency> {
+    let fed = fed(engine, inputs, set)?;
+    gpu::time(engine, &fed)
+}
+
+/// What a data set holds for the inputs of a plan.
+fn fed(engine: &Engine, inputs: &[&str], set: &DataSet) -> Result<Vec<(String, Tensor)>> {
+    let names = engine.bindings().iter().filter(|binding| binding.input).map(|binding| &binding.name);
+    names.map(|name| Ok((name.clone(), given(set, inputs, name)?.clone()))).collect()
 }
 
 /// The names of a network's outputs in the model's order, with the model's type where the network's is another.

@@ -14,7 +14,7 @@ use crate::report::manifest::File;
 use crate::report::model::{self, Binding, Layer};
 use crate::report::verification::OutputComparison;
 use crate::report::zoo::{ModelReport, Seconds, Status};
-use crate::report::{self, Verification};
+use crate::report::{self, Verification, latency};
 use crate::tensor::Tensor;
 use crate::trt::{self, BuildOptions, Device, Engine, Library, LogSink};
 use crate::verify::draw::{self, Shapes};
@@ -51,6 +51,7 @@ struct Progress {
     notes: Vec<String>,
     candidate: Option<&'static str>,
     verifications: Vec<Verification>,
+    latency: Option<latency::Latency>,
 }
 
 /// Does a job. Whatever happens ends up in the report.
@@ -75,6 +76,7 @@ pub fn run(job: &Job, machine: &Machine) -> Outcome {
         seconds: progress.seconds,
         peak_rss_bytes: files::peak_rss_bytes(),
         plan_bytes: progress.plan.as_ref().map(|plan| plan.bytes),
+        latency_ms: progress.latency.as_ref().map(|latency| f64::from(latency.stream.quantile(0.5))),
         layers: (!progress.layers.is_empty()).then_some(progress.layers.len()),
         outputs: worst(&progress.verifications),
         exit_code: error.as_ref().map_or(0, |error| error.kind().exit_code()),
@@ -98,13 +100,15 @@ fn page(
     let options = options(job, model.frozen.clone());
     let made = sets.iter().zip(&progress.verifications);
     let report = model::Report::new(describe(&job.model), model.status, machine.environment.clone(), options);
+    let runs = model::runs(made.map(|(set, verification)| set.made(verification)).collect());
     model::Report {
+        latency: progress.latency.zip(runs.first()).map(|(times, run)| model::Latency::of(run, times)),
         plan: progress.plan,
         reason: model.reason.clone(),
         candidate: progress.candidate.filter(|_| !progress.verifications.is_empty()),
         inputs: progress.inputs,
         outputs: progress.outputs,
-        runs: model::runs(made.map(|(set, verification)| set.made(verification)).collect()),
+        runs,
         layers: progress.layers,
         error: error.filter(|error| error.kind() != Kind::Mismatch).map(Error::to_json),
         notes: progress.notes,
@@ -240,10 +244,14 @@ fn attempt(
     let run = || {
         let mut engine = Engine::load(&machine.library, device, &plan, &quiet())?;
         let outputs = verify::declared(&prepared.network);
-        sets.iter().map(|set| verify::on_gpu(&mut engine, &names, &outputs, set)).collect::<Result<Vec<_>>>()
+        let ran = sets.iter().map(|set| verify::on_gpu(&mut engine, &names, &outputs, set));
+        let ran = ran.collect::<Result<Vec<_>>>()?;
+        let latency = sets.first().map(|set| verify::time_on_gpu(&mut engine, &names, set)).transpose()?;
+        Ok::<_, Error>((ran, latency))
     };
     let ran = timed(&mut progress.seconds.verify, run);
-    (progress.verifications, progress.candidate) = (ran?, Some("gpu"));
+    (progress.verifications, progress.latency) = ran?;
+    progress.candidate = Some("gpu");
     Ok(On::Gpu)
 }
 

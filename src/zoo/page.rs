@@ -3,9 +3,10 @@
 use crate::emit::{self, trace::Trace};
 use crate::error::Result;
 use crate::network::Profile;
-use crate::report::model::{Binding, Layer};
+use crate::report::model::{Binding, Layer, LayerError};
 use crate::site::Site;
 use crate::valid::Checked;
+use crate::verify::trace::Traced;
 
 /// Inputs and outputs in the model's order, with the shapes of a profile.
 pub fn bindings(network: &Checked, profile: &Profile) -> (Vec<Binding>, Vec<Binding>) {
@@ -36,4 +37,19 @@ pub fn layers(network: &Checked) -> Result<Vec<Layer>> {
         nodes: named.sites.iter().map(Site::label).collect(),
     };
     Ok(emitted.layers.into_iter().map(layer).collect())
+}
+
+/// How what a node computes compares, with the layer it became; `None` where type or shape differ.
+pub fn error_of(traced: &Traced, layers: &[Layer]) -> Option<LayerError> {
+    let statistics = traced.comparison.statistics.as_ref()?;
+    let layer = layers.iter().rfind(|layer| layer.nodes.contains(&traced.node));
+    Some(LayerError {
+        layer: layer.map_or_else(String::new, |layer| layer.name.clone()),
+        node: traced.node.clone(),
+        op: traced.op.clone(),
+        agrees: traced.comparison.agrees,
+        max_absolute: statistics.max_absolute,
+        max_relative: statistics.max_relative,
+        cosine: statistics.cosine,
+    })
 }

@@ -246,6 +246,25 @@ fn verify_compares_with_the_data_beside_the_model() {
     assert_eq!(parse(&output.stdout)["agrees"], false);
 }
 
+#[test]
+fn verify_compares_inside_the_model_where_asked() {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits/model.onnx");
+    let report = tempfile::tempdir().unwrap();
+    let mut command = without_tensorrt();
+    command.args(["verify", "--on", "cpu", "--quiet", "--by-layer"]).arg(&model).arg("--report").arg(report.path());
+    let said = text(&succeed(command.env("ORT_DYLIB_PATH", onnx_runtime())).stdout);
+    assert!(said.contains(" agrees  Conv_3                Conv                f32[4, 32, 4, 4]  0 of 2048"), "{said}");
+    let traced = &parse(&fs::read(report.path().join("report.json")).unwrap())["error_by_layer"];
+    let nodes = traced["layers"].as_array().unwrap();
+    assert_eq!((&traced["run"], nodes.len()), (&json!("test_data_set_0"), 14));
+    let [normalized, last] = [&nodes[1], &nodes[13]].map(|node| [&node["layer"], &node["node"], &node["op"]]);
+    assert_eq!(normalized, ["Conv_1", "BatchNormalization_1", "BatchNormalization"]);
+    assert_eq!(last, ["Softmax", "Softmax", "Softmax"]);
+    assert!(nodes.iter().all(|node| node["agrees"] == true));
+    let html = fs::read_to_string(report.path().join("report.html")).unwrap();
+    assert!(html.contains("Error by layer"));
+}
+
 /// An archive of NumPy arrays.
 fn archive(path: &Path, arrays: &str) {
     let script = format!("import sys, numpy as np; np.savez(sys.argv[1], {arrays})");

@@ -7,13 +7,19 @@ use onnx2plan::network::{Caps, LayerKind, Network};
 use onnx2plan::onnx::attrs::{Attr, Attrs};
 use onnx2plan::onnx::part::Whole;
 use onnx2plan::onnx::{self, Constant, Model};
+use onnx2plan::pipeline::profile::{self, Request};
 use onnx2plan::pipeline::{self, Options};
 use onnx2plan::tensor::Tensor;
+use onnx2plan::trt::find::{self, FindOptions};
+use onnx2plan::trt::{self, BuildOptions, Device, Engine, LogSink};
+use onnx2plan::valid::Checked;
 use onnx2plan::verify::data::DataSet;
 use onnx2plan::verify::locate::{Inner, Located, lines, locate};
-use onnx2plan::verify::{self, reference};
-use onnx2plan::{Result, eval};
+use onnx2plan::verify::{self, gpu, reference};
+use onnx2plan::{Error, Kind, Result, eval};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// A small network with convolutions, a recurrent layer, a branch, and a shape computed at run time.
 fn model() -> Builder {
@@ -156,18 +162,23 @@ fn change_attribute(model: &mut Model, output: &str, name: &str, value: &Attr) {
     }
 }
 
-/// Converts a model with a fault, and evaluates it.
-fn run(model: &Model, inputs: &[(String, Tensor)], fault: Option<&Fault>) -> Result<Vec<Tensor>> {
+/// Converts a model with a fault.
+fn convert(model: &Model, fault: Option<&Fault>, caps: Caps) -> Result<Checked> {
     let mut model = model.clone();
     if let Some(fault) = fault {
         (fault.model)(&mut model);
     }
-    let options = Options::new(Caps::modern());
+    let options = Options::new(caps);
     let mut network = pipeline::import_model(&model, &options.import)?.network;
     if let Some(fault) = fault {
         (fault.network)(&mut network);
     }
-    let (network, _) = pipeline::finish(network, &options)?;
+    Ok(pipeline::finish(network, &options)?.0)
+}
+
+/// Converts a model with a fault, and evaluates it.
+fn run(model: &Model, inputs: &[(String, Tensor)], fault: Option<&Fault>) -> Result<Vec<Tensor>> {
+    let network = convert(model, fault, Caps::modern())?;
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     eval::run(&network, &verify::inputs(&network, &names, &DataSet::of_inputs(inputs))?)
 }
@@ -199,12 +210,57 @@ fn planted_faults_are_found() {
     }
 }
 
+/// The same with plans in the evaluator's place.
+#[test]
+#[ignore = "needs a GPU; ONNX2PLAN_TENSORRT names the library"]
+fn planted_faults_are_found_in_plans() {
+    let (library, _) = find::find(&FindOptions::from_env(|name| std::env::var_os(name)));
+    let (library, device) = (library.unwrap(), Device::open().unwrap());
+    device.fits(&library).unwrap();
+    let quiet: LogSink = Arc::new(|_, _| ());
+    let run = |model: &Model, inputs: &[(String, Tensor)], fault: Option<&Fault>| {
+        let network = convert(model, fault, library.caps())?;
+        let profiles = profile::plan(&network, &Request::exactly(&network, inputs))?.profiles();
+        let options = BuildOptions {
+            profiles,
+            tf32: false,
+            optimization_level: Some(0),
+            log: quiet.clone(),
+            ..Default::default()
+        };
+        let mut plan = Vec::new();
+        trt::build(&library, &network, options, &mut plan, &AtomicBool::new(false))?;
+        gpu::compute(&mut Engine::load(&library, &device, &plan, &quiet)?, &network, inputs)
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let whole = Whole::open(&model().write(dir.path())).unwrap();
+    let mut right = |model: &Model, inputs: &[(String, Tensor)]| run(model, inputs, None);
+    assert!(locate(&whole, &["y"], &inputs(), &mut evaluated, &mut right).unwrap().is_none());
+    for fault in FAULTS {
+        let mut wrong = |model: &Model, inputs: &[(String, Tensor)]| run(model, inputs, Some(fault));
+        let located = locate(&whole, &["y"], &inputs(), &mut evaluated, &mut wrong).unwrap();
+        let located = located.unwrap_or_else(|| panic!("{}: nothing found", fault.name));
+        assert_eq!(located.fault.nodes, fault.nodes, "{}", fault.name);
+        println!("{}: {} found in {} parts", fault.name, fault.nodes.join(", "), located.fault.parts_run);
+    }
+}
+
 #[test]
 fn without_a_fault_nothing_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let whole = Whole::open(&model().write(dir.path())).unwrap();
     let harmless = Fault { name: "none", model: nothing_of_model, network: nothing_of_network, nodes: &[] };
     assert!(find(&whole, &harmless, &mut evaluated).is_none());
+}
+
+/// A candidate that cannot compute the model a second time does not agree with the reference.
+#[test]
+fn what_cannot_be_computed_again_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = Whole::open(&model().write(dir.path())).unwrap();
+    let mut candidate = |_: &Model, _: &[(String, Tensor)]| Err(Error::new(Kind::TensorRt, "no memory"));
+    let error = locate(&whole, &["y"], &inputs(), &mut evaluated, &mut candidate).unwrap_err();
+    assert_eq!((error.kind(), error.message()), (Kind::TensorRt, "no memory"));
 }
 
 /// The reproducer alone shows the fault, and only to the candidate that has it.

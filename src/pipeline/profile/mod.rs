@@ -8,7 +8,7 @@ mod values;
 use crate::error::{Error, Kind, Result};
 use crate::network::profile::Range;
 use crate::network::{Network, Profile, Shape, ValueId};
-use crate::tensor::DType;
+use crate::tensor::{DType, Tensor};
 use crate::valid::sizes::{Point, problems_at};
 pub use samples::Sample;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,19 @@ pub struct Request {
     pub likely: End,
     /// Whether it is an error to have to guess.
     pub strict: bool,
+}
+
+impl Request {
+    /// Nothing but the shapes of these inputs, and the values of those that hold sizes. What is no input of the network
+    /// is left out.
+    pub fn exactly(network: &Network, inputs: &[(String, Tensor)]) -> Self {
+        let holds = |inputs: &[ValueId], name: &str| inputs.iter().any(|&input| *network.value(input).name == *name);
+        let known = inputs.iter().filter(|(name, _)| holds(&network.inputs, name));
+        let mut end = End::of(known.map(|(name, tensor)| (name.as_str(), tensor)));
+        let sizes = values::holding_sizes(network);
+        end.values.retain(|name, _| holds(&sizes, name));
+        Self { min: end.clone(), opt: end.clone(), max: end, ..Self::default() }
+    }
 }
 
 /// The profile of a network, and a line for each size that was guessed.

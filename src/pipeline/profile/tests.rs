@@ -46,3 +46,22 @@ fn contradictions_are_usage_errors() {
         assert_eq!((error.to_string().as_str(), error.kind()), (text, Kind::Usage));
     }
 }
+
+/// Whole numbers that are data have no range: only those of inputs that hold sizes do.
+#[test]
+fn exact_requests_have_values_of_sizes_only() {
+    let mut network = network();
+    network.add_input("w", ValueType::new(DType::I64, [Dim::Known(2)].into_iter().collect()));
+    let inputs = [
+        ("x", Tensor::of(vec![2, 3, 1], vec![0f32; 6]).unwrap()),
+        ("y", Tensor::vector(&[0f32; 2])),
+        ("w", Tensor::vector(&[5i64, 6])),
+        ("frozen", Tensor::vector(&[7i64])),
+    ];
+    let inputs = inputs.map(|(name, tensor)| (name.to_owned(), tensor));
+    let request = Request::exactly(&network, &inputs);
+    assert!(request.opt.values.is_empty(), "{request:?}");
+    let planned = plan(&network, &request).unwrap();
+    assert_eq!((&planned.profile.inputs[0].min, &planned.profile.inputs[0].max), (&vec![2, 3, 1], &vec![2, 3, 1]));
+    assert!(planned.guesses.is_empty(), "{:?}", planned.guesses);
+}

@@ -1,0 +1,45 @@
+//! How far the numbers are off inside the model, for `verify --by-layer`.
+
+use super::environment::Environment;
+use super::locate::named;
+use super::output::Output;
+use crate::error::Result;
+use crate::onnx::part::Whole;
+use crate::verify::data::DataSet;
+use crate::verify::locate::Candidate;
+use crate::verify::reference;
+use crate::verify::trace::{self, Traced};
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ByLayerArguments {
+    /// Compare inside the model as well, node after node, with ONNX Runtime
+    #[arg(long)]
+    by_layer: bool,
+}
+
+impl ByLayerArguments {
+    /// What each node computes from a data set, compared; nothing where nobody asked.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`](crate::Kind::Environment) without ONNX Runtime; whatever it, or the candidate, says of the model.
+    pub(super) fn trace(
+        &self,
+        whole: impl FnOnce() -> Result<Whole>,
+        environment: &Environment,
+        set: &DataSet,
+        candidate: &mut dyn Candidate,
+        output: &mut Output,
+    ) -> Result<Vec<Traced>> {
+        if !self.by_layer {
+            return Ok(Vec::new());
+        }
+        let library = environment.reference()?;
+        output.start("by layer");
+        let whole = whole()?;
+        let inputs = named(set, &whole.part(&[], &whole.outputs())?.model()?);
+        let mut inner = |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs, names);
+        let traced = trace::trace(&whole, &inputs, &mut inner, candidate)?;
+        output.done(&format!("{} nodes", traced.len()));
+        Ok(traced)
+    }
+}

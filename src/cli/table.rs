@@ -1,0 +1,57 @@
+//! Tables of how numbers compare, as the terminal shows them.
+
+use crate::report::Verification;
+use crate::report::verification::OutputComparison;
+use crate::verify::trace::Traced;
+use comfy_table::{Table, presets};
+
+/// A table without borders, with nothing behind the last word of a line.
+pub(super) fn lines(table: &Table) -> String {
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// One row for each node.
+pub(super) fn by_layer(traced: &[Traced]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["", "node", "operator", "type", "differ", "max error", "relative", "cosine"]);
+    for Traced { node, op, comparison } in traced {
+        let verdict = verdict(comparison);
+        let [differ, absolute, relative, cosine] = statistics(comparison);
+        table.add_row([verdict, node, op, &comparison.actual, &differ, &absolute, &relative, &cosine]);
+    }
+    format!("{}\n", lines(&table))
+}
+
+/// One row for each output of each data set.
+pub(super) fn by_output(verifications: &[Verification], caveat: Option<&str>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["", "output", "type", "differ", "max error", "relative", "cosine", "data"]);
+    for verification in verifications {
+        for output in &verification.outputs {
+            let [differ, absolute, relative, cosine] = statistics(output);
+            let (name, verdict, data) = (&output.name, verdict(output), &verification.reference);
+            table.add_row([verdict, name, &output.actual, &differ, &absolute, &relative, &cosine, data]);
+        }
+    }
+    let caveat = caveat.map_or_else(String::new, |caveat| format!("\n\n{caveat}"));
+    format!("{}{caveat}", lines(&table))
+}
+
+fn verdict(compared: &OutputComparison) -> &'static str {
+    if compared.agrees { "agrees" } else { "DIFFERS" }
+}
+
+/// Elements that differ, largest absolute and relative error, cosine.
+fn statistics(compared: &OutputComparison) -> [String; 4] {
+    match compared.statistics.as_ref().filter(|_| compared.incomparable.is_none()) {
+        None => [compared.incomparable.clone().unwrap_or_default(), String::new(), String::new(), String::new()],
+        Some(statistics) => [
+            format!("{} of {}", statistics.mismatches, statistics.elements),
+            format!("{:.2e}", statistics.max_absolute),
+            format!("{:.2e}", statistics.max_relative),
+            statistics.cosine.map_or_else(String::new, |cosine| format!("{cosine:.7}")),
+        ],
+    }
+}
