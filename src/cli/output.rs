@@ -29,7 +29,9 @@ struct Phase {
 
 impl Output {
     pub(super) fn new(quiet: bool, verbose: bool) -> Self {
-        Self { quiet, verbose, terminal: std::io::stderr().is_terminal(), phase: None }
+        // On a terminal that says so nothing can move.
+        let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        Self { quiet, verbose, terminal: std::io::stderr().is_terminal() && !dumb, phase: None }
     }
 
     /// Whether there is a terminal on which things may move.
