@@ -224,7 +224,6 @@ fn attempt(
     if let (true, Some(reference)) = (sets.is_empty(), &machine.reference) {
         *sets = timed(&mut progress.seconds.verify, || draw(&job.model, &prepared, &planned, reference))?;
     }
-
     for set in sets.iter_mut() {
         set.tolerance = options.tolerance;
     }

@@ -1,6 +1,7 @@
 //! `onnx2plan report diff`: what got worse or better between two runs.
 
 use crate::cli::output::Output;
+use crate::cli::table;
 use crate::error::{Error, Kind, Result};
 use crate::report::diff::{self, Diff, Thresholds};
 use crate::report::{read, render};
@@ -74,7 +75,7 @@ fn text(diff: &Diff) -> String {
     }
     let mut lines: Vec<String> = Vec::new();
     if !diff.changes.is_empty() {
-        lines.extend(table.lines().map(|line| line.trim_end().to_owned()));
+        lines.push(table::lines(&table));
     }
     for (what, entries) in [("added", &diff.added), ("removed", &diff.removed)] {
         lines.extend(entries.iter().map(|entry| format!(" {what}: {} ({})", entry.name, entry.status)));
