@@ -339,3 +339,47 @@ fn notes(old: &Report, new: &Report) -> Vec<String> {
     }
     notes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(status: Status, expected: Option<Status>) -> ModelReport {
+        ModelReport::new("m", "m.onnx", status).expecting(expected)
+    }
+
+    #[test]
+    fn a_status_turns_by_how_good_it_is_then_by_what_was_expected() {
+        use Status::{Crashed, Differs, Evaluated, Skipped, Unsupported, Verified};
+        let cases = [
+            ((Verified, None), (Evaluated, None), Turn::Worse),
+            ((Differs, None), (Evaluated, None), Turn::Better),
+            ((Unsupported, None), (Crashed, None), Turn::Changed),
+            ((Unsupported, Some(Unsupported)), (Crashed, Some(Unsupported)), Turn::Worse),
+            ((Crashed, Some(Unsupported)), (Unsupported, Some(Unsupported)), Turn::Better),
+            ((Skipped, None), (Differs, None), Turn::Worse),
+            // An expectation that was lowered makes nothing better.
+            ((Verified, None), (Differs, Some(Differs)), Turn::Worse),
+        ];
+        for (old, new, turn) in cases {
+            assert_eq!(status(&model(old.0, old.1), &model(new.0, new.1)), turn, "{old:?} to {new:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_turn_beyond_a_factor_and_above_what_counts() {
+        let turn = |old, new| number(Some(old), Some(new), 1.0, 2.0).map(|(turn, ..)| turn);
+        assert_eq!([turn(2.0, 4.0), turn(4.0, 2.0), turn(0.0, 2.0), turn(0.1, 0.9)], [None; 4]);
+        assert_eq!([turn(2.0, 4.1), turn(0.0, 2.1)], [Some(Turn::Worse); 2]);
+        assert_eq!([turn(4.1, 2.0), turn(2.1, 0.0)], [Some(Turn::Better); 2]);
+        assert_eq!(number(None, Some(1.0), 0.0, 2.0), None);
+        // Whole numbers have no tolerance: the first error is infinitely worse than none.
+        assert_eq!(number(Some(0.0), Some(1.0), 0.0, 2.0).map(|(turn, ..)| turn), Some(Turn::Worse));
+    }
+
+    #[test]
+    fn ratios_are_shown_where_there_are_any() {
+        let texts = [times(1.0, 2.34), times(2.34, 1.0), times(1.0, 350.4), times(0.0, 1.0), times(1.0, 0.0)];
+        assert_eq!(texts, [" (×2.3)", " (÷2.3)", " (×350)", "", ""]);
+    }
+}
