@@ -148,6 +148,18 @@ fn models_are_judged_as_the_manifest_says() {
 }
 
 #[test]
+fn models_have_the_same_names_wherever_the_manifest_is_called_from() {
+    let dir = folder("[[model]]\npath = '**/model.onnx'\nskip = 'only their names count'\n");
+    let outside = dir.path().join("fancy");
+    for (place, manifest) in [(dir.path(), "zoo.toml"), (dir.path(), "./zoo.toml"), (&outside, "../zoo.toml")] {
+        let (output, report) = zoo(place, &[manifest, "--quiet", "--on", "cpu"]);
+        assert!(output.status.success(), "{}", said(&output));
+        let names: Vec<_> = report["models"].as_array().unwrap().iter().map(|model| &model["name"]).collect();
+        assert_eq!(names, ["digits", "fancy"], "{manifest}");
+    }
+}
+
+#[test]
 fn a_manifest_stands_alone_and_its_mistakes_are_shown() {
     let dir = folder("[[model]]\npath = 'digits/*.onnx'\ntfx = 1\n");
     let fails = |arguments: &[&str]| {

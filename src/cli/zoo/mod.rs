@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Models, or folders that are searched for them; or a manifest, as in zoo.toml
+    /// Models, folders that are searched for them, or globs; or a manifest, as in zoo.toml
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Where outputs are computed

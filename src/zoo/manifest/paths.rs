@@ -4,13 +4,9 @@
 //! following links.
 
 use crate::zoo::discover::{self, Found};
-use globset::GlobBuilder;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-
-/// What makes a path a glob.
-const WILD: [char; 4] = ['*', '?', '[', '{'];
 
 /// The folder of a manifest.
 #[derive(Debug)]
@@ -53,8 +49,8 @@ impl Folder {
         let exact = file.is_file();
         let found = if exact {
             vec![discover::model(&self.path, &file)]
-        } else if pattern.contains(WILD) {
-            self.matching(pattern)?
+        } else if discover::is_glob(pattern) {
+            discover::matching(&self.path, pattern, &self.path).map_err(|error| error.message().to_owned())?
         } else if file.is_dir() {
             let all = Path::new(pattern).join("**/*.onnx");
             return Err(format!("`{pattern}` is a folder: for all models below it write `{}`", all.display()));
@@ -67,33 +63,6 @@ impl Folder {
             Err(error) => Err(format!("cannot read `{}`: {error}", found.model.display())),
         };
         Ok(Matches { exact, found: found.into_iter().map(inside).collect::<Result<_, _>>()? })
-    }
-
-    /// The models that match a glob. `*` stands for part of one name, `**` for any number of folders.
-    fn matching(&self, pattern: &str) -> Result<Vec<Found>, String> {
-        let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-        let glob = glob.map_err(|error| format!("`{pattern}` is no glob: {}", error.kind()))?.compile_matcher();
-        // Nothing above the first wildcard needs to be searched.
-        let fixed: PathBuf = Path::new(pattern)
-            .components()
-            .take_while(|part| !part.as_os_str().to_string_lossy().contains(WILD))
-            .collect();
-        let mut found = Vec::new();
-        let searched = self.path.join(&fixed);
-        let searched = if searched.as_os_str().is_empty() { PathBuf::from(".") } else { searched };
-        if searched.is_dir() {
-            discover::search(&self.path, &searched, 0, &mut found).map_err(|error| error.message().to_owned())?;
-        }
-        let below = |model: &Path| {
-            let model = model.strip_prefix(".").unwrap_or(model);
-            model.strip_prefix(&self.path).unwrap_or(model).to_owned()
-        };
-        found.retain(|found| glob.is_match(below(&found.model)));
-        if found.is_empty() {
-            return Err(format!("`{pattern}` matches no file that ends in .onnx"));
-        }
-        found.sort_by(|a, b| a.model.cmp(&b.model));
-        Ok(found)
     }
 }
 
