@@ -43,7 +43,7 @@ impl BuildArguments {
     /// What recurrent operators become for a library.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a layer that the library lacks.
+    /// Those of [`Recurrent::with`].
     pub(super) fn recurrent(&self, caps: Caps) -> Result<Recurrent> {
         let choice = match self.rnn {
             RecurrentForm::Auto => Recurrent::Auto,

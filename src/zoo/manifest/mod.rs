@@ -1,7 +1,7 @@
 //! `zoo.toml`: which models a zoo has, how each is converted and judged, and how it is expected to end.
 //!
-//! `docs/zoo-manifest.md` says what may stand in one. [`file`] is its form, [`paths`] finds the models of an entry,
-//! [`settings`] makes options of what it says, [`mistakes`] shows what is wrong with it, line by line.
+//! `docs/zoo-manifest.md` says what may stand in one. `file` is its form, `paths` finds the models of an entry,
+//! `settings` makes options of what it says, `mistakes` shows what is wrong with it, line by line.
 
 mod file;
 mod mistakes;
