@@ -30,7 +30,7 @@ pub(super) struct BuildArguments {
 /// What recurrent operators become.
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
 enum RecurrentForm {
-    /// The layer where the library has it and it computes the same for all inputs, else a loop
+    /// A loop, which is faster; the layer for `TRT_RNNv2` nodes, where the library has it
     #[default]
     Auto,
     /// A loop

@@ -21,7 +21,7 @@ pub(super) fn instead(
     functions: &[Vec<Function>],
     operands: &[Operands],
 ) -> Result<Option<Values>, OpError> {
-    if ctx.recurrent == Recurrent::Loop {
+    if ctx.recurrent != Recurrent::Layer {
         return Ok(None);
     }
     let fitting = misfit(ctx, of, reverse, operands).map_or_else(|| operation(of.cell, functions), Err);
@@ -59,7 +59,6 @@ fn misfit(ctx: &Ctx<'_>, of: Operator, reverse: &[bool], operands: &[Operands]) 
     }
     match known {
         Some(lengths) if !in_range(&lengths) => Some("a sequence is empty or too long"),
-        None if lengths.is_some() && ctx.recurrent == Recurrent::Auto => Some("a sequence may be empty"),
         _ => None,
     }
 }
