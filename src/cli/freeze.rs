@@ -6,6 +6,7 @@ use crate::import::freeze::{self, Frozen};
 use crate::onnx::Model;
 use crate::tensor::{DType, Tensor};
 use crate::verify::data;
+use crate::zoo::freezing;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -39,10 +40,7 @@ impl FreezeArguments {
     /// The test data for each input that has some.
     fn data(&self, model: &Model) -> Result<BTreeMap<String, Tensor>> {
         let Some(folder) = &self.freeze_from else { return Ok(BTreeMap::new()) };
-        let set = data::read(folder)?;
-        let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-        let found = names.iter().zip(data::in_order(&set.inputs, &names));
-        Ok(found.filter_map(|(name, data)| Some(((*name).to_owned(), data?.tensor().ok()?.clone()))).collect())
+        Ok(freezing::agreed(model, &[data::read(folder)?]))
     }
 }
 

@@ -41,7 +41,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
         lacks.insert(0, merge::lacks(&missing));
     }
     for outcome in &outcomes {
-        folder::write_model(&arguments.output, outcome)?;
+        let of_model = |error: Error| error.with_note(format!("in the report on model `{}`", outcome.model.name));
+        folder::write_model(&arguments.output, outcome).map_err(of_model)?;
     }
     folder::write(&arguments.output, &report, &outcomes)?;
     output.done(&format!("{} models of {} parts: {}", report.models.len(), parts.len(), report.summary()));
