@@ -12,7 +12,7 @@ use crate::files::{self, Hashing};
 use crate::import;
 use crate::network::{LayerKind, Network};
 use crate::onnx::Model;
-use crate::pipeline::profile::{End, Planned};
+use crate::pipeline::profile::{self, End, Planned};
 use crate::pipeline::{self, Prepared};
 use crate::report::manifest::{self, File};
 use crate::trt::{self, BuildOptions, Library};
@@ -111,7 +111,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         output.detail(&format!("pass {pass} changed {count} layers"));
     }
     let planned = arguments.import.profiles.plan(&prepared.network, &likely(model_path, &model)?)?;
-    let guesses = guesses(&planned);
+    let guesses = profile::guesses(&planned);
     for guess in &guesses {
         output.note(&format!("guessed: {guess}"));
     }
@@ -207,17 +207,6 @@ fn explained(error: Error, network: &Network) -> Error {
     let sites = lacking.flat_map(|layer| &layer.sites);
     let error = sites.fold(error, |error, site| error.with_note(format!("not built without a GPU: {site}")));
     error.with_hint("build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression a form for any machine")
-}
-
-/// What was guessed, once where several profiles share it.
-fn guesses(planned: &[Planned]) -> Vec<String> {
-    let mut guesses: Vec<String> = Vec::new();
-    for guess in planned.iter().flat_map(|planned| &planned.guesses) {
-        if !guesses.contains(guess) {
-            guesses.push(guess.clone());
-        }
-    }
-    guesses
 }
 
 /// Shapes and values of the test data beside a model.

@@ -6,7 +6,9 @@ use super::plan::{self, Plan};
 use super::{page, reason};
 use crate::error::{Error, Kind, Result};
 use crate::files;
+use crate::import::freeze;
 use crate::onnx::{self, Model};
+use crate::pipeline::profile::asked::Asked;
 use crate::pipeline::profile::{self, End, Planned, Request, Sample};
 use crate::pipeline::{self, Prepared};
 use crate::report::manifest::File;
@@ -213,6 +215,9 @@ fn convert(
     progress: &mut Progress,
 ) -> Result<On> {
     progress.seconds.import = Some(source.seconds);
+    if job.options.on == On::Gpu && machine.device.is_none() {
+        return Err(Error::new(Kind::Environment, "it shall run on a GPU, and there is none that can be used"));
+    }
     *sets = std::mem::take(&mut source.sets);
     if sets.is_empty() && machine.reference.is_none() {
         return Err(Error::new(Kind::Environment, "there is no test data to compare with, and no ONNX Runtime")
@@ -223,8 +228,10 @@ fn convert(
     } else {
         vec![(Freezing::Nothing, BTreeMap::new())]
     };
+    let constants = freeze::constants(&job.options.freeze, &source.model, &freezing::agreed(&source.model, sets))?;
     let mut failure: Option<Error> = None;
-    for (_, frozen) in levels {
+    for (_, mut frozen) in levels {
+        frozen.extend(constants.clone());
         let import = progress.seconds.import;
         *progress = Progress { seconds: Seconds { import, ..Seconds::default() }, ..Progress::default() };
         match attempt(&source, sets, frozen, job, machine, progress) {
@@ -255,14 +262,19 @@ fn attempt(
         ..pipeline::Options::new(machine.library.caps()).freezing(freeze)
     };
     pipeline.import.recurrent = options.recurrent;
+    pipeline.import.sizes = options.sizes.fixed(model)?;
     let prepared = timed(&mut progress.seconds.import, || pipeline::prepare(model, &pipeline))?;
     progress.notes.clone_from(&prepared.notes);
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-    let planned = profile::plan(&prepared.network, &shapes(&prepared, &names, sets))?;
-    (progress.inputs, progress.outputs) = page::bindings(&prepared.network, &planned.profile);
+    let planned = profiles(&prepared, &names, sets, &options.sizes)?;
+    let first = planned.first().map(|planned| planned.profile.clone()).unwrap_or_default();
+    (progress.inputs, progress.outputs) = page::bindings(&prepared.network, &first);
     progress.layers = page::layers(&prepared.network)?;
     if let (true, Some(reference)) = (sets.is_empty(), &machine.reference) {
         *sets = timed(&mut progress.seconds.verify, || draw(&job.model, &prepared, &planned, reference))?;
+    }
+    for set in sets.iter_mut() {
+        set.tolerance = options.tolerance;
     }
 
     let on_gpu = machine.device.as_ref().filter(|_| options.on != On::Cpu);
@@ -298,16 +310,34 @@ fn timed<T>(seconds: &mut Option<f64>, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Data for a model that brings none: drawn inputs at the ends of its profile, and ONNX Runtime's outputs.
-fn draw(model: &Path, prepared: &Prepared, planned: &Planned, library: &Path) -> Result<Vec<DataSet>> {
+/// Data for a model that brings none: drawn inputs at the ends of its profiles, and ONNX Runtime's outputs.
+fn draw(model: &Path, prepared: &Prepared, planned: &[Planned], library: &Path) -> Result<Vec<DataSet>> {
     let mut reference = Reference::open(library, model)?;
-    let samples = planned.samples(&prepared.network);
+    let samples: Vec<Sample> = planned.iter().flat_map(|planned| planned.samples(&prepared.network)).collect();
     let drawn = draw::SEEDS.iter().flat_map(|&seed| samples.iter().map(move |sample| (seed, sample)));
     drawn
         .map(|(seed, Sample { what, shapes, values })| {
             draw::drawn(&prepared.network, &Shapes { what, shapes, values }, seed, &mut reference)
         })
         .collect()
+}
+
+/// The profiles that are asked for, else one for the shapes of the data.
+fn profiles(prepared: &Prepared, names: &[&str], sets: &[DataSet], asked: &Asked) -> Result<Vec<Planned>> {
+    let of_data = shapes(prepared, names, sets);
+    if asked.leaves_all_open() {
+        return Ok(vec![profile::plan(&prepared.network, &of_data)?]);
+    }
+    let planned = asked.plan(&prepared.network, &of_data.likely)?;
+    for set in sets {
+        let End { shapes, .. } = shapes(prepared, names, std::slice::from_ref(set)).likely;
+        if !planned.iter().any(|planned| planned.allows(&shapes)) {
+            let shapes: Vec<String> = shapes.iter().map(|(name, shape)| format!("{name}: {shape:?}")).collect();
+            let message = format!("no profile allows the shapes of `{}`: {}", set.label, shapes.join(", "));
+            return Err(Error::new(Kind::Usage, message));
+        }
+    }
+    Ok(planned)
 }
 
 /// Smallest and largest shape of each input in the data, and what is likely for those that hold sizes.

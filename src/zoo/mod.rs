@@ -10,6 +10,8 @@ pub mod discover;
 pub mod folder;
 pub mod freezing;
 pub mod job;
+pub mod manifest;
+pub mod merge;
 pub mod page;
 pub mod plan;
 pub mod pool;

@@ -5,7 +5,7 @@ use super::job::Job;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
 use crate::pipeline::Prepared;
-use crate::pipeline::profile::Planned;
+use crate::pipeline::profile::{self, Planned};
 use crate::report::manifest::{self, File, Manifest};
 use crate::trt::{self, BuildOptions};
 use bytes::Bytes;
@@ -29,12 +29,12 @@ pub struct Plan {
 ///
 /// # Errors
 /// Those of [`trt::build`].
-pub fn build(prepared: &Prepared, planned: &Planned, source: &Source, job: &Job, machine: &Machine) -> Result<Plan> {
+pub fn build(prepared: &Prepared, planned: &[Planned], source: &Source, job: &Job, machine: &Machine) -> Result<Plan> {
     let options = BuildOptions {
         targets: job.options.targets.clone(),
         tf32: job.options.tf32,
         optimization_level: job.options.optimization_level,
-        profiles: planned.profiles(),
+        profiles: planned.iter().flat_map(Planned::profiles).collect(),
         log: attempt::quiet(),
         ..BuildOptions::default()
     };
@@ -50,7 +50,7 @@ pub fn build(prepared: &Prepared, planned: &Planned, source: &Source, job: &Job,
         freeze: Vec::new(),
         without_passes: job.options.without_passes.clone(),
     };
-    let guessed = planned.guesses.iter().map(|guess| format!("guessed: {guess}"));
+    let guessed = profile::guesses(planned).into_iter().map(|guess| format!("guessed: {guess}"));
     let notes = prepared.notes.iter().cloned().chain(guessed).collect();
     let built = trt::Built { library, options: &options, network, emitted: &emitted };
     Ok(Plan { bytes: plan.into(), manifest: built.manifest(source.files.clone(), file, said, notes) })
