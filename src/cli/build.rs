@@ -1,16 +1,17 @@
 //! What decides on a plan besides the model, for every command that builds one.
 
 use super::output::Output;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::import::Recurrent;
 use crate::network::{Caps, Profile};
-use crate::trt::{BuildOptions, Severity};
+use crate::pipeline;
+use crate::trt::{BuildOptions, Severity, options};
 use std::sync::Arc;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BuildArguments {
     /// Compute capabilities to build for, such as sm89,sm120 [default: portable, Ampere and later]
-    #[arg(long, value_name = "SM", value_delimiter = ',', value_parser = parse_target)]
+    #[arg(long, value_name = "SM", value_delimiter = ',', value_parser = options::parse_target)]
     pub(super) target: Vec<u32>,
     /// Compute f32 products in full f32, not in TF32 with its 10 bits of mantissa
     #[arg(long)]
@@ -22,7 +23,7 @@ pub(super) struct BuildArguments {
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     rnn: RecurrentForm,
     /// Leave out an optimisation pass
-    #[arg(long, value_name = "NAME", value_parser = parse_pass)]
+    #[arg(long, value_name = "NAME", value_parser = pipeline::parse_pass)]
     pub(super) without_pass: Vec<String>,
 }
 
@@ -42,17 +43,14 @@ impl BuildArguments {
     /// What recurrent operators become for a library.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a layer that the library lacks.
+    /// Those of [`Recurrent::with`].
     pub(super) fn recurrent(&self, caps: Caps) -> Result<Recurrent> {
-        match (self.rnn, caps.rnn) {
-            (RecurrentForm::Auto, true) => Ok(Recurrent::Auto),
-            (RecurrentForm::Layer, true) => Ok(Recurrent::Layer),
-            (RecurrentForm::Layer, false) => {
-                Err(Error::new(Kind::Usage, "this library has no recurrent layer: only TensorRT 8.x has")
-                    .with_hint("leave `--rnn` out, and loops take its place"))
-            }
-            (RecurrentForm::Loop, _) | (RecurrentForm::Auto, false) => Ok(Recurrent::Loop),
-        }
+        let choice = match self.rnn {
+            RecurrentForm::Auto => Recurrent::Auto,
+            RecurrentForm::Loop => Recurrent::Loop,
+            RecurrentForm::Layer => Recurrent::Layer,
+        };
+        choice.with(caps)
     }
 
     /// What TensorRT is told.
@@ -74,34 +72,5 @@ impl BuildArguments {
     /// The targets as they are written.
     pub(super) fn targets(&self) -> Vec<String> {
         self.target.iter().map(|target| format!("sm{target}")).collect()
-    }
-}
-
-/// `sm89`, `89` or `8.9`.
-fn parse_target(text: &str) -> Result<u32, String> {
-    let digits = text.trim_start_matches("sm").trim_start_matches('_').replace('.', "");
-    match digits.parse() {
-        Ok(target @ 50..=999) => Ok(target),
-        _ => Err("a compute capability is written like sm89".into()),
-    }
-}
-
-pub(super) fn parse_pass(text: &str) -> Result<String, String> {
-    let names: Vec<_> = crate::opt::PASSES.iter().map(|pass| pass.name).collect();
-    if names.contains(&text) { Ok(text.to_owned()) } else { Err(format!("the passes are {}", names.join(", "))) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_are_compute_capabilities() {
-        for text in ["sm89", "89", "8.9", "sm_89"] {
-            assert_eq!(parse_target(text), Ok(89));
-        }
-        for text in ["", "sm", "ampere", "8.9.1.2"] {
-            assert_eq!(parse_target(text), Err("a compute capability is written like sm89".into()));
-        }
     }
 }

@@ -19,6 +19,7 @@ mod plan;
 mod profiles;
 mod proof;
 mod reference;
+mod report;
 mod setup;
 mod table;
 mod time;
@@ -27,7 +28,9 @@ mod zoo;
 
 use crate::error::{Error, Kind};
 use crate::files;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use environment::Environment;
 use output::Output;
 use std::process::ExitCode;
@@ -37,7 +40,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// Without a command, converts MODEL.
 #[derive(Debug, Parser)]
-#[command(name = "onnx2plan", version, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(name = "onnx2plan", version, arg_required_else_help = true)]
+#[command(override_usage = "onnx2plan [OPTIONS] [MODEL]\n       onnx2plan [OPTIONS] <COMMAND>")]
 #[command(after_help = "Exit codes: 0 done, 1 the numbers differ, 2 usage, 3 model invalid, 4 model unsupported,\n\
 5 TensorRT refused or crashed, 6 environment (no library, no GPU, no reference), 70 a bug in onnx2plan, 130 interrupted.")]
 struct Cli {
@@ -59,6 +63,9 @@ enum Command {
     Time(time::Arguments),
     /// Convert and verify many models, each in a worker process
     Zoo(Box<zoo::Arguments>),
+    /// Join or compare reports on zoos
+    #[command(subcommand)]
+    Report(report::Command),
     /// Do the jobs that come in on stdin; started by `zoo`
     #[command(hide = true)]
     Worker(zoo::worker::Arguments),
@@ -95,7 +102,7 @@ static CANCELLED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -110,6 +117,7 @@ pub fn main() -> ExitCode {
             Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
             Some(Command::Time(arguments)) => time::run(&arguments, &environment, &mut output),
             Some(Command::Zoo(arguments)) => zoo::run(&arguments, &environment, &mut output),
+            Some(Command::Report(command)) => report::run(&command, &mut output),
             Some(Command::Worker(arguments)) => zoo::worker::run(&arguments, &environment, &mut output),
             Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),
             Some(Command::Doctor(arguments)) => doctor::run(&arguments, &environment, &mut output),
@@ -127,6 +135,22 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+/// Reads the command line. In front of a command only options of every command may stand.
+fn parse() -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    if let Some((name, _)) = matches.subcommand() {
+        let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let of_conversion = |argument: &&Arg| !argument.is_global_set() && given(argument.get_id().as_str());
+        let wrong = command.get_arguments().find(of_conversion).map(ToString::to_string);
+        if let Some(argument) = wrong {
+            let message = format!("`{argument}` is for converting a model: options of `{name}` stand behind it");
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
+    }
+    Cli::from_arg_matches(&matches)
 }
 
 /// The first Ctrl-C asks the command to stop and clean up, the second one does not wait for that.

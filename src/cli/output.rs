@@ -29,7 +29,9 @@ struct Phase {
 
 impl Output {
     pub(super) fn new(quiet: bool, verbose: bool) -> Self {
-        Self { quiet, verbose, terminal: std::io::stderr().is_terminal(), phase: None }
+        // On a terminal that says so nothing can move.
+        let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        Self { quiet, verbose, terminal: std::io::stderr().is_terminal() && !dumb, phase: None }
     }
 
     /// Whether there is a terminal on which things may move.
@@ -60,9 +62,15 @@ impl Output {
         self.data(&text)
     }
 
+    /// Starts a phase that shows by itself how far it is.
+    pub(super) fn start_silent(&mut self, name: &'static str) {
+        self.abandon();
+        self.phase = Some(Phase { name, start: Instant::now(), bar: None });
+    }
+
     /// Starts a phase: a spinner on a terminal.
     pub(super) fn start(&mut self, name: &'static str) {
-        self.abandon();
+        self.start_silent(name);
         let bar = self.is_live().then(|| {
             let bar = ProgressBar::new_spinner().with_message(name);
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
@@ -71,7 +79,9 @@ impl Output {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        self.phase = Some(Phase { name, start: Instant::now(), bar });
+        if let Some(phase) = &mut self.phase {
+            phase.bar = bar;
+        }
     }
 
     /// Shows how far the phase is, on a terminal.

@@ -6,6 +6,7 @@
 pub mod ctx;
 mod doubles;
 pub mod error;
+pub mod freeze;
 mod graph;
 pub mod lacks;
 pub mod layers;
@@ -18,7 +19,7 @@ pub use ctx::FoldFn;
 
 use crate::Kind;
 use crate::error::{Error, Problem, Result};
-use crate::network::{Block, Dim, Network, Output, Shape, ValueId, ValueType};
+use crate::network::{Block, Caps, Dim, Network, Output, Shape, ValueId, ValueType};
 use crate::onnx::{self, DimSpec, Graph, Model, ValueInfo};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
@@ -63,6 +64,23 @@ pub enum Recurrent {
     Auto,
     /// The recurrent layer for ONNX's operators too, where that computes the same for sequences that are not empty.
     Layer,
+}
+
+impl Recurrent {
+    /// What this choice comes to with a library.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a layer that the library lacks.
+    pub fn with(self, caps: Caps) -> Result<Self> {
+        match (self, caps.rnn) {
+            (Self::Layer, false) => {
+                Err(Error::new(Kind::Usage, "this library has no recurrent layer: only TensorRT 8.x has")
+                    .with_hint("leave `--rnn` out, and loops take its place"))
+            }
+            (Self::Auto, false) => Ok(Self::Loop),
+            (choice, _) => Ok(choice),
+        }
+    }
 }
 
 /// Imports a model, or says everything that is in the way.

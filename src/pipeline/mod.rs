@@ -90,3 +90,12 @@ fn check_after(pass: &str, network: &Network) -> Result<()> {
     }
     Ok(())
 }
+
+/// Reads the name of an optimisation pass.
+///
+/// # Errors
+/// Another text; it says which passes there are.
+pub fn parse_pass(text: &str) -> Result<String, String> {
+    let names: Vec<_> = opt::PASSES.iter().map(|pass| pass.name).collect();
+    if names.contains(&text) { Ok(text.to_owned()) } else { Err(format!("the passes are {}", names.join(", "))) }
+}

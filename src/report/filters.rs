@@ -43,7 +43,8 @@ pub fn bytes(count: f64) -> String {
     format!("{size:.1} {unit}")
 }
 
-fn milliseconds(time: f64) -> String {
+/// See `docs/report-schema.md`, "The views".
+pub fn milliseconds(time: f64) -> String {
     let digits = match time {
         ..10.0 => 3,
         ..100.0 => 2,
@@ -52,7 +53,8 @@ fn milliseconds(time: f64) -> String {
     format!("{time:.digits$} ms")
 }
 
-fn scientific(number: f64) -> String {
+/// See `docs/report-schema.md`, "The views".
+pub fn scientific(number: f64) -> String {
     if number.is_nan() {
         return "NaN".to_owned();
     }

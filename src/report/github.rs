@@ -10,14 +10,19 @@ pub fn annotations(report: &Report) -> String {
 }
 
 fn line(level: &str, model: &ModelReport) -> String {
-    let expected = model.expected.map_or_else(String::new, |expected| format!(", expected {expected}"));
+    let expected = model.expectation().map_or_else(String::new, |expected| format!(", expected {expected}"));
+    let stale = model.stale().map_or_else(String::new, |stale| format!("; {stale}"));
     let text = model.details.as_ref().or(model.reason.as_ref());
     let text = text.map_or_else(String::new, |text| format!("\n{text}"));
+    // What is better than expected is mended in the manifest, all else in the model or in the program.
+    let place = match model.expected_at.as_ref().filter(|_| model.improved) {
+        Some(at) => format!("{},line={}", property(&at.file), at.line),
+        None => property(&model.path),
+    };
     format!(
-        "::{level} file={},title={}::{}\n",
-        property(&model.path),
+        "::{level} file={place},title={}::{}\n",
         property(&format!("{}: {}", model.name, model.status)),
-        data(&format!("{}{expected}{text}", model.status))
+        data(&format!("{}{expected}{stale}{text}", model.status))
     )
 }
 
@@ -34,7 +39,7 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::zoo::Status;
+    use crate::report::zoo::{Place, Status};
 
     #[test]
     fn names_cannot_break_out_of_a_command() {
@@ -47,6 +52,16 @@ mod tests {
             line("error", &model),
             "::error file=models/a%3Ab.onnx,title=a%2Cb%3A%3Ac%0A%3A unsupported\
              ::unsupported, expected verified%0A50%25 off%0A::warning::x\n"
+        );
+    }
+    #[test]
+    fn a_stale_expectation_is_shown_where_it_stands() {
+        let at = Some(Place { file: "zoo.toml".to_owned(), line: 12 });
+        let model = ModelReport { expected_at: at, ..ModelReport::new("a", "a.onnx", Status::Verified) };
+        assert_eq!(
+            line("notice", &model.expecting(Some(Status::Differs))),
+            "::notice file=zoo.toml,line=12,title=a%3A verified\
+             ::verified, expected differs (zoo.toml:12); zoo.toml:12 can say verified\n"
         );
     }
 }

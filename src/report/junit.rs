@@ -16,7 +16,11 @@ pub fn text(report: &Report) -> Result<String> {
     suite.set_time(duration(report.seconds));
     suite.add_test_cases(report.models.iter().map(case));
     junit.add_test_suite(suite);
-    junit.to_string().map_err(|error| Error::new(Kind::Internal, "cannot write junit.xml").with_source(error))
+    let text =
+        junit.to_string().map_err(|error| Error::new(Kind::Internal, "cannot write junit.xml").with_source(error))?;
+    // Jenkins' schema knows this attribute for suites, and not for what holds them, which comes first.
+    let skipped = report.models.iter().filter(|model| model.status == Status::Skipped && model.as_expected).count();
+    Ok(text.replacen(&format!(" skipped=\"{skipped}\""), "", 1))
 }
 
 fn case(model: &ModelReport) -> TestCase {
@@ -31,7 +35,8 @@ fn case(model: &ModelReport) -> TestCase {
             TestCaseStatus::non_success(NonSuccessKind::Error)
         }
     };
-    let expected = model.expected.map_or_else(String::new, |expected| format!(", expected {expected}"));
+    let expected = model.expectation().map_or_else(String::new, |expected| format!(", expected {expected}"));
+    let stale = model.stale().map_or_else(String::new, |stale| format!("; {stale}"));
     let reason = model.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     if !model.as_expected || model.status == Status::Skipped {
         status.set_message(format!("{}{expected}{reason}", model.status)).set_type(model.status.to_string());
@@ -44,7 +49,7 @@ fn case(model: &ModelReport) -> TestCase {
     let parts = [seconds.import, seconds.build, seconds.verify];
     case.set_classname(model.path.clone()).set_time(duration(parts.into_iter().flatten().sum()));
     if model.as_expected && model.status != Status::Skipped {
-        case.set_system_out(format!("{}{expected}{reason}", model.status));
+        case.set_system_out(format!("{}{expected}{reason}{stale}", model.status));
     }
     case
 }

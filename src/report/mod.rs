@@ -3,6 +3,7 @@
 //! [`model`] and [`zoo`] are the two reports that `docs/report-schema.md` describes. [`render`] makes pages of them; a view
 //! takes nothing but the JSON, so that a report read back from a file looks like a fresh one.
 
+pub mod diff;
 pub mod environment;
 pub mod filters;
 pub mod github;
@@ -11,6 +12,7 @@ pub mod junit;
 pub mod latency;
 pub mod manifest;
 pub mod model;
+pub mod read;
 pub mod render;
 pub mod sarif;
 pub mod verification;

@@ -1,5 +1,6 @@
 //! The pages of a report, from its JSON and the templates beside this file.
 
+use super::diff::Diff;
 use super::filters;
 use crate::error::{Error, Kind, Result};
 use minijinja::syntax::SyntaxConfig;
@@ -16,6 +17,7 @@ macro_rules! templates {
 const TEMPLATES: &[(&str, &str)] = templates![
     "base.css",
     "charts.html.j2",
+    "diff.md.j2",
     "page.html.j2",
     "report.js",
     "verification.html.j2",
@@ -54,6 +56,18 @@ pub fn files(about: About, original: &impl Serialize) -> Result<[(&'static str, 
     };
     let json = serde_json::to_string_pretty(original).map_err(|error| broken("a report", error.to_string()))?;
     Ok([("report.json", json + "\n"), ("report.md", render(markdown)?), ("report.html", render(html)?)])
+}
+
+/// A difference as Markdown, for pull requests.
+///
+/// # Errors
+/// [`Kind::Internal`] where the template is broken.
+pub fn diff(diff: &Diff) -> Result<String> {
+    let broken = |cause: String| Error::new(Kind::Internal, "cannot write a difference").with_note(cause);
+    let environment = ENVIRONMENT.as_ref().map_err(|error| broken(format!("{error:#}")))?;
+    let context = context! { diff => Serde(diff), summary => diff.summary(), rows => Serde(diff.rows()) };
+    let rendered = environment.get_template("diff.md.j2").and_then(|template| template.render(context));
+    rendered.map_err(|error| broken(format!("{error:#}")))
 }
 
 /// The templates, read once.

@@ -4,6 +4,7 @@ use super::environment::Environment;
 use super::model::SCHEMA;
 use super::verification::OutputComparison;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -135,6 +136,13 @@ impl Report {
         self.models.iter().filter(|model| !model.as_expected)
     }
 
+    /// The shards that a merged report lacks.
+    pub fn missing(&self) -> Vec<Shard> {
+        let count = self.shards.first().map_or(0, |shard| shard.count);
+        let all = (1..=count).map(|index| Shard { index, count });
+        all.filter(|shard| !self.shards.contains(shard)).collect()
+    }
+
     /// The counts on one line: `3 evaluated, 1 differs`.
     pub fn summary(&self) -> String {
         let counts = self.counts.iter().filter(|(_, count)| **count > 0);
@@ -163,6 +171,14 @@ pub struct Options {
     pub memory_bytes: Option<u64>,
 }
 
+impl Options {
+    /// What decides on a result, by name: how many workers there were does not.
+    pub fn fields(&self) -> Vec<(String, Value)> {
+        let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return Vec::new() };
+        fields.into_iter().filter(|(name, _)| name != "jobs").collect()
+    }
+}
+
 /// A part of a zoo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
@@ -170,6 +186,12 @@ pub struct Shard {
     pub index: usize,
     /// Of how many.
     pub count: usize,
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
 }
 
 /// One model of a zoo.
@@ -186,6 +208,8 @@ pub struct ModelReport {
     pub status: Status,
     /// How the manifest expects it to end.
     pub expected: Option<Status>,
+    /// Where the manifest says so.
+    pub expected_at: Option<Place>,
     /// Whether it ended that way or better; without an expectation, whether it is good or skipped.
     pub as_expected: bool,
     /// Whether it ended better than expected.
@@ -227,6 +251,7 @@ impl ModelReport {
             page: None,
             status,
             expected: None,
+            expected_at: None,
             as_expected: status.is_good() || status == Status::Skipped,
             improved: false,
             exit_code: status.exit_code(),
@@ -245,6 +270,19 @@ impl ModelReport {
         }
     }
 
+    /// What is expected of it, and where: `unsupported (zoo.toml:12)`.
+    pub fn expectation(&self) -> Option<String> {
+        let expected = self.expected?;
+        let at = self.expected_at.as_ref().map_or_else(String::new, |at| format!(" ({at})"));
+        Some(format!("{expected}{at}"))
+    }
+
+    /// What to write in the manifest, for a model that is better than it says: `zoo.toml:12 can say verified`.
+    pub fn stale(&self) -> Option<String> {
+        let at = self.expected_at.as_ref().filter(|_| self.improved)?;
+        Some(format!("{at} can say {}", self.status))
+    }
+
     /// The same, judged by what is expected of it.
     #[must_use]
     pub fn expecting(mut self, expected: Option<Status>) -> Self {
@@ -255,6 +293,21 @@ impl ModelReport {
             None => self.status.is_good() || self.status == Status::Skipped,
         };
         self
+    }
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The file, relative to the folder that the command ran in.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
     }
 }
 

@@ -114,3 +114,30 @@ pub struct BuildStats {
     /// Time that TensorRT took.
     pub elapsed: Duration,
 }
+
+/// Reads a compute capability: `sm89`, `89` or `8.9`.
+///
+/// # Errors
+/// A text that is none; it says how they are written.
+pub fn parse_target(text: &str) -> Result<u32, String> {
+    let digits = text.trim_start_matches("sm").trim_start_matches('_').replace('.', "");
+    match digits.parse() {
+        Ok(target @ 50..=999) => Ok(target),
+        _ => Err("a compute capability is written like sm89".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_compute_capabilities() {
+        for text in ["sm89", "89", "8.9", "sm_89"] {
+            assert_eq!(parse_target(text), Ok(89));
+        }
+        for text in ["", "sm", "ampere", "8.9.1.2"] {
+            assert_eq!(parse_target(text), Err("a compute capability is written like sm89".into()));
+        }
+    }
+}

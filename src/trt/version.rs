@@ -107,7 +107,7 @@ mod tests {
         let caps = |number| Version::from_number(number).unwrap().caps();
         assert_eq!(caps(10_701), Caps::modern());
         assert_eq!(caps(110_400), Caps::modern());
-        assert_eq!(caps(100_700), Caps { cumulative: false, ..Caps::modern() });
+        assert_eq!(caps(100_700), Caps { cumulative: false, groups: false, ..Caps::modern() });
         assert_eq!(caps(8_601), Caps::eight());
     }
 

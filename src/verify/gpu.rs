@@ -27,7 +27,7 @@ pub struct Ran {
 /// Runs a plan twice on these inputs, which are in the model's types.
 ///
 /// # Errors
-/// Numbers that do not fit the plan's types ([`Kind::Usage`](crate::Kind::Usage)); whatever TensorRT and CUDA say.
+/// Numbers that do not fit the plan's types ([`Kind::Usage`]); whatever TensorRT and CUDA say.
 pub fn run(engine: &mut Engine, inputs: &[(String, Tensor)]) -> Result<Ran> {
     let mut session = session(engine, inputs)?;
     let mut once = |poison| {

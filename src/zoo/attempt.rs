@@ -5,7 +5,9 @@ use super::job::{Job, On, Options, Outcome};
 use super::{page, reason};
 use crate::error::{Error, Kind, Result};
 use crate::files;
+use crate::import::freeze;
 use crate::onnx::{self, Model};
+use crate::pipeline::profile::asked::Asked;
 use crate::pipeline::profile::{self, End, Planned, Request, Sample};
 use crate::pipeline::{self, Prepared};
 use crate::report::manifest::File;
@@ -164,6 +166,9 @@ fn convert(job: &Job, machine: &Machine, sets: &mut Vec<DataSet>, progress: &mut
     let start = Instant::now();
     let model = onnx::load(&job.model)?;
     progress.seconds.import = Some(start.elapsed().as_secs_f64());
+    if job.options.on == On::Gpu && machine.device.is_none() {
+        return Err(Error::new(Kind::Environment, "it shall run on a GPU, and there is none that can be used"));
+    }
     *sets = job.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>>>()?;
     if sets.is_empty() && machine.reference.is_none() {
         return Err(Error::new(Kind::Environment, "there is no test data to compare with, and no ONNX Runtime")
@@ -174,8 +179,10 @@ fn convert(job: &Job, machine: &Machine, sets: &mut Vec<DataSet>, progress: &mut
     } else {
         vec![(Freezing::Nothing, BTreeMap::new())]
     };
+    let constants = freeze::constants(&job.options.freeze, &model, &freezing::agreed(&model, sets))?;
     let mut failure: Option<Error> = None;
-    for (_, frozen) in levels {
+    for (_, mut frozen) in levels {
+        frozen.extend(constants.clone());
         let import = progress.seconds.import;
         *progress = Progress { seconds: Seconds { import, ..Seconds::default() }, ..Progress::default() };
         match attempt(&model, sets, frozen, job, machine, progress) {
@@ -206,14 +213,19 @@ fn attempt(
         ..pipeline::Options::new(machine.library.caps()).freezing(freeze)
     };
     pipeline.import.recurrent = options.recurrent;
+    pipeline.import.sizes = options.sizes.fixed(model)?;
     let prepared = timed(&mut progress.seconds.import, || pipeline::prepare(model, &pipeline))?;
     progress.notes.clone_from(&prepared.notes);
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-    let planned = profile::plan(&prepared.network, &shapes(&prepared, &names, sets))?;
-    (progress.inputs, progress.outputs) = page::bindings(&prepared.network, &planned.profile);
+    let planned = profiles(&prepared, &names, sets, &options.sizes)?;
+    let first = planned.first().map(|planned| planned.profile.clone()).unwrap_or_default();
+    (progress.inputs, progress.outputs) = page::bindings(&prepared.network, &first);
     progress.layers = page::layers(&prepared.network)?;
     if let (true, Some(reference)) = (sets.is_empty(), &machine.reference) {
         *sets = timed(&mut progress.seconds.verify, || draw(&job.model, &prepared, &planned, reference))?;
+    }
+    for set in sets.iter_mut() {
+        set.tolerance = options.tolerance;
     }
 
     let on_gpu = machine.device.as_ref().filter(|_| options.on != On::Cpu);
@@ -250,10 +262,10 @@ fn timed<T>(seconds: &mut Option<f64>, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Data for a model that brings none: drawn inputs at the ends of its profile, and ONNX Runtime's outputs.
-fn draw(model: &Path, prepared: &Prepared, planned: &Planned, library: &Path) -> Result<Vec<DataSet>> {
+/// Data for a model that brings none: drawn inputs at the ends of its profiles, and ONNX Runtime's outputs.
+fn draw(model: &Path, prepared: &Prepared, planned: &[Planned], library: &Path) -> Result<Vec<DataSet>> {
     let mut reference = Reference::open(library, model)?;
-    let samples = planned.samples(&prepared.network);
+    let samples: Vec<Sample> = planned.iter().flat_map(|planned| planned.samples(&prepared.network)).collect();
     let drawn = draw::SEEDS.iter().flat_map(|&seed| samples.iter().map(move |sample| (seed, sample)));
     drawn
         .map(|(seed, Sample { what, shapes, values })| {
@@ -263,18 +275,36 @@ fn draw(model: &Path, prepared: &Prepared, planned: &Planned, library: &Path) ->
 }
 
 /// Builds a plan for the shapes of the data.
-fn build(prepared: &Prepared, planned: &Planned, options: &Options, machine: &Machine) -> Result<Vec<u8>> {
+fn build(prepared: &Prepared, planned: &[Planned], options: &Options, machine: &Machine) -> Result<Vec<u8>> {
     let options = BuildOptions {
         targets: options.targets.clone(),
         tf32: options.tf32,
         optimization_level: options.optimization_level,
-        profiles: planned.profiles(),
+        profiles: planned.iter().flat_map(Planned::profiles).collect(),
         log: quiet(),
         ..BuildOptions::default()
     };
     let mut plan = Vec::new();
     trt::build(&machine.library, &prepared.network, options, &mut plan, &AtomicBool::new(false))?;
     Ok(plan)
+}
+
+/// The profiles that are asked for, else one for the shapes of the data.
+fn profiles(prepared: &Prepared, names: &[&str], sets: &[DataSet], asked: &Asked) -> Result<Vec<Planned>> {
+    let of_data = shapes(prepared, names, sets);
+    if asked.leaves_all_open() {
+        return Ok(vec![profile::plan(&prepared.network, &of_data)?]);
+    }
+    let planned = asked.plan(&prepared.network, &of_data.likely)?;
+    for set in sets {
+        let End { shapes, .. } = shapes(prepared, names, std::slice::from_ref(set)).likely;
+        if !planned.iter().any(|planned| planned.allows(&shapes)) {
+            let shapes: Vec<String> = shapes.iter().map(|(name, shape)| format!("{name}: {shape:?}")).collect();
+            let message = format!("no profile allows the shapes of `{}`: {}", set.label, shapes.join(", "));
+            return Err(Error::new(Kind::Usage, message));
+        }
+    }
+    Ok(planned)
 }
 
 /// Smallest and largest shape of each input in the data, and what is likely for those that hold sizes.

@@ -1,9 +1,11 @@
-//! Finding models: `model.onnx` or any `.onnx` file below a folder, each with the `test_data_set_*` beside it.
+//! Finding models: `model.onnx` or any `.onnx` file below a folder, or all that match a glob, each with the
+//! `test_data_set_*` beside it.
 
 use crate::error::{Error, Kind, Result};
 use crate::verify::data;
+use globset::GlobBuilder;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A model that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,16 +18,22 @@ pub struct Found {
     pub data: Vec<PathBuf>,
 }
 
+/// What makes a path a glob.
+const WILD: [char; 4] = ['*', '?', '[', '{'];
 /// How deep folders are searched.
 const MAX_DEPTH: usize = 16;
 
-/// The models at these paths, sorted by name: files, or folders that are searched.
+/// The models at these paths, sorted by name: files, folders that are searched, or globs.
 ///
 /// # Errors
-/// [`Kind::Usage`] for a path that does not exist; [`Kind::Environment`] for one that cannot be read.
+/// [`Kind::Usage`] for a path that does not exist, or matches nothing; [`Kind::Environment`] for one that cannot be read.
 pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for path in paths {
+        if let (false, Some(pattern)) = (path.exists(), path.to_str().filter(|path| is_glob(path))) {
+            found.extend(matching(Path::new(""), pattern, &fixed(pattern))?);
+            continue;
+        }
         let metadata = std::fs::metadata(path)
             .map_err(|error| Error::new(Kind::Usage, format!("cannot read `{}`", path.display())).with_source(error))?;
         if metadata.is_dir() {
@@ -50,6 +58,51 @@ pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
     Ok(found)
 }
 
+/// A path as reports show it: relative to the folder that the command runs in, where it is below that.
+pub fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(&here).unwrap_or(path);
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}
+
+/// Whether a path that names no file is a glob.
+pub(super) fn is_glob(path: &str) -> bool {
+    path.contains(WILD)
+}
+
+/// The part of a glob in front of its first wildcard: nothing else needs to be searched.
+fn fixed(pattern: &str) -> PathBuf {
+    let is_fixed = |part: &Component<'_>| !part.as_os_str().to_string_lossy().contains(WILD);
+    Path::new(pattern).components().take_while(is_fixed).collect()
+}
+
+/// The models whose paths below `base` match a glob, named by their paths below `root`. In it `*` stands for part of a
+/// name, `**` for any number of folders.
+///
+/// # Errors
+/// [`Kind::Usage`] for a text that is no glob, or matches nothing; those of a search.
+pub(super) fn matching(base: &Path, pattern: &str, root: &Path) -> Result<Vec<Found>> {
+    let usage = |message: String| Error::new(Kind::Usage, message);
+    let glob = GlobBuilder::new(pattern.trim_start_matches("./")).literal_separator(true).build();
+    let glob = glob.map_err(|error| usage(format!("`{pattern}` is no glob: {}", error.kind())))?.compile_matcher();
+    let here = |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
+    let folder = here(&base.join(fixed(pattern)));
+    let mut found = Vec::new();
+    if folder.is_dir() {
+        search(&here(root), &folder, 0, &mut found)?;
+    }
+    found.retain(|found| {
+        let below = found.model.strip_prefix(base).unwrap_or(&found.model);
+        glob.is_match(below.strip_prefix(".").unwrap_or(below))
+    });
+    if found.is_empty() {
+        return Err(usage(format!("`{pattern}` matches no file that ends in .onnx")));
+    }
+    found.sort_by(|a, b| a.model.cmp(&b.model));
+    Ok(found)
+}
+
+/// The models below a folder, named by their paths below `root`.
 fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> Result<()> {
     let unreadable = |error: std::io::Error| {
         Error::new(Kind::Environment, format!("cannot read `{}`", folder.display())).with_source(error)
@@ -66,7 +119,8 @@ fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> R
     Ok(())
 }
 
-fn model(root: &Path, path: &Path) -> Found {
+/// The model in a file, named by its path below `root`.
+pub(super) fn model(root: &Path, path: &Path) -> Found {
     let below = path.strip_prefix(root).unwrap_or(path);
     let named = if below.file_name().is_some_and(|name| name == "model.onnx") { below.parent() } else { None };
     let name = match named {
@@ -76,4 +130,34 @@ fn model(root: &Path, path: &Path) -> Found {
         None => below.with_extension(""),
     };
     Found { name: name.display().to_string(), model: path.to_owned(), data: data::beside(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(found: &[Found]) -> Vec<&str> {
+        found.iter().map(|found| found.name.as_str()).collect()
+    }
+
+    #[test]
+    fn globs_name_models_below_their_first_wildcard() {
+        let dir = tempfile::tempdir().unwrap();
+        for path in ["zoo/a/model.onnx", "zoo/b/model.onnx", "zoo/b/deep/c.onnx"] {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let models = |pattern: &str| models(&[dir.path().join(pattern)]);
+        assert_eq!(names(&models("zoo/*/model.onnx").unwrap()), ["a", "b"]);
+        assert_eq!(names(&models("zoo/**/*.onnx").unwrap()), ["a", "b", "b/deep/c"]);
+        assert_eq!(names(&models("*/b/**").unwrap()), ["zoo/b", "zoo/b/deep/c"]);
+        let error = models("zoo/x*").unwrap_err();
+        assert!(
+            error.kind() == Kind::Usage && error.message().ends_with("/zoo/x*` matches no file that ends in .onnx")
+        );
+        for base in [dir.path().to_owned(), dir.path().join("."), dir.path().join("zoo/..")] {
+            assert_eq!(names(&matching(&base, "./zoo/{a,b}/*.onnx", &base).unwrap()), ["zoo/a", "zoo/b"]);
+        }
+    }
 }

@@ -39,13 +39,8 @@ impl Freezing {
     pub fn of(self, model: &Model, sets: &[DataSet]) -> BTreeMap<String, Tensor> {
         let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
         let picks = |set: &DataSet| -> BTreeMap<String, Tensor> {
-            let data = data::in_order(&set.inputs, &names);
-            let tensors = data.into_iter().map(|data| data.and_then(|data| data.tensor().ok()));
-            let named = names.iter().zip(tensors).enumerate();
-            named
-                .filter_map(|(at, (name, tensor))| Some((name, tensor.filter(|tensor| self.takes(at, tensor))?)))
-                .map(|(name, tensor)| ((*name).to_owned(), tensor.clone()))
-                .collect()
+            let taken = given(&names, set).filter(|&(at, _, tensor)| self.takes(at, tensor));
+            taken.map(|(_, name, tensor)| (name.to_owned(), tensor.clone())).collect()
         };
         let mut picked = sets.iter().map(picks);
         let first = picked.next().unwrap_or_default();
@@ -65,6 +60,25 @@ impl Freezing {
         }
         levels
     }
+}
+
+/// What a data set holds for these inputs, in order: position, name and data of each that has some.
+fn given<'s>(names: &'s [&str], set: &'s DataSet) -> impl Iterator<Item = (usize, &'s str, &'s Tensor)> {
+    let named = names.iter().zip(data::in_order(&set.inputs, names)).enumerate();
+    named.filter_map(|(at, (name, data))| Some((at, *name, data?.tensor().ok()?)))
+}
+
+/// The data of each input that all sets have, and have the same of.
+pub fn agreed(model: &Model, sets: &[DataSet]) -> BTreeMap<String, Tensor> {
+    let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
+    let of = |set| given(&names, set).map(|(_, name, tensor)| (name.to_owned(), tensor.clone())).collect();
+    let mut all = sets.iter().map(of);
+    let mut agreed: BTreeMap<String, Tensor> = all.next().unwrap_or_default();
+    for other in all {
+        let other: BTreeMap<String, Tensor> = other;
+        agreed.retain(|name, tensor| other.get(name) == Some(tensor));
+    }
+    agreed
 }
 
 /// A constant as `--freeze` writes it: `axes=[0, 2]`; of one that is too long to write, its type.

@@ -1,7 +1,11 @@
 //! What a worker is asked to do.
 
+use super::discover::{Found, shown};
 use crate::import::Recurrent;
-use crate::report::zoo::{ModelReport, Status};
+use crate::import::freeze::Frozen;
+use crate::pipeline::profile::asked::Asked;
+use crate::report::verification::Tolerance;
+use crate::report::zoo::{ModelReport, Place, Status};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -21,10 +25,35 @@ pub struct Job {
     pub options: Options,
     /// How the manifest expects it to end.
     pub expected: Option<Status>,
+    /// Where it says so.
+    pub expected_at: Option<Place>,
     /// Why nobody shall try it.
     pub skip: Option<String>,
     /// From the manifest.
     pub tags: Vec<String>,
+    /// Its own limit of time, where the manifest gives one.
+    pub timeout_seconds: Option<u64>,
+    /// Its own limit of memory, where the manifest gives one.
+    pub memory_bytes: Option<u64>,
+}
+
+impl Job {
+    /// A model of which no manifest says anything.
+    pub fn new(found: Found, options: Options) -> Self {
+        Self {
+            path: shown(&found.model),
+            name: found.name,
+            model: found.model,
+            data: found.data,
+            options,
+            expected: None,
+            expected_at: None,
+            skip: None,
+            tags: Vec::new(),
+            timeout_seconds: None,
+            memory_bytes: None,
+        }
+    }
 }
 
 /// How models are converted and judged.
@@ -44,6 +73,12 @@ pub struct Options {
     pub freeze_from_data: bool,
     /// Optimisation passes left out.
     pub without_passes: Vec<String>,
+    /// Inputs that are made constants in any case.
+    pub freeze: Vec<Frozen>,
+    /// What is said of sizes that are known only at run time.
+    pub sizes: Asked,
+    /// How far real numbers may be off, where that is not what is usual for their type.
+    pub tolerance: Option<Tolerance>,
 }
 
 impl fmt::Display for On {

@@ -8,6 +8,8 @@ pub mod discover;
 pub mod folder;
 pub mod freezing;
 pub mod job;
+pub mod manifest;
+pub mod merge;
 pub mod page;
 pub mod pool;
 pub mod reason;

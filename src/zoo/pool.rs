@@ -29,6 +29,17 @@ pub struct Limits {
     pub memory_bytes: Option<u64>,
 }
 
+impl Limits {
+    /// The limits of a model, which may have its own.
+    fn of(&self, job: &Job) -> Self {
+        Self {
+            timeout: job.timeout_seconds.map_or(self.timeout, Duration::from_secs),
+            memory_bytes: job.memory_bytes.or(self.memory_bytes),
+            ..self.clone()
+        }
+    }
+}
+
 /// Something that happens in the pool.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -62,7 +73,7 @@ pub fn run(
             let report = match &job.skip {
                 Some(why) => ended(job, Status::Skipped, why, ""),
                 None if cancel.load(Ordering::Relaxed) => ended(job, Status::Skipped, "interrupted", ""),
-                None => one(job, limits, command, cancel, &mut worker)?,
+                None => one(job, &limits.of(job), command, cancel, &mut worker)?,
             };
             let report = expected(job, report);
             tell(Event::Done(number, &report))?;
@@ -80,7 +91,7 @@ pub fn run(
     })?;
     let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     let report = |(job, report): (&Job, Option<Outcome>)| {
-        report.unwrap_or_else(|| ended(job, Status::Skipped, "interrupted", ""))
+        report.unwrap_or_else(|| expected(job, ended(job, Status::Skipped, "interrupted", "")))
     };
     Ok(jobs.iter().zip(reports).map(report).collect())
 }
@@ -131,9 +142,13 @@ fn expected(job: &Job, outcome: Outcome) -> Outcome {
     let model = ModelReport {
         page: Some(folder::page(&job.name)).filter(|_| outcome.model.status != Status::Skipped),
         tags: job.tags.clone(),
+        expected_at: job.expected_at.clone(),
         ..outcome.model
     };
-    Outcome { model: model.expecting(job.expected), ..outcome }
+    let mut model = model.expecting(job.expected);
+    // Nobody asked to leave it out: the run was interrupted.
+    model.as_expected &= model.status != Status::Skipped || job.skip.is_some();
+    Outcome { model, ..outcome }
 }
 
 fn retried_as(mut outcome: Outcome, retried: bool) -> Outcome {
@@ -274,11 +289,14 @@ fn resident_bytes(process: u32) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::pipeline::profile::asked::Asked;
+    use crate::zoo::discover::Found;
     use crate::zoo::job::{On, Options};
 
-    fn job(name: &str) -> Job {
+    /// A model that is nowhere.
+    pub(in crate::zoo) fn job(name: &str) -> Job {
         let options = Options {
             on: On::Cpu,
             targets: Vec::new(),
@@ -287,17 +305,11 @@ mod tests {
             recurrent: crate::import::Recurrent::Loop,
             freeze_from_data: false,
             without_passes: Vec::new(),
+            freeze: Vec::new(),
+            sizes: Asked::default(),
+            tolerance: None,
         };
-        Job {
-            name: name.to_owned(),
-            path: "m.onnx".to_owned(),
-            model: "m.onnx".into(),
-            data: Vec::new(),
-            options,
-            expected: None,
-            skip: None,
-            tags: Vec::new(),
-        }
+        Job::new(Found { name: name.to_owned(), model: "m.onnx".into(), data: Vec::new() }, options)
     }
 
     /// What comes of two models with a worker that is this shell script.
@@ -329,6 +341,25 @@ mod tests {
         let limits = Limits { jobs: 2, timeout: Duration::from_millis(300), memory_bytes: None };
         let found = outcomes("read job; exec sleep 60", &limits);
         assert_eq!(found, vec![(Status::Timeout, "took longer than 0 s".to_owned(), true); 2]);
+    }
+
+    #[test]
+    fn only_models_that_shall_be_skipped_may_be() {
+        let limits = Limits { jobs: 1, timeout: Duration::from_secs(20), memory_bytes: None };
+        let jobs = [Job { skip: Some("too large".to_owned()), ..job("a") }, job("b")];
+        let none = || Command::new("false");
+        let outcomes = run(&jobs, &limits, &none, &AtomicBool::new(true), &|_| Ok(())).unwrap();
+        let models = outcomes.iter().map(|outcome| (&outcome.model, outcome.model.reason.as_deref().unwrap()));
+        let found: Vec<_> = models.map(|(model, reason)| (model.status, reason, model.as_expected)).collect();
+        assert_eq!(found, [(Status::Skipped, "too large", true), (Status::Skipped, "interrupted", false)]);
+    }
+
+    #[test]
+    fn a_model_may_have_limits_of_its_own() {
+        let limits = Limits { jobs: 1, timeout: Duration::from_secs(20), memory_bytes: Some(7) };
+        let own = Job { timeout_seconds: Some(3), memory_bytes: Some(9), ..job("a") };
+        let of = |job: &Job| (limits.of(job).timeout.as_secs(), limits.of(job).memory_bytes);
+        assert_eq!((of(&own), of(&job("b"))), ((3, Some(9)), (20, Some(7))));
     }
 
     #[test]

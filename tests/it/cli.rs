@@ -157,6 +157,26 @@ fn usage_errors_are_as_recorded() {
 }
 
 #[test]
+fn options_of_every_command_stand_on_either_side_of_it() {
+    let missing = ["inspect", "/nonexistent.onnx"];
+    let json: &[&str] = &["--error-format", "json"];
+    let before = fail(without_tensorrt().arg("--quiet").args(json).args(missing));
+    let behind = fail(without_tensorrt().args(missing).arg("--quiet").args(json));
+    assert_eq!(before, behind);
+    assert!(before.1.starts_with("{\"kind\":") || before.1.starts_with("{\"causes\":"), "{}", before.1);
+
+    let (code, said) = fail(without_tensorrt().args(["--json", "ops"]));
+    assert_eq!(code, 2);
+    assert!(
+        said.starts_with("error: `--json` is for converting a model: options of `ops` stand behind it\n"),
+        "{said}"
+    );
+    let (code, said) = fail(without_tensorrt().args(["model.onnx", "ops"]));
+    assert_eq!(code, 2);
+    assert!(said.starts_with("error: `[MODEL]` is for converting a model: "), "{said}");
+}
+
+#[test]
 fn a_plan_that_cannot_be_written_is_an_error() {
     let (dir, model) = digits();
     let plan = dir.path().join("missing/x.plan");

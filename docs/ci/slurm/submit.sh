@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs a zoo as a Slurm array job, waits, and joins the reports:
+# Runs a zoo as a Slurm array job, then a job that joins the reports, and waits for that:
 #
 #   docs/ci/slurm/submit.sh MODELS OUT [SHARDS]
 #
@@ -17,6 +17,9 @@ cd "$out"
 rm -rf parts
 # Fetched once here, not by every shard at the same moment.
 onnx2plan setup
-# A shard whose models fail ends with an error and yet has its report, so its exit code is left to the merge.
-sbatch --wait --array="1-$shards" "$here/zoo.sbatch" "$models" "$out" || true
-onnx2plan report merge "$out"/parts/* --report "$out/report"
+array=$(sbatch --parsable --array="1-$shards" "$here/zoo.sbatch" "$models" "$out")
+# A shard whose models fail ends with an error and yet has its report, so the merge runs whatever the shards ended with.
+code=0
+sbatch --wait --dependency="afterany:$array" "$here/merge.sbatch" "$out" || code=$?
+cat merge.log
+exit $code

@@ -59,7 +59,23 @@ impl EndingArguments {
         }
         let all = report.models.len();
         let message = format!("{} of {all} models are not as expected: {}", wrong.len(), counts.join(", "));
-        Err(Error::new(kind(gravest), message))
+        let stale = wrong.iter().filter_map(|model| Some(format!("`{}` got better: {}", model.name, model.stale()?)));
+        Err(stale.fold(Error::new(kind(gravest), message), Error::with_note))
+    }
+
+    /// The same for a report that should be a whole one, with what it lacks.
+    ///
+    /// # Errors
+    /// Those of [`Self::end`]; [`Kind::Environment`] where something is lacking, unless nothing shall fail.
+    pub(crate) fn end_whole(&self, report: &Report, lacks: &[String], output: &mut Output) -> Result<()> {
+        let ended = self.end(report, output);
+        let [first, more @ ..] = lacks else { return ended };
+        if self.fail_on.contains(&FailOn::Never) {
+            return ended;
+        }
+        let error = more.iter().fold(Error::new(Kind::Environment, first), Error::with_note);
+        let error = ended.err().into_iter().fold(error, |error, ended| error.with_note(ended.message()));
+        Err(error.with_hint("run what is missing, and merge again"))
     }
 
     fn counts(&self, model: &ModelReport) -> bool {
@@ -81,7 +97,7 @@ impl EndingArguments {
 
 /// The kind of error with an exit code. A model may be good and yet not as expected: that is as if numbers differed.
 fn kind(exit_code: u8) -> Kind {
-    let kinds = [Kind::Invalid, Kind::Unsupported, Kind::TensorRt, Kind::Environment, Kind::Internal];
+    let kinds = [Kind::Usage, Kind::Invalid, Kind::Unsupported, Kind::TensorRt, Kind::Environment, Kind::Internal];
     kinds.into_iter().find(|kind| kind.exit_code() == exit_code).unwrap_or(Kind::Mismatch)
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Live<'a> {
     counts: Mutex<BTreeMap<Status, usize>>,
 }
 
-/// The rows on a terminal: one for each worker, then the whole, then how many models have each status.
+/// The rows on a terminal: the whole, how many models have each status, then one for each worker.
 struct Table {
     rows: MultiProgress,
     workers: Vec<ProgressBar>,
@@ -50,7 +50,8 @@ impl<'a> Live<'a> {
         if let Some(row) = table.workers.get(worker) {
             row.set_message("");
         }
-        if !model.as_expected || model.improved {
+        let interrupted = model.status == Status::Skipped;
+        if (!model.as_expected || model.improved) && !interrupted {
             // It stays above the table.
             table.rows.suspend(|| self.output.item(&line(model)));
         }
@@ -79,11 +80,12 @@ impl Table {
             }
             bar
         };
+        // Where a terminal has too few lines, the last ones are not shown.
+        let length = models.try_into().unwrap_or(u64::MAX);
+        let whole = row("{wide_bar} {pos}/{len}  {elapsed}, {eta} left", ProgressBar::new(length));
+        let counts = row("{wide_msg}", ProgressBar::new_spinner());
         let workers = (0..workers).map(|_| row("  {spinner} {elapsed:>4} {wide_msg}", ProgressBar::new_spinner()));
         let workers: Vec<ProgressBar> = workers.collect();
-        let length = models.try_into().unwrap_or(u64::MAX);
-        let whole = row("{bar:40} {pos}/{len}  {elapsed}, {eta} left", ProgressBar::new(length));
-        let counts = row("{wide_msg}", ProgressBar::new_spinner());
         workers.iter().chain([&whole]).for_each(|bar| bar.enable_steady_tick(Duration::from_millis(200)));
         Self { rows, workers, whole, counts }
     }
@@ -91,13 +93,18 @@ impl Table {
 
 /// A model on one line.
 fn line(model: &ModelReport) -> String {
-    let expected = match model.expected {
-        Some(expected) if !model.as_expected => format!("  (expected {expected})"),
-        Some(expected) if model.improved => format!("  (better than {expected})"),
+    let expected = match (model.expectation(), model.expected) {
+        (Some(expected), _) if !model.as_expected => format!("(expected {expected})"),
+        (_, Some(expected)) if model.improved => {
+            let stale = model.stale().map_or_else(String::new, |stale| format!(": {stale}"));
+            format!("(better than {expected}{stale})")
+        }
         _ => String::new(),
     };
-    let again = if model.retried { "  (second try)" } else { "" };
-    let cached = if model.cached { "  (from the cache)" } else { "" };
+    let again = if model.retried { "(second try)" } else { "" };
+    let cached = if model.cached { "(from the cache)" } else { "" };
     let reason = model.reason.as_deref().filter(|_| !model.status.is_good()).unwrap_or_default();
-    format!("{:<11} {}  {reason}{expected}{again}{cached}", model.status.to_string(), model.name).trim_end().to_owned()
+    let parts = [model.name.as_str(), reason, &expected, again, cached];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    format!("{:<11} {}", model.status.to_string(), parts.join("  "))
 }

@@ -8,22 +8,23 @@ use super::build::BuildArguments;
 use super::environment::{Environment, LibraryArguments};
 use super::output::Output;
 use crate::error::{Error, Kind, Result};
+use crate::pipeline::profile::asked::Asked;
 use crate::report::zoo::{self, Report, Shard};
 use crate::report::{self, Environment as Described};
 use crate::trt::{Device, Library};
 use crate::zoo::job::{Job, On, Options, Outcome};
 use crate::zoo::pool::{self, Event, Limits};
 use crate::zoo::select::{self, Filter};
-use crate::zoo::{discover, folder};
+use crate::zoo::{discover, folder, manifest};
 use ending::EndingArguments;
 use live::Live;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Models, or folders that are searched for them
+    /// Models, folders that are searched for them, or globs; or a manifest, as in zoo.toml
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Where outputs are computed
@@ -47,6 +48,9 @@ pub(super) struct Arguments {
     /// No models whose name matches this glob
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
+    /// Only models to which the manifest gives this tag, or one of several
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
     /// Only the K-th of N parts; a model's name decides in which part it is
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
@@ -67,15 +71,15 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
     // Found, or fetched, once: workers are told where it is.
     let library = environment.library(&arguments.library, output)?;
-    if arguments.on == On::Gpu {
+    let jobs = arguments.jobs(&library)?;
+    if jobs.iter().any(|job| job.options.on == On::Gpu && job.skip.is_none()) {
         // Said once, not by every worker.
         Device::open()?.fits(&library)?;
     }
-    let jobs = arguments.jobs(&library)?;
     let limits = arguments.limits();
-    let command = arguments.command(&library, environment)?;
+    let command = arguments.command(&jobs, &library, environment)?;
     let start = Instant::now();
-    output.start("zoo");
+    output.start_silent("zoo");
     let live = Live::new(output, limits.jobs, jobs.len());
     let tell = |event: Event<'_>| {
         live.tell(&event);
@@ -101,25 +105,22 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 impl Arguments {
     /// The models to work on.
     fn jobs(&self, library: &Library) -> Result<Vec<Job>> {
-        let filter = Filter::new(&self.include, &self.exclude)?;
+        let filter = Filter::new(&self.include, &self.exclude, &self.tag)?;
         let options = self.options(library)?;
-        let here = std::env::current_dir().unwrap_or_default();
-        let found = discover::models(&self.paths)?;
-        if found.is_empty() {
+        let mut jobs = match &self.paths[..] {
+            [path] if manifest::is_one(path) => manifest::read(path, &options, library.caps())?,
+            paths if paths.iter().any(|path| manifest::is_one(path)) => {
+                return Err(Error::new(Kind::Usage, "a manifest stands alone, and other paths were named beside it")
+                    .with_hint("list their models in the manifest"));
+            }
+            paths => discover::models(paths)?.into_iter().map(|found| Job::new(found, options.clone())).collect(),
+        };
+        if jobs.is_empty() {
             return Err(Error::new(Kind::Usage, "no model was found").with_hint("models are files that end in .onnx"));
         }
-        let is_wanted = |name: &str| filter.takes(name) && self.shard.is_none_or(|shard| select::is_in(shard, name));
-        let job = |found: discover::Found| Job {
-            name: found.name,
-            path: shown(&found.model, &here),
-            model: found.model,
-            data: found.data,
-            options: options.clone(),
-            expected: None,
-            skip: None,
-            tags: Vec::new(),
-        };
-        Ok(found.into_iter().filter(|found| is_wanted(&found.name)).map(job).collect())
+        filter.check_tags(&jobs)?;
+        jobs.retain(|job| filter.takes(job) && self.shard.is_none_or(|shard| select::is_in(shard, &job.name)));
+        Ok(jobs)
     }
 
     fn options(&self, library: &Library) -> Result<Options> {
@@ -131,6 +132,9 @@ impl Arguments {
             recurrent: self.build.recurrent(library.caps())?,
             freeze_from_data: self.freeze_from_data,
             without_passes: self.build.without_pass.clone(),
+            freeze: Vec::new(),
+            sizes: Asked::default(),
+            tolerance: None,
         })
     }
 
@@ -144,10 +148,19 @@ impl Arguments {
     }
 
     /// How a worker is started.
-    fn command(&self, library: &Library, environment: &Environment) -> Result<impl Fn() -> Command + Sync> {
+    fn command(
+        &self,
+        jobs: &[Job],
+        library: &Library,
+        environment: &Environment,
+    ) -> Result<impl Fn() -> Command + use<>> {
         let program = std::env::current_exe()
             .map_err(|error| Error::new(Kind::Environment, "cannot find the program's own file").with_source(error))?;
-        let (on, library, reference) = (self.on.to_string(), library.path().to_owned(), environment.reference().ok());
+        // A worker without a GPU does not touch it, so it must be known whether one job wants it.
+        let mut on = jobs.iter().map(|job| job.options.on);
+        let first = on.next().unwrap_or(self.on);
+        let on = if on.all(|other| other == first) { first } else { On::Auto }.to_string();
+        let (library, reference) = (library.path().to_owned(), environment.reference().ok());
         Ok(move || {
             let mut command = Command::new(&program);
             command.arg("worker").arg("--on").arg(&on).arg("--tensorrt").arg(&library);
@@ -183,10 +196,4 @@ impl Arguments {
         let report = Report::new(environment, options, took.as_secs_f64(), models);
         Report { shards: self.shard.into_iter().collect(), ..report }
     }
-}
-
-/// A path as reports show it: relative to the folder that the command runs in, where it is below that.
-fn shown(path: &Path, here: &Path) -> String {
-    let path = path.strip_prefix(here).unwrap_or(path);
-    path.strip_prefix(".").unwrap_or(path).display().to_string()
 }

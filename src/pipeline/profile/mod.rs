@@ -1,5 +1,6 @@
 //! Profiles: what the user says about sizes known only at run time, and a guess for the rest.
 
+pub mod asked;
 mod samples;
 pub mod syntax;
 mod values;
@@ -10,6 +11,7 @@ use crate::network::{Network, Profile, Shape, ValueId};
 use crate::tensor::{DType, Tensor};
 use crate::valid::sizes::{Point, problems_at};
 pub use samples::Sample;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use syntax::{End, Lists, Size};
 
@@ -23,7 +25,7 @@ const VALUE: [i64; 3] = [0, 1, 64];
 const ENDS: [&str; 3] = ["min", "opt", "max"];
 
 /// What the user said: `--min`, `--opt`, `--max` and `--dim`, and what the model's test data says.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Smallest shapes and values.
     pub min: End,
@@ -66,6 +68,16 @@ impl Planned {
     pub fn profiles(&self) -> Vec<Profile> {
         let empty = self.profile.inputs.is_empty() && self.profile.values.is_empty();
         if empty { Vec::new() } else { vec![self.profile.clone()] }
+    }
+
+    /// Whether inputs may have these shapes; those without a range may have any.
+    pub fn allows(&self, shapes: &Lists) -> bool {
+        self.profile.inputs.iter().all(|Range { input, min, max, .. }| {
+            let within = |(size, (min, max)): (&i64, (&i64, &i64))| (min..=max).contains(&size);
+            shapes
+                .get(input)
+                .is_none_or(|shape| shape.len() == min.len() && shape.iter().zip(min.iter().zip(max)).all(within))
+        })
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::network::MAX_TRACKED;
 use crate::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Lists of numbers by the name of an input.
 pub type Lists = BTreeMap<String, Vec<i64>>;
 
 /// What the user gave for one end of the ranges.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
     /// Shapes of inputs.
     pub shapes: Lists,

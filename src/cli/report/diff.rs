@@ -1,0 +1,89 @@
+//! `onnx2plan report diff`: what got worse or better between two runs.
+
+use crate::cli::output::Output;
+use crate::cli::table;
+use crate::error::{Error, Kind, Result};
+use crate::report::diff::{self, Diff, Thresholds};
+use crate::report::{read, render};
+use comfy_table::{Table, presets};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Arguments {
+    /// Folder of the report before, or its report.json
+    old: PathBuf,
+    /// The same of the report now
+    new: PathBuf,
+    /// How many times as large the error of an output may become
+    #[arg(long, value_name = "FACTOR", default_value = "2", value_parser = parse_factor)]
+    max_error: f64,
+    /// How many times as long a run of the plan may take
+    #[arg(long, value_name = "FACTOR", default_value = "1.1", value_parser = parse_factor)]
+    max_latency: f64,
+    /// How many times as long the build may take
+    #[arg(long, value_name = "FACTOR", default_value = "2", value_parser = parse_factor)]
+    max_build: f64,
+    /// How many times as large a plan may become
+    #[arg(long, value_name = "FACTOR", default_value = "1.1", value_parser = parse_factor)]
+    max_size: f64,
+    /// Print JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print Markdown, for a comment on a pull request
+    #[arg(long)]
+    markdown: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
+    let [old, new] = [&arguments.old, &arguments.new].map(|path| read::zoo(path));
+    let thresholds = Thresholds {
+        error: arguments.max_error,
+        latency: arguments.max_latency,
+        build: arguments.max_build,
+        size: arguments.max_size,
+    };
+    let diff = diff::diff(&old?.report, &new?.report, thresholds);
+    if arguments.json {
+        output.json(&diff)?;
+    } else if arguments.markdown {
+        output.data(&render::diff(&diff)?)?;
+    } else {
+        output.data(&text(&diff))?;
+    }
+    if diff.worse.is_empty() {
+        return Ok(());
+    }
+    let error = Error::new(Kind::Mismatch, diff.summary());
+    Err(error.with_hint("if this is meant, take the new report as the old one from now on"))
+}
+
+/// A factor by which a number may grow.
+fn parse_factor(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(factor) if (1.0..=f64::MAX).contains(&factor) => Ok(factor),
+        _ => Err("a factor is a number from 1 on, as in 1.5".to_owned()),
+    }
+}
+
+/// A row for each change; what is in one report only; what else differs; the summary.
+fn text(diff: &Diff) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["", "model", "what", "before", "now"]);
+    for row in diff.rows() {
+        table.add_row([row.turn.to_string(), row.name, row.what, row.old, row.new]);
+    }
+    let mut lines: Vec<String> = Vec::new();
+    if !diff.changes.is_empty() {
+        lines.push(table::lines(&table));
+    }
+    for (what, entries) in [("added", &diff.added), ("removed", &diff.removed)] {
+        lines.extend(entries.iter().map(|entry| format!(" {what}: {} ({})", entry.name, entry.status)));
+    }
+    lines.extend(diff.notes.iter().map(|note| format!(" note: {note}")));
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines.push(diff.summary());
+    lines.join("\n")
+}

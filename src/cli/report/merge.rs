@@ -1,0 +1,53 @@
+//! `onnx2plan report merge`: the reports of shards become one.
+
+use crate::cli::output::Output;
+use crate::cli::zoo::ending::EndingArguments;
+use crate::error::{Error, Kind, Result};
+use crate::report::read;
+use crate::zoo::{folder, merge};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Arguments {
+    /// Folders with reports, or their report.json
+    #[arg(required = true, value_name = "PART")]
+    parts: Vec<PathBuf>,
+    /// Where to write the joined report, its pages and views
+    #[arg(short, long, value_name = "FOLDER")]
+    output: PathBuf,
+    #[command(flatten)]
+    ending: EndingArguments,
+    /// Print the joined report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
+    output.start("merge");
+    // A run that was killed leaves a folder without the report, which is written last.
+    let is_whole = |part: &&PathBuf| !part.is_dir() || part.join("report.json").is_file();
+    let (whole, broken): (Vec<&PathBuf>, Vec<&PathBuf>) = arguments.parts.iter().partition(is_whole);
+    let broken = broken.into_iter().map(|part| format!("`{}` holds no report: its run did not end", part.display()));
+    let mut lacks: Vec<String> = broken.collect();
+    if whole.is_empty() {
+        let error = Error::new(Kind::Usage, "there is no report to join");
+        return Err(lacks.into_iter().fold(error, Error::with_note));
+    }
+    let parts = whole.into_iter().map(|part| read::zoo(part)).collect::<Result<Vec<_>>>()?;
+    let (mut report, outcomes) = merge::merge(&parts)?;
+    report.notes.extend(lacks.iter().cloned());
+    let missing = report.missing();
+    if !missing.is_empty() {
+        lacks.insert(0, merge::lacks(&missing));
+    }
+    for outcome in &outcomes {
+        let of_model = |error: Error| error.with_note(format!("in the report on model `{}`", outcome.model.name));
+        folder::write_model(&arguments.output, outcome).map_err(of_model)?;
+    }
+    folder::write(&arguments.output, &report, &outcomes)?;
+    output.done(&format!("{} models of {} parts: {}", report.models.len(), parts.len(), report.summary()));
+    if arguments.json {
+        output.json(&report)?;
+    }
+    arguments.ending.end_whole(&report, &lacks, output)
+}

@@ -1,0 +1,138 @@
+//! What a user says about the sizes of one model, before the model is read.
+
+use super::{End, Planned, Request, Size, no_size, plan};
+use crate::error::{Error, Kind, Result};
+use crate::network::Network;
+use crate::onnx::{DimSpec, Model, ValueInfo, ValueType};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What the user said about sizes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// What holds for all profiles.
+    pub common: Request,
+    /// What holds for each, where there are several.
+    pub profiles: Vec<Request>,
+    /// Shapes that are fixed.
+    pub shapes: End,
+    /// Sizes that are fixed, by name.
+    pub sizes: BTreeMap<String, i64>,
+}
+
+/// One thing that is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// Smallest shapes and values.
+    Min(End),
+    /// Likeliest ones.
+    Opt(End),
+    /// Largest ones.
+    Max(End),
+    /// The range of a size, or the one that it has.
+    Size(Size),
+    /// Shapes that are fixed, in all profiles.
+    Shape(End),
+    /// What follows belongs to a profile of its own.
+    Profile,
+}
+
+impl Asked {
+    /// Whether nothing is said of sizes that the run decides on.
+    pub fn leaves_all_open(&self) -> bool {
+        self.common == Request::default() && self.profiles.is_empty()
+    }
+
+    /// Takes in what is said next.
+    pub fn take(&mut self, said: Said) {
+        let one = self.profiles.is_empty();
+        let request = self.profiles.last_mut().unwrap_or(&mut self.common);
+        match said {
+            Said::Min(end) => request.min.extend(end),
+            Said::Opt(end) => request.opt.extend(end),
+            Said::Max(end) => request.max.extend(end),
+            Said::Shape(end) => self.shapes.extend(end),
+            Said::Profile => self.profiles.push(Request::default()),
+            // Within one of several profiles a size is a range, if a narrow one: other profiles have others.
+            Said::Size(Size { symbol, range: [size, _, max] }) if one && size == max => {
+                self.sizes.insert(symbol, size);
+            }
+            Said::Size(Size { symbol, range }) => {
+                request.sizes.insert(symbol, range);
+            }
+        }
+    }
+
+    /// The sizes that the user fixes, by name.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a name that the model does not have, a shape that does not fit it, or two sizes of one name.
+    pub fn fixed(&self, model: &Model) -> Result<BTreeMap<String, i64>> {
+        let names: Vec<String> = model.graph.inputs.iter().flat_map(symbols).flatten().collect();
+        if let Some(name) = self.sizes.keys().find(|name| !names.contains(name)) {
+            return Err(no_size(name, &names));
+        }
+        let usage = |message: String| Error::new(Kind::Usage, message);
+        if let Some(name) = self.shapes.values.keys().next() {
+            let message = format!("`--shape` gives values for input `{name}`");
+            return Err(usage(message).with_hint("a value is fixed with `--freeze`"));
+        }
+        let mut sizes = self.sizes.clone();
+        for (name, shape) in &self.shapes.shapes {
+            let info = model.graph.inputs.iter().find(|info| *info.name == **name);
+            let info = info.ok_or_else(|| usage(format!("the model has no input `{name}`")))?;
+            let symbols = symbols(info);
+            let known = |axis: usize| match &info.ty {
+                ValueType::Tensor { shape: Some(dims), .. } => match dims.get(axis) {
+                    Some(DimSpec::Known(size)) => i64::try_from(*size).ok(),
+                    _ => None,
+                },
+                _ => None,
+            };
+            if symbols.len() != shape.len()
+                || shape.iter().enumerate().any(|(axis, &size)| known(axis).is_some_and(|known| known != size))
+            {
+                return Err(usage(format!("input `{name}` is {}, but {shape:?} was given for it", info.ty)));
+            }
+            for (symbol, &size) in symbols.into_iter().zip(shape) {
+                let Some(symbol) = symbol else { continue };
+                match sizes.insert(symbol.clone(), size) {
+                    Some(other) if other != size => {
+                        return Err(usage(format!("`{symbol}` is given as {other} and as {size}")));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(sizes)
+    }
+
+    /// The profiles of a network: one, or as many as `--profile` began. `likely` is the model's test data.
+    ///
+    /// # Errors
+    /// Those of [`plan`], with the number of the profile where there are several.
+    pub fn plan(&self, network: &Network, likely: &End) -> Result<Vec<Planned>> {
+        let request = |own: &Request| {
+            let mut request = Request { likely: likely.clone(), ..self.common.clone() };
+            request.min.extend(own.min.clone());
+            request.opt.extend(own.opt.clone());
+            request.max.extend(own.max.clone());
+            request.sizes.extend(own.sizes.clone());
+            request
+        };
+        if self.profiles.is_empty() {
+            return Ok(vec![plan(network, &request(&Request::default()))?]);
+        }
+        let numbered = |(at, own): (usize, &Request)| {
+            plan(network, &request(own)).map_err(|error| error.with_note(format!("in profile {at}")))
+        };
+        self.profiles.iter().enumerate().map(numbered).collect()
+    }
+}
+
+/// The name of each size of an input that only the run knows; `None` for a fixed one.
+fn symbols(info: &ValueInfo) -> Vec<Option<String>> {
+    let ValueType::Tensor { shape: Some(shape), .. } = &info.ty else { return Vec::new() };
+    let symbol = |(axis, dim): (usize, &DimSpec)| dim.symbol(&info.name, axis).map(|symbol| symbol.to_string());
+    shape.iter().enumerate().map(symbol).collect()
+}
