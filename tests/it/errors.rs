@@ -44,7 +44,10 @@ const CASES: &[(&str, Spoil)] = &[
     ("graph-defined-twice", |dir| unary("Relu").node("Tanh", "x", "y").write(dir)),
     ("graph-without-outputs", |dir| Model::new(17).input("x", "f32[2]").write(dir)),
     ("file-missing", |dir| dir.join("model.onnx")),
-    ("file-folder", folder),
+    ("file-folder", |dir| {
+        fs::create_dir(dir.join("model.onnx")).unwrap();
+        dir.join("model.onnx")
+    }),
     ("file-empty", |dir| write(dir, b"")),
     ("file-truncated", |dir| write(dir, &weighty().bytes()[..100])),
     ("file-random", |dir| write(dir, &noise(1).take(4096).collect::<Vec<_>>())),
@@ -188,13 +191,6 @@ fn limited(command: &Command) -> Command {
         };
     }
     shell
-}
-
-/// Not the folder of the test itself, beside which others write.
-fn folder(dir: &Path) -> PathBuf {
-    let folder = dir.join("model");
-    fs::create_dir(&folder).unwrap();
-    folder
 }
 
 #[test]
