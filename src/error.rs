@@ -79,12 +79,23 @@ pub struct Problem {
     pub notes: Vec<String>,
     /// The way out.
     pub hint: Option<String>,
+    /// Whether all that is wrong is an input that is not known at build time.
+    #[serde(skip)]
+    pub wants_constant: bool,
 }
 
 impl Problem {
     /// A problem without operands, notes or hint.
     pub fn new(kind: Kind, site: Site, message: impl Into<String>) -> Self {
-        Self { kind, site, message: message.into(), operands: Vec::new(), notes: Vec::new(), hint: None }
+        Self {
+            kind,
+            site,
+            message: message.into(),
+            operands: Vec::new(),
+            notes: Vec::new(),
+            hint: None,
+            wants_constant: false,
+        }
     }
 }
 

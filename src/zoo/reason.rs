@@ -20,8 +20,7 @@ pub fn reason(error: &Error) -> String {
 
 /// Whether a stage failed only because an input is not known at build time.
 pub fn wants_constants(error: &Error) -> bool {
-    !error.problems().is_empty()
-        && error.problems().iter().all(|problem| problem.message.contains("must be known at build time"))
+    !error.problems().is_empty() && error.problems().iter().all(|problem| problem.wants_constant)
 }
 
 /// A message without the file it leads with, which lies elsewhere on every machine.
