@@ -5,8 +5,10 @@ use super::{attempt, folder};
 use crate::error::{Error, Kind, Result};
 use crate::report::zoo::{ModelReport, Status};
 use crate::report::{Environment, model};
+use rustix::process::Signal;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -15,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// How often a worker's memory is looked at, and whether the user wants to stop.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often a model is taken up anew because its worker was killed from outside. That says nothing of the model, unless
+/// the system is short of memory because of it, so not for ever.
+const MOST_KILLS: usize = 4;
 /// How much of what a worker last wrote to stderr is kept, in bytes.
 const LAST_WORDS_BYTES: usize = 4096;
 
@@ -96,7 +101,7 @@ pub fn run(
     Ok(jobs.iter().zip(reports).map(report).collect())
 }
 
-/// One job, a second time in a fresh worker where the first one died.
+/// One job, a second time in a fresh worker where the first one died; more often where somebody killed it.
 fn one(
     job: &Job,
     limits: &Limits,
@@ -104,8 +109,9 @@ fn one(
     cancel: &AtomicBool,
     worker: &mut Option<Worker>,
 ) -> Result<Outcome> {
-    let mut retried = false;
+    let (mut died_before, mut kills) = (false, 0);
     loop {
+        let retried = died_before || kills > 0;
         let mut at_work = match worker.take() {
             Some(worker) => worker,
             None => Worker::start(command())?,
@@ -120,8 +126,9 @@ fn one(
         let words = at_work.end();
         match died {
             Death::Cancelled => return Ok(ended(job, Status::Skipped, "interrupted", "")),
-            _ if !retried => retried = true,
-            Death::Crashed(how) => {
+            Death::Killed(_) if kills < MOST_KILLS => kills += 1,
+            Death::Crashed(_) | Death::Timeout | Death::Memory(_) if !died_before => died_before = true,
+            Death::Killed(how) | Death::Crashed(how) => {
                 let report = ended(job, Status::Crashed, &how, &words);
                 return Ok(retried_as(report, retried));
             }
@@ -176,6 +183,8 @@ fn ended(job: &Job, status: Status, reason: &str, words: &str) -> Outcome {
 /// Why a worker did not report.
 enum Death {
     Crashed(String),
+    /// By somebody else's SIGKILL.
+    Killed(String),
     Timeout,
     Memory(u64),
     Cancelled,
@@ -260,6 +269,9 @@ impl Worker {
     /// How the process ended.
     fn death(&mut self) -> Death {
         match self.child.wait() {
+            Ok(status) if status.signal() == Some(Signal::KILL.as_raw()) => {
+                Death::Killed(format!("the worker ended with {status}"))
+            }
             Ok(status) => Death::Crashed(format!("the worker ended with {status}")),
             Err(error) => Death::Crashed(format!("the worker is gone: {error}")),
         }
@@ -334,6 +346,16 @@ pub(super) mod tests {
         // One that never reads a job, however it ends.
         assert_eq!(outcomes("exit 6", &limits), crashed("the worker ended with exit status: 6"));
         assert_eq!(outcomes("exit 0", &limits), crashed("the worker ended with exit status: 0"));
+    }
+
+    #[test]
+    fn a_model_whose_worker_is_killed_is_tried_more_often() {
+        let limits = Limits { jobs: 1, timeout: Duration::from_secs(20), memory_bytes: None };
+        let tries = tempfile::NamedTempFile::new().unwrap();
+        let script = format!("read job; echo >> {}; kill -KILL $$", tries.path().display());
+        let killed = "the worker ended with signal: 9 (SIGKILL)".to_owned();
+        assert_eq!(outcomes(&script, &limits), vec![(Status::Crashed, killed, true); 2]);
+        assert_eq!(std::fs::read(tries.path()).unwrap().len(), 2 * (1 + MOST_KILLS));
     }
 
     #[test]
