@@ -17,9 +17,8 @@ use std::time::{Duration, Instant};
 
 /// How often a worker's memory is looked at, and whether the user wants to stop.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often a model is taken up anew because its worker was killed from outside. That says nothing of the model, unless
-/// the system is short of memory because of it, so not for ever.
-const MOST_KILLS: usize = 4;
+/// How often a model is taken up anew because somebody killed its worker. That says nothing of the model; but not for ever.
+const MOST_KILLS: usize = 20;
 /// How much of what a worker last wrote to stderr is kept, in bytes.
 const LAST_WORDS_BYTES: usize = 4096;
 
@@ -183,7 +182,7 @@ fn ended(job: &Job, status: Status, reason: &str, words: &str) -> Outcome {
 /// Why a worker did not report.
 enum Death {
     Crashed(String),
-    /// By somebody else's SIGKILL.
+    /// By somebody's SIGKILL, other than the system's for want of memory.
     Killed(String),
     Timeout,
     Memory(u64),
@@ -196,6 +195,8 @@ struct Worker {
     jobs: Option<ChildStdin>,
     reports: Receiver<String>,
     words: Arc<Mutex<Vec<u8>>>,
+    /// As the worker started.
+    kills_for_memory: Option<u64>,
 }
 
 impl Worker {
@@ -231,7 +232,7 @@ impl Worker {
             });
         }
         let jobs = child.stdin.take();
-        Ok(Self { child, jobs, reports, words })
+        Ok(Self { child, jobs, reports, words, kills_for_memory: kills_for_memory() })
     }
 
     /// Has the worker do a job, and watches it.
@@ -268,13 +269,13 @@ impl Worker {
 
     /// How the process ended.
     fn death(&mut self) -> Death {
-        match self.child.wait() {
-            Ok(status) if status.signal() == Some(Signal::KILL.as_raw()) => {
-                Death::Killed(format!("the worker ended with {status}"))
-            }
-            Ok(status) => Death::Crashed(format!("the worker ended with {status}")),
-            Err(error) => Death::Crashed(format!("the worker is gone: {error}")),
-        }
+        let status = match self.child.wait() {
+            Ok(status) => status,
+            Err(error) => return Death::Crashed(format!("the worker is gone: {error}")),
+        };
+        let how = format!("the worker ended with {status}");
+        let killed = status.signal() == Some(Signal::KILL.as_raw());
+        if killed && kills_for_memory() == self.kills_for_memory { Death::Killed(how) } else { Death::Crashed(how) }
     }
 
     /// Ends the process; what it last wrote to stderr.
@@ -293,6 +294,12 @@ impl Drop for Worker {
         drop(self.jobs.take());
         let _ = self.child.wait();
     }
+}
+
+/// How many processes the system has killed for want of memory, where it says so.
+fn kills_for_memory() -> Option<u64> {
+    let counters = std::fs::read_to_string("/proc/vmstat").ok()?;
+    counters.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
 }
 
 /// Memory that a process holds, where the system says so.
