@@ -125,7 +125,11 @@ fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, out
     page.culprit(wrong, found.as_ref());
     let shown = wrong.unwrap_or_default();
     let traced = sets.get(shown).map(|set| arguments.by_layer.trace(whole, environment, set, &mut *candidate, output));
-    let traced = traced.transpose().map_err(|error| error.in_model(path))?.unwrap_or_default();
+    // What stops the trace must not hide what the outputs say.
+    let (traced, untraced) = match traced.transpose() {
+        Ok(traced) => (traced.unwrap_or_default(), None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     page.by_layer(shown, &traced);
     let caveat = machine.caveat();
     if arguments.json {
@@ -138,8 +142,11 @@ fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, out
         }
         output.data(&table::by_output(&verifications, caveat))?;
     }
-    let Some(error) = verifications.iter().find_map(verify::mismatch) else { return Ok(()) };
-    let lines = found.iter().flat_map(locate::Found::lines).chain(caveat.map(str::to_owned));
+    let Some(error) = verifications.iter().find_map(verify::mismatch) else {
+        return untraced.map_or(Ok(()), |error| Err(error.in_model(path)));
+    };
+    let untraced = untraced.map(|why| format!("the nodes were not compared: {}", why.message()));
+    let lines = found.iter().flat_map(locate::Found::lines).chain(untraced).chain(caveat.map(str::to_owned));
     Err(lines.fold(error, Error::with_note).in_model(path))
 }
 

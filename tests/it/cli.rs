@@ -9,6 +9,7 @@ use prost::Message;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -267,6 +268,30 @@ fn verify_compares_inside_the_model_where_asked() {
     assert!(nodes.iter().all(|node| node["agrees"] == true));
     let html = fs::read_to_string(report.path().join("report.html")).unwrap();
     assert!(html.contains("Error by layer"));
+}
+
+/// Without ONNX Runtime nodes cannot be compared: an error of its own, unless the outputs say worse.
+#[test]
+fn what_stops_the_comparison_of_nodes_hides_nothing() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits");
+    let verify = |more: &[&OsStr]| {
+        let mut command = without_tensorrt();
+        command.args(["verify", "--on", "cpu", "--quiet", "--by-layer"]).args(more).arg(folder.join("model.onnx"));
+        let output = command.output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, table, said) = verify(&[]);
+    assert_eq!(code, Some(6), "{said}");
+    assert!(table.contains(" agrees  probabilities"), "{table}");
+
+    let data = tempfile::tempdir().unwrap();
+    fs::copy(folder.join("test_data_set_0/input_0.pb"), data.path().join("input_0.pb")).unwrap();
+    fs::write(data.path().join("output_0.pb"), tensor(&[4, 10], &[0.1f32; 40]).encode_to_vec()).unwrap();
+    let (code, table, said) = verify(&["--data".as_ref(), data.path().as_os_str()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(table.contains(" DIFFERS  probabilities"), "{table}");
+    let untraced = "\n  the nodes were not compared: there is no reference: no test data, and no ONNX Runtime\n";
+    assert!(said.contains(untraced), "{said}");
 }
 
 /// An archive of NumPy arrays.
