@@ -10,6 +10,7 @@ use crate::verify::data::{self, DataSet};
 use crate::verify::draw::{self, Shapes};
 use crate::verify::npz;
 use crate::verify::reference::Reference;
+use crate::zoo::attempt::shapes_of;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -59,12 +60,8 @@ impl ReferenceArguments {
         let planned = profiles.plan(subject.network, &End::default())?;
         let samples: Vec<Sample> = planned.iter().flat_map(|planned| planned.samples(subject.network)).collect();
         let seeds = if self.seed.is_empty() { &draw::SEEDS[..] } else { &self.seed };
-        let drawn = seeds.iter().flat_map(|&seed| samples.iter().map(move |sample| (seed, sample)));
-        drawn
-            .map(|(seed, Sample { what, shapes, values })| {
-                draw::drawn(subject.network, &Shapes { what, shapes, values }, seed, &mut reference)
-            })
-            .collect()
+        let shapes: Vec<Shapes<'_>> = samples.iter().map(shapes_of).collect();
+        draw::all(subject.network, &shapes, seeds, &mut reference)
     }
 }
 

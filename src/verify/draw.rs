@@ -26,7 +26,7 @@ pub struct Shapes<'a> {
 ///
 /// # Errors
 /// Inputs that cannot be drawn; whatever the reference says of them.
-pub fn drawn(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut Reference) -> Result<DataSet> {
+fn drawn(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut Reference) -> Result<DataSet> {
     let mut inputs = Vec::new();
     for (&input, mut tensor) in network.inputs.iter().zip(random::inputs(network, shapes.shapes, seed)?) {
         let name = network.value(input).name.to_string();
@@ -38,6 +38,20 @@ pub fn drawn(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut 
     let what = format!("ONNX Runtime, seed {seed}, {} {:?}", shapes.what, shapes.shapes);
     let label = format!("{}, seed {seed}", shapes.what);
     Ok(DataSet { label, ..referred(reference, what, inputs)? })
+}
+
+/// Data sets for each seed in each of these shapes, seed by seed.
+///
+/// # Errors
+/// As [`drawn`].
+pub fn all(network: &Network, shapes: &[Shapes<'_>], seeds: &[u64], reference: &mut Reference) -> Result<Vec<DataSet>> {
+    let mut sets = Vec::with_capacity(seeds.len().saturating_mul(shapes.len()));
+    for &seed in seeds {
+        for shapes in shapes {
+            sets.push(drawn(network, shapes, seed, reference)?);
+        }
+    }
+    Ok(sets)
 }
 
 /// A data set of these inputs with the reference's outputs; `what` names it in messages and reports.

@@ -314,12 +314,14 @@ fn timed<T>(seconds: &mut Option<f64>, work: impl FnOnce() -> T) -> T {
 fn draw(model: &Path, prepared: &Prepared, planned: &[Planned], library: &Path) -> Result<Vec<DataSet>> {
     let mut reference = Reference::open(library, model)?;
     let samples: Vec<Sample> = planned.iter().flat_map(|planned| planned.samples(&prepared.network)).collect();
-    let drawn = draw::SEEDS.iter().flat_map(|&seed| samples.iter().map(move |sample| (seed, sample)));
-    drawn
-        .map(|(seed, Sample { what, shapes, values })| {
-            draw::drawn(&prepared.network, &Shapes { what, shapes, values }, seed, &mut reference)
-        })
-        .collect()
+    let shapes: Vec<Shapes<'_>> = samples.iter().map(shapes_of).collect();
+    draw::all(&prepared.network, &shapes, &draw::SEEDS, &mut reference)
+}
+
+/// The shapes to draw a sample's inputs in.
+pub(crate) fn shapes_of(sample: &Sample) -> Shapes<'_> {
+    let Sample { what, shapes, values } = sample;
+    Shapes { what, shapes, values }
 }
 
 /// The profiles that are asked for, else one for the shapes of the data.
