@@ -130,7 +130,8 @@ fn normalization(insert: &mut Insert<'_, '_>, of: &Normalization) -> Result<Opti
     let there_and_back = (Reshape::between(&shape, &grouped), Reshape::between(&grouped, &shape));
     let (Some(there), Some(back)) = there_and_back else { return Ok(None) };
     let shuffle = |reshape| Shuffle { reshape: Some(reshape), ..Shuffle::default() };
-    let axes = (2..grouped.len()).collect();
+    // The channels of a group, and what the layer normalizes over, one place further on.
+    let axes = std::iter::once(2).chain(of.axes.iter().map(|axis| axis + 1)).collect();
     let x = insert.add(shuffle(there), &[x])?;
     let (one, zero) = (insert.number(x, 1.0)?, insert.number(x, 0.0)?);
     let standard = insert.add(Normalization { epsilon: of.epsilon, axes, groups: 1 }, &[x, one, zero])?;
