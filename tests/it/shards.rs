@@ -136,6 +136,25 @@ fn joined_shards_are_the_report_of_one_run() {
     assert!(!dir.path().join("none").exists());
 }
 
+/// A page that was broken in its file is no bug of this program.
+#[test]
+fn a_part_with_a_broken_page_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let part = dir.path().join("part");
+    zoo(&part, None);
+    let report = json_of(&part.join("report.json"));
+    let (name, page) = (report["models"][0]["name"].as_str().unwrap(), report["models"][0]["page"].as_str().unwrap());
+    fs::write(part.join(page).with_file_name("report.json"), r#"{"kind": "model", "schema": 1}"#).unwrap();
+    let output = merge(&[part], &dir.path().join("joined"), &[]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.starts_with(&format!("error: the part that holds model `{name}` has a broken report on it\n")),
+        "{said}"
+    );
+    assert!(said.ends_with("\n\nhint: run that part again\n"), "{said}");
+}
+
 /// The exit code is the one that the run over the whole zoo would have had.
 #[test]
 fn a_joined_report_ends_as_the_zoo_would_have() {

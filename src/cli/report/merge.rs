@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
         lacks.insert(0, merge::lacks(&missing));
     }
     for outcome in &outcomes {
-        folder::write_model(&arguments.output, outcome)?;
+        folder::write_model(&arguments.output, outcome).map_err(|error| misshapen(error, &outcome.model.name))?;
     }
     folder::write(&arguments.output, &report, &outcomes)?;
     output.done(&format!("{} models of {} parts: {}", report.models.len(), parts.len(), report.summary()));
@@ -49,4 +49,15 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
         output.json(&report)?;
     }
     arguments.ending.end_whole(&report, &lacks, output)
+}
+
+/// A page that was read from a file, and that no view can be made of, is that file's fault.
+fn misshapen(error: Error, model: &str) -> Error {
+    if error.kind() != Kind::Internal {
+        return error;
+    }
+    let message = format!("the part that holds model `{model}` has a broken report on it");
+    let notes =
+        error.notes().iter().fold(Error::new(Kind::Usage, message), |error, note| error.with_note(note.clone()));
+    notes.with_hint("run that part again")
 }
