@@ -43,7 +43,7 @@ fn drawn(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut Refe
 /// Data sets for each seed in each of these shapes, seed by seed.
 ///
 /// # Errors
-/// As [`drawn`].
+/// Inputs that cannot be drawn; whatever the reference says of them.
 pub fn all(network: &Network, shapes: &[Shapes<'_>], seeds: &[u64], reference: &mut Reference) -> Result<Vec<DataSet>> {
     let mut sets = Vec::with_capacity(seeds.len().saturating_mul(shapes.len()));
     for &seed in seeds {
