@@ -3,6 +3,7 @@
 use super::environment::{Environment, LibraryArguments};
 use super::output::Output;
 use crate::error::Result;
+use crate::provision::python::Python;
 use crate::provision::{self, TENSORRT_RTX};
 use serde::Serialize;
 use std::fmt::Write;
@@ -43,7 +44,9 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 }
 
 fn diagnose(arguments: &Arguments, environment: &Environment) -> Diagnosis {
-    let (library, tried) = environment.find(arguments.library.tensorrt.as_ref());
+    // Nothing remembered: what is wrong with that is for a doctor to notice, too.
+    let path = arguments.library.tensorrt.as_ref();
+    let (library, tried) = environment.find(path, Python::search_path_asked_anew);
     let cache = environment.cache().ok();
     let place = |tried: &crate::trt::find::Tried| Place {
         source: tried.source,

@@ -3,6 +3,7 @@
 use super::output::Output;
 use super::setup;
 use crate::error::{Error, Kind, Result};
+use crate::provision::python::Python;
 use crate::provision::{self, ONNX_RUNTIME, TENSORRT_RTX};
 use crate::trt::Library;
 use crate::trt::find::{self, FindOptions, Tried};
@@ -47,15 +48,21 @@ impl Environment {
         provision::cache_dir(self.variables)
     }
 
-    /// Every place where a library may be, and the first that can be used.
-    pub(super) fn find(&self, tensorrt: Option<&PathBuf>) -> (Option<Library>, Vec<Tried>) {
-        let mut options = FindOptions::from_env(self.variables);
-        if let Some(python) = &self.python {
-            options.python = Some(python.clone());
-        }
-        options.path = tensorrt.cloned();
-        options.cache = self.cache().ok().and_then(|cache| provision::installed(&TENSORRT_RTX, &cache));
-        find::find(&options)
+    /// Every place where a library may be, and the first that can be used. `path_of` has Python say where its packages are.
+    pub(super) fn find(
+        &self,
+        tensorrt: Option<&PathBuf>,
+        path_of: fn(&Python) -> Vec<PathBuf>,
+    ) -> (Option<Library>, Vec<Tried>) {
+        let cache = self.cache().ok();
+        let options = FindOptions {
+            path: tensorrt.cloned(),
+            cache: cache.as_deref().and_then(|cache| provision::installed(&TENSORRT_RTX, cache)),
+            ..FindOptions::from_env(self.variables)
+        };
+        let program = self.python.clone().unwrap_or_else(|| "python3".into());
+        let python = Python { program, cache, variable: self.variables };
+        find::find(&options, || path_of(&python))
     }
 
     /// A library to build with: one that is there, else TensorRT-RTX fetched now.
@@ -63,7 +70,7 @@ impl Environment {
         let (library, tried) = match &arguments.wheel {
             // Who names a wheel wants the library in it.
             Some(_) => (None, Vec::new()),
-            None => self.find(arguments.tensorrt.as_ref()),
+            None => self.find(arguments.tensorrt.as_ref(), Python::search_path),
         };
         if let Some(library) = library {
             return Ok(library);

@@ -4,10 +4,12 @@
 //! here. [`install`] is the way in. This module loads nothing and prints nothing: it gives a folder to whoever asks,
 //! and tells its caller how it goes through [`Event`]s.
 //!
-//! `pip` runs pip, `wheel` checks and unpacks the file, `store` keeps the cache folder whole.
+//! `pip` runs pip, `wheel` checks and unpacks the file, `store` keeps the cache folder whole; `python` knows where packages are
+//! that the user installed without us.
 
 mod fault;
 mod pip;
+pub mod python;
 mod store;
 mod wheel;
 

@@ -5,7 +5,6 @@ use super::version::Version;
 use crate::{Error, Kind};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// The environment variable that names a library or its folder.
 pub const VARIABLE: &str = "ONNX2PLAN_TENSORRT";
@@ -31,8 +30,6 @@ pub struct FindOptions {
     pub path: Option<PathBuf>,
     /// What [`VARIABLE`] says, in the same way.
     pub variable: Option<PathBuf>,
-    /// The interpreter whose packages are searched; `None` for none.
-    pub python: Option<PathBuf>,
     /// The folder that `onnx2plan setup` filled, if it did.
     pub cache: Option<PathBuf>,
 }
@@ -41,7 +38,7 @@ impl FindOptions {
     /// The environment's options: `path` and `cache` are up to the caller.
     pub fn from_env(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = variable(VARIABLE).filter(|value| !value.is_empty());
-        Self { variable: set.map(PathBuf::from), python: Some("python3".into()), ..Self::default() }
+        Self { variable: set.map(PathBuf::from), ..Self::default() }
     }
 }
 
@@ -59,8 +56,9 @@ pub struct Tried {
 /// The first library that can be used, and every place that was looked at on the way.
 ///
 /// A library that the user asked for, by option or variable, is the only one tried: using another one silently would be
-/// a surprise.
-pub fn find(options: &FindOptions) -> (Option<Library>, Vec<Tried>) {
+/// a surprise. `python_path` gives the folders in which Python looks for packages; it may take a while, and is only called
+/// where the answer matters.
+pub fn find(options: &FindOptions, python_path: impl FnOnce() -> Vec<PathBuf>) -> (Option<Library>, Vec<Tried>) {
     let mut tried = Vec::new();
     let asked = [("--tensorrt", &options.path), (VARIABLE, &options.variable)];
     if let Some((source, path)) = asked.iter().find_map(|(source, path)| path.as_ref().map(|path| (*source, path))) {
@@ -69,9 +67,7 @@ pub fn find(options: &FindOptions) -> (Option<Library>, Vec<Tried>) {
     let found = LIBRARIES
         .iter()
         .find_map(|name| attempt("system libraries", Path::new(name), &mut tried))
-        .or_else(|| {
-            packages(options.python.as_deref()?).iter().find_map(|p| try_path("python packages", p, &mut tried))
-        })
+        .or_else(|| packages(&python_path()).find_map(|path| try_path("python packages", &path, &mut tried)))
         .or_else(|| try_path("cache", options.cache.as_deref()?, &mut tried));
     (found, tried)
 }
@@ -106,14 +102,9 @@ fn attempt(source: &'static str, path: &Path, tried: &mut Vec<Tried>) -> Option<
     library
 }
 
-/// Folders of installed packages that may hold a library. The interpreter knows its own search path best.
-fn packages(python: &Path) -> Vec<PathBuf> {
-    let Ok(output) = Command::new(python).args(["-c", r"import sys; print(*sys.path, sep='\n')"]).output() else {
-        return Vec::new();
-    };
-    let listed = String::from_utf8_lossy(&output.stdout);
-    let sites = listed.lines().filter(|line| !line.is_empty());
-    sites.flat_map(|site| PACKAGES.map(|package| Path::new(site).join(package))).filter(|path| path.is_dir()).collect()
+/// Folders of installed packages that may hold a library.
+fn packages(python_path: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    python_path.iter().flat_map(|site| PACKAGES.map(|package| site.join(package))).filter(|path| path.is_dir())
 }
 
 #[cfg(test)]
@@ -128,7 +119,8 @@ mod tests {
             variable: Some("/nowhere/libnvinfer.so".into()),
             ..FindOptions::default()
         };
-        let problem = |options: &FindOptions| match find(options) {
+        let problem = |options: &FindOptions| match find(options, || panic!("nobody wants to know where Python looks"))
+        {
             (None, tried) if tried.len() == 1 => tried[0].outcome.as_ref().unwrap_err().message().to_owned(),
             (found, tried) => panic!("{found:?} {tried:?}"),
         };
@@ -143,7 +135,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("lib")).unwrap();
         std::fs::write(folder.path().join("lib/libnvinfer.so.10"), "no library").unwrap();
-        let (found, tried) = find(&FindOptions { path: Some(folder.path().to_owned()), ..FindOptions::default() });
+        let options = FindOptions { path: Some(folder.path().to_owned()), ..FindOptions::default() };
+        let (found, tried) = find(&options, Vec::new);
         assert!(found.is_none());
         assert_eq!(tried.len(), 1);
         assert_eq!(tried[0].path, folder.path().join("lib/libnvinfer.so.10"));
@@ -153,8 +146,16 @@ mod tests {
     }
 
     #[test]
-    fn without_a_wish_all_places_are_listed() {
-        let (_, tried) = find(&FindOptions { cache: Some("/nowhere".into()), ..FindOptions::default() });
-        assert!(tried.iter().any(|place| place.source == "system libraries"));
+    fn without_a_wish_all_places_are_looked_at_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let package = folder.path().join("tensorrt_libs");
+        std::fs::create_dir(&package).unwrap();
+        std::fs::write(package.join("libnvinfer.so.10"), "no library").unwrap();
+        let options = FindOptions { cache: Some("/nowhere".into()), ..FindOptions::default() };
+        let (found, tried) = find(&options, || vec!["/nowhere".into(), folder.path().to_owned()]);
+        let mut sources: Vec<&str> = tried.iter().map(|place| place.source).collect();
+        sources.dedup();
+        assert!(["system libraries", "python packages", "cache"].starts_with(&sources), "{sources:?}");
+        assert!(sources.len() == 3 || found.is_some());
     }
 }

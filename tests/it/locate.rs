@@ -214,7 +214,7 @@ fn planted_faults_are_found() {
 #[test]
 #[ignore = "needs a GPU; ONNX2PLAN_TENSORRT names the library"]
 fn planted_faults_are_found_in_plans() {
-    let (library, _) = find::find(&FindOptions::from_env(|name| std::env::var_os(name)));
+    let (library, _) = find::find(&FindOptions::from_env(|name| std::env::var_os(name)), Vec::new);
     let (library, device) = (library.unwrap(), Device::open().unwrap());
     device.fits(&library).unwrap();
     let quiet: LogSink = Arc::new(|_, _| ());

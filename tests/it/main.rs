@@ -17,6 +17,7 @@ mod plans;
 mod profiles;
 mod provision;
 mod python;
+mod python_path;
 mod records;
 mod report;
 mod shards;
