@@ -48,6 +48,11 @@ impl Environment {
         provision::cache_dir(self.variables)
     }
 
+    /// Where results of zoos are kept.
+    pub(super) fn results(&self) -> Result<PathBuf> {
+        Ok(self.cache()?.join("zoo"))
+    }
+
     /// Every place where a library may be, and the first that can be used. `path_of` has Python say where its packages are.
     pub(super) fn find(
         &self,

@@ -4,6 +4,7 @@
 
 mod build;
 mod by_layer;
+mod cache;
 mod convert;
 mod doctor;
 mod environment;
@@ -75,6 +76,9 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Fetch TensorRT-RTX, or ONNX Runtime, with pip and unpack it into the cache
     Setup(setup::Arguments),
+    /// Say what the cache holds, or empty it
+    #[command(subcommand)]
+    Cache(cache::Command),
 }
 
 /// Options of every command.
@@ -122,6 +126,7 @@ pub fn main() -> ExitCode {
             Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),
             Some(Command::Doctor(arguments)) => doctor::run(&arguments, &environment, &mut output),
             Some(Command::Setup(arguments)) => setup::run(&arguments, &environment, &mut output),
+            Some(Command::Cache(command)) => cache::run(&command, &environment, &mut output),
             None => convert::run(&cli.convert, &environment, &mut output),
         }
     });

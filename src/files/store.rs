@@ -3,10 +3,11 @@
 //! Work happens in `tmp/` on the same disk. A finished folder is renamed into place and a broken one is renamed away, so
 //! nobody ever sees half of one.
 
-use super::is_stale;
+use super::{TEMPORARY, is_stale};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use tempfile::TempDir;
 
 /// The home of such folders.
@@ -15,19 +16,59 @@ pub(crate) struct Store {
     home: PathBuf,
 }
 
+/// A folder in its place.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) name: String,
+    /// Size of its files.
+    pub(crate) bytes: u64,
+    /// When a file came into it or it was [used](Store::note_use) for the last time.
+    pub(crate) used: SystemTime,
+}
+
 impl Store {
     /// Makes the home where it is missing, and clears away what killed processes left.
     pub(crate) fn open(home: &Path) -> io::Result<Self> {
         let store = Self { home: home.to_owned() };
         let tmp = store.tmp();
         fs::create_dir_all(&tmp)?;
+        // What is cleared away and removed there would be somewhere else.
+        if fs::symlink_metadata(&tmp)?.is_symlink() {
+            return Err(io::Error::other(format!("`{}` is a link", tmp.display())));
+        }
         // Litter that cannot be removed is no reason to fail.
         for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
-            if is_stale(&entry) {
+            if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) && is_stale(&entry) {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
         Ok(store)
+    }
+
+    /// The folder of that name in a home, if it is nothing but a folder of files that `is_ours` knows by name. Whatever
+    /// else stands there, a link for one, somebody else has put there.
+    pub(crate) fn placed(home: &Path, name: &str, is_ours: impl Fn(&str) -> bool) -> Option<Placed> {
+        let folder = home.join(name);
+        let found = fs::symlink_metadata(&folder).ok().filter(fs::Metadata::is_dir)?;
+        let mut bytes = 0;
+        for entry in fs::read_dir(&folder).ok()? {
+            let entry = entry.ok()?;
+            let file = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+            if !entry.file_name().to_str().is_some_and(&is_ours) {
+                return None;
+            }
+            bytes += file.len();
+        }
+        Some(Placed { name: name.to_owned(), bytes, used: found.modified().ok()? })
+    }
+
+    /// Notes that the folder of that name was used just now, if it is one.
+    pub(crate) fn note_use(&self, name: &str) -> io::Result<()> {
+        let place = self.place(name);
+        if !fs::symlink_metadata(&place)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        fs::File::open(place)?.set_modified(SystemTime::now())
     }
 
     /// Where folders are made.
@@ -42,7 +83,7 @@ impl Store {
 
     /// A folder for this process alone, removed when dropped.
     pub(crate) fn work_folder(&self) -> io::Result<TempDir> {
-        TempDir::new_in(self.tmp())
+        TempDir::with_prefix_in(TEMPORARY, self.tmp())
     }
 
     /// Puts a finished folder in its place; false where another stands there, which stays.

@@ -13,7 +13,7 @@ pub mod python;
 mod store;
 mod wheel;
 
-use crate::Result;
+use crate::{Error, Kind, Result};
 use fault::Fault;
 use std::ffi::OsString;
 use std::ops::ControlFlow;
@@ -138,7 +138,7 @@ pub type Notify<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
 /// The cache folder: `ONNX2PLAN_CACHE`, else `onnx2plan` under `XDG_CACHE_HOME`, else `.cache/onnx2plan` under `HOME`.
 ///
 /// `variable` looks up an environment variable; one that is empty counts as unset. With none of the three the error
-/// is [`Kind::Environment`](crate::Kind::Environment).
+/// is [`Kind::Environment`].
 pub fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
     let folder = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     folder("ONNX2PLAN_CACHE")
@@ -158,11 +158,33 @@ pub fn verify(package: &Package, cache: &Path) -> Option<PathBuf> {
     store::whole(package, cache, store::Depth::Hashes)
 }
 
+/// What of this module's packages a cache holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Fetched {
+    /// Its folder in the cache: package and version.
+    pub name: String,
+    /// Size of its files.
+    pub bytes: u64,
+}
+
+/// The packages in a cache, whichever version of onnx2plan fetched them.
+pub fn fetched(cache: &Path) -> Vec<Fetched> {
+    store::fetched(&[&TENSORRT_RTX, &ONNX_RUNTIME], cache)
+}
+
+/// Removes a package from a cache. Who has loaded it keeps it; it is fetched again once it is needed.
+pub fn remove(fetched: &Fetched, cache: &Path) -> Result<()> {
+    store::remove(cache, &fetched.name).map_err(|error| {
+        let path = cache.join(&fetched.name);
+        Error::new(Kind::Environment, format!("cannot remove `{}`", path.display())).with_source(error)
+    })
+}
+
 /// The folder that holds the package's members, after fetching them where they are not [`installed`].
 ///
 /// Any number of processes may do this at once; one of them works and the others wait for it. A folder that is
-/// incomplete or damaged is made anew. Errors are [`Kind::Environment`](crate::Kind::Environment) and say what to do
-/// by hand, or [`Kind::Cancelled`](crate::Kind::Cancelled) where `notify` broke off.
+/// incomplete or damaged is made anew. Errors are [`Kind::Environment`] and say what to do
+/// by hand, or [`Kind::Cancelled`] where `notify` broke off.
 pub fn install(package: &Package, options: &Options, notify: &mut Notify<'_>) -> Result<PathBuf> {
     match trusted(package, options) {
         Some(folder) => Ok(folder),

@@ -177,6 +177,12 @@ impl Python {
     }
 }
 
+/// Has Python asked again.
+pub fn forget(cache: &Path) {
+    // Where there is nothing, nothing was remembered.
+    let _ = fs::remove_file(cache.join(MEMORY));
+}
+
 /// A path that Python named, and the files in such a folder that can lengthen the search path.
 fn deciding_in(path: &Path) -> Vec<PathBuf> {
     let lengthens = |file: &PathBuf| {

@@ -4,7 +4,7 @@
 //! work twice; where a file system has no locks, [`files::store`] alone keeps the cache whole.
 
 use super::fault::Fault;
-use super::{Event, Notify, Package, tell, wheel};
+use super::{Event, Fetched, Notify, Package, tell, wheel};
 use crate::files;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
@@ -53,6 +53,32 @@ pub(super) fn whole(package: &Package, cache: &Path, depth: Depth) -> Option<Pat
     };
     let mut names = package.members.iter().map(|member| wheel::last_name(member));
     (marker.wheel_sha256 == package.sha256 && names.all(is_whole)).then_some(folder)
+}
+
+/// The folders of packages, of any version, that hold what their markers say and nothing else.
+pub(super) fn fetched(packages: &[&Package], cache: &Path) -> Vec<Fetched> {
+    let is_package = |name: &str| {
+        packages.iter().any(|package| name.strip_prefix(package.folder).is_some_and(|rest| rest.starts_with('-')))
+    };
+    let names = fs::read_dir(cache).into_iter().flatten().flatten();
+    let fetched = names.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok().filter(|name| is_package(name))?;
+        let path = entry.path().join(MARKER);
+        // Nothing but a file may be read here: reading anything else may not end.
+        fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
+        let marker: Marker = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        let is_ours = |file: &str| file == MARKER || marker.files.iter().any(|member| member.name == file);
+        let placed = files::store::Store::placed(cache, &name, is_ours)?;
+        Some(Fetched { name, bytes: placed.bytes })
+    });
+    let mut fetched: Vec<Fetched> = fetched.collect();
+    fetched.sort();
+    fetched
+}
+
+/// Takes a package's folder away.
+pub(super) fn remove(cache: &Path, name: &str) -> io::Result<()> {
+    files::store::Store::open(cache)?.remove(name)
 }
 
 /// What the package's folder is called.

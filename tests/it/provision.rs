@@ -241,14 +241,14 @@ fn damage_is_noticed_and_mended() {
 #[test]
 fn leftovers_of_killed_processes_go_after_a_day() {
     let bench = Bench::new(&wheel_of(GOOD));
-    for (name, hours) in [("old", 25), ("young", 23)] {
+    for (name, hours) in [(".onnx2plan-old", 25), (".onnx2plan-young", 23), ("somebody's", 99)] {
         let folder = bench.path("cache/tmp").join(name);
         fs::create_dir_all(&folder).unwrap();
         let time = std::time::SystemTime::now() - std::time::Duration::from_hours(hours);
         fs::File::open(&folder).unwrap().set_modified(time).unwrap();
     }
     bench.install(&bench.with_wheel()).unwrap();
-    assert_eq!(bench.cached(), ["sample-1.0", "sample-1.0.lock", "tmp/young"]);
+    assert_eq!(bench.cached(), ["sample-1.0", "sample-1.0.lock", "tmp/.onnx2plan-young", "tmp/somebody's"]);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! What a zoo leaves behind besides its report: plans for the user, and results for the next run.
 
+use crate::cli;
 use crate::cli::environment::Environment;
 use crate::cli::output::Output;
 use crate::error::{Error, Kind, Result};
 use crate::zoo::cache;
+use crate::zoo::cache::tidy::{self, Entries, Limits, Removed};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct KeepArguments {
@@ -18,6 +21,12 @@ pub(super) struct KeepArguments {
     /// Do every model anew, and keep no results
     #[arg(long, conflicts_with = "cache")]
     no_cache: bool,
+    /// Days after which results that no zoo used are removed, when this one has ended; 0 for never
+    #[arg(long, value_name = "DAYS", default_value_t = 30, conflicts_with = "no_cache")]
+    cache_days: u64,
+    /// Results are removed, those first that were not used for longest, until the rest takes so many MiB; 0 for no limit
+    #[arg(long, value_name = "MIB", default_value_t = 20480, conflicts_with = "no_cache")]
+    cache_size: u64,
 }
 
 /// The folders that workers write to.
@@ -28,6 +37,28 @@ pub(super) struct Folders {
 }
 
 impl KeepArguments {
+    /// Removes from the cache what is not worth its room any more.
+    pub(super) fn tidy(&self, folders: &Folders, output: &mut Output) {
+        let Some(folder) = &folders.cache else { return };
+        let (days, size) = (self.cache_days, self.cache_size);
+        let limits = Limits {
+            unused: (days > 0).then(|| Duration::from_secs(days.saturating_mul(24 * 60 * 60))),
+            bytes: (size > 0).then(|| size.saturating_mul(1 << 20)),
+        };
+        match tidy::tidy(folder, &limits) {
+            Ok(Removed { unused, beyond }) => {
+                let mut note = |entries: Entries, why: &str| {
+                    if entries.count > 0 {
+                        output.note(&format!("removed from the cache: {}, {why}", cli::cache::results(entries)));
+                    }
+                };
+                note(unused, &format!("not used for {days} days"));
+                note(beyond, &format!("for which {size} MiB are too few"));
+            }
+            Err(error) => output.warning(&error.to_string()),
+        }
+    }
+
     /// The folders, made where they are missing. Without a cache that was asked for things go on, with a warning.
     ///
     /// # Errors
@@ -42,8 +73,7 @@ impl KeepArguments {
             Some(folder) => cache::prepare(folder).map(|()| Some(folder.clone()))?,
             None if self.no_cache => None,
             None => {
-                let folder = environment.cache().map(|folder| folder.join("zoo"));
-                let usable = folder.and_then(|folder| cache::prepare(&folder).map(|()| folder));
+                let usable = environment.results().and_then(|folder| cache::prepare(&folder).map(|()| folder));
                 usable.map_err(|error| output.warning(&format!("results are not kept: {}", error.message()))).ok()
             }
         };

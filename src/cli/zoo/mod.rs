@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     }
     let limits = arguments.limits();
     let folders = arguments.keep.folders(environment, output)?;
-    let command = arguments.command(&jobs, &library, environment, folders)?;
+    let command = arguments.command(&jobs, &library, environment, folders.clone())?;
     if let Some(folder) = &arguments.report {
         folder::begin(folder)?;
     }
@@ -107,6 +107,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         output.json(&report)?;
     }
     super::unless_cancelled()?;
+    arguments.keep.tidy(&folders, output);
     arguments.ending.end(&report, output)
 }
 

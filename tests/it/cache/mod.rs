@@ -1,6 +1,7 @@
 //! What a zoo keeps from run to run: results by content, and the plans of models that are good.
 
 mod killed;
+mod tidy;
 
 use crate::support::{Model, tensor};
 use crate::tensorrt::onnx2plan;

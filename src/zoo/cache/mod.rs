@@ -3,6 +3,8 @@
 //! An entry is a folder whose name is the hash of everything that decides on the result: it never changes, so that any
 //! number of processes may share a cache. It is believed only after every byte of it has been hashed.
 
+pub mod tidy;
+
 use super::attempt::{Done, Source};
 use super::job::{Job, Options, Outcome};
 use super::plan::Plan;
@@ -135,11 +137,18 @@ impl Cache {
         if !folder.exists() {
             return Ok(None);
         }
-        read(&folder, job).map(Some).map_err(|error| {
-            // One that cannot be removed is found damaged again.
-            let _ = self.store.remove(key);
-            error.to_string()
-        })
+        // Before it is read, so that nobody thinks that it is not used. In somebody else's cache it may not be allowed.
+        let _ = self.store.note_use(key);
+        match read(&folder, job) {
+            Ok(done) => Ok(Some(done)),
+            // Removed by another zoo's end, after all.
+            Err(_) if !folder.exists() => Ok(None),
+            Err(error) => {
+                // One that cannot be removed is found damaged again.
+                let _ = self.store.remove(key);
+                Err(error.to_string())
+            }
+        }
     }
 
     /// Keeps what came of a job, if it is worth keeping and nobody else was first.
