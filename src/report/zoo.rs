@@ -1,6 +1,7 @@
 //! The report on many models: `docs/report-schema.md`, "A zoo".
 
 use super::environment::Environment;
+use super::manifest::File;
 use super::model::SCHEMA;
 use super::verification::OutputComparison;
 use serde::{Deserialize, Serialize};
@@ -169,6 +170,22 @@ pub struct Options {
     pub timeout_seconds: Option<u64>,
     /// Limit for each worker, in bytes.
     pub memory_bytes: Option<u64>,
+    /// 0 to 5; absent for TensorRT's own choice.
+    pub optimization_level: Option<u8>,
+    /// What recurrent operators were to become.
+    #[serde(default)]
+    pub rnn: String,
+    /// Globs of names of which one must match.
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// Globs of names of which none may match.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Tags of which a model must have one.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// The zoo's manifest, where it has one.
+    pub manifest: Option<File>,
 }
 
 impl Options {

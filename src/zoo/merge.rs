@@ -78,7 +78,10 @@ fn alike(first: &Saved, part: &Saved) -> Result<()> {
         return Ok(());
     }
     let error = Error::new(Kind::Usage, cannot_join(first, part));
-    Err(differences.into_iter().fold(error, Error::with_note).with_hint("run all parts in the same way"))
+    Err(differences
+        .into_iter()
+        .fold(error, Error::with_note)
+        .with_hint("run all parts with the same program, library, options and manifest"))
 }
 
 /// The shards that the parts hold, in order.
@@ -149,6 +152,12 @@ mod tests {
             jobs: 2,
             timeout_seconds: Some(600),
             memory_bytes: None,
+            optimization_level: None,
+            rnn: "auto".to_owned(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            tags: Vec::new(),
+            manifest: None,
         };
         let models = models.iter().map(|name| ModelReport::new(name, &format!("{name}.onnx"), Status::Evaluated));
         let mut report = Report::new(environment, options, 1.0, models.collect());
@@ -213,10 +222,13 @@ mod tests {
         let mut other = b;
         other.report.options.tf32 = false;
         other.report.environment.library = None;
+        other.report.options.include = vec!["a*".to_owned()];
         assert_eq!(
             refusal(&[a, other]),
             "cannot join `1` and `2`\n  `library` is \"TensorRT\" in the first and null in the second\n  \
-             `tf32` is true in the first and false in the second\n\nhint: run all parts in the same way"
+             `include` is [] in the first and [\"a*\"] in the second\n  \
+             `tf32` is true in the first and false in the second\n\n\
+             hint: run all parts with the same program, library, options and manifest"
         );
         assert_eq!(refusal(&[]), "there is no part to join");
     }

@@ -1,8 +1,10 @@
 //! `onnx2plan report`: the reports of shards joined, and two reports compared.
 
 use crate::records::Records;
+use crate::support::Model;
 use crate::tensorrt::{onnx2plan, without_tensorrt};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -134,6 +136,62 @@ fn joined_shards_are_the_report_of_one_run() {
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).ends_with("the first is no shard, the second is\n"), "{}", said(&output));
     assert!(!dir.path().join("none").exists());
+}
+
+/// Parts that follow different manifests would make a whole that no run could have made.
+#[test]
+fn parts_of_different_manifests_are_not_joined() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model::new(17).input("x", "f32[2]").node("Foo", "x", "y").output("y", "f32[2]");
+    for name in ["a", "b", "c", "d"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+        model.write(&dir.path().join(name));
+    }
+    let manifest = |expected: &str| {
+        let text = format!("[[model]]\npath = \"*/model.onnx\"\nexpected = \"{expected}\"\n");
+        fs::write(dir.path().join("zoo.toml"), &text).unwrap();
+        let sha256 = Sha256::digest(&text).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        format!(r#"{{"bytes":{},"name":"zoo.toml","sha256":"{sha256}"}}"#, text.len())
+    };
+    let part = |shard: &str, arguments: &[&str]| {
+        let mut command = onnx2plan();
+        command.current_dir(dir.path()).args(["zoo", "zoo.toml", "--on", "cpu", "--no-cache", "--fail-on", "never"]);
+        let output = command.args(["--shard", shard, "--report", &shard[..1]]).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    let joined = || {
+        let mut command = without_tensorrt();
+        command.current_dir(dir.path()).args(["report", "merge", "--quiet", "1", "2", "-o", "joined"]);
+        command.args(["--fail-on", "never"]);
+        let output = command.output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    let refused = |name: &str, one: &str, other: &str| {
+        let error = format!(
+            "error: cannot join `1` and `2`\n  `{name}` is {one} in the first and {other} in the second\n\n\
+             hint: run all parts with the same program, library, options and manifest\n"
+        );
+        (Some(2), error)
+    };
+    let old = manifest("unsupported");
+    part("1/2", &[]);
+    part("2/2", &[]);
+    assert_eq!(joined(), (Some(0), String::new()));
+    let report = json_of(&dir.path().join("joined/report.json"));
+    assert_eq!(report["options"]["manifest"].to_string(), old);
+
+    let new = manifest("invalid");
+    part("2/2", &[]);
+    assert_eq!(joined(), refused("manifest", &old, &new));
+    manifest("unsupported");
+    for (name, one, other, arguments) in [
+        ("optimization_level", "null", "1", ["--optimization-level", "1"]),
+        ("include", "[]", "[\"*\"]", ["--include", "*"]),
+        ("exclude", "[]", "[\"z\"]", ["--exclude", "z"]),
+    ] {
+        part("2/2", &arguments);
+        assert_eq!(joined(), refused(name, one, other));
+    }
 }
 
 /// A page that was broken in its file is no bug of this program.

@@ -10,6 +10,7 @@ use super::environment::{Environment, LibraryArguments};
 use super::output::Output;
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::profile::asked::Asked;
+use crate::report::manifest::File;
 use crate::report::zoo::{self, Report, Shard};
 use crate::report::{self, Environment as Described};
 use crate::trt::{Device, Library};
@@ -75,7 +76,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
     // Found, or fetched, once: workers are told where it is.
     let library = environment.library(&arguments.library, output)?;
-    let jobs = arguments.jobs(&library)?;
+    let (jobs, manifest) = arguments.jobs(&library)?;
     if jobs.iter().any(|job| job.options.on == On::Gpu && job.skip.is_none()) {
         // Said once, not by every worker.
         Device::open()?.fits(&library)?;
@@ -98,7 +99,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     };
     let outcomes = pool::run(&jobs, &limits, &command, &super::CANCELLED, &tell)?;
     live.finish();
-    let report = arguments.report(&library, &limits, start.elapsed(), &outcomes);
+    let mut report = arguments.report(&library, &limits, start.elapsed(), &outcomes)?;
+    report.options.manifest = manifest;
     output.done(&format!("{} models: {}", report.models.len(), report.summary()));
     if let Some(folder) = &arguments.report {
         folder::write(folder, &report, &outcomes)?;
@@ -112,24 +114,30 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 }
 
 impl Arguments {
-    /// The models to work on.
-    fn jobs(&self, library: &Library) -> Result<Vec<Job>> {
+    /// The models to work on, and the manifest that lists them.
+    fn jobs(&self, library: &Library) -> Result<(Vec<Job>, Option<File>)> {
         let filter = Filter::new(&self.include, &self.exclude, &self.tag)?;
         let options = self.options(library)?;
-        let mut jobs = match &self.paths[..] {
-            [path] if manifest::is_one(path) => manifest::read(path, &options, library.caps())?,
+        let (mut jobs, manifest) = match &self.paths[..] {
+            [path] if manifest::is_one(path) => {
+                let (jobs, manifest) = manifest::read(path, &options, library.caps())?;
+                (jobs, Some(manifest))
+            }
             paths if paths.iter().any(|path| manifest::is_one(path)) => {
                 return Err(Error::new(Kind::Usage, "a manifest stands alone, and other paths were named beside it")
                     .with_hint("list their models in the manifest"));
             }
-            paths => discover::models(paths)?.into_iter().map(|found| Job::new(found, options.clone())).collect(),
+            paths => {
+                let found = discover::models(paths)?.into_iter();
+                (found.map(|found| Job::new(found, options.clone())).collect(), None)
+            }
         };
         if jobs.is_empty() {
             return Err(Error::new(Kind::Usage, "no model was found").with_hint("models are files that end in .onnx"));
         }
         filter.check_tags(&jobs)?;
         jobs.retain(|job| filter.takes(job) && self.shard.is_none_or(|shard| select::is_in(shard, &job.name)));
-        Ok(jobs)
+        Ok((jobs, manifest))
     }
 
     fn options(&self, library: &Library) -> Result<Options> {
@@ -187,7 +195,7 @@ impl Arguments {
         })
     }
 
-    fn report(&self, library: &Library, limits: &Limits, took: Duration, outcomes: &[Outcome]) -> Report {
+    fn report(&self, library: &Library, limits: &Limits, took: Duration, outcomes: &[Outcome]) -> Result<Report> {
         let mut environment = Described::here(Some(library.version().to_string()));
         // Only workers open the GPU.
         let ran = outcomes.iter().filter_map(|outcome| report::environment::of_page(&outcome.page));
@@ -203,6 +211,12 @@ impl Arguments {
             jobs: limits.jobs,
             timeout_seconds: Some(self.timeout),
             memory_bytes: limits.memory_bytes,
+            optimization_level: self.build.optimization_level,
+            rnn: self.build.recurrent(library.caps())?.to_string(),
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            tags: self.tag.clone(),
+            manifest: None,
         };
         let models = outcomes.iter().map(|outcome| outcome.model.clone()).collect();
         let report = Report::new(environment, options, took.as_secs_f64(), models);
@@ -210,6 +224,6 @@ impl Arguments {
         // Where the disk is full, every model says so.
         notes.sort();
         notes.dedup();
-        Report { shards: self.shard.into_iter().collect(), notes, ..report }
+        Ok(Report { shards: self.shard.into_iter().collect(), notes, ..report })
     }
 }

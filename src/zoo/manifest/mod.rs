@@ -14,7 +14,9 @@ mod tests;
 use super::discover::{Found, shown};
 use super::job::{Job, Options};
 use crate::error::{Error, Kind, Result};
+use crate::files;
 use crate::network::Caps;
+use crate::report::manifest;
 use crate::report::zoo::Place;
 use file::{Entry, File};
 use mistakes::Mistakes;
@@ -28,11 +30,11 @@ pub fn is_one(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
 }
 
-/// The models that a manifest lists, sorted by name. `standard` holds where it says nothing.
+/// The models that a manifest lists, sorted by name, and the file that said so. `standard` holds where it says nothing.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a file that cannot be read, and with everything that is wrong with it.
-pub fn read(path: &Path, standard: &Options, caps: Caps) -> Result<Vec<Job>> {
+pub fn read(path: &Path, standard: &Options, caps: Caps) -> Result<(Vec<Job>, manifest::File)> {
     let cannot_read = |error| Error::new(Kind::Usage, format!("cannot read `{}`", path.display())).with_source(error);
     let text = std::fs::read_to_string(path).map_err(cannot_read)?;
     let folder = Folder::new(path).map_err(cannot_read)?;
@@ -45,7 +47,8 @@ pub fn read(path: &Path, standard: &Options, caps: Caps) -> Result<Vec<Job>> {
         }
     };
     mistakes.finish()?;
-    Ok(jobs)
+    let (name, sha256) = (files::name(path), crate::hash::sha256(&text));
+    Ok((jobs, manifest::File { name, bytes: text.len() as u64, sha256 }))
 }
 
 fn jobs(file: File, folder: &Folder, options: (&Options, Caps), mistakes: &mut Mistakes<'_>) -> Vec<Job> {

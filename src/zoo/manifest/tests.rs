@@ -26,7 +26,7 @@ fn standard() -> Options {
 
 fn of(manifest: &str) -> Vec<Job> {
     let folder = folder(manifest);
-    read(&folder.path().join("zoo.toml"), &standard(), Caps::modern()).unwrap_or_else(|error| panic!("{error}"))
+    read(&folder.path().join("zoo.toml"), &standard(), Caps::modern()).unwrap_or_else(|error| panic!("{error}")).0
 }
 
 /// What is said of a manifest, with the file as `zoo.toml`.
