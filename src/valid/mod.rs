@@ -4,6 +4,7 @@
 //! build is no question here: that is `legalize`'s.
 
 mod handles;
+mod reach;
 pub mod sizes;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Whether a network can be what it is once the sizes that only the run knows have values.
 
+use super::reach::Reaches;
 use crate::error::{Kind, Problem};
 use crate::infer;
 use crate::network::{Block, Dim, LayerKind, Network, ValueId, ValueType};
@@ -28,7 +29,7 @@ pub fn problems_at(network: &Network, point: &Point) -> Vec<Problem> {
     }
     let body = network.body.clone();
     let mut problems = Vec::new();
-    block(&mut network, &body, &mut problems);
+    block(&mut network, &body, &mut Reaches::default(), &mut problems);
     problems
 }
 
@@ -39,12 +40,12 @@ fn at_point(ty: &ValueType, point: &Point) -> ValueType {
 }
 
 /// Infers a block's layers once more, with known sizes.
-fn block(network: &mut Network, of: &Block, problems: &mut Vec<Problem>) {
+fn block(network: &mut Network, of: &Block, reaches: &mut Reaches, problems: &mut Vec<Problem>) {
     for &id in &of.layers {
         let layer = network.layer(id).clone();
         let mut inside = Vec::new();
         for nested in layer.kind.blocks() {
-            block(network, nested, &mut inside);
+            block(network, nested, reaches, &mut inside);
         }
         if !matches!(layer.kind, LayerKind::Conditional(_)) {
             problems.append(&mut inside);
@@ -58,7 +59,7 @@ fn block(network: &mut Network, of: &Block, problems: &mut Vec<Problem>) {
                 for (&output, ty) in layer.outputs.iter().zip(types) {
                     learn(&mut network.values[output].ty, &ty);
                 }
-                negative
+                negative.or_else(|| reaches.follow(network, &layer))
             }
         };
         if let (Some(wrong), Some(site)) = (wrong, layer.sites.first()) {

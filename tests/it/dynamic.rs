@@ -48,6 +48,22 @@ fn numbers_are_right_at_every_end_and_between() {
     }
 }
 
+/// The encoder has 64 positions. Nobody has to say so for inputs to be drawn that it can take.
+#[test]
+fn lengths_are_guessed_that_the_network_has_positions_for() {
+    for (model, _) in models().filter(|(model, _)| model.to_string_lossy().contains("encoder")) {
+        let mut command = without_tensorrt();
+        command.env("ORT_DYLIB_PATH", onnx_runtime()).args(["verify", "--on", "cpu", "--json"]).arg(&model);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {said}", model.display());
+        let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let largest = json!("ONNX Runtime, seed 0, max [[8, 64], [8, 64]]");
+        let mut verified = outcome["verifications"].as_array().unwrap().iter();
+        assert!(verified.any(|verification| verification["reference"] == largest), "{outcome}");
+    }
+}
+
 #[test]
 fn plans_are_built_without_help_and_as_asked() {
     let dir = tempfile::tempdir().unwrap();

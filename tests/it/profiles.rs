@@ -108,6 +108,63 @@ fn guesses_give_way_where_the_network_cannot_hold() {
     assert_eq!(manifest["notes"], notes);
 }
 
+/// Rows of a table of forty, one for each of L positions, which `more` makes of the numbers 0 to L − 1.
+fn positions(more: fn(Model) -> Model) -> Model {
+    let model = Model::new(17).input("ids", "i64[N, L]").node("Shape", "ids", "shape");
+    let model = model.init("zero", &[], &[0i64]).init("one", &[], &[1i64]).init("minus", &[], &[-1i64]);
+    let model = model.node("Gather", "shape one", "length").node("Range", "zero length one", "count");
+    more(model).weights("table", &[40, 4]).node("Gather", "table positions", "y").output("y", "")
+}
+
+/// Positions that a table does not have are no data that anyone could feed.
+#[test]
+fn guesses_give_way_to_tables_that_are_read_by_position() {
+    const GIVES_WAY: &str = "1 to 32, optimised for 32";
+    const STAYS: &str = "1 to 256, optimised for 64";
+    type Case = (&'static str, fn(Model) -> Model, &'static str);
+    let cases: &[Case] = &[
+        ("as counted", |model| model.node("Identity", "count", "positions"), GIVES_WAY),
+        ("for each of the batch", |model| model.node("Expand", "count shape", "positions"), GIVES_WAY),
+        ("from an offset", |model| model.init("k", &[1], &[2i64]).node("Add", "k count", "positions"), GIVES_WAY),
+        (
+            "too many from an offset",
+            |model| model.init("k", &[1], &[25i64]).node("Add", "count k", "positions"),
+            "1 to 8, optimised for 8",
+        ),
+        ("from the end", |model| model.node("Sub", "count length", "positions"), GIVES_WAY),
+        (
+            "backwards",
+            |model| model.node("Sub", "length one", "last").node("Range", "last minus minus", "positions"),
+            GIVES_WAY,
+        ),
+        ("held back", |model| model.init("k", &[1], &[39i64]).node("Min", "count k", "positions"), STAYS),
+        (
+            "the last of forty",
+            |model| model.init("k", &[2], &[0i64, 39]).node("Gather", "count k", "positions"),
+            "64 to 256, optimised for 64",
+        ),
+        ("from the user", |model| model.node("Identity", "ids", "positions"), STAYS),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    for (what, more, expected) in cases {
+        let path = positions(*more).write(dir.path());
+        let output = onnx2plan().arg("--quiet").arg(&path).output().unwrap();
+        assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+        let manifest: Value = serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
+        let notes = json!([
+            "guessed: input `ids`, axis 0 (N): 1 to 8, optimised for 1",
+            format!("guessed: input `ids`, axis 1 (L): {expected}"),
+        ]);
+        assert_eq!(manifest["notes"], notes, "{what}");
+    }
+
+    let path = positions(|model| model.node("Identity", "count", "positions")).write(dir.path());
+    let output = onnx2plan().args(["--quiet", "--dim", "L=1:8:41", "--dim", "N=1:1:1"]).arg(&path).output().unwrap();
+    let expected = "error: the profile does not fit `Gather_y` (Gather, opset 17): at max (L = 41) index 40 is \
+                    outside an axis of size 40\n  at graph `main`, node 4\n";
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(2), expected));
+}
+
 #[test]
 fn a_part_has_the_inputs_and_outputs_that_were_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -114,6 +114,8 @@ pub fn plan(network: &Network, request: &Request) -> Result<Planned> {
 struct Slot {
     range: [i64; 3],
     guess: Option<String>,
+    /// Whether what is likely stays where it is.
+    firm: bool,
 }
 
 /// A profile in the making.
@@ -146,7 +148,7 @@ impl Plan<'_> {
             let value = self.network.value(input);
             let Some(axes) = given(self.request, &value.name, &value.ty.shape)? else { continue };
             for (dim, range) in value.ty.shape.iter().zip(axes).filter(|(dim, _)| dim.known().is_none()) {
-                let slot = Slot { range, guess: None };
+                let slot = Slot { range, guess: None, firm: true };
                 match self.symbols.insert(dim.to_string(), slot) {
                     Some(other) if other.range != range => {
                         let other = other.range;
@@ -172,7 +174,7 @@ impl Plan<'_> {
             if !names.contains(name) {
                 return Err(no_size(name, &names));
             }
-            match self.symbols.insert(name.clone(), Slot { range, guess: None }) {
+            match self.symbols.insert(name.clone(), Slot { range, guess: None, firm: true }) {
                 Some(other) if other.range != range => {
                     let other = other.range;
                     let message = format!("`{name}` is {other:?} by a shape and {range:?} by its name (min, opt, max)");
@@ -196,7 +198,11 @@ impl Plan<'_> {
                     (_, Some(size)) => [OTHER[0].min(size), size, OTHER[2].max(size)],
                 };
                 let guess = || Some(format!("input `{}`, axis {axis} ({dim})", value.name));
-                self.symbols.entry(dim.to_string()).or_insert_with(|| Slot { range, guess: guess() });
+                self.symbols.entry(dim.to_string()).or_insert_with(|| Slot {
+                    range,
+                    guess: guess(),
+                    firm: likely.is_some(),
+                });
             }
         }
     }
@@ -208,7 +214,7 @@ impl Plan<'_> {
             let count = value.ty.shape.known().and_then(|dims| crate::tensor::volume(&dims));
             let Some(count) = count.filter(|_| matches!(value.ty.dtype, DType::I32 | DType::I64)) else { continue };
             let slots = match given_values(self.request, &value.name, count)? {
-                Some(ranges) => ranges.into_iter().map(|range| Slot { range, guess: None }).collect(),
+                Some(ranges) => ranges.into_iter().map(|range| Slot { range, guess: None, firm: true }).collect(),
                 None => {
                     let likely = self.request.likely.values.get(&*value.name);
                     let guess = |at: usize| {
@@ -216,7 +222,8 @@ impl Plan<'_> {
                             None => VALUE,
                             Some(&value) => [VALUE[0].min(value), value, VALUE[2].max(value)],
                         };
-                        Slot { range, guess: Some(format!("input `{}`, element {at}", value.name)) }
+                        // Smaller values are no smaller sizes: 0 has meanings of its own.
+                        Slot { range, guess: Some(format!("input `{}`, element {at}", value.name)), firm: true }
                     };
                     (0..count).map(guess).collect()
                 }
@@ -233,17 +240,15 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// Looks whether the network can hold at each end. Guesses give way: they shrink to what is likely.
+    /// Looks whether the network can hold at each end. Guesses give way: they shrink to what is likely, and a
+    /// size shrinks further where nothing but a guess says that it is.
     fn fit(&mut self) -> Result<()> {
         if self.symbols.is_empty() && self.values.is_empty() {
             return Ok(());
         }
         for end in [1, 0, 2] {
-            let mut problems = problems_at(self.network, &self.point(end));
-            while !problems.is_empty() && self.shrink(end) {
-                problems = problems_at(self.network, &self.point(end));
-            }
-            if !problems.is_empty() {
+            if !self.holds(end) && !self.give_way(end) {
+                let mut problems = problems_at(self.network, &self.point(end));
                 let point = self.describe(end);
                 for problem in &mut problems {
                     problem.message = format!("at {} ({point}) {}", ENDS[end], problem.message);
@@ -257,13 +262,40 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// Moves an end of all guesses nearer to what they are optimised for; whether that changes any.
-    fn shrink(&mut self, end: usize) -> bool {
+    fn holds(&self, end: usize) -> bool {
+        problems_at(self.network, &self.point(end)).is_empty()
+    }
+
+    /// Moves guesses until the network can hold at an end: one of them where that is enough, else all. Whether it can.
+    fn give_way(&mut self, end: usize) -> bool {
+        let before = (self.symbols.clone(), self.values.clone());
+        for only in (0..self.slots().count()).map(Some).chain([None]) {
+            (self.symbols, self.values) = before.clone();
+            while self.shrink(end, only) {
+                if self.holds(end) {
+                    return true;
+                }
+            }
+        }
+        if end == 1 {
+            // The smallest sizes are no likelier than those at first.
+            (self.symbols, self.values) = before;
+        }
+        false
+    }
+
+    /// Moves an end of one guess, or of all, nearer to what it is optimised for; whether that changes any.
+    fn shrink(&mut self, end: usize, only: Option<usize>) -> bool {
         let mut changed = false;
-        let slots = self.symbols.values_mut().chain(self.values.values_mut().flatten());
-        for slot in slots.filter(|slot| slot.guess.is_some() && slot.range[end] != slot.range[1]) {
-            let (opt, now) = (slot.range[1], slot.range[end]);
-            slot.range[end] = if end == 0 { (now.max(0) * 2).clamp(1.min(opt), opt) } else { (now / 2).max(opt) };
+        let slots = self.symbols.values_mut().chain(self.values.values_mut().flatten()).enumerate();
+        for (_, slot) in slots.filter(|(at, slot)| slot.guess.is_some() && only.is_none_or(|only| *at == only)) {
+            let ([min, opt, _], now) = (slot.range, slot.range[end]);
+            slot.range[end] = match end {
+                0 => (now.max(0) * 2).clamp(1.min(opt), opt),
+                1 if slot.firm => opt,
+                1 => (opt / 2).max(min),
+                _ => (now / 2).max(opt),
+            };
             changed |= slot.range[end] != now;
         }
         changed
@@ -297,7 +329,7 @@ impl Plan<'_> {
             let sizes = self.network.value(input).ty.shape.iter();
             let sizes = sizes.filter_map(|dim| self.symbols.get(&dim.to_string()));
             for slot in sizes.chain(self.values.get(&input).into_iter().flatten()) {
-                let Slot { range: [min, opt, max], guess: Some(what) } = slot else { continue };
+                let Slot { range: [min, opt, max], guess: Some(what), .. } = slot else { continue };
                 let line = format!("{what}: {min} to {max}, optimised for {opt}");
                 if !lines.contains(&line) {
                     lines.push(line);
