@@ -71,7 +71,7 @@ pub fn tidy(folder: &Path, limits: &Limits) -> Result<Removed> {
         return Ok(removed);
     }
     entries.sort_by_key(|entry| Reverse(entry.used));
-    let store = super::open(folder)?;
+    let store = Store::open(folder).map_err(|error| cannot_remove(folder, error))?;
     let (now, mut kept, mut stuck) = (SystemTime::now(), 0, None);
     for entry in entries {
         // The time of one that is used right now may lie after `now`.
@@ -91,10 +91,11 @@ pub fn tidy(folder: &Path, limits: &Limits) -> Result<Removed> {
             Err(error) => stuck = stuck.or(Some(error)),
         }
     }
-    stuck.map_or(Ok(removed), |error| {
-        Err(Error::new(Kind::Environment, format!("cannot remove results from `{}`", folder.display()))
-            .with_source(error))
-    })
+    stuck.map_or(Ok(removed), |error| Err(cannot_remove(folder, error)))
+}
+
+fn cannot_remove(folder: &Path, error: io::Error) -> Error {
+    Error::new(Kind::Environment, format!("cannot remove results from `{}`", folder.display())).with_source(error)
 }
 
 /// Removes an entry unless it was used since it was looked at; says whether it did.
