@@ -20,7 +20,7 @@ mod sink;
 pub mod version;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use builder::{Builder, build};
 pub use device::{Device, DeviceInfo};

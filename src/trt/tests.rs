@@ -15,13 +15,15 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 /// The library that `ONNX2PLAN_TENSORRT` names, else TensorRT-RTX, fetched once into the target folder.
 fn library() -> Library {
-    static FOUND: LazyLock<Library> = LazyLock::new(|| {
-        let named = std::env::var_os(find::VARIABLE).filter(|path| !path.is_empty());
-        let path = named.map_or_else(fetched, PathBuf::from);
-        let path = if path.is_dir() { path.join("libtensorrt_rtx.so.1") } else { path };
-        Library::open(&path).unwrap()
-    });
+    static FOUND: LazyLock<Library> = LazyLock::new(|| Library::open(&library_path()).unwrap());
     FOUND.clone()
+}
+
+/// Its file.
+pub(crate) fn library_path() -> PathBuf {
+    let named = std::env::var_os(find::VARIABLE).filter(|path| !path.is_empty());
+    let path = named.map_or_else(fetched, PathBuf::from);
+    if path.is_dir() { path.join("libtensorrt_rtx.so.1") } else { path }
 }
 
 /// The cache that all tests share; another process that fills it is waited for.

@@ -283,9 +283,8 @@ fn attempt(
         let evaluated = timed(&mut progress.seconds.verify, || sets.iter().map(evaluate).collect::<Result<Vec<_>>>());
         (progress.verifications, progress.candidate) = (evaluated?, Some("cpu"));
     }
-    let made = || plan::build(&prepared, &planned, source, job, machine);
+    let made = || plan::build(&prepared, &pipeline, &planned, source, job, machine);
     let plan = progress.plan.insert(timed(&mut progress.seconds.build, made)?);
-    plan.manifest.options.freeze.clone_from(&progress.frozen);
 
     let Some(device) = on_gpu else { return Ok(On::Cpu) };
     let run = || {
