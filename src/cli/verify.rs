@@ -197,8 +197,7 @@ impl Page {
 
     fn network(&mut self, prepared: &Prepared, options: &pipeline::Options, import: &ImportArguments) -> Result<()> {
         let planned = import.profiles.plan(&prepared.network, &End::default())?;
-        let profile = planned.first().map(|planned| planned.profile.clone()).unwrap_or_default();
-        (self.inputs, self.outputs) = page::bindings(&prepared.network, &profile);
+        (self.inputs, self.outputs) = page::bindings(&prepared.network, &planned);
         self.layers = page::layers(&prepared.network)?;
         self.notes.clone_from(&prepared.notes);
         self.freeze = options.import.freeze.iter().map(|(name, tensor)| freezing::text(name, tensor)).collect();

@@ -27,7 +27,7 @@ pub use device::{Device, DeviceInfo};
 pub use find::{FindOptions, Tried};
 pub use library::Library;
 pub use log::{LogSink, Severity};
-pub use manifest::Built;
+pub use manifest::{Built, bindings};
 pub use options::{BuildOptions, BuildStats, Flag};
 pub use runtime::{Binding, Engine, POISONS, Session};
 pub use version::Version;
