@@ -14,12 +14,17 @@ fn verify_plan(plan: &Path) -> (String, Option<i32>) {
     (String::from_utf8(output.stderr).unwrap(), output.status.code())
 }
 
+/// A small model and its plan.
+fn converted(folder: &Path) -> (PathBuf, PathBuf) {
+    let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y").output("y", "f32[2]").write(folder);
+    assert!(onnx2plan().arg("--quiet").arg(&model).output().unwrap().status.success());
+    (model, folder.join("model.plan"))
+}
+
 #[test]
 fn a_plan_is_what_its_manifest_says_or_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y").output("y", "f32[2]").write(dir.path());
-    assert!(onnx2plan().arg("--quiet").arg(&model).output().unwrap().status.success());
-    let plan = dir.path().join("model.plan");
+    let (model, plan) = converted(dir.path());
     let manifest = dir.path().join("model.plan.json");
     let shown = dir.path().display().to_string();
     let says = |expected: &str| {
@@ -89,9 +94,7 @@ fn options_that_made_a_plan_are_not_given_again() {
 #[test]
 fn a_plan_is_not_evaluated() {
     let dir = tempfile::tempdir().unwrap();
-    let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y").output("y", "f32[2]").write(dir.path());
-    assert!(onnx2plan().arg("--quiet").arg(&model).output().unwrap().status.success());
-    let plan = dir.path().join("model.plan");
+    let (model, plan) = converted(dir.path());
     let output = onnx2plan().args(["verify", "--quiet", "--on", "cpu"]).arg(&plan).output().unwrap();
     let expected = format!(
         "error: `{}` is a plan, which only a GPU can run\n\nhint: `onnx2plan verify {} --on cpu` with the options that \
