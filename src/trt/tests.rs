@@ -385,7 +385,7 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
     let kernel = net.constant(ramp(&[8, 4, 3, 3]));
     let bias = net.constant(ramp(&[8]));
     net.add(convolution(Arg::Input(1), Some(Arg::Input(2))), &[x, kernel, bias], f, &[2, 8, 4, 4]);
-    let deconvolution = conv::Deconvolution {
+    let deconvolution = conv::Deconvolution(conv::Convolution {
         maps: 3,
         kernel: vec![2, 2],
         stride: vec![2, 2],
@@ -396,7 +396,7 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
         groups: 1,
         weights: Arg::Static(ramp(&[4, 3, 2, 2])),
         bias: None,
-    };
+    });
     net.add(deconvolution, &[x], f, &[2, 3, 16, 15]);
 
     let scale = net.constant(Tensor::scalar(0.5f32));
