@@ -5,19 +5,18 @@ use crate::onnx::part::{Feed, Part, Whole};
 use crate::onnx::{self, Model};
 use crate::report::manifest::Import;
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::path::Path;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct PartArguments {
     /// Keep only these outputs; NAME=NEW renames one
-    #[arg(long, value_name = "NAME[=NEW]", value_delimiter = ',', value_parser = parse, conflicts_with = "to")]
+    #[arg(long, value_name = "NAME[=NEW]", value_delimiter = ',', conflicts_with = "to")]
     outputs: Vec<Wanted>,
     /// Convert only what comes behind these tensors, which become inputs
     #[arg(long, value_name = "TENSOR", value_delimiter = ',')]
     from: Vec<String>,
     /// Convert only what these tensors need, which become the outputs
-    #[arg(long, value_name = "TENSOR", value_delimiter = ',', value_parser = parse)]
+    #[arg(long, value_name = "TENSOR", value_delimiter = ',')]
     to: Vec<Wanted>,
 }
 
@@ -28,11 +27,12 @@ struct Wanted {
     renamed: Option<String>,
 }
 
-/// Reads `NAME` or `NAME=NEW`.
-#[allow(clippy::unnecessary_wraps, reason = "clap's parsers give results")]
-fn parse(text: &str) -> Result<Wanted, Infallible> {
-    let (tensor, renamed) = text.rsplit_once('=').map_or((text, None), |(tensor, new)| (tensor, Some(new)));
-    Ok(Wanted { tensor: tensor.to_owned(), renamed: renamed.map(str::to_owned) })
+impl From<&str> for Wanted {
+    /// Reads `NAME` or `NAME=NEW`.
+    fn from(text: &str) -> Self {
+        let (tensor, renamed) = text.rsplit_once('=').map_or((text, None), |(tensor, new)| (tensor, Some(new)));
+        Self { tensor: tensor.to_owned(), renamed: renamed.map(str::to_owned) }
+    }
 }
 
 impl PartArguments {

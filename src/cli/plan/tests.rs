@@ -54,13 +54,13 @@ struct Conversion {
 }
 
 impl Conversion {
-    fn new(model: &str, options: &[&str]) -> Self {
+    fn new(model: &str, options: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
         fs::copy(models.join(model).join("model.onnx"), folder.path().join("model.onnx")).unwrap();
         // All tests of one process build for the same GPUs.
-        let options = ["--target", "sm89,sm120"].iter().chain(options).map(|&option| option.to_owned()).collect();
-        Self { folder, options }
+        let common = ["--target", "sm89,sm120"].into_iter();
+        Self { folder, options: common.chain(options.split_whitespace()).map(str::to_owned).collect() }
     }
 
     /// Data of an input, in a folder like test data, of which the output is of no interest here.
@@ -76,9 +76,8 @@ impl Conversion {
         self.folder.path().join("model.onnx")
     }
 
-    /// With further options.
-    fn with(mut self, options: &[&str]) -> Self {
-        self.options.extend(options.iter().map(|&option| option.to_owned()));
+    fn freezing_from(mut self, folder: &Path) -> Self {
+        self.options.extend(["--freeze-from".to_owned(), folder.display().to_string()]);
         self
     }
 
@@ -113,46 +112,28 @@ impl Conversion {
 
 #[test]
 fn a_manifest_gives_the_network_and_the_profiles_again() {
-    let cases: [(&str, &[&str]); 5] = [
-        ("dynamic/cnn-traced", &["--dim", "batch=4", "--no-tf32", "--optimization-level", "1"]),
-        (
-            "dynamic/cnn-traced",
-            &["--shape", "image:2x3x12x12", "--outputs", "classes=kinds", "--without-pass", "scale"],
-        ),
-        (
-            "dynamic/detector",
-            &["--nms-fixed", "5", "--dim", "height=32:32:64", "--dim", "width=32", "--outputs", "boxes"],
-        ),
-        ("dynamic/crnn-captured", &["--rnn", "loop", "--to", "max_pool2d_1=features"]),
+    let cases = [
+        ("dynamic/cnn-traced", "--dim batch=4 --no-tf32 --optimization-level 1"),
+        ("dynamic/cnn-traced", "--shape image:2x3x12x12 --outputs classes=kinds --without-pass scale"),
+        ("dynamic/detector", "--nms-fixed 5 --dim height=32:32:64 --dim width=32 --outputs boxes"),
+        ("dynamic/crnn-captured", "--rnn loop --from max_pool2d_1 --dim batch=2 --dim width=32 --dim (width//2)=16"),
+        ("dynamic/crnn-captured", "--to max_pool2d_1=features"),
         (
             "dynamic/unet-traced",
-            &[
-                "--dim",
-                "height=32",
-                "--profile",
-                "--dim",
-                "batch=1",
-                "--dim",
-                "width=16:32:64",
-                "--profile",
-                "--dim",
-                "batch=2:4:8",
-                "--dim",
-                "width=32",
-            ],
+            "--dim height=32 --profile --dim batch=1 --dim width=16:32:64 --profile --dim batch=2:4:8 --dim width=32",
         ),
     ];
     for (model, options) in cases {
         let conversion = Conversion::new(model, options);
         let (asked, replayed) = conversion.both(None);
-        assert_eq!(asked, replayed.unwrap(), "{model} {options:?}");
-        assert_ne!(asked.network, conversion.bare(), "{model} {options:?}: the options change nothing");
+        assert_eq!(asked, replayed.unwrap(), "{model} {options}");
+        assert_ne!(asked.network, conversion.bare(), "{model} {options}: the options change nothing");
     }
 }
 
 #[test]
 fn what_was_guessed_from_test_data_is_not_guessed_again() {
-    let conversion = Conversion::new("dynamic/cnn-traced", &[]);
+    let conversion = Conversion::new("dynamic/cnn-traced", "");
     conversion.data("test_data_set_0", "image", &Tensor::of(vec![20, 3, 12, 12], vec![0f32; 8640]).unwrap());
     let (asked, replayed) = conversion.both(None);
     assert_eq!(asked, replayed.unwrap());
@@ -161,10 +142,10 @@ fn what_was_guessed_from_test_data_is_not_guessed_again() {
 
 #[test]
 fn small_constants_are_in_the_manifest() {
-    let conversion = Conversion::new("dynamic/decoder-captured", &["--freeze", "ids", "--dim", "batch=2"]);
+    let conversion = Conversion::new("dynamic/decoder-captured", "--freeze ids --dim batch=2");
     let ids = Tensor::of(vec![2, 3], vec![7i64, 0, 49, 1, 2, 3]).unwrap();
     let folder = conversion.data("given", "ids", &ids);
-    let conversion = conversion.with(&["--freeze-from", &folder.display().to_string()]);
+    let conversion = conversion.freezing_from(&folder);
     let (asked, _) = conversion.both(None);
     fs::remove_dir_all(folder).unwrap();
     let (import, build) = conversion.opened().options(None).unwrap();
@@ -174,10 +155,9 @@ fn small_constants_are_in_the_manifest() {
 #[test]
 fn large_constants_are_found_by_their_hash() {
     let key = |value| Tensor::of(vec![2, 4, 5, 8], vec![value; 320]).unwrap();
-    let conversion =
-        Conversion::new("dynamic/decoder-captured", &["--freeze", "past_key", "--dim", "batch=2", "--dim", "past=5"]);
+    let conversion = Conversion::new("dynamic/decoder-captured", "--freeze past_key --dim batch=2 --dim past=5");
     let folder = conversion.data("given", "past_key", &key(0.5f32));
-    let conversion = conversion.with(&["--freeze-from", &folder.display().to_string()]);
+    let conversion = conversion.freezing_from(&folder);
     let (asked, replayed) = conversion.both(Some(&folder));
     assert_eq!(replayed.unwrap(), asked);
 
