@@ -34,16 +34,20 @@ pub(super) struct PlanFile {
 }
 
 impl PlanFile {
-    /// Opens a file whose name ends in `.plan`; `None` for others, which are models.
+    /// Opens a file whose name ends in `.plan`; `None` for others, which are models. Its model is `model`, else it lies beside
+    /// the plan.
     ///
     /// # Errors
-    /// [`Kind::Usage`] where the plan, its manifest or its model is missing, or is another than the manifest says.
-    pub(super) fn open(path: &Path) -> Result<Option<Self>> {
+    /// [`Kind::Usage`] where the plan, its manifest or its model is missing, or is another than the manifest says; for a
+    /// model of a model.
+    pub(super) fn open(path: &Path, model: Option<&Path>) -> Result<Option<Self>> {
+        let unusable = |message: String| Error::new(Kind::Usage, message);
         if !is_plan(path) {
-            return Ok(None);
+            let given =
+                |_| unusable(format!("`--model` is for the model of a plan, which `{}` is not", path.display()));
+            return model.map(given).map_or(Ok(None), Err);
         }
         let manifest_path = files::with_suffix(path, ".json");
-        let unusable = |message: String| Error::new(Kind::Usage, message);
         let text = std::fs::read(&manifest_path).map_err(|error| {
             unusable(format!("cannot read `{}`, the manifest of the plan", manifest_path.display())).with_source(error)
         })?;
@@ -62,8 +66,12 @@ impl PlanFile {
         if name.file_name() != Some(name.as_os_str()) {
             return Err(unusable(format!("the manifest names `{}`, which is no file beside it", manifest.model.name)));
         }
-        let model = path.with_file_name(name);
+        let model = model.map_or_else(|| path.with_file_name(name), Path::to_owned);
         is_described(path, &manifest.plan, "plan")?;
+        if !model.exists() {
+            let message = format!("the model of the plan is not there: `{}`", model.display());
+            return Err(unusable(message).with_hint("say where it is: `--model FILE`"));
+        }
         is_described(&model, &manifest.model, "model")?;
         for external in &manifest.external {
             let name = Path::new(&external.name);
@@ -71,7 +79,7 @@ impl PlanFile {
                 let message = format!("the manifest names `{}`, which is no file below its folder", external.name);
                 return Err(unusable(message));
             }
-            is_described(&path.with_file_name(name), external, "external data")?;
+            is_described(&model.with_file_name(name), external, "external data")?;
         }
         let bytes = std::fs::File::open(path).and_then(|file| mapped::map(&file));
         let bytes = bytes.map_err(|error| unusable(format!("cannot read `{}`", path.display())).with_source(error))?;

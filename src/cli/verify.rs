@@ -36,8 +36,11 @@ use std::path::PathBuf;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Arguments {
-    /// The ONNX model; or a plan (`.plan`) with its manifest and its model beside it, which runs as it is
+    /// The ONNX model; or a plan (`.plan`) with its manifest beside it, which runs as it is
     model: PathBuf,
+    /// The model of a plan, where it does not lie beside it
+    #[arg(long = "model", value_name = "FILE")]
+    source: Option<PathBuf>,
     /// Where to compute: `gpu` runs the plan, `cpu` evaluates the network of TensorRT layers, not the plan
     #[arg(long, value_enum, default_value = "auto")]
     on: On,
@@ -99,7 +102,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
 /// Verifies, and notes on the way what a report says.
 fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, output: &mut Output) -> Result<()> {
-    let plan = PlanFile::open(&arguments.model)?;
+    let plan = PlanFile::open(&arguments.model, arguments.source.as_deref())?;
     let arguments = &arguments.replaying(plan.as_ref())?;
     let path = plan.as_ref().map_or(&arguments.model, |plan| &plan.model);
     page.subject(plan.as_ref(), arguments);

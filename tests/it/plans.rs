@@ -57,7 +57,7 @@ fn a_plan_is_what_its_manifest_says_or_is_refused() {
     fs::write(&manifest, &text).unwrap();
 
     fs::rename(&model, dir.path().join("gone.onnx")).unwrap();
-    says("the model of the manifest is missing");
+    says("the model of the plan is not there: `DIR/model.onnx`\n\nhint: say where it is: `--model FILE`");
     fs::remove_file(&manifest).unwrap();
     says("cannot read `DIR/model.plan.json`, the manifest of the plan");
 }
@@ -147,4 +147,24 @@ fn external_data_is_part_of_what_a_plan_was_made_from() {
     says("the external data of the manifest is missing");
     fs::write(&path, text.replace("\"sub/w.bin\"", "\"sub/../../w.bin\"")).unwrap();
     says("the manifest names `sub/../../w.bin`, which is no file below its folder");
+}
+
+/// External data lies beside the model, wherever the plan is.
+#[test]
+fn the_model_of_a_plan_may_be_elsewhere() {
+    let (models, plans) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (built, model, plan) = (external(models.path()), models.path().join("model.onnx"), plans.path().join("a.plan"));
+    fs::rename(&built, &plan).unwrap();
+    fs::rename(models.path().join("model.plan.json"), plans.path().join("a.plan.json")).unwrap();
+    let says = |subject: &Path, model: &Path, expected: &str| {
+        let output = onnx2plan().args(["verify", "--quiet"]).arg(subject).arg("--model").arg(model).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap().replace(&models.path().display().to_string(), "DIR");
+        assert_eq!((said, output.status.code()), (format!("error: {expected}\n"), Some(2)));
+    };
+    let other = models.path().join("v.bin");
+    says(&plan, &other, "`DIR/v.bin` is not the model that the manifest describes\n\nhint: build the plan again");
+    says(&model, &model, "`--model` is for the model of a plan, which `DIR/model.onnx` is not");
+    fs::write(models.path().join("sub/w.bin"), 3f32.to_le_bytes()).unwrap();
+    let changed = "`DIR/sub/w.bin` is not the external data that the manifest describes\n\nhint: build the plan again";
+    says(&plan, &model, changed);
 }

@@ -92,7 +92,7 @@ impl Conversion {
 
     /// The plan of an earlier conversion.
     fn opened(&self) -> PlanFile {
-        PlanFile::open(&self.folder.path().join("model.plan")).unwrap().unwrap()
+        PlanFile::open(&self.folder.path().join("model.plan"), None).unwrap().unwrap()
     }
 
     /// What the options make, and what the manifest of the plan makes.

@@ -1,8 +1,8 @@
 //! All steps of a recurrent operator: the work before them, the loop or its copies, and the order of what comes out.
 
-use super::{Operands, swap};
 use super::cells::{Operator, Step, cut, size};
 use super::functions::Function;
+use super::{Operands, swap};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::nested::{Iteration, Repeat};
