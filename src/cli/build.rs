@@ -2,11 +2,12 @@
 
 use super::output::Output;
 use crate::error::Result;
-use crate::import::Recurrent;
+use crate::import::{self, Recurrent};
 use crate::network::{Caps, Profile};
 use crate::pipeline;
-use crate::report::manifest;
+use crate::report::manifest::{Manifest, Options};
 use crate::trt::{BuildOptions, Severity, options};
+use clap::ValueEnum;
 use std::sync::Arc;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -29,7 +30,7 @@ pub(super) struct BuildArguments {
 }
 
 /// What recurrent operators become.
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum RecurrentForm {
     /// A loop, which is faster; the layer for `TRT_RNNv2` nodes, where the library has it
     #[default]
@@ -54,6 +55,15 @@ impl BuildArguments {
         choice.with(caps)
     }
 
+    /// What makes the network, for a library.
+    ///
+    /// # Errors
+    /// Those of [`Recurrent::with`].
+    pub(super) fn network(&self, import: import::Options, caps: Caps) -> Result<pipeline::Options> {
+        let import = import::Options { recurrent: self.recurrent(caps)?, ..import };
+        Ok(pipeline::Options { caps, without_passes: self.without_pass.clone(), import })
+    }
+
     /// What TensorRT is told.
     pub(super) fn options(&self, profiles: Vec<Profile>, verbose: bool) -> BuildOptions {
         BuildOptions {
@@ -70,15 +80,19 @@ impl BuildArguments {
         }
     }
 
-    /// What decides on the plan, as its manifest says it.
-    pub(super) fn described(&self, recurrent: Recurrent) -> manifest::Options {
-        manifest::Options {
-            tf32: !self.no_tf32,
-            optimization_level: self.optimization_level,
-            rnn: recurrent.to_string(),
-            freeze: Vec::new(),
-            without_passes: self.without_pass.clone(),
-        }
+    /// Those of a plan, by its manifest.
+    ///
+    /// # Errors
+    /// What this version has not: it says so.
+    pub(super) fn recorded(manifest: &Manifest) -> Result<Self, String> {
+        let Options { tf32, optimization_level, rnn, without_passes, freeze: _, import: _ } = &manifest.options;
+        Ok(Self {
+            target: manifest.targets.iter().map(|target| options::parse_target(target)).collect::<Result<_, _>>()?,
+            no_tf32: !tf32,
+            optimization_level: *optimization_level,
+            rnn: RecurrentForm::from_str(rnn, false)?,
+            without_pass: without_passes.iter().map(|pass| pipeline::parse_pass(pass)).collect::<Result<_, _>>()?,
+        })
     }
 
     /// The targets as they are written.

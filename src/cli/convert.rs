@@ -9,15 +9,14 @@ use super::reference::Subject;
 use crate::emit::Emitted;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
-use crate::import;
 use crate::network::{LayerKind, Network};
 use crate::onnx::Model;
 use crate::pipeline::profile::{self, End, Planned};
 use crate::pipeline::{self, Prepared};
-use crate::report::manifest::{self, File};
+use crate::report::manifest::File;
 use crate::trt::{self, BuildOptions, Library};
 use crate::verify::data;
-use crate::zoo::freezing;
+use crate::zoo::recipe;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -94,14 +93,7 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let start = Instant::now();
     let (model, part) = arguments.import.part.load(model_path)?;
     let read = start.elapsed();
-    let options = pipeline::Options {
-        caps: library.caps(),
-        without_passes: arguments.build.without_pass.clone(),
-        import: import::Options {
-            recurrent: arguments.build.recurrent(library.caps())?,
-            ..arguments.import.options(&model)?
-        },
-    };
+    let options = arguments.build.network(arguments.import.options(&model)?, library.caps())?;
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
     output.done(&format!("{}: {} layers", model_path.display(), prepared.network.live_layers().len()));
     for note in &prepared.notes {
@@ -146,10 +138,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let plan = File { name: files::name(&plan_path), bytes: built.bytes, sha256: built.sha256 };
     let guessed = guesses.iter().map(|guess| format!("guessed: {guess}"));
     let notes = prepared.notes.iter().cloned().chain(guessed).collect();
-    let options = manifest::Options {
-        freeze: options.import.freeze.iter().map(|(name, tensor)| freezing::text(name, tensor)).collect(),
-        ..arguments.build.described(options.import.recurrent)
-    };
+    let (from, to) = arguments.import.part.ends();
+    let options = recipe::options(&options, &building, from, to);
     let described =
         trt::Built { library: &library, options: &building, network: &prepared.network, emitted: &built.emitted };
     let mut manifest = described.manifest(model_files, plan, options, notes);

@@ -1,9 +1,11 @@
 //! `--freeze` and `--freeze-from`: inputs that become constants, by a value that is written out or by test data.
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::hash;
 use crate::import;
 use crate::import::freeze::{self, Frozen};
 use crate::onnx::Model;
+use crate::report::manifest;
 use crate::tensor::{DType, Tensor};
 use crate::verify::data;
 use std::collections::BTreeMap;
@@ -19,17 +21,42 @@ pub(super) struct FreezeArguments {
     freeze: Vec<Frozen>,
     /// A folder with input_0.pb, …: source of values for --freeze; alone, freezes short lists of whole numbers
     #[arg(long, value_name = "FOLDER")]
-    freeze_from: Option<PathBuf>,
+    pub(super) freeze_from: Option<PathBuf>,
+    /// What the manifest of a plan says of each constant
+    #[arg(skip)]
+    recorded: Vec<manifest::Frozen>,
 }
 
 impl FreezeArguments {
+    /// Those of a plan, by its manifest; `data` is a folder with the values that it does not hold.
+    pub(super) fn recorded(recorded: &[manifest::Frozen], data: Option<PathBuf>) -> Self {
+        let constant = |manifest::Frozen { name, shape, values, .. }: &manifest::Frozen| {
+            Frozen::new(name.clone(), shape.clone(), values.clone())
+        };
+        Self {
+            freeze: recorded.iter().map(constant).collect(),
+            freeze_from: data.filter(|_| recorded.iter().any(|frozen| frozen.values.is_none())),
+            recorded: recorded.to_vec(),
+        }
+    }
+
     /// The constants for a model's inputs.
     ///
     /// # Errors
-    /// Those of [`freeze::constants`]; whatever [`data::read`] says.
+    /// Those of [`freeze::constants`]; whatever [`data::read`] says; [`Kind::Usage`] for other values than a plan was made with.
     pub(super) fn options(&self, model: &Model) -> Result<import::Options> {
         let given = self.data(model)?;
+        let lacks = |frozen: &&manifest::Frozen| frozen.values.is_none() && !given.contains_key(&frozen.name);
+        if let Some(frozen) = self.recorded.iter().find(lacks) {
+            return Err(unlike(frozen, "the manifest does not hold the value of"));
+        }
         let mut freeze = freeze::constants(&self.freeze, model, &given)?;
+        let is_other = |frozen: &&manifest::Frozen| {
+            freeze.get(&frozen.name).is_none_or(|tensor| hash::sha256(tensor.bytes()) != frozen.sha256)
+        };
+        if let Some(frozen) = self.recorded.iter().find(is_other) {
+            return Err(unlike(frozen, "the plan was made with another value of"));
+        }
         if self.freeze.is_empty() {
             freeze.extend(given.into_iter().filter(|(_, tensor)| is_list_of_whole_numbers(tensor)));
         }
@@ -44,6 +71,13 @@ impl FreezeArguments {
         let found = names.iter().zip(data::in_order(&set.inputs, &names));
         Ok(found.filter_map(|(name, data)| Some(((*name).to_owned(), data?.tensor().ok()?.clone()))).collect())
     }
+}
+
+/// A constant whose value cannot be that of the plan.
+fn unlike(frozen: &manifest::Frozen, why: &str) -> Error {
+    let manifest::Frozen { name, dtype, shape, .. } = frozen;
+    Error::new(Kind::Usage, format!("{why} input `{name}` ({dtype}{shape:?}), which is constant in the plan"))
+        .with_hint("name the folder with the data it was made with: `--freeze-from FOLDER`")
 }
 
 fn is_list_of_whole_numbers(tensor: &Tensor) -> bool {

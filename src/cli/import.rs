@@ -6,7 +6,9 @@ use super::profiles::ProfileArguments;
 use crate::error::Result;
 use crate::import;
 use crate::onnx::Model;
+use crate::report::manifest::{Binding, Import};
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ImportArguments {
@@ -23,6 +25,22 @@ pub(super) struct ImportArguments {
 }
 
 impl ImportArguments {
+    /// Those of a plan, by its manifest. `data` is a folder with the values of inputs made constant that it does not hold.
+    pub(super) fn recorded(import: &Import, inputs: &[Binding], data: Option<PathBuf>) -> Result<Self, String> {
+        let nms_fixed = import.nms_fixed.map(|rows| u16::try_from(rows).and_then(NonZeroU16::try_from));
+        Ok(Self {
+            profiles: ProfileArguments::recorded(&import.sizes, inputs),
+            part: PartArguments::recorded(import),
+            freeze: FreezeArguments::recorded(&import.frozen, data),
+            nms_fixed: nms_fixed.transpose().map_err(|error| format!("`nms_fixed`: {error}"))?,
+        })
+    }
+
+    /// The folder of `--freeze-from`.
+    pub(super) fn freeze_from(&self) -> Option<&PathBuf> {
+        self.freeze.freeze_from.as_ref()
+    }
+
     /// The options for a model.
     ///
     /// # Errors

@@ -146,13 +146,18 @@ pub fn main() -> ExitCode {
 fn parse() -> Result<Cli, clap::Error> {
     let mut command = Cli::command();
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-    if let Some((name, _)) = matches.subcommand() {
+    if let Some((name, own)) = matches.subcommand() {
         let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
         let of_conversion = |argument: &&Arg| !argument.is_global_set() && given(argument.get_id().as_str());
         let wrong = command.get_arguments().find(of_conversion).map(ToString::to_string);
         if let Some(argument) = wrong {
             let message = format!("`{argument}` is for converting a model: options of `{name}` stand behind it");
             return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
+        if let Some(verify) = command.find_subcommand_mut(name).filter(|_| name == "verify")
+            && let Some(message) = verify::misplaced(verify, own)
+        {
+            return Err(verify.error(ErrorKind::ArgumentConflict, message));
         }
     }
     Cli::from_arg_matches(&matches)

@@ -1,12 +1,27 @@
 //! A plan file with the manifest beside it, as `verify` takes it in place of a model.
 
+use super::build::BuildArguments;
+use super::import::ImportArguments;
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::mapped;
-use crate::report::manifest::{File, Manifest};
+use crate::report::manifest::{File, Manifest, SCHEMA};
 use crate::trt::{Device, Library};
+use crate::verify::data;
 use bytes::Bytes;
 use std::path::{Component, Path, PathBuf};
+
+/// The heading in `--help` of the options that are not given with a plan, because they made it.
+pub(super) const SHAPING: &str =
+    "What shapes the network; of a plan its manifest says it, and only --freeze-from may be given";
+
+/// The way out where a plan and what is beside it do not fit.
+const AGAIN: &str = "build the plan again";
+
+/// Whether a file is a plan by its name; others are models.
+pub(super) fn is_plan(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "plan")
+}
 
 /// A plan that is what its manifest says.
 pub(super) struct PlanFile {
@@ -19,28 +34,44 @@ pub(super) struct PlanFile {
 }
 
 impl PlanFile {
-    /// Opens a file whose name ends in `.plan`; `None` for others, which are models.
+    /// Opens a file whose name ends in `.plan`; `None` for others, which are models. Its model is `model`, else it lies beside
+    /// the plan.
     ///
     /// # Errors
-    /// [`Kind::Usage`] where the plan, its manifest or its model is missing, or is another than the manifest says.
-    pub(super) fn open(path: &Path) -> Result<Option<Self>> {
-        if path.extension().is_none_or(|extension| extension != "plan") {
-            return Ok(None);
+    /// [`Kind::Usage`] where the plan, its manifest or its model is missing, or is another than the manifest says; for a
+    /// model of a model.
+    pub(super) fn open(path: &Path, model: Option<&Path>) -> Result<Option<Self>> {
+        let unusable = |message: String| Error::new(Kind::Usage, message);
+        if !is_plan(path) {
+            let given =
+                |_| unusable(format!("`--model` is for the model of a plan, which `{}` is not", path.display()));
+            return model.map(given).map_or(Ok(None), Err);
         }
         let manifest_path = files::with_suffix(path, ".json");
-        let unusable = |message: String| Error::new(Kind::Usage, message);
         let text = std::fs::read(&manifest_path).map_err(|error| {
             unusable(format!("cannot read `{}`, the manifest of the plan", manifest_path.display())).with_source(error)
         })?;
         let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| {
             unusable(format!("`{}` is no manifest of this version", manifest_path.display())).with_source(error)
         })?;
+        if manifest.schema != SCHEMA {
+            let message = format!(
+                "`{}` has schema {}; this program reads schema {SCHEMA}",
+                manifest_path.display(),
+                manifest.schema
+            );
+            return Err(unusable(message).with_hint(AGAIN));
+        }
         let name = Path::new(&manifest.model.name);
         if name.file_name() != Some(name.as_os_str()) {
             return Err(unusable(format!("the manifest names `{}`, which is no file beside it", manifest.model.name)));
         }
-        let model = path.with_file_name(name);
+        let model = model.map_or_else(|| path.with_file_name(name), Path::to_owned);
         is_described(path, &manifest.plan, "plan")?;
+        if !model.exists() {
+            let message = format!("the model of the plan is not there: `{}`", model.display());
+            return Err(unusable(message).with_hint("say where it is: `--model FILE`"));
+        }
         is_described(&model, &manifest.model, "model")?;
         for external in &manifest.external {
             let name = Path::new(&external.name);
@@ -48,11 +79,30 @@ impl PlanFile {
                 let message = format!("the manifest names `{}`, which is no file below its folder", external.name);
                 return Err(unusable(message));
             }
-            is_described(&path.with_file_name(name), external, "external data")?;
+            is_described(&model.with_file_name(name), external, "external data")?;
         }
         let bytes = std::fs::File::open(path).and_then(|file| mapped::map(&file));
         let bytes = bytes.map_err(|error| unusable(format!("cannot read `{}`", path.display())).with_source(error))?;
         Ok(Some(Self { path: path.to_owned(), manifest, bytes, model }))
+    }
+
+    /// The options that the plan was made with, as though they were given again. Values of constants that the manifest does
+    /// not hold are in the folder `data`, or in the first test data beside the model.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a manifest that does not say them, or says what this version has not.
+    pub(super) fn options(&self, data: Option<&PathBuf>) -> Result<(ImportArguments, BuildArguments)> {
+        let manifest_path = files::with_suffix(&self.path, ".json");
+        let unusable =
+            |why: String| Error::new(Kind::Usage, format!("`{}` {why}", manifest_path.display())).with_hint(AGAIN);
+        let Manifest { producer, inputs, options, .. } = &self.manifest;
+        let import = options.import.as_ref().ok_or_else(|| {
+            unusable(format!("does not say how the network was made: {producer} did not write that yet"))
+        })?;
+        let data = data.cloned().or_else(|| data::beside(&self.model).into_iter().next());
+        let import = ImportArguments::recorded(import, inputs, data);
+        let build = BuildArguments::recorded(&self.manifest);
+        import.and_then(|import| Ok((import, build?))).map_err(|why| unusable(format!("says what cannot be: {why}")))
     }
 
     /// The model and the plan, as the manifest describes them.
@@ -93,7 +143,10 @@ fn is_described(path: &Path, described: &File, what: &str) -> Result<()> {
     })?;
     if found.sha256 != described.sha256 {
         let message = format!("`{}` is not the {what} that the manifest describes", path.display());
-        return Err(Error::new(Kind::Usage, message).with_hint("build the plan again"));
+        return Err(Error::new(Kind::Usage, message).with_hint(AGAIN));
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,11 @@
 
 use crate::pipeline::profile::asked::{Asked, Said};
 use crate::pipeline::profile::syntax::{parse_end, parse_size};
-use crate::pipeline::profile::{End, Size};
+use crate::pipeline::profile::{End, Lists, Request, Size};
+use crate::report::manifest::Binding;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 
 /// The options as clap reads them. Their order says which of them belong to which `--profile`.
@@ -36,6 +38,30 @@ struct Written {
 /// What the user said about sizes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProfileArguments(Asked);
+
+impl ProfileArguments {
+    /// Those of a plan, by its manifest: nothing is left to be guessed.
+    pub(super) fn recorded(sizes: &BTreeMap<String, i64>, inputs: &[Binding]) -> Self {
+        let count = inputs.iter().map(|input| input.profiles.len().max(input.values.len())).max().unwrap_or(0);
+        let request = |at: usize| {
+            let lists = |of: fn(&Binding) -> &Vec<[Vec<i64>; 3]>, end: usize| -> Lists {
+                let ranges = inputs.iter().filter_map(|input| Some((input.name.clone(), of(input).get(at)?)));
+                ranges.filter_map(|(name, range)| Some((name, range.get(end)?.clone()))).collect()
+            };
+            let [min, opt, max] = [0, 1, 2].map(|end| End {
+                shapes: lists(|input| &input.profiles, end),
+                values: lists(|input| &input.values, end),
+            });
+            Request { min, opt, max, ..Request::default() }
+        };
+        Self(Asked {
+            common: Request { strict: true, ..Request::default() },
+            profiles: (0..count).map(request).collect(),
+            sizes: sizes.clone(),
+            ..Asked::default()
+        })
+    }
+}
 
 impl Deref for ProfileArguments {
     type Target = Asked;

@@ -4,7 +4,7 @@ use super::environment::Environment;
 use super::profiles::ProfileArguments;
 use crate::error::Result;
 use crate::onnx::part::Part;
-use crate::pipeline::profile::{End, Sample};
+use crate::pipeline::profile::{self, End};
 use crate::valid::Checked;
 use crate::verify::data::{self, DataSet};
 use crate::verify::draw::{self, Shapes};
@@ -58,7 +58,7 @@ impl ReferenceArguments {
         }
         let mut reference = subject.reference(environment)?;
         let planned = profiles.plan(subject.network, &End::default())?;
-        let samples: Vec<Sample> = planned.iter().flat_map(|planned| planned.samples(subject.network)).collect();
+        let samples = profile::samples(&planned, subject.network);
         let seeds = if self.seed.is_empty() { &draw::SEEDS[..] } else { &self.seed };
         let shapes: Vec<Shapes<'_>> = samples.iter().map(shapes_of).collect();
         draw::all(subject.network, &shapes, seeds, &mut reference)

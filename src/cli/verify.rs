@@ -7,13 +7,12 @@ use super::import::ImportArguments;
 use super::locate::{self, LocateArguments};
 use super::machine::{self, Loaded, Machine};
 use super::output::Output;
-use super::plan::PlanFile;
+use super::plan::{self, PlanFile};
 use super::reference::{ReferenceArguments, Subject};
 use super::table;
 use super::zoo::worker::with_gpu;
 use crate::error::{Error, Kind, Result};
 use crate::files;
-use crate::import;
 use crate::onnx::part::{Part, Whole};
 use crate::pipeline;
 use crate::pipeline::Prepared;
@@ -30,13 +29,18 @@ use crate::verify::trace::Traced;
 use crate::verify::{self, data::DataSet};
 use crate::zoo::job::On;
 use crate::zoo::{attempt, freezing, page, reason};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 use std::path::PathBuf;
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct Arguments {
-    /// The ONNX model, or a plan with its manifest and its model beside it
+    /// The ONNX model; or a plan (`.plan`) with its manifest beside it, which runs as it is
     model: PathBuf,
+    /// The model of a plan, where it does not lie beside it
+    #[arg(long = "model", value_name = "FILE")]
+    source: Option<PathBuf>,
     /// Where to compute: `gpu` runs the plan, `cpu` evaluates the network of TensorRT layers, not the plan
     #[arg(long, value_enum, default_value = "auto")]
     on: On,
@@ -53,11 +57,11 @@ pub(super) struct Arguments {
     #[command(flatten)]
     by_layer: ByLayerArguments,
     #[command(flatten)]
-    build: BuildArguments,
-    #[command(flatten)]
-    import: ImportArguments,
-    #[command(flatten)]
     library: LibraryArguments,
+    #[command(flatten, next_help_heading = plan::SHAPING)]
+    build: BuildArguments,
+    #[command(flatten, next_help_heading = plan::SHAPING)]
+    import: ImportArguments,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,6 +75,16 @@ struct Outcome<'a> {
     fault: Option<&'a Fault>,
     /// What each node computes against the reference's, where that was asked for.
     by_layer: Vec<&'a OutputComparison>,
+}
+
+/// What is said of a plan although its manifest says it, if anything.
+pub(super) fn misplaced(command: &Command, matches: &ArgMatches) -> Option<String> {
+    let plan = matches.get_one::<PathBuf>("model").filter(|path| plan::is_plan(path))?;
+    let given = |argument: &&Arg| matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let shaping = |argument: &&Arg| argument.get_help_heading() == Some(plan::SHAPING);
+    let mut wrong = command.get_arguments().filter(shaping).filter(given);
+    let wrong = wrong.find(|argument| argument.get_id() != "freeze_from")?;
+    Some(format!("`{wrong}` is for making a plan: `{}` is made, and its manifest says how", plan.display()))
 }
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
@@ -88,22 +102,18 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
 /// Verifies, and notes on the way what a report says.
 fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, output: &mut Output) -> Result<()> {
-    let plan = PlanFile::open(&arguments.model)?;
+    let plan = PlanFile::open(&arguments.model, arguments.source.as_deref())?;
+    let arguments = &arguments.replaying(plan.as_ref())?;
     let path = plan.as_ref().map_or(&arguments.model, |plan| &plan.model);
-    page.files(plan.as_ref());
-    // Only a GPU can say anything of a plan.
-    let on = if plan.is_some() { On::Gpu } else { arguments.on };
-    let machine = Machine::choose(on, &arguments.library, environment, output)?;
+    page.subject(plan.as_ref(), arguments);
+    let machine = Machine::choose(arguments.on, &arguments.library, environment, output)?;
     page.machine(&machine)?;
+    if let (Some(plan), Machine::Gpu(library, device)) = (&plan, &machine) {
+        plan.fits(library, device)?;
+    }
     output.start("import");
     let (model, part) = arguments.import.part.load(path)?;
-    let caps = machine.caps();
-    let standard = pipeline::Options::new(caps);
-    let options = pipeline::Options {
-        without_passes: arguments.build.without_pass.clone(),
-        import: import::Options { recurrent: arguments.build.recurrent(caps)?, ..arguments.import.options(&model)? },
-        ..standard
-    };
+    let options = arguments.build.network(arguments.import.options(&model)?, machine.caps())?;
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(path))?;
     page.network(&prepared, &options, &arguments.import)?;
     output.done(&format!("{}: {} layers", path.display(), prepared.network.live_layers().len()));
@@ -158,6 +168,7 @@ struct Page {
     environment: Option<report::Environment>,
     caveat: Option<&'static str>,
     candidate: Option<&'static str>,
+    options: Option<report::model::Options>,
     freeze: Vec<String>,
     inputs: Vec<Binding>,
     outputs: Vec<Binding>,
@@ -170,8 +181,10 @@ struct Page {
 }
 
 impl Page {
-    fn files(&mut self, plan: Option<&PlanFile>) {
+    /// What is judged, and with which options.
+    fn subject(&mut self, plan: Option<&PlanFile>, arguments: &Arguments) {
         self.files = plan.map(PlanFile::files);
+        self.options = Some(arguments.described());
     }
 
     fn machine(&mut self, machine: &Machine) -> Result<()> {
@@ -187,8 +200,7 @@ impl Page {
 
     fn network(&mut self, prepared: &Prepared, options: &pipeline::Options, import: &ImportArguments) -> Result<()> {
         let planned = import.profiles.plan(&prepared.network, &End::default())?;
-        let profile = planned.first().map(|planned| planned.profile.clone()).unwrap_or_default();
-        (self.inputs, self.outputs) = page::bindings(&prepared.network, &profile);
+        (self.inputs, self.outputs) = page::bindings(&prepared.network, &planned);
         self.layers = page::layers(&prepared.network)?;
         self.notes.clone_from(&prepared.notes);
         self.freeze = options.import.freeze.iter().map(|(name, tensor)| freezing::text(name, tensor)).collect();
@@ -221,13 +233,8 @@ impl Page {
         let good = if self.candidate == Some("gpu") { Status::Verified } else { Status::Evaluated };
         let verdict = error.map_or(good, |error| attempt::status(error.kind()));
         let stopped = error.filter(|error| error.kind() != Kind::Mismatch);
-        let options = report::model::Options {
-            tf32: !arguments.build.no_tf32,
-            targets: arguments.build.targets(),
-            without_passes: arguments.build.without_pass.clone(),
-            on: arguments.on.to_string(),
-            freeze: self.freeze,
-        };
+        let options = self.options.unwrap_or_else(|| arguments.described());
+        let options = report::model::Options { freeze: self.freeze, ..options };
         let environment = self.environment.unwrap_or_else(|| report::Environment::here(None));
         let caveat = self.caveat.filter(|_| verdict == Status::Evaluated).map(str::to_owned);
         let (model, plan) = match self.files {
@@ -253,6 +260,31 @@ impl Page {
 }
 
 impl Arguments {
+    /// The same for a plan, which was made with what its manifest says, and of which only a GPU can say anything.
+    fn replaying(&self, plan: Option<&PlanFile>) -> Result<Self> {
+        let Some(plan) = plan else { return Ok(self.clone()) };
+        if self.on == On::Cpu {
+            let message = format!("`{}` is a plan, which only a GPU can run", self.model.display());
+            return Err(Error::new(Kind::Usage, message).with_hint(format!(
+                "`onnx2plan verify {} --on cpu` with the options that made it evaluates its network",
+                plan.model.display()
+            )));
+        }
+        let (import, build) = plan.options(self.import.freeze_from())?;
+        Ok(Self { import, build, on: On::Gpu, ..self.clone() })
+    }
+
+    /// The options, as reports give them, before it is known what is frozen.
+    fn described(&self) -> report::model::Options {
+        report::model::Options {
+            tf32: !self.build.no_tf32,
+            targets: self.build.targets(),
+            without_passes: self.build.without_pass.clone(),
+            on: self.on.to_string(),
+            freeze: Vec::new(),
+        }
+    }
+
     /// Computes every data set and compares. Where a plan runs and a report is wanted, the first data set is timed as well.
     fn judge(
         &self,
@@ -275,10 +307,7 @@ impl Arguments {
         let profiles = planned.iter().flat_map(Planned::profiles).collect();
         let options = self.build.options(profiles, output.is_verbose());
         let mut loaded = match plan {
-            Some(plan) => {
-                plan.fits(library, device)?;
-                Loaded::load(library, device, &plan.bytes, &options.log)?
-            }
+            Some(plan) => Loaded::load(library, device, &plan.bytes, &options.log)?,
             None => Loaded::build(library, device, network, options)?,
         };
         output.done(&library.version().to_string());

@@ -16,67 +16,58 @@ const BUFFER: usize = 1 << 20;
 
 /// Computes a `Convolution` layer.
 pub(super) fn convolution(layer: &Convolution, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
-    let data = operand(inputs, 0)?;
-    let (batch, channels, spatial) = split(data, layer.kernel.len())?;
-    let (groups, maps) = (grouped("groups", layer.groups, channels)?, layer.maps);
-    grouped("groups", layer.groups, maps)?;
-    let weights = argument(&layer.weights, inputs)?;
-    expect(weights, &[&[maps, channels / groups], layer.kernel.as_slice()].concat())?;
-    let window = Window::over(
-        Geometry {
-            kernel: &layer.kernel,
-            stride: &layer.stride,
-            dilation: &layer.dilation,
-            pre_padding: &layer.pre_padding,
-            post_padding: &layer.post_padding,
-            mode: layer.padding_mode,
-        },
-        spatial,
-    )?;
+    let (batch, channels, spatial) = split(operand(inputs, 0)?, layer.kernel.len())?;
+    let (groups, maps) = (groups(layer, channels)?, layer.maps);
+    let window = Window::over(geometry(layer), spatial)?;
     let dims = [&[batch, maps], window.output().as_slice()].concat();
-    let mut out = buffer(&dims)?;
-    if out.is_empty() {
-        return rounded(data.dtype(), dims, out);
-    }
     let planes = Planes { groups, per_group: channels / groups, maps: maps / groups, window };
-    let (values, weights) = (reals(inputs, 0)?, real_elements(weights, 1)?);
-    if groups > 1 && planes.per_group * planes.maps <= 16 {
-        planes.convolve_directly(&values, &weights, &mut out);
-    } else {
-        planes.convolve(&values, &weights, &mut out)?;
-    }
-    add_bias(layer.bias.as_ref(), inputs, maps, &planes.window.output(), &mut out)?;
-    rounded(data.dtype(), dims, out)
+    computed(layer, inputs, [maps, planes.per_group], dims, |data, weights, out| {
+        if groups > 1 && planes.per_group * planes.maps <= 16 {
+            planes.convolve_directly(data, weights, out);
+            return Ok(());
+        }
+        planes.convolve(data, weights, out)
+    })
 }
 
 /// Computes a `Deconvolution` layer.
-pub(super) fn deconvolution(layer: &Deconvolution, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
-    let data = operand(inputs, 0)?;
-    let (batch, channels, spatial) = split(data, layer.kernel.len())?;
-    let (groups, maps) = (grouped("groups", layer.groups, channels)?, layer.maps);
-    grouped("groups", layer.groups, maps)?;
-    let weights = argument(&layer.weights, inputs)?;
-    expect(weights, &[&[channels, maps / groups], layer.kernel.as_slice()].concat())?;
-    let window = Window::back(
-        Geometry {
-            kernel: &layer.kernel,
-            stride: &layer.stride,
-            dilation: &layer.dilation,
-            pre_padding: &layer.pre_padding,
-            post_padding: &layer.post_padding,
-            mode: layer.padding_mode,
-        },
-        spatial,
-    )?;
+pub(super) fn deconvolution(Deconvolution(layer): &Deconvolution, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
+    let (batch, channels, spatial) = split(operand(inputs, 0)?, layer.kernel.len())?;
+    let (groups, maps) = (groups(layer, channels)?, layer.maps);
+    let window = Window::back(geometry(layer), spatial)?;
     let dims = [&[batch, maps], window.input().as_slice()].concat();
-    let mut out = buffer(&dims)?;
-    if out.is_empty() {
-        return rounded(data.dtype(), dims, out);
-    }
     let planes = Planes { groups, per_group: channels / groups, maps: maps / groups, window };
-    planes.deconvolve(&reals(inputs, 0)?, &real_elements(weights, 1)?, &mut out)?;
-    add_bias(layer.bias.as_ref(), inputs, maps, &planes.window.input(), &mut out)?;
-    rounded(data.dtype(), dims, out)
+    computed(layer, inputs, [channels, planes.maps], dims, |data, weights, out| planes.deconvolve(data, weights, out))
+}
+
+/// What `compute` makes of data and kernel, with the bias. `leading` are the kernel's sizes in front of its window's.
+fn computed(
+    layer: &Convolution,
+    inputs: &[&Tensor],
+    leading: [usize; 2],
+    dims: Vec<usize>,
+    compute: impl FnOnce(&[f32], &[f32], &mut [f32]) -> Result<(), EvalError>,
+) -> Result<Tensor, EvalError> {
+    let dtype = operand(inputs, 0)?.dtype();
+    let weights = argument(&layer.weights, inputs)?;
+    expect(weights, &[&leading, layer.kernel.as_slice()].concat())?;
+    let mut out = buffer(&dims)?;
+    if !out.is_empty() {
+        compute(&reals(inputs, 0)?, &real_elements(weights, 1)?, &mut out)?;
+        add_bias(layer, inputs, dims.get(2..).unwrap_or_default(), &mut out)?;
+    }
+    rounded(dtype, dims, out)
+}
+
+fn geometry(layer: &Convolution) -> Geometry<'_> {
+    Geometry {
+        kernel: &layer.kernel,
+        stride: &layer.stride,
+        dilation: &layer.dilation,
+        pre_padding: &layer.pre_padding,
+        post_padding: &layer.post_padding,
+        mode: layer.padding_mode,
+    }
 }
 
 /// Batch, channels and spatial sizes.
@@ -87,13 +78,14 @@ fn split(data: &Tensor, spatial: usize) -> Result<(usize, usize, &[usize]), Eval
     }
 }
 
-/// The number of groups, if it divides the number of channels.
-fn grouped(what: &'static str, groups: usize, channels: usize) -> Result<usize, EvalError> {
-    if groups > 0 && channels.is_multiple_of(groups) {
+/// The number of groups, if it divides the channels of data and result.
+fn groups(layer: &Convolution, channels: usize) -> Result<usize, EvalError> {
+    let groups = layer.groups;
+    if groups > 0 && channels.is_multiple_of(groups) && layer.maps.is_multiple_of(groups) {
         return Ok(groups);
     }
     let value = i64::try_from(groups).unwrap_or(i64::MAX);
-    Err(EvalError::Attribute { what, value, rule: "divide the channels of data and result" })
+    Err(EvalError::Attribute { what: "groups", value, rule: "divide the channels of data and result" })
 }
 
 fn argument<'a>(arg: &'a Arg<Tensor>, inputs: &[&'a Tensor]) -> Result<&'a Tensor, EvalError> {
@@ -111,18 +103,10 @@ fn expect(weights: &Tensor, dims: &[usize]) -> Result<(), EvalError> {
 }
 
 /// Adds to each plane of `out` its channel's bias.
-fn add_bias(
-    bias: Option<&Arg<Tensor>>,
-    inputs: &[&Tensor],
-    maps: usize,
-    plane: &[usize],
-    out: &mut [f32],
-) -> Result<(), EvalError> {
-    let Some(bias) = bias else { return Ok(()) };
+fn add_bias(layer: &Convolution, inputs: &[&Tensor], plane: &[usize], out: &mut [f32]) -> Result<(), EvalError> {
+    let Some(bias) = &layer.bias else { return Ok(()) };
     let bias = argument(bias, inputs)?;
-    if bias.dims() != [maps] {
-        return Err(EvalError::Shapes(bias.dims().to_vec(), vec![maps]));
-    }
+    expect(bias, &[layer.maps])?;
     let bias = real_elements(bias, 2)?;
     let plane = count(plane)?;
     for (values, bias) in out.chunks_mut(plane).zip(bias.iter().cycle()) {

@@ -272,9 +272,10 @@ fn windowed(kind: usize, r: &mut Random) -> (LayerKind, Vec<Tensor>) {
     let padding_mode = r.padding();
     let bias = r.flag().then(|| Arg::Static(r.tensor(dtype, &[maps])));
     match kind {
-        27 | 28 => {
-            let weights =
-                Arg::Static(r.tensor(dtype, &[&[maps, channels / groups.max(1)], kernel.as_slice()].concat()));
+        27..=29 => {
+            let back = kind == 29;
+            let (rows, columns) = if back { (channels, maps) } else { (maps, channels) };
+            let weights = Arg::Static(r.tensor(dtype, &[&[rows, columns / groups.max(1)], kernel.as_slice()].concat()));
             let layer = Convolution {
                 maps,
                 kernel,
@@ -287,24 +288,7 @@ fn windowed(kind: usize, r: &mut Random) -> (LayerKind, Vec<Tensor>) {
                 weights,
                 bias,
             };
-            (layer.into(), vec![x])
-        }
-        29 => {
-            let weights =
-                Arg::Static(r.tensor(dtype, &[&[channels, maps / groups.max(1)], kernel.as_slice()].concat()));
-            let layer = Deconvolution {
-                maps,
-                kernel,
-                stride,
-                pre_padding,
-                post_padding,
-                padding_mode,
-                dilation,
-                groups,
-                weights,
-                bias,
-            };
-            (layer.into(), vec![x])
+            (if back { Deconvolution(layer).into() } else { layer.into() }, vec![x])
         }
         _ => {
             let kind = r.pick(&[PoolingType::Max, PoolingType::Average, PoolingType::MaxAverageBlend]);

@@ -1,12 +1,15 @@
 //! Inputs that become constants, as users write them: `axes=[0,2]`, `k=5`, or `axes` with a value from elsewhere.
 
 use crate::error::{Error, Kind, Result};
-use crate::onnx::{Model, ValueInfo, ValueType};
+use crate::onnx::{ElementType, Model, ValueType};
 use crate::tensor::{DType, Element, Tensor};
 use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::str::FromStr;
+
+/// The most elements of a value that is written out.
+const MOST_WRITTEN: usize = 64;
 
 /// An input that becomes a constant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,11 +18,40 @@ pub struct Frozen {
     literal: Option<Literal>,
 }
 
-/// A number, or a list of numbers in brackets. What type they have is the model's to say.
+/// A number, or a list of numbers in brackets, which may have more axes than one. What type they have is the model's to say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Literal {
     dims: Vec<usize>,
     numbers: Vec<String>,
+}
+
+impl Frozen {
+    /// An input with the numbers of its value in a shape, or with a value from elsewhere.
+    pub fn new(name: String, dims: Vec<usize>, numbers: Option<Vec<String>>) -> Self {
+        Self { name, literal: numbers.map(|numbers| Literal { dims, numbers }) }
+    }
+}
+
+/// The elements of a value as [`parse`] reads them: from them comes the same value, bit by bit. `None` for more than 64, and
+/// where no text says the bits.
+pub fn written(tensor: &Tensor) -> Option<Vec<String>> {
+    if tensor.len() > MOST_WRITTEN {
+        return None;
+    }
+    let numbers = match tensor.dtype() {
+        DType::Bool => texts(tensor.bools()?.iter().map(|&value| value != 0)),
+        DType::U64 => texts(tensor.values::<u64>()?.iter()),
+        DType::F64 => texts(tensor.values::<f64>()?.iter()),
+        dtype if dtype.is_int() => texts(tensor.to_i64s()?),
+        _ => texts(tensor.to_f32s()?.iter()),
+    };
+    let literal = Literal { dims: tensor.dims().to_vec(), numbers };
+    let ty = ValueType::Tensor { element: ElementType::Of(tensor.dtype()), shape: None };
+    (literal.tensor(&ty).as_ref() == Ok(tensor)).then_some(literal.numbers)
+}
+
+fn texts<T: ToString>(values: impl IntoIterator<Item = T>) -> Vec<String> {
+    values.into_iter().map(|value| value.to_string()).collect()
 }
 
 /// The constants for a model's inputs. `given` holds values for those that are written without one.
@@ -36,7 +68,7 @@ pub fn constants(
         let info = model.graph.inputs.iter().find(|info| *info.name == **name);
         let info = info.ok_or_else(|| usage("the model has no such input".into()))?;
         let tensor = match literal {
-            Some(literal) => literal.tensor(info).map_err(usage)?,
+            Some(literal) => literal.tensor(&info.ty).map_err(usage)?,
             None => given.get(name).cloned().ok_or_else(|| usage("no value is given".into()))?,
         };
         Ok((name.clone(), tensor))
@@ -67,8 +99,8 @@ pub fn parse(text: &str) -> Result<Frozen, String> {
 
 impl Literal {
     /// The numbers in the type that the model states for its input.
-    fn tensor(&self, info: &ValueInfo) -> Result<Tensor, String> {
-        let dtype = match &info.ty {
+    fn tensor(&self, ty: &ValueType) -> Result<Tensor, String> {
+        let dtype = match ty {
             ValueType::Tensor { element, .. } => element.dtype(),
             _ => None,
         };
@@ -79,12 +111,16 @@ impl Literal {
             Some(DType::BF16) => self.of(bf16::from_f32),
             Some(DType::I64) => self.of(|value: i64| value),
             Some(DType::I32) => self.of(|value: i32| value),
+            Some(DType::I16) => self.of(|value: i16| value),
             Some(DType::I8) => self.of(|value: i8| value),
+            Some(DType::U64) => self.of(|value: u64| value),
+            Some(DType::U32) => self.of(|value: u32| value),
+            Some(DType::U16) => self.of(|value: u16| value),
             Some(DType::U8) => self.of(|value: u8| value),
             Some(DType::Bool) => {
                 Tensor::of_bools(self.dims.clone(), self.numbers::<bool>()?).map_err(|error| error.to_string())
             }
-            _ => Err(format!("values of type {} cannot be written here", info.ty)),
+            _ => Err(format!("values of type {ty} cannot be written here")),
         }
     }
 
@@ -102,13 +138,13 @@ impl Literal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnx::{DimSpec, ElementType};
+    use crate::onnx::DimSpec;
 
     fn tensor(text: &str, dtype: DType) -> Result<Tensor, String> {
         let shape = Some(vec![DimSpec::Unknown]);
         let ty = ValueType::Tensor { element: ElementType::Of(dtype), shape };
         let frozen = parse(text)?;
-        frozen.literal.ok_or("no value")?.tensor(&ValueInfo { name: frozen.name.as_str().into(), ty })
+        frozen.literal.ok_or("no value")?.tensor(&ty)
     }
 
     #[test]
@@ -134,10 +170,43 @@ mod tests {
             ("k=1.5", DType::I64, "`1.5` does not fit its type"),
             ("k=[1,2", DType::I64, "a list ends with `]`"),
             ("k=[1,,2]", DType::I64, "`` does not fit its type"),
-            ("k=1", DType::U64, "values of type u64[?] cannot be written here"),
+            ("k=1", DType::F8E4M3, "values of type f8e4m3[?] cannot be written here"),
         ];
         for (text, dtype, why) in cases {
             assert_eq!(tensor(text, dtype), Err(why.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_says_every_bit() {
+        let values = [
+            (Tensor::of(vec![1, 2], vec![0.1f32, -0.0]).unwrap(), &["0.1", "-0"][..]),
+            (Tensor::scalar(f32::INFINITY), &["inf"]),
+            (Tensor::vector(&[0.1f64, 1e300]), &["0.1", &format!("1{}", "0".repeat(300))]),
+            (Tensor::vector(&[f16::from_f32(0.1), f16::MAX]), &["0.099975586", "65504"]),
+            (Tensor::vector(&[bf16::from_f32(1.5)]), &["1.5"]),
+            (Tensor::vector(&[i64::MIN, 0]), &["-9223372036854775808", "0"]),
+            (Tensor::scalar(u64::MAX), &["18446744073709551615"]),
+            (Tensor::vector(&[-3i16]), &["-3"]),
+            (Tensor::of_bools(vec![2], [true, false]).unwrap(), &["true", "false"]),
+            (Tensor::vector::<i64>(&[]), &[]),
+        ];
+        for (tensor, expected) in values {
+            assert_eq!(written(&tensor).unwrap(), expected, "{tensor:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_text_says_is_not_written() {
+        let bytes = |byte: &'static [u8]| bytes::Bytes::from_static(byte);
+        let values = [
+            Tensor::vector(&[0i64; 65]),
+            Tensor::scalar(f32::from_bits(0x7fc0_0001)),
+            Tensor::new(DType::Bool, vec![1], bytes(&[2])).unwrap(),
+            Tensor::new(DType::F8E4M3, vec![1], bytes(&[2])).unwrap(),
+        ];
+        for tensor in values {
+            assert_eq!(written(&tensor), None, "{tensor:?}");
         }
     }
 }

@@ -109,33 +109,23 @@ pub(super) fn pooling(ctx: &Ctx<'_>, layer: &Pooling) -> Result {
 }
 
 pub(super) fn convolution(ctx: &Ctx<'_>, layer: &Convolution) -> Result {
-    let named = [("the kernel", layer.weights.input()), ("the bias", layer.bias.as_ref().and_then(Arg::input))];
-    let [data] = ctx.inputs_and(&named)?;
-    float("data", data)?;
-    let window = Window {
-        size: &layer.kernel,
-        stride: &layer.stride,
-        dilation: Some(&layer.dilation),
-        pre: &layer.pre_padding,
-        post: &layer.post_padding,
-        mode: layer.padding_mode,
-    };
-    let (batch, channels, spatial) = window.check(data)?;
-    let maps = Dim::from(layer.maps);
-    positive("maps", [&layer.maps])?;
-    let kernel = weights(ctx, "the kernel", &layer.weights, data)?;
-    let per_group = kernel.get(1).cloned().unwrap_or(Dim::Known(0));
-    let taken = &per_group * &layer.groups.into();
-    group("maps", &maps, layer.groups)?;
-    group("channels", channels, layer.groups)?;
-    ensure(unify(channels, &taken).is_some(), || InferError::Channels { channels: channels.clone(), taken })?;
-    check_kernel(&kernel, [maps.clone(), per_group], &layer.kernel)?;
-    check_bias(ctx, layer.bias.as_ref(), data, &maps)?;
-    let out = window.axes().zip(spatial).map(|(axis, size)| axis.fit(size));
-    Ok(ValueType::new(data.dtype, image(batch, maps, out)?))
+    slide(ctx, layer, Way::There)
 }
 
-pub(super) fn deconvolution(ctx: &Ctx<'_>, layer: &Deconvolution) -> Result {
+pub(super) fn deconvolution(ctx: &Ctx<'_>, Deconvolution(layer): &Deconvolution) -> Result {
+    slide(ctx, layer, Way::Back)
+}
+
+/// Which way the kernel of a convolution leads.
+#[derive(Clone, Copy)]
+enum Way {
+    /// From the places under a window to one.
+    There,
+    /// From one to those: a transposed convolution.
+    Back,
+}
+
+fn slide(ctx: &Ctx<'_>, layer: &Convolution, way: Way) -> Result {
     let named = [("the kernel", layer.weights.input()), ("the bias", layer.bias.as_ref().and_then(Arg::input))];
     let [data] = ctx.inputs_and(&named)?;
     float("data", data)?;
@@ -151,16 +141,20 @@ pub(super) fn deconvolution(ctx: &Ctx<'_>, layer: &Deconvolution) -> Result {
     let maps = Dim::from(layer.maps);
     positive("maps", [&layer.maps])?;
     let kernel = weights(ctx, "the kernel", &layer.weights, data)?;
-    let per_group = group("maps", &maps, layer.groups)?;
+    let maps_per_group = group("maps", &maps, layer.groups)?;
     group("channels", channels, layer.groups)?;
-    let taken = kernel.first().cloned().unwrap_or(Dim::Known(0));
-    ensure(unify(channels, &taken).is_some(), || InferError::Channels {
-        channels: channels.clone(),
-        taken: taken.clone(),
-    })?;
-    check_kernel(&kernel, [taken, per_group], &layer.kernel)?;
+    let size = |axis: usize| kernel.get(axis).cloned().unwrap_or(Dim::Known(0));
+    let (taken, leading) = match way {
+        Way::There => (&size(1) * &layer.groups.into(), [maps.clone(), size(1)]),
+        Way::Back => (size(0), [size(0), maps_per_group]),
+    };
+    ensure(unify(channels, &taken).is_some(), || InferError::Channels { channels: channels.clone(), taken })?;
+    check_kernel(&kernel, leading, &layer.kernel)?;
     check_bias(ctx, layer.bias.as_ref(), data, &maps)?;
-    let out = window.axes().zip(spatial).map(|(axis, size)| axis.cover(size));
+    let out = window.axes().zip(spatial).map(|(axis, size)| match way {
+        Way::There => axis.fit(size),
+        Way::Back => axis.cover(size),
+    });
     Ok(ValueType::new(data.dtype, image(batch, maps, out)?))
 }
 

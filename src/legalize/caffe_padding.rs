@@ -4,7 +4,7 @@
 //! same formula in both modes.
 
 use crate::network::edit::Editor;
-use crate::network::layer::conv::PaddingMode;
+use crate::network::layer::conv::{Deconvolution, PaddingMode};
 use crate::network::{LayerKind, Network};
 
 /// Rewrites every convolution and deconvolution with such a mode.
@@ -19,7 +19,7 @@ pub(super) fn run(network: &mut Network) {
                 layer.post_padding.clone_from(&layer.pre_padding);
                 &mut layer.padding_mode
             }
-            LayerKind::Deconvolution(layer) => &mut layer.padding_mode,
+            LayerKind::Deconvolution(Deconvolution(layer)) => &mut layer.padding_mode,
             _ => continue,
         };
         if let Some(plain) = explicit(*mode) {

@@ -7,6 +7,7 @@
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::infer;
+use crate::network::layer::conv::Deconvolution;
 use crate::network::layer::math::{Cast, Dequantize, ElementWise, ElementWiseOperation};
 use crate::network::layer::{Arg, Constant, Fill};
 use crate::network::{Block, Caps, Layer, LayerId, LayerKind, Network, Output, ValueId, ValueType, Values};
@@ -207,11 +208,7 @@ impl Narrower<'_> {
             LayerKind::Cast(Cast { to }) | LayerKind::Fill(Fill { dtype: to, .. }) => {
                 *to = self.narrow_type(*to, false);
             }
-            LayerKind::Convolution(of) => {
-                self.weights(&mut of.weights);
-                of.bias.iter_mut().for_each(|bias| self.weights(bias));
-            }
-            LayerKind::Deconvolution(of) => {
+            LayerKind::Convolution(of) | LayerKind::Deconvolution(Deconvolution(of)) => {
                 self.weights(&mut of.weights);
                 of.bias.iter_mut().for_each(|bias| self.weights(bias));
             }

@@ -1,6 +1,7 @@
 //! The manifest beside a plan: what the plan was made from, with what, and what it holds.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Version of the manifest's form; it rises when a field changes its meaning or goes.
 pub const SCHEMA: u32 = 2;
@@ -89,4 +90,40 @@ pub struct Options {
     pub freeze: Vec<String>,
     /// Optimisation passes left out.
     pub without_passes: Vec<String>,
+    /// How the model was imported; absent in manifests of versions that did not say it.
+    #[serde(default)]
+    pub import: Option<Import>,
+}
+
+/// What shaped the network besides the model: with it, the same network can be made again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// Tensors of the model that became inputs; empty where the model's own inputs are.
+    pub from: Vec<String>,
+    /// Tensors of the model that became the outputs; empty where the model's own outputs are.
+    pub to: Vec<String>,
+    /// New names of outputs, by the model's names.
+    pub names: BTreeMap<String, String>,
+    /// Sizes that became fixed, by name.
+    pub sizes: BTreeMap<String, i64>,
+    /// Inputs made constant, by name.
+    pub frozen: Vec<Frozen>,
+    /// How many rows every NonMaxSuppression gives; as many as it finds where there is no number.
+    pub nms_fixed: Option<usize>,
+}
+
+/// An input made constant. Its value may be as large as the model's weights: the manifest holds a small one, and of every
+/// one the hash, by which it is known where it comes from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// Name of the input.
+    pub name: String,
+    /// Its element type.
+    pub dtype: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its elements as `--freeze` reads them, row by row; absent where they are too many, or of a type that it does not read.
+    pub values: Option<Vec<String>>,
+    /// SHA-256 of its elements as bytes, little-endian, in hexadecimal.
+    pub sha256: String,
 }

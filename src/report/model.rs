@@ -3,7 +3,7 @@
 use super::environment::Environment;
 use super::histogram::{self, Histogram};
 use super::latency;
-use super::manifest::File;
+use super::manifest::{self, File};
 use super::verification::{Fault, OutputComparison, Verification};
 use super::zoo::Status;
 use serde::Serialize;
@@ -106,8 +106,19 @@ pub struct Binding {
     pub dtype: String,
     /// Sizes: numbers, or names and expressions.
     pub shape: Vec<String>,
-    /// Smallest, likeliest and largest shape, of inputs with a size that only the run knows.
+    /// The first of `profiles`.
     pub profile: Option<[Vec<i64>; 3]>,
+    /// Smallest, likeliest and largest shape in each profile, of inputs with a size that only the run knows.
+    pub profiles: Vec<[Vec<i64>; 3]>,
+    /// Smallest, likeliest and largest values in each profile, of inputs that hold sizes.
+    pub values: Vec<[Vec<i64>; 3]>,
+}
+
+impl From<manifest::Binding> for Binding {
+    fn from(binding: manifest::Binding) -> Self {
+        let manifest::Binding { name, dtype, shape, profiles, values } = binding;
+        Self { name, dtype, shape, profile: profiles.first().cloned(), profiles, values }
+    }
 }
 
 /// What was fed.

@@ -51,9 +51,9 @@ impl Builder {
                 self.call(|network| network.add_concatenation(&inputs, axis))
             }
             LayerKind::Constant(of) => self.constant(&of.weights),
-            LayerKind::Convolution(of) => self.convolution(of, inputs),
+            LayerKind::Convolution(of) => self.convolution(of, inputs, false),
             LayerKind::Cumulative(of) => self.cumulative(of, inputs),
-            LayerKind::Deconvolution(of) => self.deconvolution(of, inputs),
+            LayerKind::Deconvolution(conv::Deconvolution(of)) => self.convolution(of, inputs, true),
             LayerKind::Dequantize(of) => {
                 let layer = quantize(inputs, of.axis, of.to)?;
                 self.call(|network| network.add_dequantize(&layer))
@@ -219,7 +219,7 @@ impl Builder {
         }
     }
 
-    fn convolution(&mut self, of: &conv::Convolution, inputs: Inputs<'_>) -> Made {
+    fn convolution(&mut self, of: &conv::Convolution, inputs: Inputs<'_>, transposed: bool) -> Made {
         let input = inputs.at(0)?;
         let (kernel, bias) = (self.weights(Some(&of.weights), input)?, self.weights(of.bias.as_ref(), input)?);
         let layer = ffi::Convolution {
@@ -238,29 +238,9 @@ impl Builder {
             groups: int(of.groups)?,
         };
         // SAFETY: `hold` keeps the values as long as the network.
-        self.call(|network| unsafe { network.add_convolution(&layer) })
-    }
-
-    fn deconvolution(&mut self, of: &conv::Deconvolution, inputs: Inputs<'_>) -> Made {
-        let input = inputs.at(0)?;
-        let (kernel, bias) = (self.weights(Some(&of.weights), input)?, self.weights(of.bias.as_ref(), input)?);
-        let layer = ffi::Convolution {
-            input,
-            kernel_tensor: inputs.of(&of.weights)?,
-            bias_tensor: of.bias.as_ref().map_or(Ok(NO_TENSOR), |bias| inputs.of(bias))?,
-            kernel: kernel.weights(),
-            bias: bias.weights(),
-            output_maps: int(of.maps)?,
-            kernel_size: &ints(&of.kernel)?,
-            stride: &ints(&of.stride)?,
-            pre_padding: &ints(&of.pre_padding)?,
-            post_padding: &ints(&of.post_padding)?,
-            padding_mode: of.padding_mode.into(),
-            dilation: &ints(&of.dilation)?,
-            groups: int(of.groups)?,
-        };
-        // SAFETY: `hold` keeps the values as long as the network.
-        self.call(|network| unsafe { network.add_deconvolution(&layer) })
+        self.call(|network| unsafe {
+            if transposed { network.add_deconvolution(&layer) } else { network.add_convolution(&layer) }
+        })
     }
 
     fn cumulative(&mut self, of: &math::Cumulative, inputs: Inputs<'_>) -> Made {

@@ -27,6 +27,7 @@ impl Built<'_> {
         let layer =
             |named: &Named| Layer { name: named.name.clone(), nodes: named.sites.iter().map(Site::label).collect() };
         let (model, external) = model;
+        let (inputs, outputs) = bindings(network, &self.options.profiles);
         Manifest {
             schema: SCHEMA,
             producer: crate::report::producer(),
@@ -35,28 +36,34 @@ impl Built<'_> {
             plan,
             library: self.library.version().to_string(),
             targets: self.options.targets.iter().map(|target| format!("sm{target}")).collect(),
-            inputs: network.inputs.iter().map(|&input| self.binding(&network.value(input).name, input)).collect(),
-            outputs: network.outputs.iter().map(|output| self.binding(&output.name, output.value)).collect(),
+            inputs,
+            outputs,
             layers: self.emitted.layers.iter().map(layer).collect(),
             options,
             notes,
             verification: "not run".to_owned(),
         }
     }
+}
 
-    /// An input or output with its ranges in each profile.
-    fn binding(&self, name: &str, value: ValueId) -> Binding {
-        let ty = &self.network.value(value).ty;
-        let ranges = |pick: fn(&Profile) -> &Vec<Range>| {
-            let ranges = self.options.profiles.iter().flat_map(pick).filter(|range| range.input == name);
-            ranges.map(|range| [range.min.clone(), range.opt.clone(), range.max.clone()]).collect()
-        };
-        Binding {
-            name: name.to_owned(),
-            dtype: ty.dtype.to_string(),
-            shape: ty.shape.iter().map(ToString::to_string).collect(),
-            profiles: ranges(|profile| &profile.inputs),
-            values: ranges(|profile| &profile.values),
-        }
+/// Inputs and outputs in the model's order; inputs with their ranges in each profile.
+pub fn bindings(network: &Checked, profiles: &[Profile]) -> (Vec<Binding>, Vec<Binding>) {
+    let inputs = network.inputs.iter().map(|&input| binding(network, profiles, &network.value(input).name, input));
+    let outputs = network.outputs.iter().map(|output| binding(network, &[], &output.name, output.value));
+    (inputs.collect(), outputs.collect())
+}
+
+fn binding(network: &Checked, profiles: &[Profile], name: &str, value: ValueId) -> Binding {
+    let ty = &network.value(value).ty;
+    let ranges = |pick: fn(&Profile) -> &Vec<Range>| {
+        let ranges = profiles.iter().flat_map(pick).filter(|range| range.input == name);
+        ranges.map(|range| [range.min.clone(), range.opt.clone(), range.max.clone()]).collect()
+    };
+    Binding {
+        name: name.to_owned(),
+        dtype: ty.dtype.to_string(),
+        shape: ty.shape.iter().map(ToString::to_string).collect(),
+        profiles: ranges(|profile| &profile.inputs),
+        values: ranges(|profile| &profile.values),
     }
 }

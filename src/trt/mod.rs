@@ -20,14 +20,14 @@ mod sink;
 pub mod version;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use builder::{Builder, build};
 pub use device::{Device, DeviceInfo};
 pub use find::{FindOptions, Tried};
 pub use library::Library;
 pub use log::{LogSink, Severity};
-pub use manifest::Built;
+pub use manifest::{Built, bindings};
 pub use options::{BuildOptions, BuildStats, Flag};
 pub use runtime::{Binding, Engine, POISONS, Session};
 pub use version::Version;

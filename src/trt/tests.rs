@@ -15,13 +15,15 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 /// The library that `ONNX2PLAN_TENSORRT` names, else TensorRT-RTX, fetched once into the target folder.
 fn library() -> Library {
-    static FOUND: LazyLock<Library> = LazyLock::new(|| {
-        let named = std::env::var_os(find::VARIABLE).filter(|path| !path.is_empty());
-        let path = named.map_or_else(fetched, PathBuf::from);
-        let path = if path.is_dir() { path.join("libtensorrt_rtx.so.1") } else { path };
-        Library::open(&path).unwrap()
-    });
+    static FOUND: LazyLock<Library> = LazyLock::new(|| Library::open(&library_path()).unwrap());
     FOUND.clone()
+}
+
+/// Its file.
+pub(crate) fn library_path() -> PathBuf {
+    let named = std::env::var_os(find::VARIABLE).filter(|path| !path.is_empty());
+    let path = named.map_or_else(fetched, PathBuf::from);
+    if path.is_dir() { path.join("libtensorrt_rtx.so.1") } else { path }
 }
 
 /// The cache that all tests share; another process that fills it is waited for.
@@ -383,7 +385,7 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
     let kernel = net.constant(ramp(&[8, 4, 3, 3]));
     let bias = net.constant(ramp(&[8]));
     net.add(convolution(Arg::Input(1), Some(Arg::Input(2))), &[x, kernel, bias], f, &[2, 8, 4, 4]);
-    let deconvolution = conv::Deconvolution {
+    let deconvolution = conv::Deconvolution(conv::Convolution {
         maps: 3,
         kernel: vec![2, 2],
         stride: vec![2, 2],
@@ -394,7 +396,7 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
         groups: 1,
         weights: Arg::Static(ramp(&[4, 3, 2, 2])),
         bias: None,
-    };
+    });
     net.add(deconvolution, &[x], f, &[2, 3, 16, 15]);
 
     let scale = net.constant(Tensor::scalar(0.5f32));

@@ -267,8 +267,7 @@ fn attempt(
     progress.notes.clone_from(&prepared.notes);
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     let planned = profiles(&prepared, &names, sets, &options.sizes)?;
-    let first = planned.first().map(|planned| planned.profile.clone()).unwrap_or_default();
-    (progress.inputs, progress.outputs) = page::bindings(&prepared.network, &first);
+    (progress.inputs, progress.outputs) = page::bindings(&prepared.network, &planned);
     progress.layers = page::layers(&prepared.network)?;
     if let (true, Some(reference)) = (sets.is_empty(), &machine.reference) {
         *sets = timed(&mut progress.seconds.verify, || draw(&job.model, &prepared, &planned, reference))?;
@@ -283,9 +282,8 @@ fn attempt(
         let evaluated = timed(&mut progress.seconds.verify, || sets.iter().map(evaluate).collect::<Result<Vec<_>>>());
         (progress.verifications, progress.candidate) = (evaluated?, Some("cpu"));
     }
-    let made = || plan::build(&prepared, &planned, source, job, machine);
+    let made = || plan::build(&prepared, &pipeline, &planned, source, job, machine);
     let plan = progress.plan.insert(timed(&mut progress.seconds.build, made)?);
-    plan.manifest.options.freeze.clone_from(&progress.frozen);
 
     let Some(device) = on_gpu else { return Ok(On::Cpu) };
     let run = || {
@@ -313,7 +311,7 @@ fn timed<T>(seconds: &mut Option<f64>, work: impl FnOnce() -> T) -> T {
 /// Data for a model that brings none: drawn inputs at the ends of its profiles, and ONNX Runtime's outputs.
 fn draw(model: &Path, prepared: &Prepared, planned: &[Planned], library: &Path) -> Result<Vec<DataSet>> {
     let mut reference = Reference::open(library, model)?;
-    let samples: Vec<Sample> = planned.iter().flat_map(|planned| planned.samples(&prepared.network)).collect();
+    let samples = profile::samples(planned, &prepared.network);
     let shapes: Vec<Shapes<'_>> = samples.iter().map(shapes_of).collect();
     draw::all(&prepared.network, &shapes, &draw::SEEDS, &mut reference)
 }

@@ -1,5 +1,6 @@
 //! Which inputs are made constants, because TensorRT wants to know at build time what a model is fed at run time.
 
+use crate::import::freeze;
 use crate::onnx::Model;
 use crate::tensor::{DType, Tensor};
 use crate::verify::data::{self, DataSet};
@@ -81,12 +82,9 @@ pub fn agreed(model: &Model, sets: &[DataSet]) -> BTreeMap<String, Tensor> {
     agreed
 }
 
-/// A constant as `--freeze` writes it: `axes=[0, 2]`; of one that is too long to write, its type.
+/// A constant as `--freeze` writes it: `axes=[0,2]`; of one that it cannot write, its type.
 pub fn text(name: &str, tensor: &Tensor) -> String {
-    let short = tensor.dims().len() <= 1 && tensor.len() <= 64;
-    let whole = tensor.to_i64s().map(|values| values.iter().map(ToString::to_string).collect::<Vec<_>>());
-    let real = || tensor.to_f32s().map(|values| values.iter().map(ToString::to_string).collect());
-    match whole.or_else(real).filter(|_| short) {
+    match freeze::written(tensor).filter(|_| tensor.dims().len() <= 1) {
         Some(numbers) if tensor.dims().is_empty() => format!("{name}={}", numbers.concat()),
         Some(numbers) => format!("{name}=[{}]", numbers.join(",")),
         None => format!("{name} ({}{:?})", tensor.dtype(), tensor.dims()),
@@ -113,6 +111,7 @@ mod tests {
         assert_eq!(text("axes", &Tensor::vector(&[0i64, 2])), "axes=[0,2]");
         assert_eq!(text("k", &Tensor::scalar(5i64)), "k=5");
         assert_eq!(text("scale", &Tensor::vector(&[1.5f32])), "scale=[1.5]");
+        assert_eq!(text("keep", &Tensor::of_bools(vec![], [true]).unwrap()), "keep=true");
         assert_eq!(text("w", &Tensor::of(vec![1, 2], vec![1f32, 2.0]).unwrap()), "w (f32[1, 2])");
     }
 }

@@ -16,5 +16,6 @@ pub mod page;
 pub mod plan;
 pub mod pool;
 pub mod reason;
+pub mod recipe;
 pub mod select;
 pub mod worker;

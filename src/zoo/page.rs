@@ -3,26 +3,18 @@
 use crate::emit::{self, trace::Trace};
 use crate::error::Result;
 use crate::network::Profile;
+use crate::pipeline::profile::Planned;
 use crate::report::model::{Binding, Layer, LayerError};
 use crate::site::Site;
+use crate::trt;
 use crate::valid::Checked;
 use crate::verify::trace::Traced;
 
-/// Inputs and outputs in the model's order, with the shapes of a profile.
-pub fn bindings(network: &Checked, profile: &Profile) -> (Vec<Binding>, Vec<Binding>) {
-    let binding = |name: &str, value| {
-        let ty = &network.value(value).ty;
-        let range = profile.inputs.iter().find(|range| range.input == name);
-        Binding {
-            name: name.to_owned(),
-            dtype: ty.dtype.to_string(),
-            shape: ty.shape.iter().map(ToString::to_string).collect(),
-            profile: range.map(|range| [range.min.clone(), range.opt.clone(), range.max.clone()]),
-        }
-    };
-    let inputs = network.inputs.iter().map(|&input| binding(&network.value(input).name, input));
-    let outputs = network.outputs.iter().map(|output| binding(&output.name, output.value));
-    (inputs.collect(), outputs.map(|binding| Binding { profile: None, ..binding }).collect())
+/// Inputs and outputs in the model's order, with the ranges of each profile.
+pub fn bindings(network: &Checked, planned: &[Planned]) -> (Vec<Binding>, Vec<Binding>) {
+    let profiles: Vec<Profile> = planned.iter().flat_map(Planned::profiles).collect();
+    let (inputs, outputs) = trt::bindings(network, &profiles);
+    (inputs.into_iter().map(Binding::from).collect(), outputs.into_iter().map(Binding::from).collect())
 }
 
 /// Every layer as TensorRT gets it, with its name, kind and ONNX nodes.

@@ -2,11 +2,12 @@
 
 use super::attempt::{self, Machine, Source};
 use super::job::Job;
+use super::recipe;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
-use crate::pipeline::Prepared;
 use crate::pipeline::profile::{self, Planned};
-use crate::report::manifest::{self, File, Manifest};
+use crate::pipeline::{self, Prepared};
+use crate::report::manifest::{File, Manifest};
 use crate::trt::{self, BuildOptions};
 use bytes::Bytes;
 use std::io::Write;
@@ -25,11 +26,18 @@ pub struct Plan {
     pub manifest: Manifest,
 }
 
-/// Builds a plan for the shapes that were planned.
+/// Builds a plan for the shapes that were planned; `made` says how the network was made.
 ///
 /// # Errors
 /// Those of [`trt::build`].
-pub fn build(prepared: &Prepared, planned: &[Planned], source: &Source, job: &Job, machine: &Machine) -> Result<Plan> {
+pub fn build(
+    prepared: &Prepared,
+    made: &pipeline::Options,
+    planned: &[Planned],
+    source: &Source,
+    job: &Job,
+    machine: &Machine,
+) -> Result<Plan> {
     let options = BuildOptions {
         targets: job.options.targets.clone(),
         tf32: job.options.tf32,
@@ -43,13 +51,7 @@ pub fn build(prepared: &Prepared, planned: &[Planned], source: &Source, job: &Jo
     let emitted = trt::build(library, network, options.clone(), &mut writer, &AtomicBool::new(false))?;
     let (plan, sha256, bytes, _) = writer.finish();
     let file = File { name: files::name(&job.model.with_extension("plan")), bytes, sha256 };
-    let said = manifest::Options {
-        tf32: job.options.tf32,
-        optimization_level: job.options.optimization_level,
-        rnn: job.options.recurrent.to_string(),
-        freeze: Vec::new(),
-        without_passes: job.options.without_passes.clone(),
-    };
+    let said = recipe::options(made, &options, Vec::new(), Vec::new());
     let guessed = profile::guesses(planned).into_iter().map(|guess| format!("guessed: {guess}"));
     let notes = prepared.notes.iter().cloned().chain(guessed).collect();
     let built = trt::Built { library, options: &options, network, emitted: &emitted };

@@ -148,6 +148,24 @@ fn models_are_judged_as_the_manifest_says() {
 }
 
 #[test]
+fn plans_say_how_they_were_made_and_pages_show_every_profile() {
+    let made = |keys: &str| {
+        let dir = folder(&format!("[[model]]\npath = 'digits/model.onnx'\n{keys}"));
+        let (output, _) = zoo(dir.path(), &["zoo.toml", "--on", "cpu", "--quiet", "--output", "plans"]);
+        assert!(output.status.success(), "{}", said(&output));
+        let json = |path: &str| -> Value { serde_json::from_slice(&fs::read(dir.path().join(path)).unwrap()).unwrap() };
+        (json("plans/digits.plan.json"), json("out/models/digits/report.json"))
+    };
+    let (manifest, page) = made("shape = 'image:4x1x8x8'");
+    assert_eq!(manifest["options"]["import"]["sizes"], serde_json::json!({ "batch": 4 }));
+    assert_eq!(page["inputs"][0]["profiles"], serde_json::json!([]));
+    let (manifest, page) = made("[[model.profile]]\ndim = ['batch=1']\n[[model.profile]]\ndim = ['batch=2:4:8']");
+    let batch = |size: i64| [size, 1, 8, 8];
+    let profiles = serde_json::json!([[batch(1), batch(1), batch(1)], [batch(2), batch(4), batch(8)]]);
+    assert_eq!((&page["inputs"][0]["profiles"], &manifest["inputs"][0]["profiles"]), (&profiles, &profiles));
+}
+
+#[test]
 fn models_have_the_same_names_wherever_the_manifest_is_called_from() {
     let dir = folder("[[model]]\npath = '**/model.onnx'\nskip = 'only their names count'\n");
     let outside = dir.path().join("fancy");

@@ -3,6 +3,7 @@
 use crate::support::Model;
 use crate::tensorrt::onnx2plan;
 use onnx2plan::report::Manifest;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,12 +14,17 @@ fn verify_plan(plan: &Path) -> (String, Option<i32>) {
     (String::from_utf8(output.stderr).unwrap(), output.status.code())
 }
 
+/// A small model and its plan.
+fn converted(folder: &Path) -> (PathBuf, PathBuf) {
+    let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y").output("y", "f32[2]").write(folder);
+    assert!(onnx2plan().arg("--quiet").arg(&model).output().unwrap().status.success());
+    (model, folder.join("model.plan"))
+}
+
 #[test]
 fn a_plan_is_what_its_manifest_says_or_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y").output("y", "f32[2]").write(dir.path());
-    assert!(onnx2plan().arg("--quiet").arg(&model).output().unwrap().status.success());
-    let plan = dir.path().join("model.plan");
+    let (model, plan) = converted(dir.path());
     let manifest = dir.path().join("model.plan.json");
     let shown = dir.path().display().to_string();
     let says = |expected: &str| {
@@ -36,12 +42,67 @@ fn a_plan_is_what_its_manifest_says_or_is_refused() {
     says("the manifest names `../model.onnx`, which is no file beside it");
     fs::write(&manifest, "{}").unwrap();
     says("`DIR/model.plan.json` is no manifest of this version");
+    fs::write(&manifest, text.replace("\"schema\": 2", "\"schema\": 3")).unwrap();
+    says("`DIR/model.plan.json` has schema 3; this program reads schema 2\n\nhint: build the plan again");
+    let version = env!("CARGO_PKG_VERSION");
+    let mut older: Value = serde_json::from_str(&text).unwrap();
+    older["options"].as_object_mut().unwrap().remove("import");
+    fs::write(&manifest, older.to_string()).unwrap();
+    says(&format!(
+        "`DIR/model.plan.json` does not say how the network was made: onnx2plan {version} did not write that yet\n\n\
+         hint: build the plan again"
+    ));
+    fs::write(&manifest, text.replace("\"rnn\": \"loop\"", "\"rnn\": \"spiral\"")).unwrap();
+    says("`DIR/model.plan.json` says what cannot be: invalid variant: spiral\n\nhint: build the plan again");
     fs::write(&manifest, &text).unwrap();
 
     fs::rename(&model, dir.path().join("gone.onnx")).unwrap();
-    says("the model of the manifest is missing");
+    says("the model of the plan is not there: `DIR/model.onnx`\n\nhint: say where it is: `--model FILE`");
     fs::remove_file(&manifest).unwrap();
     says("cannot read `DIR/model.plan.json`, the manifest of the plan");
+}
+
+/// What shapes a network is the manifest's to say; where large constants lie, and how to compare, is the user's.
+#[test]
+fn options_that_made_a_plan_are_not_given_again() {
+    let says = |options: &[&str]| {
+        let output = onnx2plan().args(["verify", "--quiet"]).args(options).arg("some.plan").output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{options:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let cases: [(&[&str], &str); 6] = [
+        (&["--dim", "batch=4"], "--dim <NAME=MIN:OPT:MAX>"),
+        (&["--freeze", "axes=0"], "--freeze <NAME[=VALUE]>"),
+        (&["--outputs", "y"], "--outputs <NAME[=NEW]>"),
+        (&["--no-tf32"], "--no-tf32"),
+        (&["--rnn", "loop"], "--rnn <FORM>"),
+        (&["--seed", "3", "--nms-fixed", "9"], "--nms-fixed <N>"),
+    ];
+    for (options, named) in cases {
+        let said = says(options);
+        let expected =
+            format!("error: `{named}` is for making a plan: `some.plan` is made, and its manifest says how\n");
+        assert!(said.starts_with(&expected), "{options:?}: {said}");
+    }
+    let missing = "error: cannot read `some.plan.json`, the manifest of the plan";
+    for options in [&["--freeze-from", "data"][..], &["--seed", "3"], &["--inputs", "x.npz"]] {
+        let said = says(options);
+        assert!(said.starts_with(missing), "{options:?}: {said}");
+    }
+}
+
+#[test]
+fn a_plan_is_not_evaluated() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, plan) = converted(dir.path());
+    let output = onnx2plan().args(["verify", "--quiet", "--on", "cpu"]).arg(&plan).output().unwrap();
+    let expected = format!(
+        "error: `{}` is a plan, which only a GPU can run\n\nhint: `onnx2plan verify {} --on cpu` with the options that \
+         made it evaluates its network\n",
+        plan.display(),
+        model.display()
+    );
+    assert_eq!((String::from_utf8(output.stderr).unwrap(), output.status.code()), (expected, Some(2)));
 }
 
 /// A model with its weights in two files, and its plan.
@@ -86,4 +147,24 @@ fn external_data_is_part_of_what_a_plan_was_made_from() {
     says("the external data of the manifest is missing");
     fs::write(&path, text.replace("\"sub/w.bin\"", "\"sub/../../w.bin\"")).unwrap();
     says("the manifest names `sub/../../w.bin`, which is no file below its folder");
+}
+
+/// External data lies beside the model, wherever the plan is.
+#[test]
+fn the_model_of_a_plan_may_be_elsewhere() {
+    let (models, plans) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (built, model, plan) = (external(models.path()), models.path().join("model.onnx"), plans.path().join("a.plan"));
+    fs::rename(&built, &plan).unwrap();
+    fs::rename(models.path().join("model.plan.json"), plans.path().join("a.plan.json")).unwrap();
+    let says = |subject: &Path, model: &Path, expected: &str| {
+        let output = onnx2plan().args(["verify", "--quiet"]).arg(subject).arg("--model").arg(model).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap().replace(&models.path().display().to_string(), "DIR");
+        assert_eq!((said, output.status.code()), (format!("error: {expected}\n"), Some(2)));
+    };
+    let other = models.path().join("v.bin");
+    says(&plan, &other, "`DIR/v.bin` is not the model that the manifest describes\n\nhint: build the plan again");
+    says(&model, &model, "`--model` is for the model of a plan, which `DIR/model.onnx` is not");
+    fs::write(models.path().join("sub/w.bin"), 3f32.to_le_bytes()).unwrap();
+    let changed = "`DIR/sub/w.bin` is not the external data that the manifest describes\n\nhint: build the plan again";
+    says(&plan, &model, changed);
 }

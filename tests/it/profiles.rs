@@ -94,6 +94,12 @@ fn a_fixed_shape_leaves_nothing_to_the_run() {
     let inputs = manifest["inputs"].as_array().unwrap();
     assert_eq!((&inputs[0]["shape"], &inputs[0]["profiles"]), (&json!(["2", "3", "8", "10"]), &Value::Null));
     assert_eq!(manifest["outputs"], json!([{ "name": "cut", "dtype": "f32", "shape": ["2", "4", "4", "5"] }]));
+    let import = &manifest["options"]["import"];
+    assert_eq!(import["sizes"], json!({ "N": 2, "H": 8, "W": 10 }));
+    assert_eq!((&import["to"], &import["names"]), (&json!(["y"]), &json!({ "y": "cut" })));
+    let hash = "3d484babff90efb32f8caa5d903b69266d3e719695bd4887cf1eb5dfab6ae23d";
+    let sizes = json!({ "name": "sizes", "dtype": "i64", "shape": [2], "values": ["4", "5"], "sha256": hash });
+    assert_eq!(import["frozen"], json!([sizes]));
 }
 
 #[test]
@@ -206,4 +212,32 @@ fn a_part_is_verified_as_a_model_is() {
     let shapes: Vec<&Value> =
         outcome["verifications"].as_array().unwrap().iter().map(|one| &one["outputs"][0]["actual"]).collect();
     assert_eq!(shapes, ["f32[2, 4, 2, 3]", "f32[2, 4, 1, 1]", "f32[2, 4, 4, 3]", "f32[2, 4, 2, 3]"]);
+}
+
+#[test]
+fn a_report_shows_every_profile() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = model().write(dir.path());
+    let mut command = without_tensorrt();
+    command.env("ORT_DYLIB_PATH", onnx_runtime()).args(["verify", "--on", "cpu", "--quiet", "--seed", "0"]);
+    command.args(["--dim", "N=1", "--dim", "W=8", "--min", "sizes=1,1", "--opt", "sizes=2,3", "--max", "sizes=4,4"]);
+    command.args(["--profile", "--dim", "H=8", "--profile", "--dim", "H=16:16:32"]);
+    let output = command.arg("--report").arg(dir.path()).arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&fs::read(dir.path().join("report.json")).unwrap()).unwrap();
+    let (low, high) =
+        (json!([[1, 3, 8, 8], [1, 3, 8, 8], [1, 3, 8, 8]]), json!([[1, 3, 16, 8], [1, 3, 16, 8], [1, 3, 32, 8]]));
+    let values = json!([[1, 1], [2, 3], [4, 4]]);
+    let ranges = |at: usize| ["profile", "profiles", "values"].map(|field| report["inputs"][at][field].clone());
+    assert_eq!(ranges(0), [low.clone(), json!([low, high]), json!([])]);
+    assert_eq!(ranges(1), [Value::Null, json!([]), json!([values, values])]);
+    let labels: Vec<&Value> = report["runs"].as_array().unwrap().iter().map(|run| &run["label"]).collect();
+    let wanted = [(0, "opt"), (0, "min"), (0, "max"), (1, "opt"), (1, "min"), (1, "max"), (1, "between")];
+    assert_eq!(
+        labels,
+        wanted.map(|(profile, what)| format!("profile {profile}, {what}, seed 0")).iter().collect::<Vec<_>>()
+    );
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    let shown = "1: values <code>[1, 1]</code> · <code>[2, 3]</code> · <code>[4, 4]</code></td>";
+    assert!(page.contains("<br>1: <code>[1, 3, 16, 8]</code>") && page.contains(shown));
 }

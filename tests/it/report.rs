@@ -39,6 +39,26 @@ fn samples_become_the_recorded_pages() {
     }
 }
 
+/// Reports of versions that gave the first profile only are joined as well.
+#[test]
+fn an_older_report_becomes_the_same_page() {
+    let mut report = sample("verified.json");
+    for binding in ["inputs", "outputs"].into_iter().flat_map(|of| report[of].as_array().unwrap().clone()) {
+        assert!(binding["profiles"].is_array() && binding["values"] == serde_json::json!([]), "{binding}");
+    }
+    let page = |report: &Value| {
+        let [_, _, (_, html)] = render::files(About::Model, report).unwrap();
+        html.lines().filter(|line| !line.contains("report-json")).collect::<Vec<_>>().join("\n")
+    };
+    let expected = page(&report);
+    for of in ["inputs", "outputs"] {
+        for binding in report[of].as_array_mut().unwrap() {
+            binding.as_object_mut().unwrap().retain(|field, _| !["profiles", "values"].contains(&field.as_str()));
+        }
+    }
+    assert_eq!(page(&report), expected);
+}
+
 #[test]
 fn a_zoo_becomes_junit_and_sarif() {
     let report: zoo::Report = serde_json::from_value(sample("zoo.json")).unwrap();

@@ -78,8 +78,14 @@ pub(super) fn convolve_window(
     let mut inputs = vec![x];
     let weights = weights(ctx, w, &mut inputs)?;
     let (fixed_bias, late_bias) = split_bias(ctx, bias);
+    let y = ctx.add(layer(window, maps, groups, weights, fixed_bias), &inputs)?;
+    let y = from_image(ctx, y, rank)?;
+    add_bias(ctx, y, late_bias)
+}
+
+fn layer(window: Window, maps: usize, groups: usize, weights: Arg<Tensor>, bias: Option<Tensor>) -> Convolution {
     let (pre_padding, post_padding, padding_mode) = window.padding();
-    let layer = Convolution {
+    Convolution {
         maps,
         kernel: window.kernel,
         stride: window.stride,
@@ -89,11 +95,8 @@ pub(super) fn convolve_window(
         dilation: window.dilation,
         groups,
         weights,
-        bias: fixed_bias.map(Arg::Static),
-    };
-    let y = ctx.add(layer, &inputs)?;
-    let y = from_image(ctx, y, rank)?;
-    add_bias(ctx, y, late_bias)
+        bias: bias.map(Arg::Static),
+    }
 }
 
 /// Checks that the weights take as many channels as the data has.
@@ -176,20 +179,7 @@ fn conv_transpose(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let weights = weights(ctx, w, &mut inputs)?;
     let grows = grown.iter().any(|&cut| cut != Cut::ALL);
     let (fixed_bias, late_bias) = if grows { (None, bias) } else { split_bias(ctx, bias) };
-    let (pre_padding, post_padding, _) = window.padding();
-    let layer = Deconvolution {
-        maps,
-        kernel: window.kernel,
-        stride: window.stride,
-        pre_padding,
-        post_padding,
-        padding_mode: PaddingMode::ExplicitRoundDown,
-        dilation: window.dilation,
-        groups,
-        weights,
-        bias: fixed_bias.map(Arg::Static),
-    };
-    let y = ctx.add(layer, &inputs)?;
+    let y = ctx.add(Deconvolution(layer(window, maps, groups, weights, fixed_bias)), &inputs)?;
     let y = from_image(ctx, y, rank)?;
     let y = cut(ctx, y, &grown, None)?;
     Ok(smallvec![add_bias(ctx, y, late_bias)?])

@@ -25,18 +25,11 @@ fn conv(maps: usize, kernel: usize, stride: usize, padding: usize, groups: usize
 }
 
 fn deconv(maps: usize, stride: usize, padding: usize, groups: usize, weights: &[usize]) -> Deconvolution {
-    Deconvolution {
-        maps,
-        kernel: vec![3; 2],
-        stride: vec![stride; 2],
-        pre_padding: vec![padding; 2],
-        post_padding: vec![padding; 2],
-        padding_mode: PaddingMode::ExplicitRoundDown,
-        dilation: vec![1; 2],
-        groups,
-        weights: Arg::Static(tensor(weights)),
-        bias: None,
-    }
+    Deconvolution(conv(maps, 3, stride, padding, groups, weights))
+}
+
+fn same_upper(Deconvolution(layer): Deconvolution) -> Deconvolution {
+    Deconvolution(Convolution { padding_mode: PaddingMode::SameUpper, ..layer })
 }
 
 fn pool(window: usize, stride: usize, padding_mode: PaddingMode) -> LayerKind {
@@ -140,14 +133,10 @@ fn deconvolutions() {
     check([
         (deconv(8, 2, 1, 1, &[4, 8, 3, 3]).into(), &["f32[N, 4, 5, W]"], "f32[N, 8, 9, 2·W - 1]"),
         (deconv(8, 2, 0, 2, &[4, 4, 3, 3]).into(), &["f32[1, 4, 5, 5]"], "f32[1, 8, 11, 11]"),
-        (
-            Deconvolution { padding_mode: PaddingMode::SameUpper, ..deconv(8, 2, 0, 1, &[4, 8, 3, 3]) }.into(),
-            &["f32[1, 4, 5, 5]"],
-            "f32[1, 8, 10, 10]",
-        ),
+        (same_upper(deconv(8, 2, 0, 1, &[4, 8, 3, 3])).into(), &["f32[1, 4, 5, 5]"], "f32[1, 8, 10, 10]"),
         (
             // Windows that leave gaps do not reach the end of the last stride.
-            Deconvolution { padding_mode: PaddingMode::SameUpper, ..deconv(8, 4, 0, 1, &[4, 8, 3, 3]) }.into(),
+            same_upper(deconv(8, 4, 0, 1, &[4, 8, 3, 3])).into(),
             &["f32[1, 4, 5, W]"],
             "f32[1, 8, 19, 4·W - 1]",
         ),

@@ -51,32 +51,12 @@ pub struct Convolution {
     pub bias: Option<Arg<Tensor>>,
 }
 
-/// Transposed convolution: `nvinfer1::IDeconvolutionLayer`.
+/// Transposed convolution: `nvinfer1::IDeconvolutionLayer`. It has the attributes of a convolution.
 ///
-/// Output: `[N, maps, out…]` with out = (in − 1)·stride + dilation·(kernel − 1) + 1 − pre − post. Paddings crop.
+/// Output: `[N, maps, out…]` with out = (in − 1)·stride + dilation·(kernel − 1) + 1 − pre − post. The stride is the output's,
+/// paddings crop the output, and the kernel is `[C, maps / groups, kernel…]`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Deconvolution {
-    /// Number of output channels.
-    pub maps: usize,
-    /// Size of the kernel, in elements.
-    pub kernel: Vec<usize>,
-    /// Step of the output window.
-    pub stride: Vec<usize>,
-    /// Elements cropped from the start of the output.
-    pub pre_padding: Vec<usize>,
-    /// Elements cropped from the end of the output.
-    pub post_padding: Vec<usize>,
-    /// How the paddings are meant.
-    pub padding_mode: PaddingMode,
-    /// Distance between the kernel's taps.
-    pub dilation: Vec<usize>,
-    /// Groups of channels that do not see each other; divides C and `maps`.
-    pub groups: usize,
-    /// Kernel `[C, maps / groups, kernel…]`, of the data's type.
-    pub weights: Arg<Tensor>,
-    /// Bias `[maps]`.
-    pub bias: Option<Arg<Tensor>>,
-}
+pub struct Deconvolution(pub Convolution);
 
 /// What pooling does with a window: `nvinfer1::PoolingType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

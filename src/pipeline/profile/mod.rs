@@ -10,7 +10,7 @@ use crate::network::profile::Range;
 use crate::network::{Network, Profile, Shape, ValueId};
 use crate::tensor::{DType, Tensor};
 use crate::valid::sizes::{Point, problems_at};
-pub use samples::Sample;
+pub use samples::{Sample, samples};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use syntax::{End, Lists, Size};

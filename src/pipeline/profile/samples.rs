@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 /// Sizes within a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// `opt`, `min`, `max` or `between`.
-    pub what: &'static str,
+    /// `opt`, `min`, `max` or `between`; of several profiles with their number: `profile 1, min`.
+    pub what: String,
     /// Shape of each input, in the network's order.
     pub shapes: Vec<Vec<usize>>,
     /// Elements of inputs that hold sizes, by name.
@@ -19,9 +19,21 @@ pub struct Sample {
 /// What to take of a range.
 type Pick = fn(&Range, usize) -> Option<i64>;
 
+/// For each profile the likeliest, smallest and largest sizes, and odd ones between where the network can have them.
+pub fn samples(planned: &[Planned], network: &Network) -> Vec<Sample> {
+    let of_profile = |(at, planned): (usize, &Planned)| {
+        let samples = planned.samples(network).into_iter();
+        samples.map(move |sample| Sample { what: format!("profile {at}, {}", sample.what), ..sample })
+    };
+    match planned {
+        [only] => only.samples(network),
+        several => several.iter().enumerate().flat_map(of_profile).collect(),
+    }
+}
+
 impl Planned {
-    /// The likeliest, smallest and largest sizes, and odd ones between where the network can have them: each once.
-    pub fn samples(&self, network: &Network) -> Vec<Sample> {
+    /// The samples of one profile, each once.
+    fn samples(&self, network: &Network) -> Vec<Sample> {
         let picks: [(&'static str, Pick); 4] = [
             ("opt", |range, at| range.opt.get(at).copied()),
             ("min", |range, at| range.min.get(at).copied()),
@@ -53,7 +65,7 @@ impl Planned {
             .values
             .iter()
             .map(|range| (range.input.clone(), if what == "between" { range.opt.clone() } else { numbers(range) }));
-        Sample { what, shapes: network.inputs.iter().map(shape).collect(), values: values.collect() }
+        Sample { what: what.to_owned(), shapes: network.inputs.iter().map(shape).collect(), values: values.collect() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `docs/layers.md`: the sections with their nodes, their layers, and what became of them on each back end.
 
-use onnx2plan::network::layer::conv::PaddingMode;
+use onnx2plan::network::layer::conv::{Deconvolution, PaddingMode};
 use onnx2plan::network::layer::data::Reshape;
 use onnx2plan::network::layer::resample::{ResizeOutput, ResizeSelector};
 use onnx2plan::network::layer::{Arg, Convolution, Resize, Scale, Shuffle};
@@ -101,19 +101,7 @@ fn layer(kind: &LayerKind) -> String {
     let mut said = Said(Vec::new());
     match kind {
         LayerKind::Shuffle(layer) => said.shuffle(layer),
-        LayerKind::Convolution(layer) => said.convolution(layer),
-        LayerKind::Deconvolution(layer) => said.convolution(&Convolution {
-            maps: layer.maps,
-            kernel: layer.kernel.clone(),
-            stride: layer.stride.clone(),
-            pre_padding: layer.pre_padding.clone(),
-            post_padding: layer.post_padding.clone(),
-            padding_mode: layer.padding_mode,
-            dilation: layer.dilation.clone(),
-            groups: layer.groups,
-            weights: layer.weights.clone(),
-            bias: layer.bias.clone(),
-        }),
+        LayerKind::Convolution(layer) | LayerKind::Deconvolution(Deconvolution(layer)) => said.convolution(layer),
         LayerKind::Resize(layer) => said.resize(layer),
         LayerKind::Scale(layer) => said.scale(layer),
         LayerKind::ElementWise(layer) => said.debug("", &layer.operation),

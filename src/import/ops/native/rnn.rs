@@ -4,11 +4,10 @@ use super::{choice, positive};
 use crate::import::Recurrent;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::import::ops::recurrent::layer::{expand, zeros};
+use crate::import::ops::recurrent::layer::{expand, halves, zeros};
 use crate::network::Values;
 use crate::network::layer::rnn::{Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation};
 use crate::onnx::Node;
-use crate::tensor::Tensor;
 use smallvec::smallvec;
 
 /// Where the weights begin among the inputs: W, R and B of each layer and direction.
@@ -65,15 +64,4 @@ fn cell(ctx: &Ctx<'_>, at: usize) -> Result<RnnCell, OpError> {
     }
     .map(|bias| bias.ok_or_else(|| OpError::invalid("an input with biases does not have two for each row of R")));
     Ok(RnnCell { weights, recurrent, input_bias: input_bias?, recurrent_bias: recurrent_bias? })
-}
-
-/// The first and the second half of the elements.
-fn halves(biases: &Tensor) -> [Option<Tensor>; 2] {
-    let (count, bytes) = (biases.len() / 2, biases.bytes());
-    let half = |from: usize| {
-        let size = biases.dtype().bytes_for(count)?;
-        let end = from.checked_add(size).filter(|&end| end <= bytes.len())?;
-        Tensor::new(biases.dtype(), vec![count], bytes.slice(from..end)).ok()
-    };
-    [half(0), biases.dtype().bytes_for(count).and_then(half)]
 }

@@ -60,14 +60,14 @@ impl Cell {
     }
 }
 
-/// What all directions of an operator share. Sizes: `t` steps, `n` rows in the batch, `h` hidden.
+/// What all directions of an operator share.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Operator {
     pub cell: Cell,
     /// The axis of time in the input: 0 or 1, with the batch as the other one.
     pub time: usize,
-    /// How many directions there are.
-    pub directions: usize,
+    /// For each direction, whether it leads backwards.
+    pub reverse: &'static [bool],
     /// The limit of what enters a function of a gate, on both sides of 0.
     pub clip: Option<f32>,
     /// `h`
@@ -76,24 +76,37 @@ pub(super) struct Operator {
     pub batch: ValueId,
 }
 
-/// The weights and functions of one direction.
+impl Operator {
+    /// `d`
+    pub(super) const fn directions(self) -> usize {
+        self.reverse.len()
+    }
+
+    /// Whether the sequence is taken backwards and no other way.
+    pub(super) const fn only_reverse(self) -> bool {
+        matches!(self.reverse, [true])
+    }
+}
+
+/// The weights and functions of a step.
 #[derive(Debug)]
-pub(super) struct Direction {
+pub(super) struct Step {
     pub of: Operator,
-    pub functions: Vec<Function>,
-    /// `[gates·h, h]`
+    /// Those of each direction.
+    pub functions: Vec<Vec<Function>>,
+    /// `[d, gates·h, h]`
     pub recurrent: ValueId,
-    /// `[1, h]` each: the recurrent biases that are not early.
+    /// `[d, 1, h]` each: the recurrent biases that are not early.
     pub late_biases: Values,
-    /// `[1, h]` each, of the gates i, o, f; empty where there are none.
+    /// `[d, 1, h]` each, of the gates i, o, f; empty where there are none.
     pub peepholes: Values,
 }
 
-impl Direction {
-    /// The next state from the input's share of the gates `[n, gates·h]` and the current state, `[n, h]` each.
+impl Step {
+    /// The next state from the input's share of the gates `[d, n, gates·h]` and the current state, `[d, n, h]` each.
     ///
     /// The first state is the output.
-    pub(super) fn step(&self, ctx: &mut Ctx<'_>, input: ValueId, state: &[ValueId]) -> Result<Values, OpError> {
+    pub(super) fn next(&self, ctx: &mut Ctx<'_>, input: ValueId, state: &[ValueId]) -> Result<Values, OpError> {
         let missing = || OpError::invalid("a recurrent operator without a state");
         match (self.of.cell, state) {
             (Cell::Rnn, &[h]) => self.rnn(ctx, input, h),
@@ -169,12 +182,27 @@ impl Direction {
         let c = ctx.binary(Ew::Sum, kept, added)?;
         // The output gate peeks at the new cell state.
         let o = gate(ctx, 1, c, 0)?;
-        let shown = self.function(2)?.apply(ctx, c)?;
+        let shown = self.function(ctx, c, 2)?;
         Ok(smallvec![ctx.binary(Ew::Prod, o, shown)?, c])
     }
 
-    fn function(&self, at: usize) -> Result<Function, OpError> {
-        self.functions.get(at).copied().ok_or_else(|| OpError::invalid("an activation function is missing"))
+    /// The function at this position, of each direction its own.
+    fn function(&self, ctx: &mut Ctx<'_>, x: ValueId, at: usize) -> Result<ValueId, OpError> {
+        let functions: Option<Vec<Function>> =
+            self.functions.iter().map(|functions| functions.get(at).copied()).collect();
+        let functions = functions.ok_or_else(|| OpError::invalid("an activation function is missing"))?;
+        if let [first, rest @ ..] = &*functions
+            && rest.iter().all(|function| function == first)
+        {
+            return first.apply(ctx, x);
+        }
+        let (one, columns) = (ctx.number(1), ctx.size_of(x, 2)?);
+        let mut parts = Values::new();
+        for (direction, function) in functions.iter().enumerate() {
+            let part = cut(ctx, x, &[(direction, one), (0, self.of.batch), (0, columns)])?;
+            parts.push(function.apply(ctx, part)?);
+        }
+        ctx.concat(&parts, 0)
     }
 
     /// A function of a gate, of what is clipped first.
@@ -183,19 +211,20 @@ impl Direction {
             x = ctx.binary_scalar(Ew::Max, x, f64::from(-clip))?;
             x = ctx.binary_scalar(Ew::Min, x, f64::from(clip))?;
         }
-        self.function(function)?.apply(ctx, x)
+        self.function(ctx, x, function)
     }
 
     /// Columns of `count` gates from gate `from` on.
     fn part(&self, ctx: &mut Ctx<'_>, gates: ValueId, from: usize, count: usize) -> Result<ValueId, OpError> {
-        let size = size(ctx, count * self.of.hidden)?;
-        cut(ctx, gates, &[(0, self.of.batch), (from * self.of.hidden, size)])
+        let (directions, size) = (size(ctx, self.of.directions())?, size(ctx, count * self.of.hidden)?);
+        cut(ctx, gates, &[(0, directions), (0, self.of.batch), (from * self.of.hidden, size)])
     }
 
     /// Rows of the recurrent weights of `count` gates from gate `from` on.
     fn rows(&self, ctx: &mut Ctx<'_>, from: usize, count: usize) -> Result<ValueId, OpError> {
-        let (rows, columns) = (size(ctx, count * self.of.hidden)?, size(ctx, self.of.hidden)?);
-        cut(ctx, self.recurrent, &[(from * self.of.hidden, rows), (0, columns)])
+        let (directions, rows) = (size(ctx, self.of.directions())?, size(ctx, count * self.of.hidden)?);
+        let columns = size(ctx, self.of.hidden)?;
+        cut(ctx, self.recurrent, &[(0, directions), (from * self.of.hidden, rows), (0, columns)])
     }
 }
 

@@ -1,8 +1,9 @@
 //! Recurrent operators as the recurrent layer of TensorRT 8.x, and that layer as loops for libraries that lack it.
 
+use super::Operands;
 use super::cells::{Cell, Operator, cut, size};
 use super::functions::Function;
-use super::{Operands, Ran, lane, mask, run};
+use super::sweep::{Ran, run};
 use crate::import::Recurrent;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
@@ -17,14 +18,13 @@ use smallvec::smallvec;
 pub(super) fn instead(
     ctx: &mut Ctx<'_>,
     of: Operator,
-    reverse: &[bool],
     functions: &[Vec<Function>],
-    operands: &[Operands],
+    operands: &Operands,
 ) -> Result<Option<Values>, OpError> {
     if ctx.recurrent != Recurrent::Layer {
         return Ok(None);
     }
-    let fitting = misfit(ctx, of, reverse, operands).map_or_else(|| operation(of.cell, functions), Err);
+    let fitting = misfit(ctx, of, operands).map_or_else(|| operation(of.cell, functions), Err);
     let layer = fitting.and_then(|operation| layer(ctx, of, operation, operands));
     match layer {
         Ok(layer) => layered(ctx, of, layer, operands).map(Some),
@@ -36,7 +36,7 @@ pub(super) fn instead(
 }
 
 /// What the layer does not do.
-fn misfit(ctx: &Ctx<'_>, of: Operator, reverse: &[bool], operands: &[Operands]) -> Option<&'static str> {
+fn misfit(ctx: &Ctx<'_>, of: Operator, operands: &Operands) -> Option<&'static str> {
     let x = ctx.maybe(0)?;
     let lengths = ctx.maybe(4);
     let known = lengths.and_then(|lengths| ctx.constant(lengths)).and_then(|lengths| lengths.to_i64s());
@@ -51,10 +51,10 @@ fn misfit(ctx: &Ctx<'_>, of: Operator, reverse: &[bool], operands: &[Operands]) 
     if of.clip.is_some() {
         return Some("it clips its gates");
     }
-    if operands.iter().any(|operands| operands.peepholes.is_some()) {
+    if operands.peepholes.is_some() {
         return Some("it has peepholes");
     }
-    if reverse == [true] {
+    if of.only_reverse() {
         return Some("it only goes backwards");
     }
     match known {
@@ -82,22 +82,22 @@ fn operation(cell: Cell, functions: &[Vec<Function>]) -> Result<RnnOperation, &'
 }
 
 /// The layer without its inputs. ONNX and TensorRT have the gates in the same order.
-fn layer(ctx: &mut Ctx<'_>, of: Operator, operation: RnnOperation, operands: &[Operands]) -> Result<Rnn, &'static str> {
+fn layer(ctx: &mut Ctx<'_>, of: Operator, operation: RnnOperation, operands: &Operands) -> Result<Rnn, &'static str> {
     let late = "its weights are computed at run time";
-    let skips = operands.iter().all(|operands| operands.skips);
     let rows = of.cell.gates() * of.hidden;
-    let mut cells = Vec::with_capacity(operands.len());
-    for operands in operands {
-        let recurrent = ctx.constant(operands.recurrent).ok_or(late)?;
-        let mut bias = |from: usize| match operands.biases {
-            None => zeros(recurrent.dtype(), rows),
-            Some(biases) => {
-                let size = size(ctx, rows).ok()?;
-                cut(ctx, biases, &[(from, size)]).ok().and_then(|part| ctx.constant(part))
-            }
+    let mut cells = Vec::with_capacity(of.directions());
+    for direction in 0..of.directions() {
+        let mut own = |value: ValueId| {
+            let at = ctx.constant_value(Tensor::scalar(i64::try_from(direction).ok()?));
+            ctx.gather(value, at, 0).ok().and_then(|own| ctx.constant(own))
         };
-        let (input_bias, recurrent_bias) = (bias(0).ok_or(late)?, bias(rows).ok_or(late)?);
-        let weights = if skips { None } else { Some(ctx.constant(operands.weights).ok_or(late)?) };
+        let recurrent = own(operands.recurrent).ok_or(late)?;
+        let weights = if operands.skips { None } else { Some(own(operands.weights).ok_or(late)?) };
+        let biases = match operands.biases {
+            None => [zeros(recurrent.dtype(), rows), zeros(recurrent.dtype(), rows)],
+            Some(biases) => halves(&own(biases).ok_or(late)?),
+        };
+        let [Some(input_bias), Some(recurrent_bias)] = biases else { return Err(late) };
         cells.push(RnnCell { weights, recurrent, input_bias, recurrent_bias });
     }
     let steps = ctx.maybe(0).and_then(|x| ctx.size(x, of.time)).ok_or("its length is unknown")?;
@@ -106,8 +106,8 @@ fn layer(ctx: &mut Ctx<'_>, of: Operator, operation: RnnOperation, operands: &[O
         hidden_size: of.hidden,
         max_seq_length: steps,
         operation,
-        input_mode: if skips { RnnInputMode::Skip } else { RnnInputMode::Linear },
-        direction: if of.directions == 2 { RnnDirection::Bidirection } else { RnnDirection::Unidirection },
+        input_mode: if operands.skips { RnnInputMode::Skip } else { RnnInputMode::Linear },
+        direction: if of.directions() == 2 { RnnDirection::Bidirection } else { RnnDirection::Unidirection },
         sequence_lengths: None,
         hidden_state: None,
         cell_state: None,
@@ -120,8 +120,19 @@ pub(in crate::import::ops) fn zeros(dtype: DType, count: usize) -> Option<Tensor
     Tensor::new(dtype, vec![count], Bytes::from(bytes)).ok()
 }
 
+/// The first and the second half of the elements.
+pub(in crate::import::ops) fn halves(biases: &Tensor) -> [Option<Tensor>; 2] {
+    let (count, bytes) = (biases.len() / 2, biases.bytes());
+    let half = |from: usize| {
+        let size = biases.dtype().bytes_for(count)?;
+        let end = from.checked_add(size).filter(|&end| end <= bytes.len())?;
+        Tensor::new(biases.dtype(), vec![count], bytes.slice(from..end)).ok()
+    };
+    [half(0), biases.dtype().bytes_for(count).and_then(half)]
+}
+
 /// The layer's outputs in the operator's shapes. The layer gets the batch behind an axis of size 1.
-fn layered(ctx: &mut Ctx<'_>, of: Operator, mut layer: Rnn, operands: &[Operands]) -> Result<Values, OpError> {
+fn layered(ctx: &mut Ctx<'_>, of: Operator, mut layer: Rnn, operands: &Operands) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let ordered = if of.time == 0 { ctx.transpose(x, vec![1, 0, 2])? } else { x };
     let mut inputs: Values = smallvec![ctx.unsqueeze(ordered, vec![0])?];
@@ -134,22 +145,18 @@ fn layered(ctx: &mut Ctx<'_>, of: Operator, mut layer: Rnn, operands: &[Operands
         layer.sequence_lengths = named(ctx, lengths)?;
     }
     for (state, place) in [&mut layer.hidden_state, &mut layer.cell_state].into_iter().enumerate() {
-        if operands.iter().all(|operands| operands.initial.get(state).is_none_or(Option::is_none)) {
+        if operands.initial.get(state).is_none_or(Option::is_none) {
             continue;
         }
-        let firsts = operands.iter().map(|operands| {
-            let first = operands.first(ctx, of, state, ctx.dtype(x))?;
-            ctx.unsqueeze(first, vec![1])
-        });
-        let firsts = firsts.collect::<Result<Values, _>>()?;
-        let firsts = ctx.concat(&firsts, 1)?;
-        *place = named(ctx, firsts)?;
+        let first = operands.first(ctx, of, state, ctx.dtype(x))?;
+        let first = ctx.transpose(first, vec![1, 0, 2])?;
+        *place = named(ctx, first)?;
     }
     let outputs = ctx.add_all(layer, &inputs)?;
     let [all, last @ ..] = &*outputs else { return Err(OpError::invalid("a recurrent layer without outputs")) };
     let whole = |n: usize| i64::try_from(n).map_err(|_| OpError::invalid(format!("{n} is no size")));
     let (batch, steps) = (ctx.size(x, 1 - of.time), ctx.size(x, of.time));
-    let sizes = [batch.unwrap_or_default(), steps.unwrap_or_default(), of.directions, of.hidden];
+    let sizes = [batch.unwrap_or_default(), steps.unwrap_or_default(), of.directions(), of.hidden];
     let dims = sizes.into_iter().map(whole).collect::<Result<Vec<_>, _>>()?;
     let all = ctx.reshape(*all, dims)?;
     let mut outputs: Values = smallvec![if of.time == 0 { ctx.transpose(all, vec![1, 2, 0, 3])? } else { all }];
@@ -180,27 +187,24 @@ pub(in crate::import::ops) fn expand(ctx: &mut Ctx<'_>, of: &Rnn, inputs: &[Valu
     let operator = Operator {
         cell: cell(of.operation),
         time: 1,
-        directions: of.directions(),
+        reverse: if of.directions() == 2 { &[false, true] } else { &[false] },
         clip: None,
         hidden: of.hidden_size,
         batch: ctx.size_of(x, 0)?,
     };
-    let mask = mask(ctx, x, lengths, 1)?;
+    let directions = operator.directions();
+    let wide = i64::try_from(directions * of.hidden_size).unwrap_or(i64::MAX);
+    let steps = i64::try_from(of.max_seq_length).unwrap_or(i64::MAX);
     let mut last = vec![Values::new(); operator.cell.states()];
-    for l in 0..of.layer_count {
-        let mut lanes = Vec::new();
-        for d in 0..operator.directions {
-            let at = l * operator.directions + d;
-            let operands = operands(ctx, of, at, first)?;
-            lanes.push(lane(ctx, operator, x, &operands, d == 1, functions(of.operation))?);
-        }
-        let ran = run(ctx, &lanes, mask, x, 1, true)?;
-        let sequences: Values = ran.iter().filter_map(|ran| ran.sequence).collect();
-        x = ctx.concat(&sequences, 2)?;
-        for Ran { last: states, .. } in ran {
-            for (all, state) in last.iter_mut().zip(states) {
-                all.push(ctx.unsqueeze(state, vec![1])?);
-            }
+    for at in 0..of.layer_count {
+        let operands = operands(ctx, of, at * directions, directions, first)?;
+        let functions = vec![functions(of.operation); directions];
+        let Ran { sequence, last: states } = run(ctx, operator, functions, &operands, x, lengths, true)?;
+        let sequence = sequence.ok_or_else(|| OpError::invalid("a recurrent layer without outputs"))?;
+        let sequence = ctx.transpose(sequence, vec![2, 1, 0, 3])?;
+        x = ctx.reshape(sequence, vec![-1, steps, wide])?;
+        for (all, state) in last.iter_mut().zip(states) {
+            all.push(ctx.transpose(state, vec![1, 0, 2])?);
         }
     }
     let mut outputs: Values = smallvec![x];
@@ -233,22 +237,41 @@ fn functions(operation: RnnOperation) -> Vec<Function> {
     names.iter().map(|&name| Function::plain(name)).collect()
 }
 
-/// What the layer and direction at this position takes; `first` has the states of all of them, `[n, cells, h]`.
-fn operands(ctx: &mut Ctx<'_>, of: &Rnn, at: usize, first: [Option<ValueId>; 2]) -> Result<Operands, OpError> {
-    let cell = of.cells.get(at).ok_or_else(|| OpError::invalid("a layer without weights"))?;
-    let recurrent = ctx.constant_value(cell.recurrent.clone());
-    let biases = [&cell.input_bias, &cell.recurrent_bias].map(|bias| ctx.constant_value(bias.clone()));
-    let position = i64::try_from(at).map_err(|_| OpError::invalid("too many layers"))?;
+/// What the cells from this position on take; `first` has the states of all of them, `[n, cells, h]`.
+fn operands(
+    ctx: &mut Ctx<'_>,
+    of: &Rnn,
+    from: usize,
+    count: usize,
+    first: [Option<ValueId>; 2],
+) -> Result<Operands, OpError> {
+    let cells = of.cells.get(from..from + count).ok_or_else(|| OpError::invalid("a layer without weights"))?;
+    let mut stacked = |part: &dyn Fn(&RnnCell) -> Option<Tensor>| -> Result<Option<ValueId>, OpError> {
+        let Some(tensors) = cells.iter().map(part).collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let mut values = Values::new();
+        for tensor in tensors {
+            let value = ctx.constant_value(tensor);
+            values.push(ctx.unsqueeze(value, vec![0])?);
+        }
+        ctx.concat(&values, 0).map(Some)
+    };
+    let missing = || OpError::invalid("a layer without weights");
+    let recurrent = stacked(&|cell| Some(cell.recurrent.clone()))?.ok_or_else(missing)?;
+    let weights = stacked(&|cell| cell.weights.clone())?;
+    let input_bias = stacked(&|cell| Some(cell.input_bias.clone()))?.ok_or_else(missing)?;
+    let recurrent_bias = stacked(&|cell| Some(cell.recurrent_bias.clone()))?.ok_or_else(missing)?;
     let mut initial = [None; 2];
     for (initial, first) in initial.iter_mut().zip(first) {
-        let position = ctx.constant_value(Tensor::scalar(position));
-        *initial = first.map(|first| ctx.gather(first, position, 1)).transpose()?;
+        let Some(first) = first else { continue };
+        let (batch, cells, hidden) = (ctx.size_of(first, 0)?, size(ctx, count)?, ctx.size_of(first, 2)?);
+        let own = cut(ctx, first, &[(0, batch), (from, cells), (0, hidden)])?;
+        *initial = Some(ctx.transpose(own, vec![1, 0, 2])?);
     }
     Ok(Operands {
-        weights: cell.weights.as_ref().map_or(recurrent, |weights| ctx.constant_value(weights.clone())),
-        skips: cell.weights.is_none(),
+        weights: weights.unwrap_or(recurrent),
+        skips: weights.is_none(),
         recurrent,
-        biases: Some(ctx.concat(&biases, 0)?),
+        biases: Some(ctx.concat(&[input_bias, recurrent_bias], 1)?),
         peepholes: None,
         initial,
     })
