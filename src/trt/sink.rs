@@ -48,14 +48,16 @@ impl Sink for Builder {
 
     fn output(&mut self, tensor: Handle, name: &str, dtype: DType) -> Result<(), Refused> {
         let (actual, _) = self.tensor(tensor)?;
-        if *actual != dtype && !self.constrained {
+        // TensorRT 8 calls f32 what is quantized, until it is told.
+        let chosen = self.constrained || (dtype == DType::I8 && !self.has_int64());
+        if *actual != dtype && !chosen {
             return Err(refused(format!("the output is {actual}, not {dtype}")));
         }
         let tensor = if self.pinned.contains(&tensor) { self.copy(tensor, name)? } else { tensor };
         self.pinned.push(tensor);
         self.call(|network| network.set_tensor_name(tensor.0, name))?;
         self.call(|network| network.mark_output(tensor.0))?;
-        if self.constrained {
+        if chosen {
             let dtype = to_ffi(dtype)?;
             self.call(|network| network.set_tensor_type(tensor.0, dtype))?;
         }
