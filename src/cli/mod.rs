@@ -36,6 +36,7 @@ use environment::Environment;
 use output::Output;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Turns an ONNX model into a TensorRT serialized plan.
 ///
@@ -101,6 +102,10 @@ enum ErrorFormat {
     Json,
 }
 
+/// How long a command that was asked to stop may go on. TensorRT 8 answers when a build is done, which can take minutes, and
+/// other libraries do not answer within a step.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Set once the user asked to stop.
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
@@ -114,7 +119,9 @@ pub fn main() -> ExitCode {
         }
     };
     let mut output = Output::new(cli.common.quiet, cli.common.verbose);
-    let result = interruptible().and_then(|()| {
+    // A zoo's own process only waits for its workers, and has a report to write when it is asked to stop.
+    let patience = if matches!(cli.command, Some(Command::Zoo(_))) { None } else { Some(PATIENCE) };
+    let result = interruptible(patience).and_then(|()| {
         let environment = Environment::read();
         match cli.command {
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
@@ -163,16 +170,28 @@ fn parse() -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches)
 }
 
-/// The first Ctrl-C asks the command to stop and clean up, the second one does not wait for that.
-fn interruptible() -> Result<(), Error> {
-    ctrlc::set_handler(|| {
+/// The first Ctrl-C or SIGTERM asks the command to stop and clean up; the second one does not wait for that, and neither
+/// does the first for longer than `patience`.
+fn interruptible(patience: Option<Duration>) -> Result<(), Error> {
+    ctrlc::set_handler(move || {
         if CANCELLED.swap(true, Ordering::SeqCst) {
-            files::remove_temporaries();
-            #[allow(clippy::exit, reason = "the user has asked twice")]
-            std::process::exit(Kind::Cancelled.exit_code().into());
+            leave();
+        }
+        if let Some(patience) = patience {
+            std::thread::spawn(move || {
+                std::thread::sleep(patience);
+                leave();
+            });
         }
     })
     .map_err(|error| Error::new(Kind::Environment, "cannot listen for Ctrl-C").with_source(error))
+}
+
+/// Ends the process with the work undone.
+#[allow(clippy::exit, reason = "the user has asked twice, or what was asked does not answer")]
+fn leave() -> ! {
+    files::remove_temporaries();
+    std::process::exit(Kind::Cancelled.exit_code().into())
 }
 
 /// Whether the user asked to stop.

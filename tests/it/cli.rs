@@ -14,7 +14,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The sample model, in a folder of its own.
@@ -506,4 +506,24 @@ fn an_interrupted_build_leaves_nothing_behind() {
     let said: Vec<_> = said.collect();
     assert!(said.iter().any(|line| line == "error: the build was stopped"), "{said:?}");
     assert_eq!(names(dir.path()), BTreeSet::new());
+}
+
+/// Asked to stop, a command that waits for what does not answer, here an interpreter, ends all the same.
+#[test]
+fn a_command_that_cannot_stop_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let (program, asked) = (dir.path().join("python3"), dir.path().join("asked"));
+    // Written by a child, for what a sibling test's child holds open for writing cannot be executed.
+    let write = r#"printf '#!/bin/sh\necho > "%s"; exec sleep 60' "$1" > "$0" && chmod +x "$0""#;
+    assert!(Command::new("sh").args(["-c", write]).args([&program, &asked]).status().unwrap().success());
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let mut child = without_tensorrt().arg("doctor").env("PATH", path).stdout(Stdio::null()).spawn().unwrap();
+    while !asked.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "the interpreter was not asked");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let start = Instant::now();
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!((8..30).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
 }
