@@ -15,16 +15,11 @@ use bytes::Bytes;
 use smallvec::smallvec;
 
 /// The operator's outputs from the layer, where that is wanted and computes the same.
-pub(super) fn instead(
-    ctx: &mut Ctx<'_>,
-    of: Operator,
-    functions: &[Vec<Function>],
-    operands: &Operands,
-) -> Result<Option<Values>, OpError> {
+pub(super) fn instead(ctx: &mut Ctx<'_>, of: Operator, operands: &Operands) -> Result<Option<Values>, OpError> {
     if ctx.recurrent != Recurrent::Layer {
         return Ok(None);
     }
-    let fitting = misfit(ctx, of, operands).map_or_else(|| operation(of.cell, functions), Err);
+    let fitting = misfit(ctx, of, operands).map_or_else(|| operation(of.cell, &operands.functions), Err);
     let layer = fitting.and_then(|operation| layer(ctx, of, operation, operands));
     match layer {
         Ok(layer) => layered(ctx, of, layer, operands).map(Some),
@@ -198,8 +193,7 @@ pub(in crate::import::ops) fn expand(ctx: &mut Ctx<'_>, of: &Rnn, inputs: &[Valu
     let mut last = vec![Values::new(); operator.cell.states()];
     for at in 0..of.layer_count {
         let operands = operands(ctx, of, at * directions, directions, first)?;
-        let functions = vec![functions(of.operation); directions];
-        let Ran { sequence, last: states } = run(ctx, operator, functions, &operands, x, lengths, true)?;
+        let Ran { sequence, last: states } = run(ctx, operator, &operands, x, lengths, true)?;
         let sequence = sequence.ok_or_else(|| OpError::invalid("a recurrent layer without outputs"))?;
         let sequence = ctx.transpose(sequence, vec![2, 1, 0, 3])?;
         x = ctx.reshape(sequence, vec![-1, steps, wide])?;
@@ -268,6 +262,7 @@ fn operands(
         *initial = Some(ctx.transpose(own, vec![1, 0, 2])?);
     }
     Ok(Operands {
+        functions: vec![functions(of.operation); count],
         weights: weights.unwrap_or(recurrent),
         skips: weights.is_none(),
         recurrent,

@@ -19,7 +19,7 @@ use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;
 use cells::{Cell, Operator, size};
-use functions::functions;
+use functions::{Function, functions};
 use sweep::run;
 
 const INPUTS: &str = "X W R B? sequence_lens? initial_h?";
@@ -68,12 +68,11 @@ fn recurrent(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<
         return Err(OpError::Rank { what: "input `X`", rank: ctx.rank(x), supported: "3" });
     }
     let of = operator(ctx, node, cell, time)?;
-    let functions = functions(node, cell.functions(), of.directions())?;
-    let operands = Operands::of(ctx, of)?;
-    if let Some(outputs) = layer::instead(ctx, of, &functions, &operands)? {
+    let operands = Operands::of(ctx, of, functions(node, cell.functions(), of.directions())?)?;
+    if let Some(outputs) = layer::instead(ctx, of, &operands)? {
         return Ok(outputs);
     }
-    let ran = run(ctx, of, functions, &operands, x, ctx.maybe(4), node.output(0).is_some())?;
+    let ran = run(ctx, of, &operands, x, ctx.maybe(4), node.output(0).is_some())?;
     let mut outputs = Values::new();
     outputs.push(match ran.sequence {
         Some(sequence) => ctx.transpose(sequence, if time == 0 { vec![1, 0, 2, 3] } else { vec![2, 1, 0, 3] })?,
@@ -129,8 +128,10 @@ fn hidden(ctx: &Ctx<'_>, node: &Node, cell: Cell) -> Result<usize, OpError> {
     }
 }
 
-/// What an operator takes from the node's inputs.
+/// What an operator takes from the node.
 struct Operands {
+    /// Those of each direction.
+    functions: Vec<Vec<Function>>,
     /// `[d, gates·h, width]`
     weights: ValueId,
     /// Whether the weights of each gate are the identity, so that a product with them is the data.
@@ -146,7 +147,7 @@ struct Operands {
 }
 
 impl Operands {
-    fn of(ctx: &mut Ctx<'_>, of: Operator) -> Result<Self, OpError> {
+    fn of(ctx: &mut Ctx<'_>, of: Operator, functions: Vec<Vec<Function>>) -> Result<Self, OpError> {
         let weights = checked(ctx, of, 1, 0)?.ok_or_else(|| OpError::invalid("input `W` is missing"))?;
         let recurrent = checked(ctx, of, 2, 0)?.ok_or_else(|| OpError::invalid("input `R` is missing"))?;
         let mut initial = [None; 2];
@@ -155,6 +156,7 @@ impl Operands {
             *initial = given.map(|given| swap(ctx, given, of.time)).transpose()?;
         }
         Ok(Self {
+            functions,
             weights,
             skips: is_identity(ctx, weights, of),
             recurrent,

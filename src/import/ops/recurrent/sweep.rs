@@ -1,7 +1,6 @@
 //! All steps of a recurrent operator: the work before them, the loop or its copies, and the order of what comes out.
 
 use super::cells::{Operator, Step, cut, size};
-use super::functions::Function;
 use super::{Operands, swap};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
@@ -32,7 +31,6 @@ pub(super) struct Ran {
 pub(super) fn run(
     ctx: &mut Ctx<'_>,
     of: Operator,
-    functions: Vec<Vec<Function>>,
     operands: &Operands,
     x: ValueId,
     lengths: Option<ValueId>,
@@ -41,7 +39,7 @@ pub(super) fn run(
     let x = swap(ctx, x, of.time)?;
     let count = ctx.size_of(x, 0)?;
     let mask = mask(ctx, of, count, lengths)?;
-    let sweep = sweep(ctx, of, functions, operands, x, mask)?;
+    let sweep = sweep(ctx, of, operands, x, mask)?;
     let ran = if let Some(steps @ 1..=FEW_STEPS) = ctx.size(x, 0) {
         sweep.unrolled(ctx, steps)?
     } else {
@@ -113,7 +111,6 @@ struct Sweep {
 fn sweep(
     ctx: &mut Ctx<'_>,
     of: Operator,
-    functions: Vec<Vec<Function>>,
     operands: &Operands,
     x: ValueId,
     mask: Option<ValueId>,
@@ -137,6 +134,7 @@ fn sweep(
     let dtype = ctx.dtype(input);
     let initial = (0..of.cell.states()).map(|state| operands.first(ctx, of, state, dtype));
     let initial = initial.collect::<Result<_, _>>()?;
+    let functions = operands.functions.clone();
     let step = Step { of, functions, recurrent: operands.recurrent, late_biases, peepholes };
     Ok(Sweep { step, input, mask, initial })
 }
