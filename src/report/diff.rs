@@ -323,7 +323,7 @@ fn notes(old: &Report, new: &Report) -> Vec<String> {
             ("system".to_owned(), os.clone()),
             ("CPU".to_owned(), cpu.clone()),
         ];
-        facts.extend(report.options.fields().into_iter().map(|(name, value)| (name, value.to_string())));
+        facts.extend(report.options.fields());
         facts
     };
     let pairs = facts(old).into_iter().zip(facts(new));

@@ -189,10 +189,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// What decides on a result, by name: how many workers there were does not.
-    pub fn fields(&self) -> Vec<(String, Value)> {
+    /// What decides on a result, by name and for people to read: how many workers there were does not.
+    pub fn fields(&self) -> Vec<(String, String)> {
         let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return Vec::new() };
-        fields.into_iter().filter(|(name, _)| name != "jobs").collect()
+        let shown = |value: &Value| match (value["name"].as_str(), value["sha256"].as_str()) {
+            (Some(name), Some(hash)) => format!("{name} ({})", hash.get(..16).unwrap_or(hash)),
+            _ => value.to_string(),
+        };
+        fields.iter().filter(|(name, _)| *name != "jobs").map(|(name, value)| (name.clone(), shown(value))).collect()
     }
 }
 

@@ -6,7 +6,6 @@ use crate::error::{Error, Kind, Result};
 use crate::report::environment::{self, Environment};
 use crate::report::read::Saved;
 use crate::report::zoo::{ModelReport, Options, Report, Shard};
-use serde_json::Value;
 use std::collections::HashMap;
 
 /// Joins the reports; gives the outcomes of all models too, which [`folder::write`] needs.
@@ -64,13 +63,13 @@ pub fn lacks(missing: &[Shard]) -> String {
 fn alike(first: &Saved, part: &Saved) -> Result<()> {
     let describe = |saved: &Saved| {
         let Report { producer, environment, options, .. } = &saved.report;
-        let mut fields = vec![("producer".to_owned(), Value::from(producer.clone()))];
-        fields.push(("library".to_owned(), environment.library.clone().into()));
+        let library = environment.library.clone().unwrap_or_else(|| "none".to_owned());
+        let mut fields = vec![("producer".to_owned(), producer.clone()), ("library".to_owned(), library)];
         fields.extend(options.fields());
         fields
     };
     let pairs = describe(first).into_iter().zip(describe(part));
-    let other = |((name, one), (_, other)): ((String, Value), (String, Value))| {
+    let other = |((name, one), (_, other)): ((String, String), (String, String))| {
         (one != other).then(|| format!("`{name}` is {one} in the first and {other} in the second"))
     };
     let differences: Vec<String> = pairs.filter_map(other).collect();
@@ -225,7 +224,7 @@ mod tests {
         other.report.options.include = vec!["a*".to_owned()];
         assert_eq!(
             refusal(&[a, other]),
-            "cannot join `1` and `2`\n  `library` is \"TensorRT\" in the first and null in the second\n  \
+            "cannot join `1` and `2`\n  `library` is TensorRT in the first and none in the second\n  \
              `include` is [] in the first and [\"a*\"] in the second\n  \
              `tf32` is true in the first and false in the second\n\n\
              hint: run all parts with the same program, library, options and manifest"
