@@ -9,17 +9,26 @@ use half::{bf16, f16};
 /// Indices below this bound are drawn where nothing says how far they may go.
 const SMALL: u64 = 8;
 
+/// The most elements that are drawn for one input.
+const MOST: usize = 1 << 30;
+
 /// A tensor for each input of a network, of the given shapes.
 ///
 /// Real numbers are normal with mean 0 and deviation 1. Whole numbers lie within the axes that they index, as far as
 /// that can be seen, else below 8.
 ///
 /// # Errors
-/// [`Kind::Unsupported`] for types that cannot be drawn.
+/// [`Kind::Unsupported`] for types that cannot be drawn; [`Kind::Usage`] for more elements than are.
 pub fn inputs(network: &Network, shapes: &[Vec<usize>], seed: u64) -> Result<Vec<Tensor>> {
     let mut draw = Draw(seed);
     let one = |(&input, shape): (&ValueId, &Vec<usize>)| {
         let value = network.value(input);
+        if crate::tensor::volume(shape).is_none_or(|count| count > MOST) {
+            let message = format!("input `{}` is too large to draw data for: {shape:?}", value.name);
+            return Err(
+                Error::new(Kind::Usage, message).with_hint("give smaller sizes, or name a data set with `--data`")
+            );
+        }
         tensor(&mut draw, value.ty.dtype, shape, bound(network, input)).ok_or_else(|| {
             let message = format!("no data can be drawn for input `{}` of type {}", value.name, value.ty.dtype);
             Error::new(Kind::Unsupported, message).with_hint("name a data set with `--data`")
@@ -128,6 +137,19 @@ mod tests {
     use crate::network::layer::Gather;
     use crate::network::{Shape, ValueType};
     use crate::site::Site;
+
+    #[test]
+    fn what_no_memory_holds_is_not_drawn() {
+        let mut network = Network::default();
+        network.add_input("x", ValueType::new(DType::F32, Shape::of(&[1, 1])));
+        for shape in [vec![1 << 16, 1 << 15], vec![usize::MAX, 2]] {
+            let error = inputs(&network, std::slice::from_ref(&shape), 0).unwrap_err();
+            let expected = format!(
+                "input `x` is too large to draw data for: {shape:?}\n\nhint: give smaller sizes, or name a data set with `--data`"
+            );
+            assert_eq!((error.kind(), error.to_string()), (Kind::Usage, expected));
+        }
+    }
 
     #[test]
     fn the_same_seed_draws_the_same_and_another_does_not() {

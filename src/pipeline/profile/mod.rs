@@ -104,6 +104,7 @@ pub fn plan(network: &Network, request: &Request) -> Result<Planned> {
     plan.take_shapes()?;
     plan.take_sizes()?;
     plan.guess_sizes();
+    plan.check_sizes()?;
     plan.take_values()?;
     plan.fit()?;
     plan.finish()
@@ -140,6 +141,18 @@ impl Plan<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Sizes are what TensorRT's can be, whoever gave them.
+    fn check_sizes(&self) -> Result<()> {
+        let possible = |size: &i64| (0..=i64::from(i32::MAX)).contains(size);
+        match self.symbols.iter().find(|(_, slot)| !slot.range.iter().all(possible)) {
+            None => Ok(()),
+            Some((name, Slot { range, .. })) => {
+                let message = format!("`{name}` is {range:?} (min, opt, max), but sizes are from 0 to {}", i32::MAX);
+                Err(Error::new(Kind::Usage, message))
+            }
+        }
     }
 
     /// What shapes say of symbols: one symbol has one range everywhere.

@@ -37,6 +37,10 @@ fn contradictions_are_usage_errors() {
         (request("", "x:1x4x9", ""), "axis 1 of input `x` has size 3, but [4, 4, 4] was given for it"),
         (request("x:2x3x9", "x:1x3x9", ""), "axis 0 of input `x`: min, opt, max are [2, 1, 1], which do not rise"),
         (
+            request("", "", "x:1x3x2147483648"),
+            "`W` is [2147483648, 2147483648, 2147483648] (min, opt, max), but sizes are from 0 to 2147483647",
+        ),
+        (
             request("", "x:4x3x9,y:5", ""),
             "`N` is [4, 4, 4] for one input and [5, 5, 5] for another (min, opt, max)\n\nhint: give all inputs that share it the same sizes",
         ),
