@@ -86,6 +86,9 @@ impl BuildArguments {
     /// What this version has not: it says so.
     pub(super) fn recorded(manifest: &Manifest) -> Result<Self, String> {
         let Options { tf32, optimization_level, rnn, without_passes, freeze: _, import: _ } = &manifest.options;
+        if let Some(level) = optimization_level.filter(|&level| level > 5) {
+            return Err(format!("`optimization_level` is {level}, not 0 to 5"));
+        }
         Ok(Self {
             target: manifest.targets.iter().map(|target| options::parse_target(target)).collect::<Result<_, _>>()?,
             no_tf32: !tf32,

@@ -52,7 +52,9 @@ impl FreezeArguments {
         }
         let mut freeze = freeze::constants(&self.freeze, model, &given)?;
         let is_other = |frozen: &&manifest::Frozen| {
-            freeze.get(&frozen.name).is_none_or(|tensor| hash::sha256(tensor.bytes()) != frozen.sha256)
+            freeze
+                .get(&frozen.name)
+                .is_none_or(|tensor| tensor.dims() != frozen.shape || hash::sha256(tensor.bytes()) != frozen.sha256)
         };
         if let Some(frozen) = self.recorded.iter().find(is_other) {
             return Err(unlike(frozen, "the plan was made with another value of"));

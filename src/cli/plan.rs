@@ -67,19 +67,20 @@ impl PlanFile {
             return Err(unusable(format!("the manifest names `{}`, which is no file beside it", manifest.model.name)));
         }
         let model = model.map_or_else(|| path.with_file_name(name), Path::to_owned);
-        is_described(path, &manifest.plan, "plan")?;
+        is_described(path, &manifest.plan, "plan", AGAIN)?;
         if !model.exists() {
             let message = format!("the model of the plan is not there: `{}`", model.display());
             return Err(unusable(message).with_hint("say where it is: `--model FILE`"));
         }
-        is_described(&model, &manifest.model, "model")?;
+        let hint = "name the model that it was built from with `--model`, or build the plan again";
+        is_described(&model, &manifest.model, "model", hint)?;
         for external in &manifest.external {
             let name = Path::new(&external.name);
             if !name.components().all(|part| matches!(part, Component::Normal(_))) {
                 let message = format!("the manifest names `{}`, which is no file below its folder", external.name);
                 return Err(unusable(message));
             }
-            is_described(&model.with_file_name(name), external, "external data")?;
+            is_described(&model.with_file_name(name), external, "external data", AGAIN)?;
         }
         let bytes = std::fs::File::open(path).and_then(|file| mapped::map(&file));
         let bytes = bytes.map_err(|error| unusable(format!("cannot read `{}`", path.display())).with_source(error))?;
@@ -136,16 +137,19 @@ impl PlanFile {
     }
 }
 
-/// Checks that a file is the one that a manifest describes.
-fn is_described(path: &Path, described: &File, what: &str) -> Result<()> {
+/// Checks that a file is the one that a manifest describes; only one of that size is read.
+fn is_described(path: &Path, described: &File, what: &str, hint: &str) -> Result<()> {
+    let other = || {
+        let message = format!("`{}` is not the {what} that the manifest describes", path.display());
+        Err(Error::new(Kind::Usage, message).with_hint(hint))
+    };
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file() || found.len() != described.bytes) {
+        return other();
+    }
     let found = files::describe(path).map_err(|error| {
         Error::new(Kind::Usage, format!("the {what} of the manifest is missing")).with_source(error)
     })?;
-    if found.sha256 != described.sha256 {
-        let message = format!("`{}` is not the {what} that the manifest describes", path.display());
-        return Err(Error::new(Kind::Usage, message).with_hint(AGAIN));
-    }
-    Ok(())
+    if found.sha256 == described.sha256 { Ok(()) } else { other() }
 }
 
 #[cfg(test)]

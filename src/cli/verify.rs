@@ -103,9 +103,10 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 /// Verifies, and notes on the way what a report says.
 fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, output: &mut Output) -> Result<()> {
     let plan = PlanFile::open(&arguments.model, arguments.source.as_deref())?;
+    page.files = plan.as_ref().map(PlanFile::files);
     let arguments = &arguments.replaying(plan.as_ref())?;
     let path = plan.as_ref().map_or(&arguments.model, |plan| &plan.model);
-    page.subject(plan.as_ref(), arguments);
+    page.options = Some(arguments.described());
     let machine = Machine::choose(arguments.on, &arguments.library, environment, output)?;
     page.machine(&machine)?;
     if let (Some(plan), Machine::Gpu(library, device)) = (&plan, &machine) {
@@ -182,11 +183,6 @@ struct Page {
 
 impl Page {
     /// What is judged, and with which options.
-    fn subject(&mut self, plan: Option<&PlanFile>, arguments: &Arguments) {
-        self.files = plan.map(PlanFile::files);
-        self.options = Some(arguments.described());
-    }
-
     fn machine(&mut self, machine: &Machine) -> Result<()> {
         self.caveat = machine.caveat();
         self.environment = Some(match machine {

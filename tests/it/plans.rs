@@ -6,6 +6,7 @@ use onnx2plan::report::Manifest;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// What `verify` says of a plan, and its exit code.
@@ -144,10 +145,16 @@ fn external_data_is_part_of_what_a_plan_was_made_from() {
     fs::write(dir.path().join("sub/w.bin"), 3f32.to_le_bytes()).unwrap();
     says("`DIR/sub/w.bin` is not the external data that the manifest describes");
     fs::remove_file(dir.path().join("sub/w.bin")).unwrap();
+    symlink("/dev/zero", dir.path().join("sub/w.bin")).unwrap();
+    says("`DIR/sub/w.bin` is not the external data that the manifest describes");
+    fs::remove_file(dir.path().join("sub/w.bin")).unwrap();
     says("the external data of the manifest is missing");
     fs::write(&path, text.replace("\"sub/w.bin\"", "\"sub/../../w.bin\"")).unwrap();
     says("the manifest names `sub/../../w.bin`, which is no file below its folder");
 }
+
+const OTHER_MODEL: &str = "`DIR/v.bin` is not the model that the manifest describes\n\nhint: name the model that it was built \
+                           from with `--model`, or build the plan again";
 
 /// External data lies beside the model, wherever the plan is.
 #[test]
@@ -162,7 +169,7 @@ fn the_model_of_a_plan_may_be_elsewhere() {
         assert_eq!((said, output.status.code()), (format!("error: {expected}\n"), Some(2)));
     };
     let other = models.path().join("v.bin");
-    says(&plan, &other, "`DIR/v.bin` is not the model that the manifest describes\n\nhint: build the plan again");
+    says(&plan, &other, OTHER_MODEL);
     says(&model, &model, "`--model` is for the model of a plan, which `DIR/model.onnx` is not");
     fs::write(models.path().join("sub/w.bin"), 3f32.to_le_bytes()).unwrap();
     let changed = "`DIR/sub/w.bin` is not the external data that the manifest describes\n\nhint: build the plan again";

@@ -170,6 +170,8 @@ fn large_constants_are_found_by_their_hash() {
     assert_eq!(refusal(None), format!("the manifest does not hold the value of {what}{hint}"));
     conversion.data("test_data_set_0", "past_key", &key(0.25));
     assert_eq!(refusal(None), format!("the plan was made with another value of {what}{hint}"));
+    conversion.data("test_data_set_0", "past_key", &Tensor::of(vec![2, 4, 8, 5], vec![0.5f32; 320]).unwrap());
+    assert_eq!(refusal(None), format!("the plan was made with another value of {what}{hint}"), "the same bytes");
     conversion.data("test_data_set_0", "past_key", &key(0.5));
     let (import, build) = conversion.opened().options(None).unwrap();
     assert_eq!(made(&conversion.model(), &build, &import, false).unwrap(), asked, "found beside the model");
