@@ -1,4 +1,4 @@
-//! `onnx2plan cache`: what the cache holds, and how to empty it.
+//! `onnx2plan cache`: what the cache holds, and how to remove that.
 
 use super::environment::Environment;
 use super::output::Output;

@@ -114,5 +114,7 @@ fn entries(folder: &Path) -> Vec<Placed> {
 
 fn placed(folder: &Path, name: &str) -> Option<Placed> {
     let is_hash = name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    is_hash.then(|| Store::placed(folder, name, |file| [ENTRY, RESULT, PLAN].contains(&file)))?
+    let placed = is_hash.then(|| Store::placed(folder, name, |file| [ENTRY, RESULT, PLAN].contains(&file)))??;
+    // It enters the cache with its entry, as a whole.
+    folder.join(name).join(ENTRY).exists().then_some(placed)
 }

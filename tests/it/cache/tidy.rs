@@ -73,7 +73,7 @@ fn what_no_zoo_uses_goes_after_thirty_days() {
 fn plant(cache: &Path, digit: &str, kib: usize, days: u64) -> PathBuf {
     let folder = cache.join(digit.repeat(64));
     fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("result.json"), vec![b' '; kib << 10]).unwrap();
+    fs::write(folder.join("entry.json"), vec![b' '; kib << 10]).unwrap();
     age(&folder, days);
     folder
 }
@@ -114,6 +114,9 @@ fn nothing_goes_that_no_zoo_has_written() {
         fs::write(cache.join(&name).join("result.json"), "{}").unwrap();
         age(&cache.join(&name), 99);
     }
+    let without_an_entry = plant(&cache, "9", 1, 99);
+    fs::rename(without_an_entry.join("entry.json"), without_an_entry.join("result.json")).unwrap();
+    age(&without_an_entry, 99);
     let half = plant(&cache, "0", 1, 99);
     let litter = cache.join("tmp/.onnx2plan-killed");
     fs::create_dir(&litter).unwrap();
@@ -132,7 +135,8 @@ fn nothing_goes_that_no_zoo_has_written() {
     assert_eq!(clean(), "removed 0 results, 0 B\n");
     let foreign = |name: &String| name.starts_with("cache/") && !before.contains(name);
     assert!(!names().iter().any(foreign) && outside.join("result.json").exists());
-    assert!([kept, with_a_link, with_a_folder].iter().all(|folder| folder.join("result.json").exists()));
+    assert!([kept, with_a_link, with_a_folder].iter().all(|folder| folder.join("entry.json").exists()));
+    assert!(without_an_entry.join("result.json").exists());
 
     // Nor is anything written or cleared away where a link leads.
     fs::remove_dir_all(cache.join("tmp")).unwrap();
