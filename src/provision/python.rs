@@ -120,12 +120,22 @@ impl Python {
     fn ask_and_remember(&self, asked: Option<Asked>) -> Vec<PathBuf> {
         let start = SystemTime::now();
         let (folders, others) = self.ask();
+        let others =
+            others.filter(|others| others.first().is_some_and(|executable| self.is_known_to_start(executable)));
         if let (Some(cache), Some(asked), Some(others)) = (&self.cache, asked, others) {
             let deciding = folders.iter().chain(&others).flat_map(|path| deciding_in(path));
             let memory = Memory { traces: deciding.map(Trace::of).collect(), folders: folders.clone(), asked };
             memory.keep(cache, start);
         }
         folders
+    }
+
+    /// Whether it is known why this interpreter was started: it is the program itself, or a script chose it, whose reasons
+    /// [`Self::shim_reads`] knows.
+    fn is_known_to_start(&self, executable: &Path) -> bool {
+        let Some(program) = self.programs().into_iter().find(|program| program.exists()) else { return false };
+        let is_script = || fs::read(&program).is_ok_and(|text| text.starts_with(b"#!"));
+        program.canonicalize().ok() == executable.canonicalize().ok() || is_script()
     }
 
     /// The search path and, from a Python that knows it, what else decides on that.
@@ -190,5 +200,15 @@ fn deciding_in(path: &Path) -> Vec<PathBuf> {
         name == "sitecustomize.py" || name == "usercustomize.py" || file.extension().is_some_and(|end| end == "pth")
     };
     let files = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    std::iter::once(path.to_owned()).chain(files.filter(lengthens)).collect()
+    let mut deciding = vec![path.to_owned()];
+    for file in files.filter(lengthens) {
+        // Folders that it names count once they exist.
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let names = |line: &&str| !line.is_empty() && !line.starts_with("import") && !line.starts_with('#');
+        if file.extension().is_some_and(|end| end == "pth") {
+            deciding.extend(text.lines().map(str::trim_end).filter(names).map(|line| path.join(line)));
+        }
+        deciding.push(file);
+    }
+    deciding
 }
