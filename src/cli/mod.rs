@@ -77,7 +77,7 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Fetch TensorRT-RTX, or ONNX Runtime, with pip and unpack it into the cache
     Setup(setup::Arguments),
-    /// Say what the cache holds, or empty it
+    /// Say what the cache holds, or remove the results of zoos from it
     #[command(subcommand)]
     Cache(cache::Command),
 }
@@ -106,6 +106,15 @@ enum ErrorFormat {
 /// other libraries do not answer within a step.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+impl ErrorFormat {
+    fn show(self, output: &mut Output, error: &Error) {
+        match self {
+            Self::Text => output.error(error),
+            Self::Json => output.error_json(error),
+        }
+    }
+}
+
 /// Set once the user asked to stop.
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
@@ -121,7 +130,7 @@ pub fn main() -> ExitCode {
     let mut output = Output::new(cli.common.quiet, cli.common.verbose);
     // A zoo's own process only waits for its workers, and has a report to write when it is asked to stop.
     let patience = if matches!(cli.command, Some(Command::Zoo(_))) { None } else { Some(PATIENCE) };
-    let result = interruptible(patience).and_then(|()| {
+    let result = interruptible(patience, cli.common.error_format).and_then(|()| {
         let environment = Environment::read();
         match cli.command {
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
@@ -140,10 +149,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            match cli.common.error_format {
-                ErrorFormat::Text => output.error(&error),
-                ErrorFormat::Json => output.error_json(&error),
-            }
+            cli.common.error_format.show(&mut output, &error);
             ExitCode::from(error.kind().exit_code())
         }
     }
@@ -172,15 +178,15 @@ fn parse() -> Result<Cli, clap::Error> {
 
 /// The first Ctrl-C or SIGTERM asks the command to stop and clean up; the second one does not wait for that, and neither
 /// does the first for longer than `patience`.
-fn interruptible(patience: Option<Duration>) -> Result<(), Error> {
+fn interruptible(patience: Option<Duration>, format: ErrorFormat) -> Result<(), Error> {
     ctrlc::set_handler(move || {
         if CANCELLED.swap(true, Ordering::SeqCst) {
-            leave();
+            leave(format);
         }
         if let Some(patience) = patience {
             std::thread::spawn(move || {
                 std::thread::sleep(patience);
-                leave();
+                leave(format);
             });
         }
     })
@@ -189,9 +195,14 @@ fn interruptible(patience: Option<Duration>) -> Result<(), Error> {
 
 /// Ends the process with the work undone.
 #[allow(clippy::exit, reason = "the user has asked twice, or what was asked does not answer")]
-fn leave() -> ! {
+fn leave(format: ErrorFormat) -> ! {
     files::remove_temporaries();
+    format.show(&mut Output::new(true, false), &interrupted());
     std::process::exit(Kind::Cancelled.exit_code().into())
+}
+
+fn interrupted() -> Error {
+    Error::new(Kind::Cancelled, "interrupted")
 }
 
 /// Whether the user asked to stop.
@@ -201,5 +212,5 @@ fn cancelled() -> bool {
 
 /// An error once the user asked to stop.
 fn unless_cancelled() -> Result<(), Error> {
-    if cancelled() { Err(Error::new(Kind::Cancelled, "interrupted")) } else { Ok(()) }
+    if cancelled() { Err(interrupted()) } else { Ok(()) }
 }

@@ -517,13 +517,17 @@ fn a_command_that_cannot_stop_is_ended() {
     let write = r#"printf '#!/bin/sh\necho > "%s"; exec sleep 60' "$1" > "$0" && chmod +x "$0""#;
     assert!(Command::new("sh").args(["-c", write]).args([&program, &asked]).status().unwrap().success());
     let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
-    let mut child = without_tensorrt().arg("doctor").env("PATH", path).stdout(Stdio::null()).spawn().unwrap();
+    let mut command = without_tensorrt();
+    command.args(["doctor", "--error-format", "json"]).env("PATH", path).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
     while !asked.exists() {
         assert!(child.try_wait().unwrap().is_none(), "the interpreter was not asked");
         std::thread::sleep(Duration::from_millis(20));
     }
     let start = Instant::now();
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let output = child.wait_with_output().unwrap();
+    let said: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((output.status.code(), &said["message"]), (Some(130), &"interrupted".into()));
     assert!((8..30).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
 }
