@@ -37,6 +37,16 @@ const CASES: &[(&str, Spoil)] = &[
     ("shape-broadcast", |dir| pair("Add", "f32[2, 3]", "f32[4]").write(dir)),
     ("shape-matmul", |dir| pair("MatMul", "f32[2, 3]", "f32[4, 5]").write(dir)),
     ("shape-reshape", |dir| pair("Reshape", "f32[2, 3]", "").init("b", &[1], &[7i64]).write(dir)),
+    ("shape-recurrent-w", |dir| lstm("- - -", &[1, 24, 4], &[1, 12, 3], &[]).write(dir)),
+    ("shape-recurrent-r", |dir| lstm("- - -", &[1, 12, 4], &[12, 3], &[]).write(dir)),
+    ("shape-recurrent-b", |dir| lstm("e - -", &[1, 12, 4], &[1, 12, 3], &[1, 7]).write(dir)),
+    ("shape-recurrent-lengths", |dir| lstm("- - e", &[1, 12, 4], &[1, 12, 3], &[2, 1]).write(dir)),
+    ("shape-recurrent-state", |dir| lstm("- e -", &[1, 12, 4], &[1, 12, 3], &[1, 1, 3]).write(dir)),
+    ("shape-recurrent-cells", |dir| {
+        let model =
+            Model::new(17).input("x", "f32[1, 2, 4]").init::<f32>("r", &[1 << 45, 0], &[]).weights("w", &[3, 4]);
+        model.node("TRT_RNNv2", "x - - - w r", "y").output("y", "").write(dir)
+    }),
     ("type-mixed", |dir| pair("Add", "f32[2]", "i64[2]").write(dir)),
     ("not-constant", |dir| pair("Squeeze", "f32[1, 2]", "i64[1]").write(dir)),
     ("graph-cycle", cycle),
@@ -77,6 +87,20 @@ fn unary(op: &str) -> Model {
 fn pair(op: &str, a: &str, b: &str) -> Model {
     let model = Model::new(17).input("a", a).node(op, "a b", "y").output("y", "");
     if b.is_empty() { model } else { model.input("b", b) }
+}
+
+/// An LSTM over a sequence of unknown length; `others` are its biases, first state and lengths, of which one is `e`.
+fn lstm(others: &str, w: &[i64], r: &[i64], e: &[i64]) -> Model {
+    let [b, h, lengths] = others.split(' ').collect::<Vec<_>>()[..] else { panic!("three operands") };
+    let model = Model::new(17).input("x", "f32[T, 2, 4]").weights("w", w).weights("r", r);
+    let model = model.node("LSTM", &format!("x w r {b} {lengths} {h}"), "y").output("y", "");
+    if lengths == "e" {
+        model.init("e", e, &[1i32, 1])
+    } else if e.is_empty() {
+        model
+    } else {
+        model.weights("e", e)
+    }
 }
 
 fn many_unsupported(dir: &Path) -> PathBuf {

@@ -15,7 +15,7 @@ mod sweep;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
-use crate::network::{ValueId, Values};
+use crate::network::{Dim, Shape, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;
 use cells::{Cell, Operator, size};
@@ -110,6 +110,10 @@ fn operator(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<O
 /// The size of the state, from the recurrent weights; an attribute repeats it.
 fn hidden(ctx: &Ctx<'_>, node: &Node, cell: Cell) -> Result<usize, OpError> {
     let r = ctx.input(2)?;
+    if ctx.rank(r) != 3 {
+        let shape = ctx.shape(r);
+        return Err(OpError::invalid(format!("input `R` has shape {shape}, which is none of three axes")));
+    }
     let (Some(rows), Some(hidden)) = (ctx.size(r, 1), ctx.size(r, 2)) else {
         return Err(OpError::Feature("a recurrent operator whose weights `R` have a size known only at run time"));
     };
@@ -148,11 +152,22 @@ struct Operands {
 
 impl Operands {
     fn of(ctx: &mut Ctx<'_>, of: Operator, functions: Vec<Vec<Function>>) -> Result<Self, OpError> {
-        let weights = checked(ctx, of, 1, 0)?.ok_or_else(|| OpError::invalid("input `W` is missing"))?;
-        let recurrent = checked(ctx, of, 2, 0)?.ok_or_else(|| OpError::invalid("input `R` is missing"))?;
+        let x = ctx.shape(ctx.input(0)?).clone();
+        let (batch, width) =
+            (x.get(1 - of.time).cloned().unwrap_or(Dim::Known(1)), x.get(2).cloned().unwrap_or(Dim::Known(1)));
+        let d = Dim::from(of.directions());
+        let rows = |per_unit: usize| Dim::from(of.hidden.saturating_mul(per_unit));
+        let (gates, h) = (of.cell.gates(), rows(1));
+        let weights = checked(ctx, 1, &[d.clone(), rows(gates), width])?;
+        let weights = weights.ok_or_else(|| OpError::invalid("input `W` is missing"))?;
+        let recurrent = checked(ctx, 2, &[d.clone(), rows(gates), h.clone()])?;
+        let recurrent = recurrent.ok_or_else(|| OpError::invalid("input `R` is missing"))?;
+        checked(ctx, 4, std::slice::from_ref(&batch))?;
+        let mut states = [d.clone(), batch, h];
+        states.swap(0, of.time);
         let mut initial = [None; 2];
         for (state, initial) in initial.iter_mut().enumerate().take(of.cell.states()) {
-            let given = checked(ctx, of, 5 + state, of.time)?;
+            let given = checked(ctx, 5 + state, &states)?;
             *initial = given.map(|given| swap(ctx, given, of.time)).transpose()?;
         }
         Ok(Self {
@@ -160,8 +175,8 @@ impl Operands {
             weights,
             skips: is_identity(ctx, weights, of),
             recurrent,
-            biases: checked(ctx, of, 3, 0)?,
-            peepholes: checked(ctx, of, 7, 0)?,
+            biases: checked(ctx, 3, &[d.clone(), rows(2 * gates)])?,
+            peepholes: checked(ctx, 7, &[d, rows(3)])?,
             initial,
         })
     }
@@ -177,16 +192,16 @@ impl Operands {
     }
 }
 
-/// The node's input at this position, whose directions stand along `axis`.
-fn checked(ctx: &Ctx<'_>, of: Operator, input: usize, axis: usize) -> Result<Option<ValueId>, OpError> {
+/// The node's input at this position, which has this shape as far as it is known.
+fn checked(ctx: &Ctx<'_>, input: usize, expected: &[Dim]) -> Result<Option<ValueId>, OpError> {
     let Some(value) = ctx.maybe(input) else { return Ok(None) };
-    match ctx.size(value, axis) {
-        Some(count) if count != of.directions() => {
-            let (name, directions) = (ctx.input_name(input), of.directions());
-            Err(OpError::invalid(format!("input `{name}` is for {count} directions, not {directions}")))
-        }
-        _ => Ok(Some(value)),
+    let shape = ctx.shape(value);
+    let differs = |(found, expected): (&Dim, &Dim)| found.known().zip(expected.known()).is_some_and(|(a, b)| a != b);
+    if shape.rank() == expected.len() && !shape.iter().zip(expected).any(differs) {
+        return Ok(Some(value));
     }
+    let expected: Shape = expected.iter().cloned().collect();
+    Err(OpError::invalid(format!("input `{}` has shape {shape}, not {expected}", ctx.input_name(input))))
 }
 
 /// Whether the weights of each gate are the identity.
