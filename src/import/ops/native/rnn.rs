@@ -58,6 +58,12 @@ fn cell(ctx: &Ctx<'_>, at: usize) -> Result<RnnCell, OpError> {
     let recurrent =
         ctx.constant_input(at + 1)?.ok_or_else(|| OpError::invalid("an input with weights R is missing"))?;
     let rows = recurrent.dims().first().copied().unwrap_or_default();
+    if rows > recurrent.len() {
+        let dims = recurrent.dims();
+        return Err(OpError::invalid(format!(
+            "an input with weights R has shape {dims:?}, which is rows without elements"
+        )));
+    }
     let [input_bias, recurrent_bias] = match ctx.constant_input(at + 2)? {
         None => [zeros(recurrent.dtype(), rows), zeros(recurrent.dtype(), rows)],
         Some(biases) => halves(&biases),
