@@ -18,8 +18,13 @@ struct Reach {
 }
 
 impl Reach {
-    fn fits_i32(self) -> bool {
-        i32::try_from(self.min).is_ok() && i32::try_from(self.max).is_ok()
+    /// Whether numbers of this type reach so far without wrapping around.
+    fn holds_in(self, dtype: DType) -> bool {
+        match dtype {
+            DType::I64 | DType::Bool => true,
+            DType::I32 => i32::try_from(self.min).is_ok() && i32::try_from(self.max).is_ok(),
+            _ => false,
+        }
     }
 }
 
@@ -31,7 +36,7 @@ impl Reaches {
     /// Follows numbers through a layer whose types are known; says what of it cannot be.
     pub(super) fn follow(&mut self, network: &Network, layer: &Layer) -> Option<String> {
         if let Some((&output, reach)) = layer.outputs.first().zip(self.through(network, layer))
-            && (network.value(output).ty.dtype != DType::I32 || reach.fits_i32())
+            && reach.holds_in(network.value(output).ty.dtype)
         {
             self.0.insert(output, reach);
         }
