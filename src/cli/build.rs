@@ -89,12 +89,17 @@ impl BuildArguments {
         if let Some(level) = optimization_level.filter(|&level| level > 5) {
             return Err(format!("`optimization_level` is {level}, not 0 to 5"));
         }
+        let target =
+            |text: &String| options::parse_target(text).map_err(|why| format!("`targets` has `{text}`, but {why}"));
+        let pass = |text: &String| {
+            pipeline::parse_pass(text).map_err(|why| format!("`without_passes` has `{text}`, but {why}"))
+        };
         Ok(Self {
-            target: manifest.targets.iter().map(|target| options::parse_target(target)).collect::<Result<_, _>>()?,
+            target: manifest.targets.iter().map(target).collect::<Result<_, _>>()?,
             no_tf32: !tf32,
             optimization_level: *optimization_level,
-            rnn: RecurrentForm::from_str(rnn, false)?,
-            without_pass: without_passes.iter().map(|pass| pipeline::parse_pass(pass)).collect::<Result<_, _>>()?,
+            rnn: RecurrentForm::from_str(rnn, false).map_err(|_| format!("`rnn` is `{rnn}`, which is no form"))?,
+            without_pass: without_passes.iter().map(pass).collect::<Result<_, _>>()?,
         })
     }
 

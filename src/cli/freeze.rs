@@ -33,11 +33,7 @@ impl FreezeArguments {
         let constant = |manifest::Frozen { name, shape, values, .. }: &manifest::Frozen| {
             Frozen::new(name.clone(), shape.clone(), values.clone())
         };
-        Self {
-            freeze: recorded.iter().map(constant).collect(),
-            freeze_from: data.filter(|_| recorded.iter().any(|frozen| frozen.values.is_none())),
-            recorded: recorded.to_vec(),
-        }
+        Self { freeze: recorded.iter().map(constant).collect(), freeze_from: data, recorded: recorded.to_vec() }
     }
 
     /// The constants for a model's inputs.

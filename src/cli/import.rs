@@ -27,12 +27,15 @@ pub(super) struct ImportArguments {
 impl ImportArguments {
     /// Those of a plan, by its manifest. `data` is a folder with the values of inputs made constant that it does not hold.
     pub(super) fn recorded(import: &Import, inputs: &[Binding], data: Option<PathBuf>) -> Result<Self, String> {
-        let nms_fixed = import.nms_fixed.map(|rows| u16::try_from(rows).and_then(NonZeroU16::try_from));
+        let rows = |rows: usize| {
+            let fixed = u16::try_from(rows).ok().and_then(NonZeroU16::new);
+            fixed.ok_or_else(|| format!("`nms_fixed` is {rows}, not 1 to {}", u16::MAX))
+        };
         Ok(Self {
             profiles: ProfileArguments::recorded(&import.sizes, inputs),
             part: PartArguments::recorded(import),
             freeze: FreezeArguments::recorded(&import.frozen, data),
-            nms_fixed: nms_fixed.transpose().map_err(|error| format!("`nms_fixed`: {error}"))?,
+            nms_fixed: import.nms_fixed.map(rows).transpose()?,
         })
     }
 

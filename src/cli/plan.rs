@@ -18,6 +18,9 @@ pub(super) const SHAPING: &str =
 /// The way out where a plan and what is beside it do not fit.
 const AGAIN: &str = "build the plan again";
 
+/// The most that a manifest takes: far more than one of a million layers.
+const MOST_BYTES: u64 = 1 << 30;
+
 /// Whether a file is a plan by its name; others are models.
 pub(super) fn is_plan(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "plan")
@@ -47,38 +50,24 @@ impl PlanFile {
                 |_| unusable(format!("`--model` is for the model of a plan, which `{}` is not", path.display()));
             return model.map(given).map_or(Ok(None), Err);
         }
-        let manifest_path = files::with_suffix(path, ".json");
-        let text = std::fs::read(&manifest_path).map_err(|error| {
-            unusable(format!("cannot read `{}`, the manifest of the plan", manifest_path.display())).with_source(error)
-        })?;
-        let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| {
-            unusable(format!("`{}` is no manifest of this version", manifest_path.display())).with_source(error)
-        })?;
-        if manifest.schema != SCHEMA {
-            let message = format!(
-                "`{}` has schema {}; this program reads schema {SCHEMA}",
-                manifest_path.display(),
-                manifest.schema
-            );
-            return Err(unusable(message).with_hint(AGAIN));
+        if !path.is_file() {
+            return Err(unusable(format!("there is no plan `{}`", path.display())));
         }
+        let manifest = manifest(&files::with_suffix(path, ".json"))?;
         let name = Path::new(&manifest.model.name);
         if name.file_name() != Some(name.as_os_str()) {
-            return Err(unusable(format!("the manifest names `{}`, which is no file beside it", manifest.model.name)));
+            let message = format!("the manifest names `{}`, which is no file beside it", manifest.model.name);
+            return Err(unusable(message).with_hint(AGAIN));
         }
         let model = model.map_or_else(|| path.with_file_name(name), Path::to_owned);
         is_described(path, &manifest.plan, "plan", AGAIN)?;
-        if !model.exists() {
-            let message = format!("the model of the plan is not there: `{}`", model.display());
-            return Err(unusable(message).with_hint("say where it is: `--model FILE`"));
-        }
         let hint = "name the model that it was built from with `--model`, or build the plan again";
         is_described(&model, &manifest.model, "model", hint)?;
         for external in &manifest.external {
             let name = Path::new(&external.name);
             if !name.components().all(|part| matches!(part, Component::Normal(_))) {
                 let message = format!("the manifest names `{}`, which is no file below its folder", external.name);
-                return Err(unusable(message));
+                return Err(unusable(message).with_hint(AGAIN));
             }
             is_described(&model.with_file_name(name), external, "external data", AGAIN)?;
         }
@@ -96,11 +85,14 @@ impl PlanFile {
         let manifest_path = files::with_suffix(&self.path, ".json");
         let unusable =
             |why: String| Error::new(Kind::Usage, format!("`{}` {why}", manifest_path.display())).with_hint(AGAIN);
-        let Manifest { producer, inputs, options, .. } = &self.manifest;
-        let import = options.import.as_ref().ok_or_else(|| {
-            unusable(format!("does not say how the network was made: {producer} did not write that yet"))
-        })?;
-        let data = data.cloned().or_else(|| data::beside(&self.model).into_iter().next());
+        let Manifest { inputs, options, .. } = &self.manifest;
+        let import = options.import.as_ref().ok_or_else(|| unusable("does not say how the network was made".into()))?;
+        let wanted = import.frozen.iter().any(|frozen| frozen.values.is_none());
+        if let (Some(folder), false) = (data, wanted) {
+            let message = format!("nothing is wanted from `{}`: the manifest holds every constant", folder.display());
+            return Err(Error::new(Kind::Usage, message).with_hint("leave out `--freeze-from`"));
+        }
+        let data = data.cloned().or_else(|| data::beside(&self.model).into_iter().next()).filter(|_| wanted);
         let import = ImportArguments::recorded(import, inputs, data);
         let build = BuildArguments::recorded(&self.manifest);
         import.and_then(|import| Ok((import, build?))).map_err(|why| unusable(format!("says what cannot be: {why}")))
@@ -137,19 +129,41 @@ impl PlanFile {
     }
 }
 
+/// Reads the manifest of a plan.
+fn manifest(path: &Path) -> Result<Manifest> {
+    /// What every schema has.
+    #[derive(serde::Deserialize)]
+    struct Any {
+        schema: u32,
+    }
+    let unusable = |message: String| Error::new(Kind::Usage, message).with_hint(AGAIN);
+    let none = || unusable(format!("`{}` is no manifest of a plan", path.display()));
+    let found = std::fs::metadata(path).and_then(|found| {
+        // Nothing else ends for certain.
+        if found.is_file() && found.len() <= MOST_BYTES { std::fs::read(path).map(Some) } else { Ok(None) }
+    });
+    let found = found.map_err(|error| {
+        unusable(format!("cannot read `{}`, the manifest of the plan", path.display())).with_source(error)
+    })?;
+    let text = found.ok_or_else(none)?;
+    let Any { schema } = serde_json::from_slice(&text).map_err(|error| none().with_source(error))?;
+    if schema != SCHEMA {
+        let message = format!("`{}` has schema {schema}; this program reads schema {SCHEMA}", path.display());
+        return Err(unusable(message));
+    }
+    serde_json::from_slice(&text).map_err(|error| none().with_source(error))
+}
+
 /// Checks that a file is the one that a manifest describes; only one of that size is read.
 fn is_described(path: &Path, described: &File, what: &str, hint: &str) -> Result<()> {
-    let other = || {
-        let message = format!("`{}` is not the {what} that the manifest describes", path.display());
-        Err(Error::new(Kind::Usage, message).with_hint(hint))
+    let refused = |message: String| Err(Error::new(Kind::Usage, message).with_hint(hint));
+    let Ok(found) = std::fs::metadata(path) else {
+        return refused(format!("the {what} that the manifest describes is not there: `{}`", path.display()));
     };
-    if std::fs::metadata(path).is_ok_and(|found| !found.is_file() || found.len() != described.bytes) {
-        return other();
+    if found.is_file() && found.len() == described.bytes && files::describe(path)?.sha256 == described.sha256 {
+        return Ok(());
     }
-    let found = files::describe(path).map_err(|error| {
-        Error::new(Kind::Usage, format!("the {what} of the manifest is missing")).with_source(error)
-    })?;
-    if found.sha256 == described.sha256 { Ok(()) } else { other() }
+    refused(format!("`{}` is not the {what} that the manifest describes", path.display()))
 }
 
 #[cfg(test)]

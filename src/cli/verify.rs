@@ -88,11 +88,11 @@ pub(super) fn misplaced(command: &Command, matches: &ArgMatches) -> Option<Strin
 }
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
-    let Some(folder) = &arguments.report else {
-        return verify(arguments, environment, &mut Page::default(), output);
-    };
-    let mut page = Page::default();
-    let result = verify(arguments, environment, &mut page, output);
+    // A report has a model, which nobody knows of a plan that is none.
+    let plan = PlanFile::open(&arguments.model, arguments.source.as_deref())?;
+    let mut page = Page { files: plan.as_ref().map(PlanFile::files), ..Page::default() };
+    let result = verify(arguments, plan.as_ref(), environment, &mut page, output);
+    let Some(folder) = &arguments.report else { return result };
     let report = page.finish(arguments, result.as_ref().err());
     for (name, text) in render::files(About::Model, &report)? {
         files::write_text(&folder.join(name), &text)?;
@@ -101,15 +101,19 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 }
 
 /// Verifies, and notes on the way what a report says.
-fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, output: &mut Output) -> Result<()> {
-    let plan = PlanFile::open(&arguments.model, arguments.source.as_deref())?;
-    page.files = plan.as_ref().map(PlanFile::files);
-    let arguments = &arguments.replaying(plan.as_ref())?;
-    let path = plan.as_ref().map_or(&arguments.model, |plan| &plan.model);
+fn verify(
+    arguments: &Arguments,
+    plan: Option<&PlanFile>,
+    environment: &Environment,
+    page: &mut Page,
+    output: &mut Output,
+) -> Result<()> {
+    let arguments = &arguments.replaying(plan)?;
+    let path = plan.map_or(&arguments.model, |plan| &plan.model);
     page.options = Some(arguments.described());
     let machine = Machine::choose(arguments.on, &arguments.library, environment, output)?;
     page.machine(&machine)?;
-    if let (Some(plan), Machine::Gpu(library, device)) = (&plan, &machine) {
+    if let (Some(plan), Machine::Gpu(library, device)) = (plan, &machine) {
         plan.fits(library, device)?;
     }
     output.start("import");
@@ -122,7 +126,7 @@ fn verify(arguments: &Arguments, environment: &Environment, page: &mut Page, out
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     let subject = Subject { path, part: part.as_ref(), inputs: &inputs, network: &prepared.network };
     let sets = arguments.reference.sets(&subject, &arguments.import.profiles, environment)?;
-    let judged = arguments.judge(&machine, plan.as_ref(), &subject, &sets, output);
+    let judged = arguments.judge(&machine, plan, &subject, &sets, output);
     let (verifications, latency) = judged.map_err(|error| error.in_model(path))?;
     page.runs(&sets, &verifications, latency);
 

@@ -3,7 +3,7 @@
 use crate::support::Model;
 use crate::tensorrt::onnx2plan;
 use onnx2plan::report::Manifest;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -40,27 +40,42 @@ fn a_plan_is_what_its_manifest_says_or_is_refused() {
     fs::write(&plan, bytes).unwrap();
 
     fs::write(&manifest, text.replace("\"name\": \"model.onnx\"", "\"name\": \"../model.onnx\"")).unwrap();
-    says("the manifest names `../model.onnx`, which is no file beside it");
-    fs::write(&manifest, "{}").unwrap();
-    says("`DIR/model.plan.json` is no manifest of this version");
+    says("the manifest names `../model.onnx`, which is no file beside it\n\nhint: build the plan again");
+    for text in ["{}", "{\"schema\": 2}"] {
+        fs::write(&manifest, text).unwrap();
+        says("`DIR/model.plan.json` is no manifest of a plan");
+    }
+    fs::write(&manifest, "{\"schema\": 3}").unwrap();
+    says("`DIR/model.plan.json` has schema 3; this program reads schema 2\n\nhint: build the plan again");
     fs::write(&manifest, text.replace("\"schema\": 2", "\"schema\": 3")).unwrap();
     says("`DIR/model.plan.json` has schema 3; this program reads schema 2\n\nhint: build the plan again");
-    let version = env!("CARGO_PKG_VERSION");
     let mut older: Value = serde_json::from_str(&text).unwrap();
     older["options"].as_object_mut().unwrap().remove("import");
     fs::write(&manifest, older.to_string()).unwrap();
-    says(&format!(
-        "`DIR/model.plan.json` does not say how the network was made: onnx2plan {version} did not write that yet\n\n\
-         hint: build the plan again"
-    ));
-    fs::write(&manifest, text.replace("\"rnn\": \"loop\"", "\"rnn\": \"spiral\"")).unwrap();
-    says("`DIR/model.plan.json` says what cannot be: invalid variant: spiral\n\nhint: build the plan again");
+    says("`DIR/model.plan.json` does not say how the network was made\n\nhint: build the plan again");
+    let spoilt = [
+        ("/options/rnn", json!("spiral"), "`rnn` is `spiral`, which is no form"),
+        ("/options/optimization_level", json!(6), "`optimization_level` is 6, not 0 to 5"),
+        ("/options/import/nms_fixed", json!(70_000), "`nms_fixed` is 70000, not 1 to 65535"),
+        ("/targets", json!(["new"]), "`targets` has `new`, but a compute capability is written like sm89"),
+    ];
+    for (field, value, why) in spoilt {
+        let mut manifest_of: Value = serde_json::from_str(&text).unwrap();
+        *manifest_of.pointer_mut(field).unwrap() = value;
+        fs::write(&manifest, manifest_of.to_string()).unwrap();
+        says(&format!("`DIR/model.plan.json` says what cannot be: {why}\n\nhint: build the plan again"));
+    }
     fs::write(&manifest, &text).unwrap();
 
     fs::rename(&model, dir.path().join("gone.onnx")).unwrap();
-    says("the model of the plan is not there: `DIR/model.onnx`\n\nhint: say where it is: `--model FILE`");
+    let hint = "name the model that it was built from with `--model`, or build the plan again";
+    says(&format!("the model that the manifest describes is not there: `DIR/model.onnx`\n\nhint: {hint}"));
     fs::remove_file(&manifest).unwrap();
     says("cannot read `DIR/model.plan.json`, the manifest of the plan");
+    symlink("/dev/zero", &manifest).unwrap();
+    says("`DIR/model.plan.json` is no manifest of a plan\n\nhint: build the plan again");
+    fs::remove_file(&plan).unwrap();
+    says("there is no plan `DIR/model.plan`");
 }
 
 /// What shapes a network is the manifest's to say; where large constants lie, and how to compare, is the user's.
@@ -85,7 +100,7 @@ fn options_that_made_a_plan_are_not_given_again() {
             format!("error: `{named}` is for making a plan: `some.plan` is made, and its manifest says how\n");
         assert!(said.starts_with(&expected), "{options:?}: {said}");
     }
-    let missing = "error: cannot read `some.plan.json`, the manifest of the plan";
+    let missing = "error: there is no plan `some.plan`";
     for options in [&["--freeze-from", "data"][..], &["--seed", "3"], &["--inputs", "x.npz"]] {
         let said = says(options);
         assert!(said.starts_with(missing), "{options:?}: {said}");
@@ -148,7 +163,7 @@ fn external_data_is_part_of_what_a_plan_was_made_from() {
     symlink("/dev/zero", dir.path().join("sub/w.bin")).unwrap();
     says("`DIR/sub/w.bin` is not the external data that the manifest describes");
     fs::remove_file(dir.path().join("sub/w.bin")).unwrap();
-    says("the external data of the manifest is missing");
+    says("the external data that the manifest describes is not there: `DIR/sub/w.bin`");
     fs::write(&path, text.replace("\"sub/w.bin\"", "\"sub/../../w.bin\"")).unwrap();
     says("the manifest names `sub/../../w.bin`, which is no file below its folder");
 }
