@@ -5,7 +5,7 @@ use super::error::OpError;
 use super::operand::Operand;
 use super::registry::Op;
 use crate::error::Problem;
-use crate::infer;
+use crate::infer::{self, Inferred};
 use crate::network::layer::Constant;
 use crate::network::{Block, Dim, LayerKind, Network, Shape, ValueId, ValueType, Values};
 use crate::site::Site;
@@ -149,7 +149,9 @@ impl Ctx<'_> {
     /// Adds a layer; gives all its outputs. Where its inputs are constant, so are they.
     pub fn add_all(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> Result<Values, OpError> {
         let kind = kind.into();
-        let types = infer::outputs(&self.network, &kind, inputs)?;
+        let Inferred { types, demands } = infer::infer(&self.network, &kind, inputs)?;
+        let certain = self.blocks.len() == 1;
+        demands.into_iter().for_each(|sizes| self.network.facts.add(sizes, &self.site, certain));
         if let Some(folded) = self.folded(&kind, inputs, &types) {
             return Ok(folded.into_iter().map(|tensor| self.constant_value(tensor)).collect());
         }

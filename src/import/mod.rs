@@ -19,7 +19,7 @@ pub use ctx::FoldFn;
 
 use crate::Kind;
 use crate::error::{Error, Problem, Result};
-use crate::network::{Block, Caps, Dim, Network, Output, Shape, ValueId, ValueType};
+use crate::network::{Block, Caps, Dim, Network, Output, Shape, Symbol, ValueId, ValueType};
 use crate::onnx::{self, DimSpec, Graph, Model, ValueInfo};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
@@ -251,14 +251,20 @@ fn input_type(info: &ValueInfo, sizes: &BTreeMap<String, i64>) -> Result<ValueTy
     if shape.len() > 8 {
         return Err(format!("has rank {}; TensorRT's limit is 8", shape.len()));
     }
-    let dims = shape.iter().enumerate().map(|(axis, dim)| match (dim, dim.symbol(&info.name, axis)) {
-        (DimSpec::Known(size), _) => Dim::from(*size),
-        (_, symbol) => {
-            let symbol = symbol.unwrap_or_default();
-            sizes.get(&*symbol).map_or_else(|| Dim::symbol(symbol), |&size| Dim::from(size))
-        }
+    let dims = shape.iter().enumerate().map(|(axis, dim)| match known_or_symbol(dim, &info.name, axis) {
+        Ok(size) => Dim::from(size),
+        Err(symbol) => sizes.get(&symbol.to_string()).map_or_else(|| Dim::from(symbol), |&size| Dim::from(size)),
     });
     Ok(ValueType::new(dtype, dims.collect::<Shape>()))
+}
+
+/// The size of an input's axis, or the symbol for it where only the run knows it.
+pub fn known_or_symbol(dim: &DimSpec, input: &Arc<str>, axis: usize) -> Result<usize, Symbol> {
+    match dim {
+        DimSpec::Known(size) => Ok(*size),
+        DimSpec::Symbol(name) => Err(Symbol::Named(name.clone())),
+        DimSpec::Unknown => Err(Symbol::Axis { input: input.clone(), axis }),
+    }
 }
 
 /// The type that stands for an ONNX type at the network's boundary: `f64` is computed in `f32`.

@@ -70,8 +70,8 @@ impl Repeat {
     /// Carries a number of rank 0 that is never negative, such as that of the iteration at work.
     pub(super) fn carry_number(&mut self, ctx: &mut Ctx<'_>, initial: ValueId) -> ValueId {
         let current = self.carry(ctx, initial);
-        let symbol = Dim::symbol(format!("loop.{}.0", current.index()));
-        ctx.network.values[current].ty.elements = Some([symbol].into());
+        let symbol = ctx.network.make_up("Loop");
+        ctx.network.values[current].ty.elements = Some([Dim::from(symbol)].into());
         current
     }
 

@@ -4,7 +4,7 @@
 //! enclosing layer hands in and takes out.
 
 use super::InferError;
-use super::ctx::{Ctx, Result, axis, boolean, count, ensure, index, rank, scalar_element, unify};
+use super::ctx::{Ctx, Result, axis, boolean, count, ensure, index, rank, scalar_element};
 use crate::network::layer::control::{Conditional, Loop, LoopOutput};
 use crate::network::{Block, Dim, Network, ValueId, ValueType};
 use smallvec::SmallVec;
@@ -20,16 +20,14 @@ pub(super) fn conditional(ctx: &Ctx<'_>, layer: &Conditional) -> Result<Outputs>
     }
     let (then, other) = (types(ctx.network, &layer.then_block.results), types(ctx.network, &layer.else_block.results));
     count("the list of the second branch's results", other.len(), then.len())?;
-    let mut axes_so_far = 0;
-    let mut merge = |(a, b): (&&ValueType, &&ValueType)| {
+    let merge = |(a, b): (&&ValueType, &&ValueType)| {
         ensure(a.dtype == b.dtype && a.shape.rank() == b.shape.rank(), || differ("results of the branches", a, b))?;
-        let sizes = a.shape.iter().zip(b.shape.iter()).enumerate();
-        let shape = sizes.map(|(i, (a, b))| if a == b { a.clone() } else { ctx.fresh(axes_so_far + i) }).collect();
-        axes_so_far += a.shape.rank();
+        let sizes = a.shape.iter().zip(b.shape.iter());
+        let shape = sizes.map(|(a, b)| if a == b { a.clone() } else { ctx.fresh() }).collect();
         let elements = a.elements.clone().filter(|_| a.elements == b.elements);
         Ok(ValueType { dtype: a.dtype, shape, elements })
     };
-    then.iter().zip(&other).map(&mut merge).collect()
+    then.iter().zip(&other).map(merge).collect()
 }
 
 fn types<'n>(network: &'n Network, values: &[ValueId]) -> Vec<&'n ValueType> {
@@ -55,11 +53,11 @@ pub(super) fn repeat(ctx: &Ctx<'_>, layer: &Loop) -> Result<Outputs> {
         axis(&whole.shape, iterator.axis)?;
         let mut shape = whole.shape.clone();
         shape.remove(iterator.axis);
-        check_alike("an iterator's slice and the parameter", &ValueType::new(whole.dtype, shape), slice)?;
+        check_alike(ctx, "an iterator's slice and the parameter", &ValueType::new(whole.dtype, shape), slice)?;
     }
     for ((initial, param), next) in parts.initial.iter().zip(&parts.current).zip(&parts.next) {
-        check_alike("a recurrence's initial value and the parameter", initial, param)?;
-        check_alike("a recurrence's next value and the parameter", next, param)?;
+        check_alike(ctx, "a recurrence's initial value and the parameter", initial, param)?;
+        check_alike(ctx, "a recurrence's next value and the parameter", next, param)?;
     }
     let mut collected = parts.collected.iter().zip(&parts.lengths);
     let rule = |(i, output): (usize, &LoopOutput)| match output {
@@ -71,7 +69,7 @@ pub(super) fn repeat(ctx: &Ctx<'_>, layer: &Loop) -> Result<Outputs> {
             let (result, length) = collected.next().ok_or_else(|| no_recurrence(i, 0))?;
             let mut shape = result.shape.clone();
             ensure(*axis <= shape.rank(), || InferError::Axis { axis: *axis, rank: shape.rank() + 1 })?;
-            shape.insert(*axis, parts.length(ctx, length, i)?);
+            shape.insert(*axis, parts.length(ctx, length)?);
             Ok(ValueType::new(result.dtype, shape))
         }
     };
@@ -86,9 +84,10 @@ fn no_recurrence(at: usize, recurrences: usize) -> InferError {
     }
 }
 
-fn check_alike(what: &'static str, a: &ValueType, b: &ValueType) -> Result<()> {
+fn check_alike(ctx: &Ctx<'_>, what: &'static str, a: &ValueType, b: &ValueType) -> Result<()> {
     let sizes = || a.shape.iter().zip(b.shape.iter());
-    let alike = a.dtype == b.dtype && a.shape.rank() == b.shape.rank() && sizes().all(|(a, b)| unify(a, b).is_some());
+    let alike =
+        a.dtype == b.dtype && a.shape.rank() == b.shape.rank() && sizes().all(|(a, b)| ctx.unify(a, b).is_some());
     ensure(alike, || differ(what, a, b))
 }
 
@@ -141,12 +140,12 @@ impl<'n> Parts<'n> {
         })
     }
 
-    /// Size of the axis along which output `at` is collected.
-    fn length(&self, ctx: &Ctx<'_>, length: &ValueType, at: usize) -> Result<Dim> {
+    /// Size of the axis along which an output is collected.
+    fn length(&self, ctx: &Ctx<'_>, length: &ValueType) -> Result<Dim> {
         index("the length of a loop output", length)?;
         rank("the length of a loop output", length, 0)?;
         let trip = self.trip.filter(|_| !self.may_stop);
         let known = scalar_element(length).or_else(|| trip.and_then(scalar_element));
-        Ok(known.cloned().unwrap_or_else(|| ctx.fresh(at)))
+        Ok(known.cloned().unwrap_or_else(|| ctx.fresh()))
     }
 }

@@ -1,7 +1,7 @@
 //! Rules of the layers in [`layer::conv`](crate::network::layer::conv): windows that slide over 2 or 3 axes.
 
 use super::InferError;
-use super::ctx::{Ctx, Result, count, ensure, equal, float, positive, rank, unify};
+use super::ctx::{Ctx, Result, count, ensure, float, positive, rank};
 use crate::network::layer::Arg;
 use crate::network::layer::conv::{Convolution, Deconvolution, PaddingMode, Pooling};
 use crate::network::{Dim, Shape, ValueType};
@@ -148,8 +148,8 @@ fn slide(ctx: &Ctx<'_>, layer: &Convolution, way: Way) -> Result {
         Way::There => (&size(1) * &layer.groups.into(), [maps.clone(), size(1)]),
         Way::Back => (size(0), [size(0), maps_per_group]),
     };
-    ensure(unify(channels, &taken).is_some(), || InferError::Channels { channels: channels.clone(), taken })?;
-    check_kernel(&kernel, leading, &layer.kernel)?;
+    ensure(ctx.unify(channels, &taken).is_some(), || InferError::Channels { channels: channels.clone(), taken })?;
+    check_kernel(ctx, &kernel, leading, &layer.kernel)?;
     check_bias(ctx, layer.bias.as_ref(), data, &maps)?;
     let out = window.axes().zip(spatial).map(|(axis, size)| match way {
         Way::There => axis.fit(size),
@@ -185,10 +185,10 @@ fn group(what: &'static str, total: &Dim, groups: usize) -> Result<Dim> {
 }
 
 /// Checks a kernel's shape: two sizes of channels, then the window.
-fn check_kernel(kernel: &Shape, channels: [Dim; 2], window: &[usize]) -> Result<()> {
+fn check_kernel(ctx: &Ctx<'_>, kernel: &Shape, channels: [Dim; 2], window: &[usize]) -> Result<()> {
     let expected: Shape = channels.into_iter().chain(window.iter().map(|&n| n.into())).collect();
     let fits =
-        kernel.rank() == expected.rank() && kernel.iter().zip(expected.iter()).all(|(a, b)| unify(a, b).is_some());
+        kernel.rank() == expected.rank() && kernel.iter().zip(expected.iter()).all(|(a, b)| ctx.unify(a, b).is_some());
     ensure(fits, || InferError::Shape { what: "the kernel", actual: kernel.clone(), expected })
 }
 
@@ -197,5 +197,5 @@ fn check_bias(ctx: &Ctx<'_>, bias: Option<&Arg<Tensor>>, data: &ValueType, maps:
     let Some(bias) = bias else { return Ok(()) };
     let shape = weights(ctx, "the bias", bias, data)?;
     rank("the bias", &ValueType::new(data.dtype, shape.clone()), 1)?;
-    shape.iter().try_for_each(|size| equal(size, maps).map(drop))
+    shape.iter().try_for_each(|size| ctx.equal(size, maps).map(drop))
 }

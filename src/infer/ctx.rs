@@ -1,9 +1,10 @@
 //! What the rules see of a layer: the types of its operands, and the checks that many kinds share.
 
 use super::InferError;
-use crate::network::{Dim, Network, Shape, ValueId, ValueType};
+use crate::network::{Dim, Network, Shape, Symbol, ValueId, ValueType};
 use crate::tensor::DType;
 use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
 
 /// The most axes a tensor of TensorRT has (`nvinfer1::Dims::MAX_DIMS`).
 pub const MAX_RANK: usize = 8;
@@ -18,11 +19,21 @@ pub(super) struct Ctx<'n> {
     pub(super) kind: &'static str,
     /// Types of the operands.
     pub(super) types: SmallVec<[&'n ValueType; 4]>,
+    /// Sizes that had to be equal, though they are other expressions.
+    pub(super) demands: RefCell<Vec<[Dim; 2]>>,
+    /// The number of the next size that is made up.
+    next_made_up: Cell<u64>,
 }
 
 impl<'n> Ctx<'n> {
     pub(super) fn new(network: &'n Network, kind: &'static str, inputs: &[ValueId]) -> Self {
-        Self { network, kind, types: inputs.iter().map(|&id| &network.value(id).ty).collect() }
+        Self {
+            network,
+            kind,
+            types: inputs.iter().map(|&id| &network.value(id).ty).collect(),
+            demands: RefCell::default(),
+            next_made_up: Cell::new(network.next_made_up),
+        }
     }
 
     /// The operands, which must be `N`.
@@ -62,9 +73,27 @@ impl<'n> Ctx<'n> {
         self.types.get(at).copied().ok_or(InferError::NoSuchInput { kind: self.kind, what, at, actual })
     }
 
-    /// A size known only at run time. Named after the kind and the id of the layer's first output.
-    pub(super) fn fresh(&self, at: usize) -> Dim {
-        Dim::symbol(format!("{}.{}.{at}", self.kind.to_lowercase(), self.network.values.len()))
+    /// A size known only at run time, of which no layer so far has anything.
+    pub(super) fn fresh(&self) -> Dim {
+        let number = self.next_made_up.get();
+        self.next_made_up.set(number + 1);
+        Symbol::MadeUp { number, from: self.kind }.into()
+    }
+
+    /// One size for two that must be equal: the known one, else the first. `None` where they cannot be equal.
+    pub(super) fn unify(&self, a: &Dim, b: &Dim) -> Option<Dim> {
+        if a.differs_from(b) {
+            return None;
+        }
+        if a != b {
+            self.demands.borrow_mut().push([a.clone(), b.clone()]);
+        }
+        Some(if a.known().is_none() && b.known().is_some() { b } else { a }.clone())
+    }
+
+    /// One size for two that must be equal.
+    pub(super) fn equal(&self, a: &Dim, b: &Dim) -> Result<Dim> {
+        self.unify(a, b).ok_or_else(|| InferError::Sizes { a: a.clone(), b: b.clone() })
     }
 
     /// The whole numbers in a vector of `i32` or `i64`: one of `rank` entries, if the rank is given.
@@ -82,7 +111,7 @@ impl<'n> Ctx<'n> {
     /// The sizes in a vector of `i32` or `i64`; fresh symbols where they are not tracked.
     pub(super) fn sizes(&self, what: &'static str, at: usize) -> Result<Shape> {
         let (count, elements) = self.vector(what, at)?;
-        let Some(elements) = elements else { return Ok((0..count).map(|i| self.fresh(i)).collect()) };
+        let Some(elements) = elements else { return Ok((0..count).map(|_| self.fresh()).collect()) };
         elements.iter().map(|size| not_negative(what, size)).collect()
     }
 
@@ -93,7 +122,7 @@ impl<'n> Ctx<'n> {
         rank(what, ty, 0)?;
         match scalar_element(ty) {
             Some(size) => not_negative(what, size),
-            None => Ok(self.fresh(0)),
+            None => Ok(self.fresh()),
         }
     }
 
@@ -201,21 +230,6 @@ pub(super) fn positive<'a>(what: &'static str, values: impl IntoIterator<Item = 
     })
 }
 
-/// One size for two that must be equal: the known one, else the first. `None` where they cannot be equal.
-pub(super) fn unify(a: &Dim, b: &Dim) -> Option<Dim> {
-    match (a - b).known() {
-        Some(0) => Some(a.clone()),
-        Some(_) => None,
-        None if b.known().is_some() => Some(b.clone()),
-        None => Some(a.clone()),
-    }
-}
-
-/// One size for two that must be equal.
-pub(super) fn equal(a: &Dim, b: &Dim) -> Result<Dim> {
-    unify(a, b).ok_or_else(|| InferError::Sizes { a: a.clone(), b: b.clone() })
-}
-
 /// Size of an axis made from two, of which one may be 1.
 pub(super) fn broadcast(a: &Dim, b: &Dim) -> Result<Dim> {
     match (a, b) {
@@ -240,7 +254,7 @@ pub(super) fn broadcast_shapes(a: &Shape, b: &Shape) -> Result<Shape> {
 
 /// Checks that `small`, of the rank of `data`, broadcasts to it and does not enlarge it.
 pub(super) fn broadcasts_to(small: &Shape, data: &Shape) -> Result<()> {
-    let fits = |(small, data): (&Dim, &Dim)| *small == Dim::Known(1) || unify(small, data).is_some();
+    let fits = |(small, data): (&Dim, &Dim)| *small == Dim::Known(1) || !small.differs_from(data);
     match small.iter().zip(data.iter()).find(|&pair| !fits(pair)) {
         Some((a, b)) => Err(InferError::Broadcast { a: a.clone(), b: b.clone() }),
         None => Ok(()),

@@ -2,8 +2,7 @@
 
 use super::InferError;
 use super::ctx::{
-    Ctx, Result, axis, ensure, equal, float, in_tensorrt, index, min_rank, number, positive, rank, scalar_element,
-    unify,
+    Ctx, Result, axis, ensure, float, in_tensorrt, index, min_rank, number, positive, rank, scalar_element,
 };
 use super::elements::{binary, can_track, tracked};
 use crate::network::layer::Arg;
@@ -44,7 +43,7 @@ pub(super) fn concatenation(ctx: &Ctx<'_>, layer: &Concatenation) -> Result {
         ctx.same_rank(first, other)?;
         for (i, (sum, size)) in shape.iter_mut().zip(other.shape.iter()).enumerate() {
             if i != layer.axis {
-                *sum = equal(sum, size)?;
+                *sum = ctx.equal(sum, size)?;
             } else if sum.is_simple() {
                 // A longer sum becomes a symbol anyway.
                 *sum = &*sum + size;
@@ -62,7 +61,7 @@ pub(super) fn shape(ctx: &Ctx<'_>) -> Result {
 
 pub(super) fn non_zero(ctx: &Ctx<'_>) -> Result {
     let [data] = ctx.inputs()?;
-    Ok(ValueType::new(DType::I64, Shape(vec![data.shape.rank().into(), ctx.fresh(0)])))
+    Ok(ValueType::new(DType::I64, Shape(vec![data.shape.rank().into(), ctx.fresh()])))
 }
 
 pub(super) fn fill(ctx: &Ctx<'_>, layer: &Fill) -> Result {
@@ -88,7 +87,7 @@ pub(super) fn fill(ctx: &Ctx<'_>, layer: &Fill) -> Result {
             rank("alpha", alpha, 0)?;
             rank("beta", beta, usize::from(linspace))?;
             if let (true, [steps]) = (linspace, beta.shape.as_slice()) {
-                equal(steps, &shape.rank().into())?;
+                ctx.equal(steps, &shape.rank().into())?;
             }
             (scalar_element(alpha).cloned(), beta.elements.as_deref().and_then(|steps| steps.first().cloned()))
         }
@@ -126,7 +125,7 @@ pub(super) fn gather(ctx: &Ctx<'_>, layer: &Gather) -> Result {
         ensure(batch <= shape.rank(), || InferError::Axis { axis: batch, rank: shape.rank() })?;
     }
     let leading = data.shape.iter().zip(indices.shape.iter()).take(batch);
-    let mut shape = leading.map(|(a, b)| equal(a, b)).collect::<Result<Shape>>()?;
+    let mut shape = leading.map(|(a, b)| ctx.equal(a, b)).collect::<Result<Shape>>()?;
     match layer.mode {
         GatherMode::Default => {
             axis(&data.shape, layer.axis)?;
@@ -201,7 +200,7 @@ pub(super) fn scatter(ctx: &Ctx<'_>, layer: &Scatter) -> Result {
     };
     let actual = &updates.shape;
     let fits =
-        actual.rank() == expected.rank() && actual.iter().zip(expected.iter()).all(|(a, b)| unify(a, b).is_some());
+        actual.rank() == expected.rank() && actual.iter().zip(expected.iter()).all(|(a, b)| ctx.unify(a, b).is_some());
     ensure(fits, || InferError::Shape { what: "the updates", actual: actual.clone(), expected })?;
     Ok(ValueType::new(data.dtype, data.shape.clone()))
 }
@@ -210,7 +209,7 @@ pub(super) fn one_hot(ctx: &Ctx<'_>, layer: &OneHot) -> Result {
     let [indices, values, _] = ctx.inputs()?;
     index("indices", indices)?;
     rank("the values", values, 1)?;
-    values.shape.iter().try_for_each(|size| equal(size, &Dim::Known(2)).map(drop))?;
+    values.shape.iter().try_for_each(|size| ctx.equal(size, &Dim::Known(2)).map(drop))?;
     let most = indices.shape.rank();
     ensure(layer.axis <= most, || InferError::Axis { axis: layer.axis, rank: most + 1 })?;
     let mut shape = indices.shape.clone();
@@ -228,7 +227,7 @@ pub(super) fn reverse_sequence(ctx: &Ctx<'_>, layer: &ReverseSequence) -> Result
     })?;
     index("the lengths", lengths)?;
     rank("the lengths", lengths, 1)?;
-    lengths.shape.iter().try_for_each(|size| equal(size, batch).map(drop))?;
+    lengths.shape.iter().try_for_each(|size| ctx.equal(size, batch).map(drop))?;
     Ok(ValueType::new(data.dtype, data.shape.clone()))
 }
 

@@ -1,7 +1,7 @@
 //! The rule of Einsum.
 
 use super::InferError;
-use super::ctx::{Ctx, Result, ensure, equal, float};
+use super::ctx::{Ctx, Result, ensure, float};
 use crate::network::layer::math::Einsum;
 use crate::network::{Dim, Shape, ValueType};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub(super) fn einsum(ctx: &Ctx<'_>, layer: &Einsum) -> Result {
         ensure(term.len() == ty.shape.rank(), || error("has a term with another number of letters than axes"))?;
         for (letter, size) in term.chars().zip(ty.shape.iter()) {
             let size = match sizes.get(&letter) {
-                Some(known) => equal(known, size)?,
+                Some(known) => ctx.equal(known, size)?,
                 None => size.clone(),
             };
             sizes.insert(letter, size);

@@ -58,11 +58,7 @@ fn exact_binary(operation: ElementWiseOperation, a: &Dim, b: &Dim) -> Option<Dim
         },
         Op::FloorDiv if b.known() == Some(-1) => exact(&Dim::Known(0), a, i64::checked_sub, |z, a| z - a)?,
         Op::FloorDiv => a.floor_div(b)?,
-        Op::Max if at_least(a, b) == Some(true) => a.clone(),
-        Op::Max if at_least(b, a) == Some(true) => b.clone(),
         Op::Max => a.maximum(b),
-        Op::Min if at_least(a, b) == Some(true) => b.clone(),
-        Op::Min if at_least(b, a) == Some(true) => a.clone(),
         Op::Min => a.minimum(b),
         Op::Equal => return truth(are_equal(a, b)),
         Op::Less => return truth(at_least(a, b).map(|holds| !holds)),
@@ -87,18 +83,17 @@ fn at_least(a: &Dim, b: &Dim) -> Option<bool> {
     if let (Dim::Known(a), Dim::Known(b)) = (a, b) {
         return Some(a >= b);
     }
-    if (a - b).is_nonnegative() {
+    if b.at_most(a) {
         return Some(true);
     }
-    (&(b - a) - &Dim::Known(1)).is_nonnegative().then_some(false)
+    a.less_than(b).then_some(false)
 }
 
 fn are_equal(a: &Dim, b: &Dim) -> Option<bool> {
     if a == b {
         return Some(true);
     }
-    let differ = at_least(a, b) == Some(false) || at_least(b, a) == Some(false);
-    differ.then_some(false)
+    a.differs_from(b).then_some(false)
 }
 
 /// An operation on one element.

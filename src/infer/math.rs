@@ -2,8 +2,8 @@
 
 use super::InferError;
 use super::ctx::{
-    Ctx, Result, axes, axis, boolean, broadcast_shapes, broadcasts_to, ensure, equal, float, in_tensorrt, min_rank,
-    number, rank,
+    Ctx, Result, axes, axis, boolean, broadcast_shapes, broadcasts_to, ensure, float, in_tensorrt, min_rank, number,
+    rank,
 };
 use super::elements::{self, can_track, spread, tracked};
 use crate::network::layer::math::{
@@ -44,7 +44,7 @@ pub(super) fn quantize(ctx: &Ctx<'_>, layer: &Quantize) -> Result {
     float("data", data)?;
     let expected = "i8, f8e4m3, i4 or f4e2m1";
     ensure(is_quantized(layer.to), || InferError::Type { what: "the result", actual: layer.to, expected })?;
-    check_scale(data, scale, layer.axis)?;
+    check_scale(ctx, data, scale, layer.axis)?;
     Ok(ValueType::new(layer.to, data.shape.clone()))
 }
 
@@ -55,7 +55,7 @@ pub(super) fn dequantize(ctx: &Ctx<'_>, layer: &Dequantize) -> Result {
     in_tensorrt("the result", layer.to)?;
     let result = ValueType::new(layer.to, data.shape.clone());
     float("the result", &result)?;
-    check_scale(data, scale, layer.axis)?;
+    check_scale(ctx, data, scale, layer.axis)?;
     Ok(result)
 }
 
@@ -64,12 +64,12 @@ fn is_quantized(dtype: DType) -> bool {
 }
 
 /// A scale has one element, or one for each index along `along`.
-fn check_scale(data: &ValueType, scale: &ValueType, along: Option<usize>) -> Result<()> {
+fn check_scale(ctx: &Ctx<'_>, data: &ValueType, scale: &ValueType, along: Option<usize>) -> Result<()> {
     float("the scale", scale)?;
     if let Some(along) = along {
         let channels = axis(&data.shape, along)?;
         rank("the scale", scale, 1)?;
-        return scale.shape.iter().try_for_each(|size| equal(size, channels).map(drop));
+        return scale.shape.iter().try_for_each(|size| ctx.equal(size, channels).map(drop));
     }
     let ones = scale.shape.iter().all(|size| size.known().is_none_or(|n| n == 1));
     ensure(ones, || InferError::Count { what: "the scale", actual: scale.shape.volume(), expected: Dim::Known(1) })
@@ -172,7 +172,7 @@ pub(super) fn matrix_multiply(ctx: &Ctx<'_>, layer: &MatrixMultiply) -> Result {
         (batch, Some(inner), columns) => (batch, Some(columns), inner),
         (batch, None, inner) => (batch, None, inner),
     };
-    equal(inner_a, inner_b)?;
+    ctx.equal(inner_a, inner_b)?;
     let (rank_a, rank_b) = (batch_a.rank(), batch_b.rank());
     ensure(rank_a == rank_b, || InferError::Ranks { kind: "MatrixMultiply batches", a: rank_a, b: rank_b })?;
     let mut shape = broadcast_shapes(&batch_a, &batch_b)?;

@@ -26,33 +26,51 @@ pub use ctx::MAX_RANK;
 pub use data::constant_type;
 pub use error::InferError;
 
+use crate::network::dim::Solution;
 use crate::network::{Block, Dim, LayerKind, Network, ValueId, ValueType, Values};
 use crate::site::Site;
 use ctx::Ctx;
 use smallvec::{SmallVec, smallvec};
 
-/// Types of a layer's outputs.
+/// What is known of a layer from its operands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inferred {
+    /// Types of the outputs.
+    pub types: SmallVec<[ValueType; 2]>,
+    /// Sizes that must be equal for the layer to hold, though they are other expressions.
+    pub demands: Vec<[Dim; 2]>,
+}
+
+/// Types of a layer's outputs, and what it demands of sizes.
 ///
-/// Sizes known only at run time get names made of the kind and the id that the next value will have, so the layer must
-/// be added before another is inferred.
+/// Sizes known only at run time are [made up](Network::make_up) where nothing is known of them, so the layer must be
+/// added before another is inferred.
 ///
 /// # Errors
 /// Operands or attributes that do not fit the kind or each other.
+pub fn infer(network: &Network, kind: &LayerKind, inputs: &[ValueId]) -> Result<Inferred, InferError> {
+    let ctx = Ctx::new(network, kind.name(), inputs);
+    let mut types = rule(&ctx, kind)?;
+    for ty in &mut types {
+        ctx::max_rank("the output", ty.shape.rank())?;
+        // Expressions must not grow from layer to layer without end.
+        for size in ty.shape.iter_mut().filter(|size| !size.is_simple()) {
+            *size = ctx.fresh();
+        }
+    }
+    Ok(Inferred { types, demands: ctx.demands.into_inner() })
+}
+
+/// Types of a layer's outputs; see [`infer`].
+///
+/// # Errors
+/// Those of [`infer`].
 pub fn outputs(
     network: &Network,
     kind: &LayerKind,
     inputs: &[ValueId],
 ) -> Result<SmallVec<[ValueType; 2]>, InferError> {
-    let ctx = Ctx::new(network, kind.name(), inputs);
-    let mut types = rule(&ctx, kind)?;
-    for (i, ty) in types.iter_mut().enumerate() {
-        ctx::max_rank("the output", ty.shape.rank())?;
-        // Expressions must not grow from layer to layer without end.
-        for (axis, size) in ty.shape.iter_mut().enumerate().filter(|(_, size)| !size.is_simple()) {
-            *size = ctx.fresh(MAX_RANK * i + axis);
-        }
-    }
-    Ok(types)
+    infer(network, kind, inputs).map(|inferred| inferred.types)
 }
 
 fn rule(ctx: &Ctx<'_>, kind: &LayerKind) -> Result<SmallVec<[ValueType; 2]>, InferError> {
@@ -113,18 +131,23 @@ pub fn add(
     inputs: &[ValueId],
     sites: &[Site],
 ) -> Result<Values, InferError> {
-    let types = outputs(network, &kind, inputs)?;
+    let Inferred { types, demands } = infer(network, &kind, inputs)?;
+    if let Some(site) = sites.first() {
+        demands.into_iter().for_each(|sizes| network.facts.add(sizes, site, false));
+    }
     let layer = network.add_layer(kind, inputs, sites, types);
     block.layers.push(layer);
     Ok(network.layer(layer).outputs.clone())
 }
 
-/// Whether a value may have the type `stored` where the rules now give `inferred`.
+/// Whether a value may have the type `stored` where the rules now give `inferred`, and `known` is what the network
+/// demands of its sizes.
 ///
-/// They may differ where one of them says nothing: in names of sizes known only at run time, which depend on ids, and
-/// in elements that passes have since found out or lost sight of.
-pub fn agrees(stored: &ValueType, inferred: &ValueType) -> bool {
-    let alike = |a: &Dim, b: &Dim| a == b || is_fresh(a) || is_fresh(b);
+/// They may differ where one of them says nothing: in sizes of which nothing is known, and in elements that passes have
+/// since found out or lost sight of.
+pub fn agrees(stored: &ValueType, inferred: &ValueType, known: &Solution) -> bool {
+    let is_made_up = |dim: &Dim| dim.as_symbol().is_some_and(|symbol| symbol.number().is_some());
+    let alike = |a: &Dim, b: &Dim| a == b || is_made_up(a) || is_made_up(b) || known.apply(a) == known.apply(b);
     let all_alike = |a: &[Dim], b: &[Dim]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b));
     stored.dtype == inferred.dtype
         && all_alike(&stored.shape, &inferred.shape)
@@ -132,14 +155,4 @@ pub fn agrees(stored: &ValueType, inferred: &ValueType) -> bool {
             (Some(a), Some(b)) => all_alike(a, b),
             _ => true,
         }
-}
-
-/// Whether a dimension is a symbol that [`outputs`] made up: `nonzero.12.0`.
-fn is_fresh(dim: &Dim) -> bool {
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let mut parts = dim.as_symbol().into_iter().flat_map(|name| name.split('.'));
-    matches!(
-        (parts.next(), parts.next(), parts.next(), parts.next()),
-        (Some(_), Some(id), Some(axis), None) if is_number(id) && is_number(axis)
-    )
 }

@@ -1,7 +1,7 @@
 //! Rules of the layers in [`layer::resample`](crate::network::layer::resample).
 
 use super::InferError;
-use super::ctx::{Ctx, Result, count, ensure, equal, float, number, rank};
+use super::ctx::{Ctx, Result, count, ensure, float, number, rank};
 use super::elements::tracked;
 use crate::network::layer::Arg;
 use crate::network::layer::resample::{GridSample, InterpolationMode, NonMaxSuppression, Resize, ResizeOutput};
@@ -22,8 +22,8 @@ pub(super) fn resize(ctx: &Ctx<'_>, layer: &Resize) -> Result {
         ResizeOutput::Input => ctx.sizes("the sizes", 1)?,
         ResizeOutput::Scales(scales) => {
             count("scales", scales.len(), axes)?;
-            let scaled = |(i, (size, &scale))| scaled(size, scale).map(|out| out.unwrap_or_else(|| ctx.fresh(i)));
-            data.shape.iter().zip(scales).enumerate().map(scaled).collect::<Result<_>>()?
+            let scaled = |(size, &scale)| scaled(size, scale).map(|out| out.unwrap_or_else(|| ctx.fresh()));
+            data.shape.iter().zip(scales).map(scaled).collect::<Result<_>>()?
         }
     };
     count("sizes", shape.rank(), axes)?;
@@ -33,7 +33,7 @@ pub(super) fn resize(ctx: &Ctx<'_>, layer: &Resize) -> Result {
         InterpolationMode::Cubic => 2,
     };
     let kept = axes.saturating_sub(resized);
-    data.shape.iter().zip(shape.iter()).take(kept).try_for_each(|(a, b)| equal(a, b).map(drop))?;
+    data.shape.iter().zip(shape.iter()).take(kept).try_for_each(|(a, b)| ctx.equal(a, b).map(drop))?;
     Ok(ValueType::new(data.dtype, shape))
 }
 
@@ -72,8 +72,8 @@ pub(super) fn grid_sample(ctx: &Ctx<'_>, _: &GridSample) -> Result {
     rank("the grid", grid, 4)?;
     match (data.shape.as_slice(), grid.shape.as_slice()) {
         ([batch, channels, _, _], [grid_batch, height, width, two]) => {
-            equal(two, &Dim::Known(2))?;
-            let shape = [equal(batch, grid_batch)?, channels.clone(), height.clone(), width.clone()];
+            ctx.equal(two, &Dim::Known(2))?;
+            let shape = [ctx.equal(batch, grid_batch)?, channels.clone(), height.clone(), width.clone()];
             Ok(ValueType::new(data.dtype, shape.into_iter().collect()))
         }
         (_, grid) => Err(InferError::Rank { what: "the grid", actual: grid.len(), expected: "4".into() }),
@@ -95,12 +95,12 @@ pub(super) fn non_max_suppression(ctx: &Ctx<'_>, layer: &NonMaxSuppression) -> R
         [batch, count, classes, four] => (batch, count, Some(classes), four),
         other => return Err(InferError::Rank { what: "boxes", actual: other.len(), expected: "3 or 4".into() }),
     };
-    equal(four, &Dim::Known(4))?;
+    ctx.equal(four, &Dim::Known(4))?;
     if let [scores_batch, scores_count, scores_classes] = scores.shape.as_slice() {
-        equal(batch, scores_batch)?;
-        equal(count, scores_count)?;
+        ctx.equal(batch, scores_batch)?;
+        ctx.equal(count, scores_count)?;
         if let Some(classes) = classes.filter(|classes| **classes != Dim::Known(1)) {
-            equal(classes, scores_classes)?;
+            ctx.equal(classes, scores_classes)?;
         }
     }
     for ((what, at), dtype) in named.into_iter().zip([DType::I32, DType::F32, DType::F32]) {
@@ -116,7 +116,7 @@ pub(super) fn non_max_suppression(ctx: &Ctx<'_>, layer: &NonMaxSuppression) -> R
             expected: "0 or more".into(),
         })?;
     }
-    let found = ctx.fresh(0);
+    let found = ctx.fresh();
     Ok(smallvec![
         ValueType::new(DType::I32, Shape(vec![found.clone(), Dim::Known(3)])),
         tracked(DType::I32, Shape::default(), Some(vec![found])),

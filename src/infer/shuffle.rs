@@ -1,7 +1,7 @@
 //! Rules of Shuffle, Squeeze and Unsqueeze: the same elements in another shape.
 
 use super::InferError;
-use super::ctx::{Ctx, Result, axes, ensure, equal, max_rank, volume};
+use super::ctx::{Ctx, Result, axes, ensure, max_rank, volume};
 use super::elements::tracked;
 use crate::network::layer::data::{Reshape, Shuffle, Squeeze, Unsqueeze};
 use crate::network::{Dim, Shape};
@@ -20,7 +20,7 @@ pub(super) fn shuffle(ctx: &Ctx<'_>, layer: &Shuffle) -> Result {
         Some(Reshape::Input { zero_is_placeholder }) => {
             shape = match ctx.vector("the shape", 1)? {
                 (_, Some(elements)) => reshape(ctx, &shape, &Shape(elements.to_vec()), *zero_is_placeholder)?,
-                (count, None) => (0..count).map(|i| ctx.fresh(i)).collect(),
+                (count, None) => (0..count).map(|_| ctx.fresh()).collect(),
             };
         }
     }
@@ -40,7 +40,7 @@ fn transpose(shape: &Shape, order: Option<&[usize]>) -> Result<Shape> {
 /// The shape that `to` asks for, with 0 and −1 filled in.
 fn reshape(ctx: &Ctx<'_>, from: &Shape, to: &Shape, zero_is_placeholder: bool) -> Result<Shape> {
     let fits = || {
-        let from = volume(from.iter()).unwrap_or_else(|| Dim::symbol("many"));
+        let from = volume(from.iter()).unwrap_or_else(|| Dim::named("many"));
         InferError::Reshape { from, to: to.clone() }
     };
     let mut out = to.clone();
@@ -69,12 +69,12 @@ fn reshape(ctx: &Ctx<'_>, from: &Shape, to: &Shape, zero_is_placeholder: bool) -
     });
     let volumes = volume(inside).zip(volume(outside));
     let Some(left_over) = left_over else {
-        let differ = volumes.and_then(|(inside, outside)| (&inside - &outside).known()).is_some_and(|n| n != 0);
-        return if differ { Err(fits()) } else { Ok(out) };
+        let fit = volumes.is_none_or(|(inside, outside)| ctx.unify(&inside, &outside).is_some());
+        return if fit { Ok(out) } else { Err(fits()) };
     };
     let Some((inside, outside)) = volumes else {
         if let Some(size) = out.get_mut(left_over) {
-            *size = ctx.fresh(left_over);
+            *size = ctx.fresh();
         }
         return Ok(out);
     };
@@ -94,7 +94,7 @@ pub(super) fn squeeze(ctx: &Ctx<'_>, layer: &Squeeze) -> Result {
     let mut shape = Shape::default();
     for (i, size) in data.shape.iter().enumerate() {
         if layer.axes.contains(&i) {
-            equal(size, &Dim::Known(1))?;
+            ctx.equal(size, &Dim::Known(1))?;
         } else {
             shape.push(size.clone());
         }

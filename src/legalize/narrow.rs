@@ -25,7 +25,12 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
     }
     let mut narrower = Narrower {
         old: network,
-        new: Network { name: network.name.clone(), ..Network::default() },
+        new: Network {
+            name: network.name.clone(),
+            facts: network.facts.clone(),
+            next_made_up: network.next_made_up,
+            ..Network::default()
+        },
         caps,
         quantized: if caps.int8 { HashSet::new() } else { quantized(network) },
         bounds: bounds(network),

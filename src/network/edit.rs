@@ -121,6 +121,7 @@ impl<'n> Editor<'n> {
 
     /// Makes everything that takes `old` take `new`, which must be made earlier.
     pub fn replace(&mut self, old: ValueId, new: ValueId) {
+        self.equate(old, new);
         for user in std::mem::take(&mut self.users[old.index()]) {
             for input in &mut self.network.layers[user].inputs {
                 if *input == old {
@@ -139,6 +140,17 @@ impl<'n> Editor<'n> {
                     block.results.iter_mut().filter(|result| **result == old).for_each(|result| *result = new);
                 }
             }
+        }
+    }
+
+    /// Notes that two values have one shape, however it is expressed.
+    fn equate(&mut self, old: ValueId, new: ValueId) {
+        let shape = |value: ValueId| self.network.value(value).ty.shape.clone();
+        let (from, to) = (shape(old), shape(new));
+        let site = self.network.maker(old).and_then(|layer| self.network.layer(layer).sites.first().cloned());
+        let Some(site) = site.filter(|_| from.rank() == to.rank()) else { return };
+        for (a, b) in from.0.into_iter().zip(to.0) {
+            self.network.facts.add([a, b], &site, false);
         }
     }
 
@@ -230,6 +242,8 @@ struct Renumbering {
 impl Renumbering {
     fn run(&mut self, live: &HashSet<LayerId>) {
         self.new.name = std::mem::take(&mut self.old.name);
+        self.new.facts = std::mem::take(&mut self.old.facts);
+        self.new.next_made_up = self.old.next_made_up;
         for id in std::mem::take(&mut self.old.inputs) {
             let new = self.value(id);
             self.new.inputs.push(new);

@@ -17,13 +17,15 @@ pub mod arena;
 pub mod caps;
 pub mod dim;
 pub mod edit;
+pub mod facts;
 pub mod layer;
 pub mod profile;
 pub mod text;
 
 pub use arena::{Arena, Id};
 pub use caps::Caps;
-pub use dim::{Dim, Shape};
+pub use dim::{Dim, Shape, Symbol};
+pub use facts::Facts;
 pub use layer::{Layer, LayerKind};
 pub use profile::Profile;
 
@@ -52,6 +54,11 @@ pub struct Network {
     pub outputs: Vec<Output>,
     /// The outermost layers.
     pub body: Block,
+    /// What the layers demand of sizes.
+    pub facts: Facts,
+    /// The number of the next size that is [made up](Network::make_up). It only rises, so that no two sizes share one,
+    /// however layers are renumbered.
+    pub(crate) next_made_up: u64,
 }
 
 /// An output of the network.
@@ -152,6 +159,13 @@ impl Network {
         }
     }
 
+    /// A size of which nothing is known but what kind of layer it comes from.
+    pub fn make_up(&mut self, from: &'static str) -> Symbol {
+        let number = self.next_made_up;
+        self.next_made_up += 1;
+        Symbol::MadeUp { number, from }
+    }
+
     /// Adds an input.
     pub fn add_input(&mut self, name: &str, ty: ValueType) -> ValueId {
         let value = self.values.add(Value { name: name.into(), ty, maker: Maker::Input });
@@ -166,7 +180,8 @@ impl Network {
 
     /// Adds a layer whose outputs have these types; the caller lists it in a block.
     ///
-    /// Types come from `infer::outputs`; outputs are named after the layer's first site.
+    /// Types come from `infer`; outputs are named after the layer's first site. Sizes that `infer` made up for them are
+    /// taken: it makes up others for the next layer.
     pub fn add_layer(
         &mut self,
         kind: LayerKind,
@@ -179,10 +194,21 @@ impl Network {
         let layer = self.layers.add(Layer { kind, inputs: inputs.into(), outputs: Values::new(), sites: sites.into() });
         let outputs = outputs
             .into_iter()
-            .map(|ty| self.values.add(Value { name: name.clone(), ty, maker: Maker::Layer(layer) }))
+            .map(|ty| {
+                self.take_made_up(&ty);
+                self.values.add(Value { name: name.clone(), ty, maker: Maker::Layer(layer) })
+            })
             .collect();
         self.layers[layer].outputs = outputs;
         layer
+    }
+
+    fn take_made_up(&mut self, ty: &ValueType) {
+        for dim in ty.shape.iter().chain(ty.elements.as_deref().unwrap_or_default()) {
+            if let Some(number) = dim.newest() {
+                self.next_made_up = self.next_made_up.max(number.saturating_add(1));
+            }
+        }
     }
 
     /// Every live layer: those of the outermost block and, after each layer that has them, those of its nested blocks.

@@ -125,17 +125,6 @@ pub struct Node {
     pub attrs: Attrs,
 }
 
-impl DimSpec {
-    /// The name of a size that only the run knows; one made from its value's name and its axis, where it has none.
-    pub fn symbol(&self, value: &str, axis: usize) -> Option<Arc<str>> {
-        match self {
-            DimSpec::Known(_) => None,
-            DimSpec::Symbol(name) => Some(name.clone()),
-            DimSpec::Unknown => Some(format!("{value}.{axis}").into()),
-        }
-    }
-}
-
 impl Node {
     /// Name of input `i`; `None` where it is absent.
     pub fn input(&self, i: usize) -> Option<&Arc<str>> {

@@ -3,15 +3,15 @@
 use super::reach::Reaches;
 use crate::error::{Kind, Problem};
 use crate::infer;
-use crate::network::{Block, Dim, LayerKind, Network, ValueId, ValueType};
+use crate::network::{Block, Dim, LayerKind, Network, Symbol, ValueId, ValueType};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Values for what only the run knows.
 #[derive(Debug, Clone, Default)]
 pub struct Point {
-    /// Sizes by name.
-    pub sizes: BTreeMap<String, i64>,
+    /// The sizes.
+    pub sizes: BTreeMap<Symbol, i64>,
     /// Elements of inputs that hold sizes.
     pub values: BTreeMap<ValueId, Vec<i64>>,
 }
@@ -34,7 +34,7 @@ pub fn problems_at(network: &Network, point: &Point) -> Vec<Problem> {
 }
 
 fn at_point(ty: &ValueType, point: &Point) -> ValueType {
-    let at = |dim: &Dim| dim.eval(&|name| point.sizes.get(name).copied()).map_or_else(|| dim.clone(), Dim::from);
+    let at = |dim: &Dim| dim.eval(&|symbol| point.sizes.get(symbol).copied()).map_or_else(|| dim.clone(), Dim::from);
     let elements = ty.elements.as_ref().map(|elements| elements.iter().map(at).collect::<Arc<[Dim]>>());
     ValueType { dtype: ty.dtype, shape: ty.shape.iter().map(at).collect(), elements }
 }
@@ -107,7 +107,7 @@ mod tests {
 
     fn messages(network: &Network, sizes: &[(&str, i64)], values: &[(ValueId, &[i64])]) -> Vec<String> {
         let point = Point {
-            sizes: sizes.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect(),
+            sizes: sizes.iter().map(|(name, size)| (Symbol::Named((*name).into()), *size)).collect(),
             values: values.iter().map(|(id, values)| (*id, values.to_vec())).collect(),
         };
         problems_at(network, &point).into_iter().map(|problem| problem.message).collect()
@@ -116,8 +116,8 @@ mod tests {
     #[test]
     fn sizes_must_broadcast_unless_a_branch_need_not_be_taken() {
         let mut network = Network::default();
-        let a = network.add_input("a", f32s(&[Dim::symbol("N")]));
-        let b = network.add_input("b", f32s(&[Dim::symbol("M")]));
+        let a = network.add_input("a", f32s(&[Dim::named("N")]));
+        let b = network.add_input("b", f32s(&[Dim::named("M")]));
         let choice = network.add_input("choice", ValueType::new(DType::Bool, Shape::default()));
         let mut branches = [Block::default(), Block::default()];
         for branch in &mut branches {
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn values_decide_on_shapes() {
         let mut network = Network::default();
-        let x = network.add_input("x", f32s(&[Dim::symbol("N"), Dim::Known(4)]));
+        let x = network.add_input("x", f32s(&[Dim::named("N"), Dim::Known(4)]));
         let shape = network.add_input("shape", ValueType::new(DType::I64, Shape::of(&[2])));
         let mut body = Block::default();
         let kind = Shuffle { reshape: Some(Reshape::Input { zero_is_placeholder: false }), ..Shuffle::default() };

@@ -218,7 +218,7 @@ fn what_no_tensorrt_holds_is_refused() {
         ValueType::new(DType::I8, Shape(vec![Dim::Known(-1)])),
         "`x`, i8[-1], has an axis of size -1, but sizes are from 0 to 2147483647",
     );
-    let n = Dim::symbol("N");
+    let n = Dim::named("N");
     refused(
         ValueType::new(DType::F32, Shape(vec![n, Dim::Known(1 << 20), Dim::Known(1 << 20)])),
         "`x`, f32[N, 1048576, 1048576], takes at least 4398046511104 bytes, but the most is 1099511627775",

@@ -3,6 +3,7 @@
 use super::HEADLINE;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::infer::{self, MAX_RANK};
+use crate::network::dim::Solution;
 use crate::network::{Block, Dim, Layer, Network, ValueId, ValueType};
 use crate::site::Site;
 
@@ -14,17 +15,18 @@ const MAX_BYTES: u128 = 1 << 40;
 /// Checks every value, and every layer's outputs against `infer`; reports all that is wrong.
 pub(super) fn check(network: &Network) -> Result<()> {
     let mut problems = Vec::new();
+    let known = network.facts.solution();
     for &input in &network.inputs {
         let site = Site::tensor("main", "input", &network.value(input).name);
         check_value(network, input, &site, &mut problems);
     }
     for id in network.live_layers() {
-        check_layer(network, network.layer(id), &mut problems);
+        check_layer(network, network.layer(id), &known, &mut problems);
     }
     if problems.is_empty() { Ok(()) } else { Err(Error::of_problems(HEADLINE, problems)) }
 }
 
-fn check_layer(network: &Network, layer: &Layer, problems: &mut Vec<Problem>) {
+fn check_layer(network: &Network, layer: &Layer, known: &Solution, problems: &mut Vec<Problem>) {
     // A layer without a site did not get past `handles`.
     let Some(site) = layer.sites.first() else { return };
     let internal = |message| Problem::new(Kind::Internal, site.clone(), message);
@@ -46,7 +48,7 @@ fn check_layer(network: &Network, layer: &Layer, problems: &mut Vec<Problem>) {
         return problems.push(internal(format!("{} has {has} outputs but gives {should}", layer.kind.name())));
     }
     for (&output, inferred) in layer.outputs.iter().zip(&inferred) {
-        if infer::agrees(&network.value(output).ty, inferred) {
+        if infer::agrees(&network.value(output).ty, inferred, known) {
             check_value(network, output, site, problems);
         } else {
             let (stored, kind) = (&network.value(output).ty, layer.kind.name());

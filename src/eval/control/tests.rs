@@ -59,7 +59,7 @@ fn summing(counted: bool, while_result: bool, reverse: bool) -> Network {
         body: Block { params: vec![slice, sum], layers: vec![next, index, first, below], results },
     };
     let inputs = [trips, x, start, length];
-    let types = [ty(DType::F32, &[2]), ValueType::new(DType::F32, Shape(vec![Dim::Known(2), Dim::symbol("n")]))];
+    let types = [ty(DType::F32, &[2]), ValueType::new(DType::F32, Shape(vec![Dim::Known(2), Dim::named("n")]))];
     let outer = network.add_layer(l.into(), &inputs[usize::from(!counted)..], &[site()], types);
     network.body.layers.push(outer);
     for &value in &network.layer(outer).outputs.clone() {
@@ -115,7 +115,7 @@ fn loops_that_cannot_run_are_errors_with_their_site() {
         error.to_string(),
         "cannot evaluate `loop` (Loop, opset 17): index 3 is outside an axis of size 3\n  at graph `main`, node 0"
     );
-    let open = ValueType::new(DType::F32, Shape(vec![Dim::symbol("m"), Dim::symbol("n")]));
+    let open = ValueType::new(DType::F32, Shape(vec![Dim::named("m"), Dim::named("n")]));
     let mut network = summing(true, false, false);
     network.values[network.outputs[1].value].ty = open;
     let error = evaluate(&network, -1, 0, 0.0).unwrap_err();

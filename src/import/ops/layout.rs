@@ -73,7 +73,7 @@ fn reshape_like(ctx: &mut Ctx<'_>, data: ValueId, shape: ValueId, allow_zero: bo
     ctx.add(Shuffle { reshape, ..Shuffle::default() }, &[data, shape])
 }
 
-/// The sizes with every 0 that copies replaced, and −1 too where what is left over is a number.
+/// The sizes with every 0 that copies replaced, and −1 too where what is left over has an expression.
 fn shape_of_sizes(data: &[Dim], sizes: &[Dim], allow_zero: bool) -> Result<Vec<Dim>, OpError> {
     let (zero, rest) = (Dim::Known(0), Dim::Known(-1));
     if allow_zero && sizes.contains(&zero) && sizes.contains(&rest) {
@@ -91,8 +91,8 @@ fn shape_of_sizes(data: &[Dim], sizes: &[Dim], allow_zero: bool) -> Result<Vec<D
     if let Some(at) = dims.iter().position(|dim| *dim == rest) {
         let all = product(data);
         let others = product(dims.iter().filter(|dim| **dim != rest));
-        let left_over = all.floor_div(&others).filter(|left| left.known().is_some() && left * &others == all);
-        if let (Some(left_over), Some(dim)) = (left_over.filter(|_| others != zero), dims.get_mut(at)) {
+        let left_over = if all.is_simple() && others.is_simple() { all.exact_div(&others) } else { None };
+        if let (Some(left_over), Some(dim)) = (left_over, dims.get_mut(at)) {
             *dim = left_over;
         }
     }

@@ -34,7 +34,7 @@ fn branches(inputs: &[&str], then: &[&str], other: &[&str]) -> String {
 fn results_of_branches_are_merged() {
     for (inputs, then, other, expected) in [
         (["bool[]"], ["f32[N, 3]"], ["f32[N, 3]"], "f32[N, 3]"),
-        (["bool[]"], ["f32[N, 3]"], ["f32[N, 4]"], "f32[N, conditional.3.1]"),
+        (["bool[]"], ["f32[N, 3]"], ["f32[N, 4]"], "f32[N, conditional#0]"),
         (["bool[]"], ["i64[1] = [N]"], ["i64[1] = [N]"], "i64[1] = [N]"),
         (["bool[]"], ["i64[1] = [N]"], ["i64[1] = [M]"], "i64[1]"),
         (["bool[]"], ["f32[N]"], ["f16[N]"], "results of the branches have types f32[N] and f16[N]"),
@@ -83,7 +83,7 @@ fn loops_hand_values_through() {
             ["i64[]", "f32[T, N, 3]", "f32[N, 8]", "i64[]"],
             params,
             ["f32[N, 8]", "f32[N]"],
-            "f32[N, 8]; f32[N, loop.8.1]",
+            "f32[N, 8]; f32[N, loop#0]",
         ),
         (
             inputs,
@@ -123,7 +123,7 @@ fn loops_hand_values_through() {
         "the list of the body's results has 1 entries but needs 2"
     );
     let stopped = repeat(&inputs, &params, &["bool[]", "f32[N, 8]", "f32[N]"], true);
-    assert_eq!(stopped, "f32[N, 8]; f32[N, loop.9.1]", "the condition may end it before the count does");
+    assert_eq!(stopped, "f32[N, 8]; f32[N, loop#0]", "the condition may end it before the count does");
     let condition = repeat(&inputs, &params, &["f32[]", "f32[N, 8]", "f32[N]"], true);
     assert_eq!(condition, "the type of the loop's condition is f32 but must be bool");
 }

@@ -45,7 +45,7 @@ fn reshapes() {
         ),
         (to_input(), &["f32[N, 12]", "i64[3] = [N, 3, -1]"], "f32[N, 3, 4]"),
         (to_input(), &["f32[N, 12]", "i64[2] = [6*N, -1]"], "f32[6·N, 2]"),
-        (to_input(), &["f32[N, 12]", "i32[2]"], "f32[shuffle.2.0, shuffle.2.1]"),
+        (to_input(), &["f32[N, 12]", "i32[2]"], "f32[shuffle#0, shuffle#1]"),
         (
             to_input(),
             &["f32[N, 12]", "i32[K]"],
@@ -111,7 +111,7 @@ fn slices() {
         (slice(&[0], &[-1], &[1], Mode::StrictBounds), &["f32[4]"], "size is [-1] but must be 0 or more on each axis"),
         (slice(&[0, 0], &[1], &[1], Mode::StrictBounds), &["f32[4]"], "start has 2 entries but needs 1"),
         (from(ones(), Arg::Input(1), ones()), &["f32[N]", "i64[1] = [N+-1]"], "f32[N - 1]"),
-        (from(ones(), Arg::Input(1), ones()), &["f32[N]", "i32[1]"], "f32[slice.2.0]"),
+        (from(ones(), Arg::Input(1), ones()), &["f32[N]", "i32[1]"], "f32[slice#0]"),
         (from(Arg::Input(1), Arg::Input(2), Arg::Input(3)), &["f32[N]", "i32[1]", "i32[1] = [2]", "i32[1]"], "f32[2]"),
         (
             from(Arg::Input(2), ones(), ones()),

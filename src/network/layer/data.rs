@@ -134,21 +134,20 @@ pub enum Reshape {
 impl Reshape {
     /// The static reshape from one shape to another, if placeholders and one −1 can say it.
     ///
-    /// Sizes equal to the input's at the same place become placeholders, one more unknown size becomes −1.
+    /// Sizes equal to the input's at the same place become placeholders, one more unknown size becomes −1. In `to`, −1
+    /// is what is left over.
     pub fn between(from: &[Dim], to: &[Dim]) -> Option<Self> {
         let dynamic = to.iter().any(|dim| dim.known().is_none());
-        let mut dims = Vec::with_capacity(to.len());
-        for (axis, dim) in to.iter().enumerate() {
-            dims.push(match dim.known() {
-                // A size of 0 and placeholders cannot stand in one shape.
-                Some(0) if dynamic => return None,
-                Some(size) => size,
-                None if from.get(axis) == Some(dim) => 0,
-                None if dims.contains(&-1) => return None,
-                None => -1,
-            });
-        }
-        Some(Self::Static { dims, zero_is_placeholder: dynamic })
+        let size = |(axis, dim): (usize, &Dim)| match dim.known() {
+            Some(size) => size,
+            None if from.get(axis) == Some(dim) => 0,
+            None => -1,
+        };
+        let dims: Vec<i64> = to.iter().enumerate().map(size).collect();
+        let left_over = dims.iter().filter(|&&size| size == -1).count();
+        // A size of 0 and placeholders cannot stand in one shape.
+        let zeros = dynamic && to.contains(&Dim::Known(0));
+        (left_over <= 1 && !zeros).then_some(Self::Static { dims, zero_is_placeholder: dynamic })
     }
 }
 

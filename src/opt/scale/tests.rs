@@ -127,7 +127,7 @@ fn a_chain_becomes_one_scale() {
     assert_eq!(chain.kinds(X), [expected]);
     let chain = Chain::new(&known()).swapped((Ew::Sub, ONE, vec![7.0])).swapped((Ew::Prod, ONE, vec![2.0]));
     assert_eq!(chain.kinds(X), ["Uniform 1 [Some([-2.0]), Some([14.0]), None]"]);
-    let open = [Dim::symbol("N"), Dim::from(2i64), Dim::symbol("H"), Dim::symbol("W")];
+    let open = [Dim::named("N"), Dim::from(2i64), Dim::named("H"), Dim::named("W")];
     let chain = Chain::new(&open).step((Ew::Prod, CHANNELS, vec![2.0, 3.0])).step((Ew::Sum, ONE, vec![1.0]));
     assert_eq!(chain.kinds(&[0.5; 16]), ["Channel 1 [Some([2.0, 3.0]), Some([1.0, 1.0]), None]"]);
 }

@@ -2,6 +2,7 @@
 
 use super::{End, Planned, Request, Size, no_size, plan};
 use crate::error::{Error, Kind, Result};
+use crate::import::known_or_symbol;
 use crate::network::Network;
 use crate::onnx::{DimSpec, Model, ValueInfo, ValueType};
 use serde::{Deserialize, Serialize};
@@ -133,6 +134,6 @@ impl Asked {
 /// The name of each size of an input that only the run knows; `None` for a fixed one.
 fn symbols(info: &ValueInfo) -> Vec<Option<String>> {
     let ValueType::Tensor { shape: Some(shape), .. } = &info.ty else { return Vec::new() };
-    let symbol = |(axis, dim): (usize, &DimSpec)| dim.symbol(&info.name, axis).map(|symbol| symbol.to_string());
+    let symbol = |(axis, dim)| known_or_symbol(dim, &info.name, axis).err().map(|symbol| symbol.to_string());
     shape.iter().enumerate().map(symbol).collect()
 }

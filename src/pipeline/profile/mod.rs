@@ -7,7 +7,7 @@ mod values;
 
 use crate::error::{Error, Kind, Result};
 use crate::network::profile::Range;
-use crate::network::{Network, Profile, Shape, ValueId};
+use crate::network::{Dim, Network, Profile, Shape, Symbol, ValueId};
 use crate::tensor::{DType, Tensor};
 use crate::valid::sizes::{Point, problems_at};
 pub use samples::{Sample, samples};
@@ -124,7 +124,7 @@ struct Plan<'a> {
     network: &'a Network,
     request: &'a Request,
     /// What is known of each size that only the run knows.
-    symbols: BTreeMap<String, Slot>,
+    symbols: BTreeMap<Symbol, Slot>,
     /// The elements of inputs that hold sizes.
     values: BTreeMap<ValueId, Vec<Slot>>,
 }
@@ -160,13 +160,14 @@ impl Plan<'_> {
         for &input in &self.network.inputs {
             let value = self.network.value(input);
             let Some(axes) = given(self.request, &value.name, &value.ty.shape)? else { continue };
-            for (dim, range) in value.ty.shape.iter().zip(axes).filter(|(dim, _)| dim.known().is_none()) {
+            let open = value.ty.shape.iter().zip(axes).filter_map(|(dim, range)| Some((dim.as_symbol()?, range)));
+            for (symbol, range) in open {
                 let slot = Slot { range, guess: None, firm: true };
-                match self.symbols.insert(dim.to_string(), slot) {
+                match self.symbols.insert(symbol.clone(), slot) {
                     Some(other) if other.range != range => {
                         let other = other.range;
                         let message =
-                            format!("`{dim}` is {other:?} for one input and {range:?} for another (min, opt, max)");
+                            format!("`{symbol}` is {other:?} for one input and {range:?} for another (min, opt, max)");
                         return Err(
                             Error::new(Kind::Usage, message).with_hint("give all inputs that share it the same sizes")
                         );
@@ -180,20 +181,23 @@ impl Plan<'_> {
 
     /// What is given by the sizes' own names.
     fn take_sizes(&mut self) -> Result<()> {
-        let shapes = self.network.inputs.iter().map(|&input| &self.network.value(input).ty.shape);
-        let dims = shapes.flat_map(|shape| shape.iter()).filter(|dim| dim.known().is_none());
-        let names: Vec<String> = dims.map(ToString::to_string).collect();
+        let symbols = input_symbols(self.network);
         for (name, &range) in &self.request.sizes {
-            if !names.contains(name) {
-                return Err(no_size(name, &names));
+            // An axis without a name goes by a text that a name may have too: both are meant then.
+            let mut called = symbols.iter().filter(|symbol| symbol.to_string() == *name).peekable();
+            if called.peek().is_none() {
+                return Err(no_size(name, &symbols.iter().map(ToString::to_string).collect::<Vec<_>>()));
             }
-            match self.symbols.insert(name.clone(), Slot { range, guess: None, firm: true }) {
-                Some(other) if other.range != range => {
-                    let other = other.range;
-                    let message = format!("`{name}` is {other:?} by a shape and {range:?} by its name (min, opt, max)");
-                    return Err(Error::new(Kind::Usage, message));
+            for symbol in called {
+                match self.symbols.insert(symbol.clone(), Slot { range, guess: None, firm: true }) {
+                    Some(other) if other.range != range => {
+                        let other = other.range;
+                        let message =
+                            format!("`{name}` is {other:?} by a shape and {range:?} by its name (min, opt, max)");
+                        return Err(Error::new(Kind::Usage, message));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
         Ok(())
@@ -203,15 +207,16 @@ impl Plan<'_> {
         for &input in &self.network.inputs {
             let value = self.network.value(input);
             let likely = self.request.likely.shapes.get(&*value.name);
-            for (axis, dim) in value.ty.shape.iter().enumerate().filter(|(_, dim)| dim.known().is_none()) {
+            let open = value.ty.shape.iter().enumerate().filter_map(|(axis, dim)| Some((axis, dim.as_symbol()?)));
+            for (axis, symbol) in open {
                 let likely = likely.and_then(|shape| shape.get(axis)).copied();
                 let range = match (axis, likely) {
                     (0, likely) => [BATCH[0], BATCH[1], BATCH[2].max(likely.unwrap_or_default())],
                     (_, None) => OTHER,
                     (_, Some(size)) => [OTHER[0].min(size), size, OTHER[2].max(size)],
                 };
-                let guess = || Some(format!("input `{}`, axis {axis} ({dim})", value.name));
-                self.symbols.entry(dim.to_string()).or_insert_with(|| Slot {
+                let guess = || Some(format!("input `{}`, axis {axis} ({symbol})", value.name));
+                self.symbols.entry(symbol.clone()).or_insert_with(|| Slot {
                     range,
                     guess: guess(),
                     firm: likely.is_some(),
@@ -321,7 +326,7 @@ impl Plan<'_> {
     fn point(&self, end: usize) -> Point {
         let elements = |slots: &Vec<Slot>| slots.iter().map(|slot| slot.range[end]).collect();
         Point {
-            sizes: self.symbols.iter().map(|(name, slot)| (name.clone(), slot.range[end])).collect(),
+            sizes: self.symbols.iter().map(|(symbol, slot)| (symbol.clone(), slot.range[end])).collect(),
             values: self.values.iter().map(|(&input, slots)| (input, elements(slots))).collect(),
         }
     }
@@ -329,7 +334,7 @@ impl Plan<'_> {
     /// `batch = 1, sizes = [1, 1]`
     fn describe(&self, end: usize) -> String {
         let Point { sizes, values } = self.point(end);
-        let sizes = sizes.into_iter().map(|(name, size)| format!("{name} = {size}"));
+        let sizes = sizes.into_iter().map(|(symbol, size)| format!("{symbol} = {size}"));
         let name = |input| &self.network.value(input).name;
         let values = values.into_iter().map(|(input, values)| format!("{} = {values:?}", name(input)));
         sizes.chain(values).collect::<Vec<_>>().join(", ")
@@ -340,7 +345,7 @@ impl Plan<'_> {
         let mut lines: Vec<String> = Vec::new();
         for &input in &self.network.inputs {
             let sizes = self.network.value(input).ty.shape.iter();
-            let sizes = sizes.filter_map(|dim| self.symbols.get(&dim.to_string()));
+            let sizes = sizes.filter_map(|dim| self.symbols.get(dim.as_symbol()?));
             for slot in sizes.chain(self.values.get(&input).into_iter().flatten()) {
                 let Slot { range: [min, opt, max], guess: Some(what), .. } = slot else { continue };
                 let line = format!("{what}: {min} to {max}, optimised for {opt}");
@@ -370,10 +375,8 @@ impl Plan<'_> {
             };
             if value.ty.shape.known().is_none() {
                 let size = |end: usize| {
-                    let one = |dim: &crate::network::Dim| {
-                        dim.known()
-                            .unwrap_or_else(|| self.symbols.get(&dim.to_string()).map_or(1, |slot| slot.range[end]))
-                    };
+                    let slot = |dim: &Dim| self.symbols.get(dim.as_symbol()?);
+                    let one = |dim| Dim::known(dim).or_else(|| Some(slot(dim)?.range[end])).unwrap_or(1);
                     value.ty.shape.iter().map(one).collect()
                 };
                 planned.profile.inputs.push(range(&size));
@@ -384,6 +387,12 @@ impl Plan<'_> {
         }
         Ok(planned)
     }
+}
+
+/// The sizes of inputs that only the run knows.
+fn input_symbols(network: &Network) -> Vec<Symbol> {
+    let shapes = network.inputs.iter().map(|&input| &network.value(input).ty.shape);
+    shapes.flat_map(|shape| shape.iter().filter_map(Dim::as_symbol).cloned()).collect()
 }
 
 /// A size of a name that no input has.

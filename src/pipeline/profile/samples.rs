@@ -75,9 +75,7 @@ fn holds(network: &Network, sample: &Sample) -> bool {
     for (&input, shape) in network.inputs.iter().zip(&sample.shapes) {
         let value = network.value(input);
         for (dim, &size) in value.ty.shape.iter().zip(shape) {
-            point
-                .sizes
-                .extend(dim.as_symbol().zip(i64::try_from(size).ok()).map(|(name, size)| (name.to_owned(), size)));
+            point.sizes.extend(dim.as_symbol().cloned().zip(i64::try_from(size).ok()));
         }
         point.values.extend(sample.values.get(&*value.name).map(|values| (input, values.clone())));
     }

@@ -5,7 +5,7 @@ use crate::tensor::DType;
 fn network() -> Network {
     let mut network = Network::default();
     let shape = |dims: &[Dim]| ValueType::new(DType::F32, dims.iter().cloned().collect());
-    let (n, w) = (Dim::symbol("N"), Dim::symbol("W"));
+    let (n, w) = (Dim::named("N"), Dim::named("W"));
     network.add_input("x", shape(&[n.clone(), Dim::Known(3), w]));
     network.add_input("y", shape(&[n]));
     network.add_input("z", shape(&[Dim::Known(2)]));
