@@ -102,7 +102,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     for (pass, count) in &prepared.passes {
         output.detail(&format!("pass {pass} changed {count} layers"));
     }
-    let planned = arguments.import.profiles.plan(&prepared.network, &likely(model_path, &model)?)?;
+    let planned =
+        arguments.import.profiles.plan(&prepared.network, &data_beside(model_path, &model, &prepared.network)?)?;
     let guesses = profile::guesses(&planned);
     for guess in &guesses {
         output.note(&format!("guessed: {guess}"));
@@ -200,12 +201,10 @@ fn explained(error: Error, network: &Network) -> Error {
 }
 
 /// Shapes and values of the test data beside a model.
-pub(super) fn likely(path: &Path, model: &Model) -> Result<End> {
-    let Some(folder) = data::beside(path).into_iter().next() else { return Ok(End::default()) };
-    let set = data::read(&folder)?;
+pub(super) fn data_beside(path: &Path, model: &Model, network: &Network) -> Result<Vec<End>> {
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-    let found = names.iter().copied().zip(data::in_order(&set.inputs, &names));
-    Ok(End::of(found.filter_map(|(name, data)| Some((name, data?.tensor().ok()?)))))
+    let of_set = |folder: &PathBuf| Ok(profile::of_data(network, &data::read(folder)?.tensors(&names)));
+    data::beside(path).iter().map(of_set).collect()
 }
 
 fn target_text(targets: &[String]) -> String {

@@ -4,7 +4,7 @@ use super::environment::Environment;
 use super::profiles::ProfileArguments;
 use crate::error::Result;
 use crate::onnx::part::Part;
-use crate::pipeline::profile::{self, End};
+use crate::pipeline::profile;
 use crate::valid::Checked;
 use crate::verify::data::{self, DataSet};
 use crate::verify::draw::{self, Shapes};
@@ -57,7 +57,7 @@ impl ReferenceArguments {
             return folders.iter().map(|folder| data::read(folder)).collect();
         }
         let mut reference = subject.reference(environment)?;
-        let planned = profiles.plan(subject.network, &End::default())?;
+        let planned = profiles.plan(subject.network, &[])?;
         let samples = profile::samples(&planned, subject.network);
         let seeds = if self.seed.is_empty() { &draw::SEEDS[..] } else { &self.seed };
         let shapes: Vec<Shapes<'_>> = samples.iter().map(shapes_of).collect();

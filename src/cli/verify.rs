@@ -14,9 +14,8 @@ use super::zoo::worker::with_gpu;
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::onnx::part::{Part, Whole};
-use crate::pipeline;
-use crate::pipeline::Prepared;
-use crate::pipeline::profile::{End, Planned};
+use crate::pipeline::profile::{self, End, Planned};
+use crate::pipeline::{self, Prepared};
 use crate::report::latency;
 use crate::report::manifest::File;
 use crate::report::model::{Binding, Culprit, ErrorByLayer, Latency, Layer, Report, Run};
@@ -120,13 +119,16 @@ fn verify(
     let (model, part) = arguments.import.part.load(path)?;
     let options = arguments.build.network(arguments.import.options(&model)?, machine.caps())?;
     let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(path))?;
-    page.network(&prepared, &options, &arguments.import)?;
+    page.network(&prepared, &options)?;
     output.done(&format!("{}: {} layers", path.display(), prepared.network.live_layers().len()));
 
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     let subject = Subject { path, part: part.as_ref(), inputs: &inputs, network: &prepared.network };
     let sets = arguments.reference.sets(&subject, &arguments.import.profiles, environment)?;
-    let judged = arguments.judge(&machine, plan, &subject, &sets, output);
+    let data: Vec<End> = sets.iter().map(|set| profile::of_data(&prepared.network, &set.tensors(&inputs))).collect();
+    let planned = arguments.import.profiles.plan(&prepared.network, &data)?;
+    (page.inputs, page.outputs) = page::bindings(&prepared.network, &planned);
+    let judged = arguments.judge(&machine, plan, &subject, &planned, &sets, output);
     let (verifications, latency) = judged.map_err(|error| error.in_model(path))?;
     page.runs(&sets, &verifications, latency);
 
@@ -198,9 +200,7 @@ impl Page {
         Ok(())
     }
 
-    fn network(&mut self, prepared: &Prepared, options: &pipeline::Options, import: &ImportArguments) -> Result<()> {
-        let planned = import.profiles.plan(&prepared.network, &End::default())?;
-        (self.inputs, self.outputs) = page::bindings(&prepared.network, &planned);
+    fn network(&mut self, prepared: &Prepared, options: &pipeline::Options) -> Result<()> {
         self.layers = page::layers(&prepared.network)?;
         self.notes.clone_from(&prepared.notes);
         self.freeze = options.import.freeze.iter().map(|(name, tensor)| freezing::text(name, tensor)).collect();
@@ -291,6 +291,7 @@ impl Arguments {
         machine: &Machine,
         plan: Option<&PlanFile>,
         subject: &Subject<'_>,
+        planned: &[Planned],
         sets: &[DataSet],
         output: &mut Output,
     ) -> Result<(Vec<Verification>, Option<latency::Latency>)> {
@@ -303,7 +304,6 @@ impl Arguments {
             return Ok((verifications, None));
         };
         output.start("build");
-        let planned = self.import.profiles.plan(network, &End::default())?;
         let profiles = planned.iter().flat_map(Planned::profiles).collect();
         let options = self.build.options(profiles, output.is_verbose());
         let mut loaded = match plan {

@@ -1,7 +1,7 @@
 //! What the rules see of a layer: the types of its operands, and the checks that many kinds share.
 
 use super::InferError;
-use crate::network::{Dim, Network, Shape, Symbol, ValueId, ValueType};
+use crate::network::{Demand, Dim, Network, Shape, Symbol, ValueId, ValueType};
 use crate::tensor::DType;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -20,7 +20,7 @@ pub(super) struct Ctx<'n> {
     /// Types of the operands.
     pub(super) types: SmallVec<[&'n ValueType; 4]>,
     /// Sizes that had to be equal, though they are other expressions.
-    pub(super) demands: RefCell<Vec<[Dim; 2]>>,
+    pub(super) demands: RefCell<Vec<Demand>>,
     /// The number of the next size that is made up.
     next_made_up: Cell<u64>,
 }
@@ -85,10 +85,39 @@ impl<'n> Ctx<'n> {
         if a.differs_from(b) {
             return None;
         }
-        if a != b {
-            self.demands.borrow_mut().push([a.clone(), b.clone()]);
-        }
+        self.demand(a, b, false);
         Some(if a.known().is_none() && b.known().is_some() { b } else { a }.clone())
+    }
+
+    fn demand(&self, a: &Dim, b: &Dim, unless_one: bool) {
+        if a != b {
+            self.demands.borrow_mut().push(Demand { sizes: [a.clone(), b.clone()], unless_one });
+        }
+    }
+
+    /// Size of an axis made from two, of which one may be 1.
+    pub(super) fn broadcast(&self, a: &Dim, b: &Dim) -> Result<Dim> {
+        let (a, b) = match (a, b) {
+            (a, b) if a == b => return Ok(a.clone()),
+            (Dim::Known(1), other) | (other, Dim::Known(1)) => return Ok(other.clone()),
+            pair => pair,
+        };
+        let one = Dim::Known(1);
+        ensure(!a.differs_from(b) || !a.differs_from(&one) || !b.differs_from(&one), || InferError::Broadcast {
+            a: a.clone(),
+            b: b.clone(),
+        })?;
+        self.demand(a, b, true);
+        Ok(match (a, b) {
+            (known @ Dim::Known(_), _) | (_, known @ Dim::Known(_)) => known.clone(),
+            // Equal, or 1 on one side: the larger is right in all cases.
+            (a, b) => a.maximum(b),
+        })
+    }
+
+    /// The shape made from two of one rank.
+    pub(super) fn broadcast_shapes(&self, a: &Shape, b: &Shape) -> Result<Shape> {
+        a.iter().zip(b.iter()).map(|(a, b)| self.broadcast(a, b)).collect()
     }
 
     /// One size for two that must be equal.
@@ -230,26 +259,9 @@ pub(super) fn positive<'a>(what: &'static str, values: impl IntoIterator<Item = 
     })
 }
 
-/// Size of an axis made from two, of which one may be 1.
-pub(super) fn broadcast(a: &Dim, b: &Dim) -> Result<Dim> {
-    match (a, b) {
-        (a, b) if a == b => Ok(a.clone()),
-        (Dim::Known(1), other) | (other, Dim::Known(1)) => Ok(other.clone()),
-        (Dim::Known(_), Dim::Known(_)) => Err(InferError::Broadcast { a: a.clone(), b: b.clone() }),
-        (known @ Dim::Known(_), _) | (_, known @ Dim::Known(_)) => Ok(known.clone()),
-        // Equal, or 1 on one side: the larger is right in all cases.
-        (a, b) => Ok(a.maximum(b)),
-    }
-}
-
 /// The product of sizes; `None` where it is too long an expression.
 pub(super) fn volume<'d>(sizes: impl IntoIterator<Item = &'d Dim>) -> Option<Dim> {
     sizes.into_iter().try_fold(Dim::Known(1), |product, size| Some(&product * size).filter(Dim::is_simple))
-}
-
-/// The shape made from two of one rank.
-pub(super) fn broadcast_shapes(a: &Shape, b: &Shape) -> Result<Shape> {
-    a.iter().zip(b.iter()).map(|(a, b)| broadcast(a, b)).collect()
 }
 
 /// Checks that `small`, of the rank of `data`, broadcasts to it and does not enlarge it.

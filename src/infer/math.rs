@@ -1,10 +1,7 @@
 //! Rules of the layers in [`layer::math`](crate::network::layer::math), but for Einsum, and of Select.
 
 use super::InferError;
-use super::ctx::{
-    Ctx, Result, axes, axis, boolean, broadcast_shapes, broadcasts_to, ensure, float, in_tensorrt, min_rank, number,
-    rank,
-};
+use super::ctx::{Ctx, Result, axes, axis, boolean, broadcasts_to, ensure, float, in_tensorrt, min_rank, number, rank};
 use super::elements::{self, can_track, spread, tracked};
 use crate::network::layer::math::{
     Activation, ActivationType, Cast, Cumulative, Dequantize, ElementWise, MatrixMultiply, MatrixOperation, Quantize,
@@ -86,7 +83,7 @@ pub(super) fn element_wise(ctx: &Ctx<'_>, layer: &ElementWise) -> Result {
         number("operands", a)?;
     }
     let dtype = if operation.compares() { DType::Bool } else { a.dtype };
-    let shape = broadcast_shapes(&a.shape, &b.shape)?;
+    let shape = ctx.broadcast_shapes(&a.shape, &b.shape)?;
     let elements = a.elements.as_deref().zip(b.elements.as_deref()).and_then(|(a, b)| {
         (0..can_track(&shape)?).map(|i| elements::binary(operation, spread(a, i)?, spread(b, i)?)).collect()
     });
@@ -108,7 +105,7 @@ pub(super) fn select(ctx: &Ctx<'_>) -> Result {
     ctx.same_type(then, other)?;
     ctx.same_rank(then, other)?;
     ctx.same_rank(condition, then)?;
-    let shape = broadcast_shapes(&broadcast_shapes(&then.shape, &other.shape)?, &condition.shape)?;
+    let shape = ctx.broadcast_shapes(&ctx.broadcast_shapes(&then.shape, &other.shape)?, &condition.shape)?;
     let elements = then.elements.as_deref().zip(other.elements.as_deref()).and_then(|(then, other)| {
         let pick = |i| {
             let (then, other) = (spread(then, i)?, spread(other, i)?);
@@ -175,7 +172,7 @@ pub(super) fn matrix_multiply(ctx: &Ctx<'_>, layer: &MatrixMultiply) -> Result {
     ctx.equal(inner_a, inner_b)?;
     let (rank_a, rank_b) = (batch_a.rank(), batch_b.rank());
     ensure(rank_a == rank_b, || InferError::Ranks { kind: "MatrixMultiply batches", a: rank_a, b: rank_b })?;
-    let mut shape = broadcast_shapes(&batch_a, &batch_b)?;
+    let mut shape = ctx.broadcast_shapes(&batch_a, &batch_b)?;
     shape.extend(rows.into_iter().chain(columns).cloned());
     Ok(ValueType::new(a.dtype, shape))
 }

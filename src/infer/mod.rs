@@ -27,7 +27,7 @@ pub use data::constant_type;
 pub use error::InferError;
 
 use crate::network::dim::Solution;
-use crate::network::{Block, Dim, LayerKind, Network, ValueId, ValueType, Values};
+use crate::network::{Block, Demand, Dim, LayerKind, Network, ValueId, ValueType, Values};
 use crate::site::Site;
 use ctx::Ctx;
 use smallvec::{SmallVec, smallvec};
@@ -38,7 +38,7 @@ pub struct Inferred {
     /// Types of the outputs.
     pub types: SmallVec<[ValueType; 2]>,
     /// Sizes that must be equal for the layer to hold, though they are other expressions.
-    pub demands: Vec<[Dim; 2]>,
+    pub demands: Vec<Demand>,
 }
 
 /// Types of a layer's outputs, and what it demands of sizes.
@@ -133,7 +133,7 @@ pub fn add(
 ) -> Result<Values, InferError> {
     let Inferred { types, demands } = infer(network, &kind, inputs)?;
     if let Some(site) = sites.first() {
-        demands.into_iter().for_each(|sizes| network.facts.add(sizes, site, false));
+        demands.into_iter().for_each(|demand| network.facts.add(demand, site, false));
     }
     let layer = network.add_layer(kind, inputs, sites, types);
     block.layers.push(layer);

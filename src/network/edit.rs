@@ -1,6 +1,6 @@
 //! The only writer of a network after import. Keeps users, order and outputs right.
 
-use super::{Block, LayerId, LayerKind, Maker, Network, ValueId, ValueType, Values};
+use super::{Block, Demand, LayerId, LayerKind, Maker, Network, ValueId, ValueType, Values};
 use crate::site::Site;
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
@@ -150,7 +150,7 @@ impl<'n> Editor<'n> {
         let site = self.network.maker(old).and_then(|layer| self.network.layer(layer).sites.first().cloned());
         let Some(site) = site.filter(|_| from.rank() == to.rank()) else { return };
         for (a, b) in from.0.into_iter().zip(to.0) {
-            self.network.facts.add([a, b], &site, false);
+            self.network.facts.add(Demand { sizes: [a, b], unless_one: false }, &site, false);
         }
     }
 

@@ -6,10 +6,19 @@ use crate::site::Site;
 use std::collections::HashSet;
 
 /// Two sizes that a layer needs to be equal, though they are other expressions.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fact {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Demand {
     /// The sizes.
     pub sizes: [Dim; 2],
+    /// Whether they need not be equal where one of them is 1, as where one axis broadcasts to the other.
+    pub unless_one: bool,
+}
+
+/// A demand, and whose it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    /// What is demanded.
+    pub demand: Demand,
     /// The layer's first site.
     pub site: Site,
     /// Whether the layer is sure to run: it stands in no branch and no loop.
@@ -20,34 +29,32 @@ pub struct Fact {
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     all: Vec<Fact>,
-    seen: HashSet<[Dim; 2]>,
+    seen: HashSet<Demand>,
 }
 
 impl Facts {
-    /// Notes a demand. Sizes that depend on data say nothing of those that a user gives, but make types comparable.
-    pub fn add(&mut self, sizes: [Dim; 2], site: &Site, certain: bool) {
-        let [a, b] = &sizes;
-        if a != b && self.seen.insert(sizes.clone()) {
-            self.all.push(Fact { sizes, site: site.clone(), certain });
+    /// Notes a demand.
+    pub fn add(&mut self, demand: Demand, site: &Site, certain: bool) {
+        let [a, b] = &demand.sizes;
+        if a != b && self.seen.insert(demand.clone()) {
+            self.all.push(Fact { demand, site: site.clone(), certain });
         }
     }
 
-    /// Every demand, in the order of the layers.
-    pub fn iter(&self) -> impl Iterator<Item = &Fact> {
-        self.all.iter()
-    }
-
-    /// The demands that surely hold and are over sizes of inputs alone.
+    /// The demands that a user's sizes decide on: of layers that are sure to run, over sizes of inputs alone.
     pub fn over_inputs(&self) -> impl Iterator<Item = &Fact> {
         let of_inputs = |symbol: &Symbol| symbol.number().is_none();
-        self.iter().filter(move |fact| fact.certain && fact.sizes.iter().all(|dim| dim.all_symbols(&of_inputs)))
+        let over_inputs = move |fact: &&Fact| fact.demand.sizes.iter().all(|dim| dim.all_symbols(&of_inputs));
+        self.all.iter().filter(|fact| fact.certain).filter(over_inputs)
     }
 
     /// What may stand for what, where all of them hold.
     pub fn solution(&self) -> Solution {
         let mut solution = Solution::default();
-        for Fact { sizes: [a, b], .. } in &self.all {
-            solution.add(a, b);
+        for Fact { demand: Demand { sizes: [a, b], unless_one }, .. } in &self.all {
+            if !unless_one {
+                solution.add(a, b);
+            }
         }
         solution
     }

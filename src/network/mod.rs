@@ -25,7 +25,7 @@ pub mod text;
 pub use arena::{Arena, Id};
 pub use caps::Caps;
 pub use dim::{Dim, Shape, Symbol};
-pub use facts::Facts;
+pub use facts::{Demand, Facts};
 pub use layer::{Layer, LayerKind};
 pub use profile::Profile;
 

@@ -46,6 +46,12 @@ impl DataSet {
 }
 
 impl DataSet {
+    /// Each of these inputs with the tensor that the data has for it.
+    pub fn tensors<'a>(&'a self, inputs: &[&'a str]) -> Vec<(&'a str, &'a Tensor)> {
+        let found = inputs.iter().copied().zip(in_order(&self.inputs, inputs));
+        found.filter_map(|(name, data)| Some((name, data?.tensor().ok()?))).collect()
+    }
+
     /// How reports show a comparison with this data.
     pub fn made<'a>(&'a self, verification: &'a Verification) -> Made<'a> {
         let fed = |entry: &Entry| Fed {

@@ -322,43 +322,31 @@ pub(crate) fn shapes_of(sample: &Sample) -> Shapes<'_> {
     Shapes { what, shapes, values }
 }
 
-/// The profiles that are asked for, else one for the shapes of the data.
+/// The profiles that are asked for. Where nothing is, one for the data, or one for each data set where no range holds them
+/// all.
 fn profiles(prepared: &Prepared, names: &[&str], sets: &[DataSet], asked: &Asked) -> Result<Vec<Planned>> {
-    let of_data = shapes(prepared, names, sets);
+    let network = &prepared.network;
+    let data: Vec<End> = sets.iter().map(|set| profile::of_data(network, &set.tensors(names))).collect();
     if asked.leaves_all_open() {
-        return Ok(vec![profile::plan(&prepared.network, &of_data)?]);
+        let plan = |data: Vec<End>| profile::plan(network, &Request { data, only_data: true, ..Request::default() });
+        return plan(data.clone()).map(|planned| vec![planned]).or_else(|error| {
+            let mut different = data;
+            different.dedup();
+            if different.len() < 2 {
+                return Err(error);
+            }
+            different.into_iter().map(|end| plan(vec![end])).collect()
+        });
     }
-    let planned = asked.plan(&prepared.network, &of_data.likely)?;
-    for set in sets {
-        let End { shapes, .. } = shapes(prepared, names, std::slice::from_ref(set)).likely;
-        if !planned.iter().any(|planned| planned.allows(&shapes)) {
+    let planned = asked.plan(network, &data)?;
+    for (set, End { shapes, .. }) in sets.iter().zip(&data) {
+        if !planned.iter().any(|planned| planned.allows(shapes)) {
             let shapes: Vec<String> = shapes.iter().map(|(name, shape)| format!("{name}: {shape:?}")).collect();
             let message = format!("no profile allows the shapes of `{}`: {}", set.label, shapes.join(", "));
             return Err(Error::new(Kind::Usage, message));
         }
     }
     Ok(planned)
-}
-
-/// Smallest and largest shape of each input in the data, and what is likely for those that hold sizes.
-fn shapes(prepared: &Prepared, names: &[&str], sets: &[DataSet]) -> Request {
-    let network = &prepared.network;
-    let mut request = Request::default();
-    for set in sets {
-        let data = names.iter().copied().zip(verify::data::in_order(&set.inputs, names));
-        let data = data.filter_map(|(name, data)| Some((name, data?.tensor().ok()?)));
-        let is_input = |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
-        let end = End::of(data.filter(|(name, _)| is_input(name)));
-        for (name, dims) in &end.shapes {
-            let ends = [(&mut request.min, i64::min as fn(i64, i64) -> i64), (&mut request.max, i64::max)];
-            for (of, pick) in ends {
-                let known = of.shapes.entry(name.clone()).or_insert_with(|| dims.clone());
-                known.iter_mut().zip(dims).for_each(|(known, &size)| *known = pick(*known, size));
-            }
-        }
-        request.likely.extend(end);
-    }
-    request
 }
 
 /// Nobody reads TensorRT's log: what matters of it is in its errors.

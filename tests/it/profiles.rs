@@ -1,8 +1,9 @@
 //! Sizes known only at run time, and parts of models, as users ask for them.
 
 use crate::records::Records;
-use crate::support::Model;
+use crate::support::{Model, tensor};
 use crate::tensorrt::{onnx_runtime, onnx2plan, without_tensorrt};
+use prost::Message;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -169,6 +170,82 @@ fn guesses_give_way_to_tables_that_are_read_by_position() {
     let expected = "error: the profile does not fit `Gather_y` (Gather, opset 17): at max (L = 41) index 40 is \
                     outside an axis of size 40\n  at graph `main`, node 4\n";
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(2), expected));
+}
+
+/// Keys of the past and of a sequence, with a mask over both, as decoders have them.
+fn decoder() -> Model {
+    let model = Model::new(17).input("p", "f32[past, 4]").input("s", "f32[seq, 4]").input("m", "f32[total, 1]");
+    model.node("Concat", "p s", "both").attr("axis", 0i64).node("Mul", "both m", "y").named("masked").output("y", "")
+}
+
+/// Writes data of these sizes for [`decoder`] beside a model.
+fn write_data(folder: &Path, set: usize, sizes: [i64; 3]) {
+    let folder = folder.join(format!("test_data_set_{set}"));
+    fs::create_dir_all(&folder).unwrap();
+    for (at, (rows, columns)) in sizes.into_iter().zip([4, 4, 1]).enumerate() {
+        let values = vec![0.5f32; usize::try_from(rows * columns).unwrap()];
+        fs::write(folder.join(format!("input_{at}.pb")), tensor(&[rows, columns], &values).encode_to_vec()).unwrap();
+    }
+    let masked = vec![0.25f32; usize::try_from(sizes[2] * 4).unwrap()];
+    fs::write(folder.join("output_0.pb"), tensor(&[sizes[2], 4], &masked).encode_to_vec()).unwrap();
+}
+
+#[test]
+fn sizes_follow_from_others_where_the_network_demands_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = decoder().write(dir.path());
+    let profile = |arguments: &[&str]| {
+        let output = onnx2plan().arg("--quiet").args(arguments).arg(&path).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = fs::read(dir.path().join("model.plan.json")).unwrap();
+        let manifest: Value = serde_json::from_slice(&text).unwrap();
+        let ends = |at: usize| {
+            let profile = &manifest["inputs"][at]["profiles"][0];
+            [0, 1, 2].map(|end| profile[end][0].as_i64().unwrap())
+        };
+        [ends(0), ends(1), ends(2)]
+    };
+    assert_eq!(profile(&[]), [[1, 1, 8], [1, 1, 8], [2, 2, 16]]);
+    assert_eq!(profile(&["--dim", "past=0:9:20", "--dim", "seq=1:4:5"]), [[0, 9, 20], [1, 4, 5], [1, 13, 25]]);
+    // Data sets are taken whole: nine and four do not go with the ten of the other.
+    write_data(dir.path(), 0, [9, 4, 13]);
+    write_data(dir.path(), 1, [0, 10, 10]);
+    assert_eq!(profile(&[]), [[0, 9, 9], [1, 4, 10], [1, 13, 19]]);
+
+    let sizes = ["--dim", "past=4:4:4", "--dim", "seq=2:2:2", "--dim", "total=7:7:7"];
+    let output = onnx2plan().arg("--quiet").args(sizes).arg(&path).output().unwrap();
+    let expected = "error: the profile does not fit `masked` (Mul, opset 17): at opt (past = 4, seq = 2, total = 7) axes of \
+                    size 6 and 7 do not broadcast\n  at graph `main`, node 1\n  the model needs total = past + seq \
+                    (`masked` (Mul, opset 17))\n";
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(2), expected));
+}
+
+#[test]
+fn guesses_grow_to_what_a_layer_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model::new(17).input("x", "f32[n, 2]").init("k", &[1], &[5i64]);
+    let path = model.node("TopK", "x k", "v i").attr("axis", 0i64).output("v", "").write(dir.path());
+    let output = onnx2plan().arg("--quiet").arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let manifest: Value = serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
+    assert_eq!(manifest["notes"], json!(["guessed: input `x`, axis 0 (n): 8 to 16, optimised for 8"]));
+}
+
+/// What an exporter wrote down as a number is the only size at which the model runs.
+#[test]
+fn sizes_that_an_exporter_baked_in_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model::new(17).input("x", "f32[batch, seq, 4]").weights("positions", &[16, 4]);
+    let path = model.node("Add", "x positions", "y").named("add").output("y", "").write(dir.path());
+    let output = onnx2plan().arg("--quiet").arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let manifest: Value = serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
+    assert_eq!(manifest["notes"][1], json!("guessed: input `x`, axis 1 (seq): 16"));
+    let output = onnx2plan().args(["--quiet", "--dim", "seq=1:8:16"]).arg(&path).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected =
+        "works only at seq = 16: it is a constant in the model; export it with dynamic sizes (`add` (Add, opset 17))";
+    assert!(output.status.code() == Some(2) && said.contains(expected), "{said}");
 }
 
 #[test]

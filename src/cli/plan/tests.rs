@@ -6,7 +6,7 @@ use crate::cli::output::Output;
 use crate::cli::{Cli, convert};
 use crate::network::Profile;
 use crate::onnx::write_tensor;
-use crate::pipeline::{self, profile::End};
+use crate::pipeline;
 use crate::tensor::Tensor;
 use crate::trt::tests::library_path;
 use clap::Parser;
@@ -31,12 +31,12 @@ struct Made {
     optimization_level: Option<u8>,
 }
 
-fn made(model: &Path, build: &BuildArguments, import: &ImportArguments, likely: bool) -> Result<Made> {
+fn made(model: &Path, build: &BuildArguments, import: &ImportArguments, data: bool) -> Result<Made> {
     let (onnx, _) = import.part.load(model)?;
     let caps = Library::open(&library_path())?.caps();
     let prepared = pipeline::prepare(&onnx, &build.network(import.options(&onnx)?, caps)?)?;
-    let likely = if likely { convert::likely(model, &onnx)? } else { End::default() };
-    let planned = import.profiles.plan(&prepared.network, &likely)?;
+    let data = if data { convert::data_beside(model, &onnx, &prepared.network)? } else { Vec::new() };
+    let planned = import.profiles.plan(&prepared.network, &data)?;
     let told = build.options(planned.into_iter().flat_map(|planned| planned.profiles()).collect(), false);
     Ok(Made {
         network: prepared.network.to_string(),

@@ -1,6 +1,6 @@
 //! Sizes with what they are known to be equal to put in their place.
 
-use super::{Atom, Dim};
+use super::{Atom, Dim, Symbol};
 
 /// The most replacements; a comparison tries them all.
 const MOST: usize = 256;
@@ -31,6 +31,31 @@ impl Solution {
             return dim.clone();
         }
         self.0.iter().fold(dim.clone(), |dim, (atom, replacement)| dim.replaced(atom, replacement))
+    }
+}
+
+impl Dim {
+    /// What this, which is 0, says that a symbol of it is, for each of which it says that. Sums of sizes, which can always
+    /// be, come first.
+    pub fn solutions(&self) -> Vec<(Symbol, Dim)> {
+        let Dim::Expr(poly) = self else { return Vec::new() };
+        let mut found = Vec::new();
+        for (product, &coefficient) in &poly.0 {
+            let [atom @ Atom::Symbol(symbol)] = product.as_slice() else { continue };
+            let rest = self - &(&Dim::Known(coefficient) * &Dim::atom(atom.clone()));
+            let Some(size) = rest.exact_div(&Dim::Known(coefficient.saturating_neg())) else { continue };
+            if !size.contains(atom) {
+                found.push((symbol.clone(), size));
+            }
+        }
+        found.sort_by_key(|(_, size)| !size.is_nonnegative());
+        found
+    }
+
+    /// The same with a symbol replaced.
+    #[must_use]
+    pub fn with(&self, symbol: &Symbol, by: &Dim) -> Dim {
+        self.replaced(&Atom::Symbol(symbol.clone()), by)
     }
 }
 

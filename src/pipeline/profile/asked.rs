@@ -108,13 +108,13 @@ impl Asked {
         Ok(sizes)
     }
 
-    /// The profiles of a network: one, or as many as `--profile` began. `likely` is the model's test data.
+    /// The profiles of a network: one, or as many as `--profile` began. `data` is the model's test data.
     ///
     /// # Errors
     /// Those of [`plan`], with the number of the profile where there are several.
-    pub fn plan(&self, network: &Network, likely: &End) -> Result<Vec<Planned>> {
+    pub fn plan(&self, network: &Network, data: &[End]) -> Result<Vec<Planned>> {
         let request = |own: &Request| {
-            let mut request = Request { likely: likely.clone(), ..self.common.clone() };
+            let mut request = Request { data: data.to_vec(), ..self.common.clone() };
             request.min.extend(own.min.clone());
             request.opt.extend(own.opt.clone());
             request.max.extend(own.max.clone());

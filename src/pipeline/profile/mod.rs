@@ -1,19 +1,21 @@
 //! Profiles: what the user says about sizes known only at run time, and a guess for the rest.
 
 pub mod asked;
+mod fit;
 mod samples;
 pub mod syntax;
+mod ties;
 mod values;
 
 use crate::error::{Error, Kind, Result};
 use crate::network::profile::Range;
 use crate::network::{Dim, Network, Profile, Shape, Symbol, ValueId};
 use crate::tensor::{DType, Tensor};
-use crate::valid::sizes::{Point, problems_at};
 pub use samples::{Sample, samples};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use syntax::{End, Lists, Size};
+use ties::Tie;
 
 /// Range of the first axis where nothing is said about it.
 const BATCH: [i64; 3] = [1, 1, 8];
@@ -35,8 +37,13 @@ pub struct Request {
     pub max: End,
     /// Ranges of sizes by name.
     pub sizes: BTreeMap<String, [i64; 3]>,
-    /// Shapes and values that a guess optimises for.
-    pub likely: End,
+    /// Shapes and values of the model's test data, one entry for each data set. A guess covers them all and is optimized
+    /// for the first.
+    #[serde(skip)]
+    pub data: Vec<End>,
+    /// Whether what is not given covers the data and no more.
+    #[serde(skip)]
+    pub only_data: bool,
     /// Whether it is an error to have to guess.
     pub strict: bool,
 }
@@ -61,6 +68,8 @@ pub struct Planned {
     pub profile: Profile,
     /// What was guessed: `` input `x`, axis 0 (batch): 1 to 8, optimised for 1 ``.
     pub guesses: Vec<String>,
+    /// Sizes that follow from others.
+    ties: Vec<Tie>,
 }
 
 impl Planned {
@@ -81,6 +90,12 @@ impl Planned {
     }
 }
 
+/// Shapes and values of one data set; what is no input of the network is left out.
+pub fn of_data(network: &Network, data: &[(&str, &Tensor)]) -> End {
+    let is_input = |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
+    End::of(data.iter().copied().filter(|(name, _)| is_input(name)))
+}
+
 /// What was guessed, once where several profiles share it.
 pub fn guesses(planned: &[Planned]) -> Vec<String> {
     let mut guesses: Vec<String> = Vec::new();
@@ -99,13 +114,14 @@ pub fn guesses(planned: &[Planned]) -> Vec<String> {
 /// values, for min ≤ opt ≤ max not holding, for sizes at which a layer cannot hold, and for guesses where none are
 /// wanted.
 pub fn plan(network: &Network, request: &Request) -> Result<Planned> {
-    let mut plan = Plan { network, request, symbols: BTreeMap::new(), values: BTreeMap::new() };
+    let mut plan = Plan { network, request, symbols: BTreeMap::new(), values: BTreeMap::new(), ties: Vec::new() };
     plan.check_names()?;
     plan.take_shapes()?;
     plan.take_sizes()?;
     plan.guess_sizes();
     plan.check_sizes()?;
     plan.take_values()?;
+    plan.tie();
     plan.fit()?;
     plan.finish()
 }
@@ -117,6 +133,17 @@ struct Slot {
     guess: Option<String>,
     /// Whether what is likely stays where it is.
     firm: bool,
+    /// Whether the user gave it.
+    given: bool,
+    /// The smallest, first and largest of the data.
+    data: Option<[i64; 3]>,
+}
+
+impl Slot {
+    /// What the user gave.
+    fn given(range: [i64; 3]) -> Self {
+        Self { range, guess: None, firm: true, given: true, data: None }
+    }
 }
 
 /// A profile in the making.
@@ -127,6 +154,8 @@ struct Plan<'a> {
     symbols: BTreeMap<Symbol, Slot>,
     /// The elements of inputs that hold sizes.
     values: BTreeMap<ValueId, Vec<Slot>>,
+    /// Sizes that follow from others.
+    ties: Vec<Tie>,
 }
 
 impl Plan<'_> {
@@ -162,7 +191,7 @@ impl Plan<'_> {
             let Some(axes) = given(self.request, &value.name, &value.ty.shape)? else { continue };
             let open = value.ty.shape.iter().zip(axes).filter_map(|(dim, range)| Some((dim.as_symbol()?, range)));
             for (symbol, range) in open {
-                let slot = Slot { range, guess: None, firm: true };
+                let slot = Slot::given(range);
                 match self.symbols.insert(symbol.clone(), slot) {
                     Some(other) if other.range != range => {
                         let other = other.range;
@@ -189,7 +218,7 @@ impl Plan<'_> {
                 return Err(no_size(name, &symbols.iter().map(ToString::to_string).collect::<Vec<_>>()));
             }
             for symbol in called {
-                match self.symbols.insert(symbol.clone(), Slot { range, guess: None, firm: true }) {
+                match self.symbols.insert(symbol.clone(), Slot::given(range)) {
                     Some(other) if other.range != range => {
                         let other = other.range;
                         let message =
@@ -206,21 +235,19 @@ impl Plan<'_> {
     fn guess_sizes(&mut self) {
         for &input in &self.network.inputs {
             let value = self.network.value(input);
-            let likely = self.request.likely.shapes.get(&*value.name);
             let open = value.ty.shape.iter().enumerate().filter_map(|(axis, dim)| Some((axis, dim.as_symbol()?)));
             for (axis, symbol) in open {
-                let likely = likely.and_then(|shape| shape.get(axis)).copied();
-                let range = match (axis, likely) {
-                    (0, likely) => [BATCH[0], BATCH[1], BATCH[2].max(likely.unwrap_or_default())],
-                    (_, None) => OTHER,
-                    (_, Some(size)) => [OTHER[0].min(size), size, OTHER[2].max(size)],
+                let data = self.of_data(|end| end.shapes.get(&*value.name)?.get(axis).copied());
+                let usual = if axis == 0 { BATCH } else { OTHER };
+                let guess = Some(format!("input `{}`, axis {axis} ({symbol})", value.name));
+                let slot = match data {
+                    Some(range) if self.request.only_data => {
+                        Slot { range, guess: None, firm: true, given: false, data }
+                    }
+                    Some(of_data) => Slot { range: covering(usual, of_data), guess, firm: true, given: false, data },
+                    None => Slot { range: usual, guess, firm: false, given: false, data },
                 };
-                let guess = || Some(format!("input `{}`, axis {axis} ({symbol})", value.name));
-                self.symbols.entry(symbol.clone()).or_insert_with(|| Slot {
-                    range,
-                    guess: guess(),
-                    firm: likely.is_some(),
-                });
+                self.symbols.entry(symbol.clone()).or_insert(slot);
             }
         }
     }
@@ -232,16 +259,14 @@ impl Plan<'_> {
             let count = value.ty.shape.known().and_then(|dims| crate::tensor::volume(&dims));
             let Some(count) = count.filter(|_| matches!(value.ty.dtype, DType::I32 | DType::I64)) else { continue };
             let slots = match given_values(self.request, &value.name, count)? {
-                Some(ranges) => ranges.into_iter().map(|range| Slot { range, guess: None, firm: true }).collect(),
+                Some(ranges) => ranges.into_iter().map(Slot::given).collect(),
                 None => {
-                    let likely = self.request.likely.values.get(&*value.name);
                     let guess = |at: usize| {
-                        let range = match likely.and_then(|values| values.get(at)) {
-                            None => VALUE,
-                            Some(&value) => [VALUE[0].min(value), value, VALUE[2].max(value)],
-                        };
+                        let data = self.of_data(|end| end.values.get(&*value.name)?.get(at).copied());
+                        let range = data.map_or(VALUE, |data| covering(VALUE, data));
                         // Smaller values are no smaller sizes: 0 has meanings of its own.
-                        Slot { range, guess: Some(format!("input `{}`, element {at}", value.name)), firm: true }
+                        let guess = Some(format!("input `{}`, element {at}", value.name));
+                        Slot { range, guess, firm: true, given: false, data }
                     };
                     (0..count).map(guess).collect()
                 }
@@ -258,86 +283,14 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// Looks whether the network can hold at each end. Guesses give way: they shrink to what is likely, and a
-    /// size shrinks further where nothing but a guess says that it is.
-    fn fit(&mut self) -> Result<()> {
-        if self.symbols.is_empty() && self.values.is_empty() {
-            return Ok(());
-        }
-        for end in [1, 0, 2] {
-            if !self.holds(end) && !self.give_way(end) {
-                let mut problems = problems_at(self.network, &self.point(end));
-                let point = self.describe(end);
-                for problem in &mut problems {
-                    problem.message = format!("at {} ({point}) {}", ENDS[end], problem.message);
-                }
-                let guessed = self.slots().any(|slot| slot.guess.is_some());
-                let error = Error::of_problems("the profile does not fit", problems);
-                let hint = "some of these sizes are guesses: give them with `--dim`, or `--min`, `--opt` and `--max`";
-                return Err(if guessed { error.with_hint(hint) } else { error });
-            }
-        }
-        Ok(())
-    }
-
-    fn holds(&self, end: usize) -> bool {
-        problems_at(self.network, &self.point(end)).is_empty()
-    }
-
-    /// Moves guesses until the network can hold at an end: one of them where that is enough, else all. Whether it can.
-    fn give_way(&mut self, end: usize) -> bool {
-        let before = (self.symbols.clone(), self.values.clone());
-        for only in (0..self.slots().count()).map(Some).chain([None]) {
-            (self.symbols, self.values) = before.clone();
-            while self.shrink(end, only) {
-                if self.holds(end) {
-                    return true;
-                }
-            }
-        }
-        if end == 1 {
-            // The smallest sizes are no likelier than those at first.
-            (self.symbols, self.values) = before;
-        }
-        false
-    }
-
-    /// Moves an end of one guess, or of all, nearer to what it is optimised for; whether that changes any.
-    fn shrink(&mut self, end: usize, only: Option<usize>) -> bool {
-        let mut changed = false;
-        let slots = self.symbols.values_mut().chain(self.values.values_mut().flatten()).enumerate();
-        for (_, slot) in slots.filter(|(at, slot)| slot.guess.is_some() && only.is_none_or(|only| *at == only)) {
-            let ([min, opt, _], now) = (slot.range, slot.range[end]);
-            slot.range[end] = match end {
-                0 => (now.max(0) * 2).clamp(1.min(opt), opt),
-                1 if slot.firm => opt,
-                1 => (opt / 2).max(min),
-                _ => (now / 2).max(opt),
-            };
-            changed |= slot.range[end] != now;
-        }
-        changed
+    /// The smallest, the first and the largest of a number of the data sets.
+    fn of_data(&self, pick: impl Fn(&End) -> Option<i64>) -> Option<[i64; 3]> {
+        let all: Vec<i64> = self.request.data.iter().filter_map(pick).collect();
+        Some([all.iter().copied().min()?, *all.first()?, all.iter().copied().max()?])
     }
 
     fn slots(&self) -> impl Iterator<Item = &Slot> {
         self.symbols.values().chain(self.values.values().flatten())
-    }
-
-    fn point(&self, end: usize) -> Point {
-        let elements = |slots: &Vec<Slot>| slots.iter().map(|slot| slot.range[end]).collect();
-        Point {
-            sizes: self.symbols.iter().map(|(symbol, slot)| (symbol.clone(), slot.range[end])).collect(),
-            values: self.values.iter().map(|(&input, slots)| (input, elements(slots))).collect(),
-        }
-    }
-
-    /// `batch = 1, sizes = [1, 1]`
-    fn describe(&self, end: usize) -> String {
-        let Point { sizes, values } = self.point(end);
-        let sizes = sizes.into_iter().map(|(symbol, size)| format!("{symbol} = {size}"));
-        let name = |input| &self.network.value(input).name;
-        let values = values.into_iter().map(|(input, values)| format!("{} = {values:?}", name(input)));
-        sizes.chain(values).collect::<Vec<_>>().join(", ")
     }
 
     /// A line for each guess, in the order of the inputs.
@@ -348,7 +301,11 @@ impl Plan<'_> {
             let sizes = sizes.filter_map(|dim| self.symbols.get(dim.as_symbol()?));
             for slot in sizes.chain(self.values.get(&input).into_iter().flatten()) {
                 let Slot { range: [min, opt, max], guess: Some(what), .. } = slot else { continue };
-                let line = format!("{what}: {min} to {max}, optimised for {opt}");
+                let line = if min == max {
+                    format!("{what}: {opt}")
+                } else {
+                    format!("{what}: {min} to {max}, optimised for {opt}")
+                };
                 if !lines.contains(&line) {
                     lines.push(line);
                 }
@@ -358,7 +315,8 @@ impl Plan<'_> {
     }
 
     fn finish(self) -> Result<Planned> {
-        let mut planned = Planned { guesses: self.guesses(), ..Planned::default() };
+        let (guesses, ties) = (self.guesses(), self.ties.clone());
+        let mut planned = Planned { guesses, ties, ..Planned::default() };
         if self.request.strict && !planned.guesses.is_empty() {
             let error = Error::new(Kind::Usage, "sizes known only at run time are not given");
             let error =
@@ -387,6 +345,11 @@ impl Plan<'_> {
         }
         Ok(planned)
     }
+}
+
+/// A range that reaches as far as another, with its likeliest number.
+fn covering([min, _, max]: [i64; 3], [smallest, likely, largest]: [i64; 3]) -> [i64; 3] {
+    [min.min(smallest), likely, max.max(largest)]
 }
 
 /// The sizes of inputs that only the run knows.

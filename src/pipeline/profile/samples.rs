@@ -1,7 +1,7 @@
 //! Sizes to try a network at: the ends of a profile, and something between.
 
-use super::{Planned, Range};
-use crate::network::{Network, ValueId};
+use super::{Planned, Range, Tie};
+use crate::network::{Dim, Network, Symbol, ValueId};
 use crate::valid::sizes::{Point, problems_at};
 use std::collections::BTreeMap;
 
@@ -52,11 +52,16 @@ impl Planned {
     }
 
     fn sample(&self, network: &Network, what: &'static str, pick: Pick) -> Sample {
+        let followed = self.followed(network, pick);
         let numbers = |range: &Range| (0..range.opt.len()).filter_map(|at| pick(range, at)).collect::<Vec<i64>>();
         let shape = |&input: &ValueId| {
             let value = network.value(input);
             let range = self.profile.inputs.iter().find(|range| *range.input == *value.name);
-            let sizes = |range| numbers(range).into_iter().filter_map(|size| usize::try_from(size).ok()).collect();
+            let sizes = |range: &Range| {
+                let tied = |dim: &Dim| followed.get(dim.as_symbol()?).copied();
+                let sizes = value.ty.shape.iter().zip(numbers(range)).map(|(dim, size)| tied(dim).unwrap_or(size));
+                sizes.filter_map(|size| usize::try_from(size).ok()).collect()
+            };
             range.map(sizes).or_else(|| value.ty.shape.known()).unwrap_or_default()
         };
         // Sizes that a network computes from values rarely fit each other but where they are likely.
@@ -66,6 +71,21 @@ impl Planned {
             .iter()
             .map(|range| (range.input.clone(), if what == "between" { range.opt.clone() } else { numbers(range) }));
         Sample { what: what.to_owned(), shapes: network.inputs.iter().map(shape).collect(), values: values.collect() }
+    }
+}
+
+impl Planned {
+    /// The sizes that follow from others, where these are picked from their ranges.
+    fn followed(&self, network: &Network, pick: Pick) -> BTreeMap<Symbol, i64> {
+        let mut sizes = BTreeMap::new();
+        let inputs = network.inputs.iter().map(|&input| network.value(input));
+        for range in &self.profile.inputs {
+            let dims = inputs.clone().find(|value| *value.name == *range.input).map(|value| value.ty.shape.iter());
+            let sized = dims.into_iter().flatten().enumerate();
+            sizes.extend(sized.filter_map(|(at, dim)| Some((dim.as_symbol()?.clone(), pick(range, at)?))));
+        }
+        let size = |tie: &Tie| Some((tie.symbol.clone(), tie.size.eval(&|symbol| sizes.get(symbol).copied())?));
+        self.ties.iter().filter_map(size).collect()
     }
 }
 

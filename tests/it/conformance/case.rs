@@ -6,7 +6,7 @@ use onnx2plan::eval;
 use onnx2plan::import;
 use onnx2plan::onnx::{self, Model};
 use onnx2plan::pipeline;
-use onnx2plan::pipeline::profile::{self, End, Request};
+use onnx2plan::pipeline::profile::{self, Request};
 use onnx2plan::tensor::Tensor;
 use onnx2plan::trt::{BuildOptions, Builder, Library};
 use onnx2plan::valid::Checked;
@@ -126,12 +126,9 @@ fn attempt(
 
 /// Builds a plan for the shapes of the first data set, and drops it.
 pub(crate) fn build(network: &Checked, names: &[&str], sets: &[DataSet], library: &Library) -> Result<(), Error> {
-    let data = sets.first().map(|set| verify::data::in_order(&set.inputs, names)).unwrap_or_default();
-    let is_input = |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
-    let data = names.iter().copied().zip(data).filter(|(name, _)| is_input(name));
-    let likely = End::of(data.filter_map(|(name, data)| Some((name, data?.tensor().ok()?))));
-    let opt = End { shapes: likely.shapes.clone(), ..End::default() };
-    let profiles = profile::plan(network, &Request { opt, likely, ..Request::default() })?.profiles();
+    let data = sets.first().map(|set| profile::of_data(network, &set.tensors(names)));
+    let request = Request { data: data.into_iter().collect(), only_data: true, ..Request::default() };
+    let profiles = profile::plan(network, &request)?.profiles();
     let mut builder = Builder::new(library, BuildOptions { profiles, ..BuildOptions::default() })?;
     emit::emit(network, &mut builder)?;
     builder.build(&mut std::io::sink(), &AtomicBool::new(false))?;
