@@ -101,8 +101,26 @@ pub fn import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> Result<Imp
     let (imported, problems) = try_import(model, options, fold);
     match imported {
         Some(imported) if problems.is_empty() => Ok(imported),
-        _ => Err(failure(problems)),
+        _ => Err(unfit(model, options, fold, problems)),
     }
+}
+
+/// What is wrong; of a model that would be right with other sizes, that the user's are wrong.
+fn unfit(model: &Model, options: &Options, fold: &FoldFn<'_>, mut problems: Vec<Problem>) -> Error {
+    if options.sizes.is_empty() || problems.iter().all(|problem| problem.kind != Kind::Invalid) {
+        return failure(problems);
+    }
+    let open = Options { sizes: BTreeMap::new(), ..options.clone() };
+    let (imported, others) = try_import(model, &open, fold);
+    let Some(imported) = imported.filter(|_| others.is_empty()) else { return failure(problems) };
+    for problem in problems.iter_mut().filter(|problem| problem.kind == Kind::Invalid) {
+        problem.kind = Kind::Usage;
+    }
+    let sizes: Vec<String> = options.sizes.iter().map(|(name, size)| format!("{name} = {size}")).collect();
+    let error =
+        Error::of_problems("the given sizes do not fit", problems).with_note(format!("given: {}", sizes.join(", ")));
+    let broken = imported.network.facts.broken(&|symbol| options.sizes.get(&symbol.to_string()).copied());
+    broken.into_iter().fold(error, Error::with_note)
 }
 
 /// Imports what can be imported, for `inspect`. The network is complete only if there are no problems.

@@ -212,12 +212,21 @@ fn sizes_follow_from_others_where_the_network_demands_it() {
     write_data(dir.path(), 1, [0, 10, 10]);
     assert_eq!(profile(&[]), [[0, 9, 9], [1, 4, 10], [1, 13, 19]]);
 
-    let sizes = ["--dim", "past=4:4:4", "--dim", "seq=2:2:2", "--dim", "total=7:7:7"];
+    let sizes = ["--dim", "past=4:4:5", "--dim", "seq=2:2:3", "--dim", "total=7:7:8"];
     let output = onnx2plan().arg("--quiet").args(sizes).arg(&path).output().unwrap();
     let expected = "error: the profile does not fit `masked` (Mul, opset 17): at opt (past = 4, seq = 2, total = 7) axes of \
                     size 6 and 7 do not broadcast\n  at graph `main`, node 1\n  the model needs total = past + seq \
                     (`masked` (Mul, opset 17))\n";
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(2), expected));
+
+    let sizes = ["--dim", "past=4", "--dim", "seq=2", "--dim", "total=7"];
+    let output = onnx2plan().arg("--quiet").args(sizes).arg(&path).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let broken =
+        "  given: past = 4, seq = 2, total = 7\n  the model needs total = past + seq (`masked` (Mul, opset 17))\n";
+    let headline =
+        "error: the given sizes do not fit `masked` (Mul, opset 17): axes of size 6 and 7 do not broadcast\n";
+    assert!(output.status.code() == Some(2) && said.starts_with(headline) && said.ends_with(broken), "{said}");
 }
 
 #[test]

@@ -37,7 +37,8 @@ impl Plan<'_> {
             problem.message = format!("at {} ({point}) {}", ENDS[end], problem.message);
         }
         let error = Error::of_problems("the profile does not fit", problems);
-        let error = self.broken(&at.sizes).into_iter().fold(error, Error::with_note);
+        let broken = self.network.facts.broken(&|symbol| at.sizes.get(symbol).copied());
+        let error = broken.into_iter().fold(error, Error::with_note);
         let hint = "some of these sizes are guesses: give them with `--dim`, or `--min`, `--opt` and `--max`";
         if self.slots().any(|slot| slot.guess.is_some()) { error.with_hint(hint) } else { error }
     }

@@ -1,9 +1,7 @@
 //! Sizes that follow from others, because the network runs nowhere else: `total = past + seq`.
 
 use super::Plan;
-use crate::network::facts::Fact;
-use crate::network::{Demand, Dim, Symbol};
-use std::collections::BTreeMap;
+use crate::network::{Dim, Symbol};
 
 /// A size that follows from others.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,9 +10,6 @@ pub(super) struct Tie {
     /// What it equals; none of its symbols follows from others.
     pub(super) size: Dim,
 }
-
-/// The most demands that a message names.
-const MOST_NAMED: usize = 3;
 
 impl Plan<'_> {
     /// Finds what the network demands of sizes that the user did not give, and has them follow from the rest.
@@ -62,32 +57,5 @@ impl Plan<'_> {
     /// Whether a size follows from others.
     pub(super) fn is_tied(&self, symbol: &Symbol) -> bool {
         self.ties.iter().any(|tie| tie.symbol == *symbol)
-    }
-
-    /// What the network demands and sizes break, a line each, with the node.
-    pub(super) fn broken(&self, sizes: &BTreeMap<Symbol, i64>) -> Vec<String> {
-        let value = |dim: &Dim| dim.eval(&|symbol| sizes.get(symbol).copied());
-        let broken = |Demand { sizes: [a, b], unless_one }: &Demand| match (value(a), value(b)) {
-            (Some(a), Some(b)) => a != b && !(*unless_one && (a == 1 || b == 1)),
-            _ => false,
-        };
-        let line = |Fact { demand, site, .. }: &Fact| {
-            let [a, b] = &demand.sizes;
-            // A size that must be a number is one that the exporter wrote down.
-            if let [(symbol, Dim::Known(size))] = &(a - b).solutions()[..] {
-                let why = "it is a constant in the model; export it with dynamic sizes";
-                return format!("works only at {symbol} = {size}: {why} ({site})");
-            }
-            let (left, right) = if b.as_symbol().is_some() { (b, a) } else { (a, b) };
-            format!("the model needs {left} = {right} ({site})")
-        };
-        let facts = self.network.facts.over_inputs().filter(|fact| broken(&fact.demand));
-        let mut lines: Vec<String> = Vec::new();
-        for line in facts.map(line) {
-            if lines.len() < MOST_NAMED && !lines.contains(&line) {
-                lines.push(line);
-            }
-        }
-        lines
     }
 }
