@@ -32,7 +32,7 @@ impl ImportArguments {
             fixed.ok_or_else(|| format!("`nms_fixed` is {rows}, not 1 to {}", u16::MAX))
         };
         Ok(Self {
-            profiles: ProfileArguments::recorded(&import.sizes, inputs),
+            profiles: ProfileArguments::recorded(import, inputs),
             part: PartArguments::recorded(import),
             freeze: FreezeArguments::recorded(&import.frozen, data),
             nms_fixed: import.nms_fixed.map(rows).transpose()?,
@@ -51,6 +51,7 @@ impl ImportArguments {
     pub(super) fn options(&self, model: &Model) -> Result<import::Options> {
         Ok(import::Options {
             sizes: self.profiles.fixed(model)?,
+            ranges: self.profiles.ranges(model),
             names: self.part.names(),
             nms_fixed: self.nms_fixed.map(|rows| rows.get().into()),
             ..self.freeze.options(model)?

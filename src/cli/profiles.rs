@@ -3,10 +3,9 @@
 use crate::pipeline::profile::asked::{Asked, Said};
 use crate::pipeline::profile::syntax::{parse_end, parse_size};
 use crate::pipeline::profile::{End, Lists, Request, Size};
-use crate::report::manifest::Binding;
+use crate::report::manifest::{Binding, Import};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::ops::Deref;
 
 /// The options as clap reads them. Their order says which of them belong to which `--profile`.
@@ -41,7 +40,7 @@ pub(super) struct ProfileArguments(Asked);
 
 impl ProfileArguments {
     /// Those of a plan, by its manifest: nothing is left to be guessed.
-    pub(super) fn recorded(sizes: &BTreeMap<String, i64>, inputs: &[Binding]) -> Self {
+    pub(super) fn recorded(import: &Import, inputs: &[Binding]) -> Self {
         let count = inputs.iter().map(|input| input.profiles.len().max(input.values.len())).max().unwrap_or(0);
         let request = |at: usize| {
             let lists = |of: fn(&Binding) -> &Vec<[Vec<i64>; 3]>, end: usize| -> Lists {
@@ -57,7 +56,8 @@ impl ProfileArguments {
         Self(Asked {
             common: Request { strict: true, ..Request::default() },
             profiles: (0..count).map(request).collect(),
-            sizes: sizes.clone(),
+            sizes: import.sizes.clone(),
+            promised: Some(import.ranges.clone()),
             ..Asked::default()
         })
     }

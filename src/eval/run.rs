@@ -3,7 +3,7 @@
 use super::control;
 use super::error::EvalError;
 use crate::error::{Error, Kind, Problem, Result};
-use crate::network::{Block, Layer, LayerId, LayerKind, Network, ValueId};
+use crate::network::{Block, Dim, Layer, LayerId, LayerKind, Network, ValueId};
 use crate::tensor::Tensor;
 use std::collections::{HashMap, HashSet};
 
@@ -43,7 +43,7 @@ fn check_inputs(network: &Network, inputs: &[Tensor]) -> Result<()> {
         let message = format!("the network takes {} inputs, but there are {}", network.inputs.len(), inputs.len());
         return Err(Error::new(Kind::Usage, message));
     }
-    let mut symbols = HashMap::new();
+    let mut symbols: HashMap<&Dim, usize> = HashMap::new();
     for (&id, tensor) in network.inputs.iter().zip(inputs) {
         let value = network.value(id);
         let sizes = value.ty.shape.iter().zip(tensor.dims());
@@ -60,7 +60,18 @@ fn check_inputs(network: &Network, inputs: &[Tensor]) -> Result<()> {
             return Err(Error::new(Kind::Usage, message));
         }
     }
+    let promised = |dim: &Dim| Some((dim.as_symbol()?.clone(), *network.ranges.get(dim.as_symbol()?)?));
+    for (dim, size) in symbols {
+        if let Some((symbol, [min, max])) = promised(dim).filter(|(_, [min, max])| !holds(*min, *max, size)) {
+            let message = format!("{symbol} is {size}, but the network is made for {min} to {max}");
+            return Err(Error::new(Kind::Usage, message));
+        }
+    }
     Ok(())
+}
+
+fn holds(min: i64, max: i64, size: usize) -> bool {
+    i64::try_from(size).is_ok_and(|size| (min..=max).contains(&size))
 }
 
 /// A block with the values of its own that are not needed any more after each layer.

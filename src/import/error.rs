@@ -2,8 +2,11 @@
 
 use crate::Kind;
 use crate::infer::InferError;
+use crate::network::Symbol;
 use crate::onnx::AttrError;
 use crate::tensor::{DType, TensorError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Why a node cannot be imported.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -48,6 +51,14 @@ pub enum OpError {
     /// A part of the operator that we do not convert.
     #[error("{0} is not supported")]
     Feature(&'static str),
+    /// A part of the operator that we convert only where what decides on it is known at build time.
+    #[error("{what} {}", if .deciding.is_empty() { "is not supported" } else { "is converted only where what decides on it is known at build time" })]
+    Undecided {
+        /// The part.
+        what: String,
+        /// What decides on it.
+        deciding: Deciding,
+    },
     /// TensorRT needs this input at build time.
     #[error("input `{0}` must be known at build time, but depends on the model's inputs")]
     NotConstant(String),
@@ -73,6 +84,28 @@ pub enum OpError {
     },
 }
 
+/// What a value depends on that the user can fix.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Deciding {
+    /// Sizes of the model's inputs.
+    pub sizes: BTreeSet<Symbol>,
+    /// Inputs whose elements are read.
+    pub inputs: BTreeSet<Arc<str>>,
+}
+
+impl Deciding {
+    fn is_empty(&self) -> bool {
+        self.sizes.is_empty() && self.inputs.is_empty()
+    }
+
+    /// The options that fix it.
+    fn hint(&self) -> Option<String> {
+        let sizes = self.sizes.iter().map(|size| format!("`--dim {size}=…`"));
+        let all: Vec<String> = sizes.chain(self.inputs.iter().map(|input| format!("`--freeze {input}=…`"))).collect();
+        (!all.is_empty()).then(|| format!("give it with {}", all.join(" and ")))
+    }
+}
+
 impl OpError {
     /// A broken rule of the operator: lower case, no full stop, with the values.
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -89,10 +122,20 @@ impl OpError {
             | OpError::Channels { .. } => Kind::Invalid,
             OpError::Value { .. }
             | OpError::Feature(_)
+            | OpError::Undecided { .. }
             | OpError::Reported
             | OpError::NotConstant(_)
             | OpError::DType { .. }
             | OpError::Rank { .. } => Kind::Unsupported,
+        }
+    }
+
+    /// Whether all that is wrong is that an input's elements are not known at build time.
+    pub fn wants_constant(&self) -> bool {
+        match self {
+            OpError::NotConstant(_) => true,
+            OpError::Undecided { deciding, .. } => !deciding.inputs.is_empty(),
+            _ => false,
         }
     }
 
@@ -112,6 +155,7 @@ impl OpError {
     /// The way out, where there is one that fits every case.
     pub fn hint(&self) -> Option<String> {
         match self {
+            OpError::Undecided { deciding, .. } => deciding.hint(),
             OpError::NotConstant(_) => {
                 Some("make it an initializer; where it is an input of the model, `--freeze` does that".into())
             }

@@ -182,7 +182,7 @@ impl Ctx<'_> {
                 let mut problem = self.problem(node, op, error.kind(), error.to_string());
                 problem.notes.extend(error.note());
                 problem.hint = error.hint();
-                problem.wants_constant = matches!(error, OpError::NotConstant(_));
+                problem.wants_constant = error.wants_constant();
                 return Err(problem);
             }
         };

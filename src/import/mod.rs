@@ -45,6 +45,8 @@ pub struct Options {
     pub freeze: BTreeMap<String, Tensor>,
     /// Sizes that become fixed, by ONNX's name for them; `x.0` is the first of input `x`, where it has none.
     pub sizes: BTreeMap<String, i64>,
+    /// The smallest and the largest that sizes will be, by the same names; what is converted need hold nowhere else.
+    pub ranges: BTreeMap<String, [i64; 2]>,
     /// New names of outputs, by the model's names.
     pub names: BTreeMap<String, String>,
     /// How many rows every NonMaxSuppression gives; as many as it finds where there is no number.
@@ -178,7 +180,10 @@ impl<'a> Ctx<'a> {
                     Operand::Data(tensor.clone(), site.clone())
                 }),
                 None => input_type(info, &options.sizes)
-                    .map(|ty| Operand::Value(self.network.add_input(&info.name, ty)))
+                    .map(|ty| {
+                        self.promise(&ty, &options.ranges);
+                        Operand::Value(self.network.add_input(&info.name, ty))
+                    })
                     .map_err(|message| (Kind::Unsupported, message)),
             };
             let operand = operand.unwrap_or_else(|(kind, message)| {
@@ -192,6 +197,12 @@ impl<'a> Ctx<'a> {
             self.problems.push(Problem::new(Kind::Usage, site, "cannot be frozen: the model has no such input"));
         }
         self.initializers(graph);
+    }
+
+    /// Takes in what is promised of an input's sizes.
+    fn promise(&mut self, ty: &ValueType, ranges: &BTreeMap<String, [i64; 2]>) {
+        let promised = |symbol: &Symbol| Some((symbol.clone(), *ranges.get(&symbol.to_string())?));
+        self.network.ranges.extend(ty.shape.iter().filter_map(Dim::as_symbol).filter_map(promised));
     }
 
     /// Binds the outputs. An output that is an input, an initializer or another output gets an identity of its own.

@@ -4,7 +4,7 @@
 //! longer tracked.
 
 use crate::network::layer::math::{ElementWiseOperation, ReduceOperation, UnaryOperation};
-use crate::network::{Dim, MAX_TRACKED, Shape, ValueType};
+use crate::network::{Dim, MAX_TRACKED, Network, Shape, Symbol, ValueType};
 use crate::tensor::DType;
 
 /// A type with these elements, if they may be tracked: `i32`, `i64` or `bool`, at most one axis, each in range.
@@ -41,6 +41,27 @@ pub(super) fn spread(elements: &[Dim], i: usize) -> Option<&Dim> {
 /// An operation on two elements; `None` also where the result is too long an expression.
 pub(super) fn binary(operation: ElementWiseOperation, a: &Dim, b: &Dim) -> Option<Dim> {
     exact_binary(operation, a, b).filter(Dim::is_simple)
+}
+
+/// A comparison of two elements, where what is promised of sizes decides it.
+pub(super) fn compared(operation: ElementWiseOperation, a: &Dim, b: &Dim, network: &Network) -> Option<Dim> {
+    use ElementWiseOperation as Op;
+    if network.ranges.is_empty() {
+        return None;
+    }
+    let promised = |symbol: &Symbol| network.ranges.get(symbol).copied().unwrap_or([0, i64::MAX]);
+    let [least, most] = (a - b).range(&promised);
+    let (never_below, never_above) = (least >= 0, most <= 0);
+    let holds = match operation {
+        Op::Equal if least > 0 || most < 0 => Some(false),
+        Op::Equal if least == 0 && most == 0 => Some(true),
+        Op::Less if never_below => Some(false),
+        Op::Less if most < 0 => Some(true),
+        Op::Greater if never_above => Some(false),
+        Op::Greater if least > 0 => Some(true),
+        _ => None,
+    };
+    holds.map(|holds| Dim::Known(holds.into()))
 }
 
 fn exact_binary(operation: ElementWiseOperation, a: &Dim, b: &Dim) -> Option<Dim> {

@@ -85,7 +85,10 @@ pub(super) fn element_wise(ctx: &Ctx<'_>, layer: &ElementWise) -> Result {
     let dtype = if operation.compares() { DType::Bool } else { a.dtype };
     let shape = ctx.broadcast_shapes(&a.shape, &b.shape)?;
     let elements = a.elements.as_deref().zip(b.elements.as_deref()).and_then(|(a, b)| {
-        (0..can_track(&shape)?).map(|i| elements::binary(operation, spread(a, i)?, spread(b, i)?)).collect()
+        let one = |a: &Dim, b: &Dim| {
+            elements::binary(operation, a, b).or_else(|| elements::compared(operation, a, b, ctx.network))
+        };
+        (0..can_track(&shape)?).map(|i| one(spread(a, i)?, spread(b, i)?)).collect()
     });
     Ok(tracked(dtype, shape, elements))
 }

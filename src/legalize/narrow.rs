@@ -28,6 +28,7 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
         new: Network {
             name: network.name.clone(),
             facts: network.facts.clone(),
+            ranges: network.ranges.clone(),
             next_made_up: network.next_made_up,
             ..Network::default()
         },

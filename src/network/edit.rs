@@ -243,6 +243,7 @@ impl Renumbering {
     fn run(&mut self, live: &HashSet<LayerId>) {
         self.new.name = std::mem::take(&mut self.old.name);
         self.new.facts = std::mem::take(&mut self.old.facts);
+        self.new.ranges = std::mem::take(&mut self.old.ranges);
         self.new.next_made_up = self.old.next_made_up;
         for id in std::mem::take(&mut self.old.inputs) {
             let new = self.value(id);

@@ -70,8 +70,8 @@ impl Facts {
 
     /// The demands that a user's sizes decide on: of layers that are sure to run, over sizes of inputs alone.
     pub fn over_inputs(&self) -> impl Iterator<Item = &Fact> {
-        let of_inputs = |symbol: &Symbol| symbol.number().is_none();
-        let over_inputs = move |fact: &&Fact| fact.demand.sizes.iter().all(|dim| dim.all_symbols(&of_inputs));
+        let of_input = |symbol: &Symbol| symbol.number().is_none();
+        let over_inputs = move |fact: &&Fact| fact.demand.sizes.iter().flat_map(Dim::symbols).all(of_input);
         self.all.iter().filter(|fact| fact.certain).filter(over_inputs)
     }
 

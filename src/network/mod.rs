@@ -32,6 +32,7 @@ pub use profile::Profile;
 use crate::site::Site;
 use crate::tensor::DType;
 use smallvec::SmallVec;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Names a [`Value`].
@@ -56,6 +57,9 @@ pub struct Network {
     pub body: Block,
     /// What the layers demand of sizes.
     pub facts: Facts,
+    /// The smallest and the largest that sizes are promised to be, where that is more than 0 and no limit. Tests of sizes
+    /// that a promise decides are decided at build time.
+    pub ranges: BTreeMap<Symbol, [i64; 2]>,
     /// The number of the next size that is [made up](Network::make_up). It only rises, so that no two sizes share one,
     /// however layers are renumbered.
     pub(crate) next_made_up: u64,

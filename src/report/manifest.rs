@@ -106,6 +106,9 @@ pub struct Import {
     pub names: BTreeMap<String, String>,
     /// Sizes that became fixed, by name.
     pub sizes: BTreeMap<String, i64>,
+    /// The smallest and the largest that sizes were promised to be, by name: tests of sizes that this decides are gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ranges: BTreeMap<String, [i64; 2]>,
     /// Inputs made constant, by name.
     pub frozen: Vec<Frozen>,
     /// How many rows every NonMaxSuppression gives; as many as it finds where there is no number.

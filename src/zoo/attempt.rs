@@ -263,6 +263,7 @@ fn attempt(
     };
     pipeline.import.recurrent = options.recurrent;
     pipeline.import.sizes = options.sizes.fixed(model)?;
+    pipeline.import.ranges = ranges(model, sets, &options.sizes);
     let prepared = timed(&mut progress.seconds.import, || pipeline::prepare(model, &pipeline))?;
     progress.notes.clone_from(&prepared.notes);
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
@@ -320,6 +321,23 @@ fn draw(model: &Path, prepared: &Prepared, planned: &[Planned], library: &Path) 
 pub(crate) fn shapes_of(sample: &Sample) -> Shapes<'_> {
     let Sample { what, shapes, values } = sample;
     Shapes { what, shapes, values }
+}
+
+/// The smallest and the largest that sizes will be: what is asked for, else what the data has.
+fn ranges(model: &Model, sets: &[DataSet], asked: &Asked) -> BTreeMap<String, [i64; 2]> {
+    if !asked.leaves_all_open() {
+        return asked.ranges(model);
+    }
+    let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
+    let mut all: BTreeMap<String, [i64; 2]> = BTreeMap::new();
+    for set in sets {
+        let exactly = Request { opt: End::of(set.tensors(&names)), ..Request::default() };
+        for (name, [min, max]) in exactly.ranges(model) {
+            let known = all.entry(name).or_insert([min, max]);
+            *known = [known[0].min(min), known[1].max(max)];
+        }
+    }
+    all
 }
 
 /// The profiles that are asked for. Where nothing is, one for the data, or one for each data set where no range holds them

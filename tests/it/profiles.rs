@@ -240,6 +240,37 @@ fn guesses_grow_to_what_a_layer_takes() {
     assert_eq!(manifest["notes"], json!(["guessed: input `x`, axis 0 (n): 8 to 16, optimised for 8"]));
 }
 
+/// A size without an axis where it is 1, as PyTorch writes `squeeze` without axes.
+fn squeezed() -> Model {
+    let then = Model::new(17).init("axes", &[1], &[1i64]).node("Squeeze", "x axes", "t").output("t", "");
+    let other = Model::new(17).node("Identity", "x", "e").output("e", "");
+    let model = Model::new(17).input("x", "f32[b, c, 4]").init("one", &[], &[1i64]);
+    let model = model.node("Shape", "x", "s").node("Gather", "s one", "d").node("Equal", "d one", "is_one");
+    model.node("If", "is_one", "y").attr("then_branch", then).attr("else_branch", other).output("y", "")
+}
+
+#[test]
+fn ranges_decide_on_tests_of_sizes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = squeezed().write(dir.path());
+    let output = onnx2plan().arg("--quiet").arg(&path).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let headline = "error: cannot import `If_y` (If, opset 17): a choice between results of rank 2 and 3 is converted only \
+                    where what decides on it is known at build time\n";
+    assert!(output.status.code() == Some(4) && said.starts_with(headline), "{said}");
+    assert!(said.ends_with("  hint: give it with `--dim c=…`\n"), "{said}");
+
+    for (range, rank) in [("c=1", 2), ("c=2:4:8", 3), ("c=7", 3)] {
+        let output = onnx2plan().args(["--quiet", "--dim", range]).arg(&path).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = fs::read(dir.path().join("model.plan.json")).unwrap();
+        let manifest: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(manifest["outputs"][0]["shape"].as_array().unwrap().len(), rank, "{range}");
+    }
+    let output = onnx2plan().args(["--quiet", "--dim", "c=1:4:8"]).arg(&path).output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+}
+
 /// What an exporter wrote down as a number is the only size at which the model runs.
 #[test]
 fn sizes_that_an_exporter_baked_in_are_named() {

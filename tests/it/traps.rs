@@ -18,7 +18,7 @@ struct Trap {
 
 #[test]
 fn no_trap_is_fallen_into() {
-    let traps = [RESIZE, SHUFFLE, CONVOLUTION, RECURRENT].concat();
+    let traps = [RESIZE, SHUFFLE, CONVOLUTION, RECURRENT, CONTROL].concat();
     let wrong: Vec<String> = traps.into_iter().filter_map(check).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -464,3 +464,31 @@ fn first_states_that_are_left_out_have_the_type_of_the_data() {
     let outputs = eval::run(&prepared.network, &[data]).unwrap();
     assert!((outputs[0].to_f32s().unwrap()[0] - 0.2159).abs() < 1e-3);
 }
+
+/// Behind what there is, its sum: in each iteration a column more.
+fn grown(iterations: i64) -> Model {
+    let body = Model::new(17)
+        .input("i", "i64[]")
+        .input("go", "bool[]")
+        .input("before", "f32[?, ?]")
+        .init("axis", &[1], &[1i64])
+        .node("Identity", "go", "go_on")
+        .node("ReduceSum", "before axis", "sum")
+        .node("Concat", "before sum", "after")
+        .attr("axis", 1i64)
+        .output("go_on", "bool[]")
+        .output("after", "f32[?, ?]");
+    let model = Model::new(17).input("x", "f32[1, 1]").init("count", &[], &[iterations]);
+    model.node("Loop", "count - x", "y").attr("body", body).output("y", "")
+}
+
+const CONTROL: &[&Trap] = &[&Trap {
+    name: "a loop whose state grows has as many iterations as it says",
+    model: || grown(20),
+    dims: &[1, 1],
+    input: &[1.0],
+    expected: &[
+        1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0,
+        32768.0, 65536.0, 131_072.0, 262_144.0, 524_288.0,
+    ],
+}];

@@ -2,26 +2,27 @@
 
 use super::numbers::{MAX_SIZE, Steps};
 use crate::import::ctx::Ctx;
-use crate::import::error::OpError;
+use crate::import::error::{Deciding, OpError};
 use crate::import::nested::{Iteration, Repeat};
 use crate::import::operand::Operand;
 use crate::import::registry::{NOW, Op, with_lists};
 use crate::network::layer::control::{Conditional, LoopOutput};
 use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::ElementWiseOperation as Ew;
-use crate::network::{ValueId, Values};
+use crate::network::{Dim, Maker, Shape, ValueId, Values};
 use crate::onnx::{Graph, Node, ValueInfo, ValueType};
 use crate::tensor::{DType, Tensor};
+use std::collections::HashSet;
 
 pub(super) const OPS: &[Op] =
     &[with_lists("If", 1..=NOW, "cond", conditional), with_lists("Loop", 1..=NOW, "M? cond? v_initial*", repeat)];
 
-/// A loop of at most so many iterations may be unrolled.
-const MOST_UNROLLED: i64 = 16;
-/// The same for a loop that carries a sequence or an optional value, which no Loop layer does.
-const MOST_UNROLLED_LISTS: i64 = 256;
-/// A loop is unrolled in any case where that makes no more nodes than this.
+/// A loop of at most so many iterations is unrolled even where a Loop layer would do, if its body is small.
+const FEW_ITERATIONS: i64 = 16;
+/// That body is small which unrolled makes no more nodes than this.
 const FEW_NODES: usize = 512;
+/// A loop that no Loop layer can be is unrolled where that makes no more nodes than this.
+const MOST_NODES: usize = 16_384;
 /// Nothing is unrolled in a network of more layers, dead ones included.
 const MOST_LAYERS: usize = 100_000;
 
@@ -43,6 +44,13 @@ fn conditional(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> 
     let then_block = ctx.block(|ctx| Ok((ctx.inline(then_branch, &[])?, ())));
     let else_block = ctx.block(|ctx| Ok((ctx.inline(else_branch, &[])?, ())));
     let ((then_block, ()), (else_block, ())) = (then_block?, else_block?);
+    for (&then, &other) in then_block.results.iter().zip(&else_block.results) {
+        let (a, b) = (ctx.rank(then), ctx.rank(other));
+        if a != b {
+            let what = format!("a choice between results of rank {a} and {b}");
+            return Err(OpError::Undecided { what, deciding: deciding(ctx, condition) });
+        }
+    }
     ctx.add_all(Conditional { then_block, else_block }, &[condition]).map(Operand::of)
 }
 
@@ -67,7 +75,7 @@ struct Looped<'n> {
 }
 
 /// `Loop`. Becomes Loop. One of few iterations is unrolled where its body is small, so that TensorRT can fuse across
-/// iterations, or where it does what no Loop layer can, such as growing what it carries.
+/// iterations, and one of more where it does what no Loop layer can, such as growing what it carries.
 ///
 /// What is collected in a loop that may stop early is cut to the iterations that took place.
 fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
@@ -77,7 +85,7 @@ fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
         condition: ctx.maybe(1).map(|condition| scalar(ctx, condition)).transpose()?,
         initial: (2..node.inputs.len()).map(|at| ctx.operand(at)).collect(),
     };
-    if copies(ctx, &looped).is_some_and(|nodes| nodes <= FEW_NODES)
+    if few(ctx, &looped)
         && let Some(outputs) = unrolled(ctx, &looped)
     {
         return Ok(outputs);
@@ -108,13 +116,17 @@ fn limit(ctx: &mut Ctx<'_>, count: ValueId) -> Result<Option<ValueId>, OpError> 
     ctx.as_scalar(count).map(Some)
 }
 
+/// Whether a loop becomes so few nodes that unrolling it costs little.
+fn few(ctx: &Ctx<'_>, looped: &Looped<'_>) -> bool {
+    let few = looped.count.and_then(|count| ctx.known(count)).is_some_and(|count| count <= FEW_ITERATIONS);
+    few && copies(ctx, looped).is_some_and(|nodes| nodes <= FEW_NODES)
+}
+
 /// How many nodes an unrolled loop would have; `None` where it cannot be unrolled.
 fn copies(ctx: &Ctx<'_>, looped: &Looped<'_>) -> Option<usize> {
     let starts = looped.condition.is_none_or(|condition| decided(ctx, condition) == Some(true));
-    let lists = looped.initial.iter().any(|operand| operand.foreign().is_some());
-    let most = if lists { MOST_UNROLLED_LISTS } else { MOST_UNROLLED };
-    let count = looped.count.and_then(|count| ctx.known(count)).filter(|&count| starts && count <= most)?;
-    usize::try_from(count).ok()?.checked_mul(nodes(looped.body))
+    let count = looped.count.and_then(|count| ctx.known(count)).filter(|_| starts)?;
+    usize::try_from(count).ok()?.checked_mul(nodes(looped.body)).filter(|&nodes| nodes <= MOST_NODES)
 }
 
 /// Number of nodes of a graph, those of the graphs they hold included.
@@ -156,7 +168,8 @@ fn has_axis(info: &ValueInfo) -> bool {
 fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
     let Looped { body, count, condition, ref initial } = *looped;
     if initial.iter().any(|operand| operand.foreign().is_some()) {
-        return Err(OpError::Feature("a sequence or optional value carried by a loop that cannot be unrolled"));
+        let what = "a sequence or optional value carried by a loop".to_owned();
+        return Err(OpError::Undecided { what, deciding: looped.deciding(ctx) });
     }
     let initial = Operand::values(initial, "what a loop carries")?;
     let states = initial.len();
@@ -168,6 +181,13 @@ fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
         let iteration = repeat.carry_number(ctx, zero);
         let Pass { goes_on, next, collected } = pass(ctx, body, iteration, &Operand::of(current))?;
         let mut next = Operand::values(&next, "what a loop carries")?;
+        for (&before, &after) in initial.iter().zip(&next) {
+            if changes(ctx.shape(before), ctx.shape(after)) {
+                let (from, to) = (ctx.shape(before), ctx.shape(after));
+                let what = format!("a loop that carries data of shape {from}, then {to},");
+                return Err(OpError::Undecided { what, deciding: looped.deciding(ctx) });
+            }
+        }
         next.push(ctx.binary(Ew::Sum, iteration, one)?);
 
         let always = |condition| decided(ctx, condition) == Some(true);
@@ -189,6 +209,45 @@ fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
         *collected = first_rows(ctx, *collected, iterations)?;
     }
     Ok(outputs)
+}
+
+/// Whether what a loop carries gets another shape, though it may seem equal at some size: what is repeated along an axis
+/// of 1 in the first iteration is longer from then on.
+fn changes(before: &Shape, after: &Shape) -> bool {
+    let other = |(a, b): (&Dim, &Dim)| a.differs_from(b) || *a == Dim::Known(1) && *b != Dim::Known(1);
+    before.rank() != after.rank() || before.iter().zip(after.iter()).any(other)
+}
+
+impl Looped<'_> {
+    /// What decides on the number of iterations.
+    fn deciding(&self, ctx: &Ctx<'_>) -> Deciding {
+        let mut all = Deciding::default();
+        for value in self.count.into_iter().chain(self.condition) {
+            let Deciding { sizes, inputs } = deciding(ctx, value);
+            all.sizes.extend(sizes);
+            all.inputs.extend(inputs);
+        }
+        all
+    }
+}
+
+/// What a value is computed from that a user can fix: sizes of inputs, and inputs whose elements are read.
+fn deciding(ctx: &Ctx<'_>, value: ValueId) -> Deciding {
+    let (mut found, mut pending, mut seen) = (Deciding::default(), vec![value], HashSet::new());
+    while let Some(value) = pending.pop() {
+        let known = ctx.elements(value);
+        let symbols = known.iter().flat_map(|elements| elements.iter()).flat_map(Dim::symbols);
+        found.sizes.extend(symbols.filter(|symbol| symbol.number().is_none()).cloned());
+        if known.is_some() || !seen.insert(value) {
+            continue;
+        }
+        match ctx.network.value(value).maker {
+            Maker::Input => drop(found.inputs.insert(ctx.network.value(value).name.clone())),
+            Maker::Layer(layer) => pending.extend(&ctx.network.layer(layer).inputs),
+            Maker::Param => {}
+        }
+    }
+    found
 }
 
 /// The first rows of a value; how many is a number of rank 0.

@@ -7,7 +7,7 @@
 //!
 //! No proof is not the opposite of one.
 
-use super::{Atom, Dim};
+use super::{Atom, Dim, Symbol};
 
 /// The most expressions that one proof looks at.
 const MOST_STEPS: usize = 64;
@@ -33,10 +33,41 @@ impl Dim {
         (other - self).is_positive()
     }
 
+    /// The smallest and the largest that this can be where symbols, which are sizes, are within these ranges; the ends of
+    /// `i64` stand for no limit.
+    pub fn range(&self, of: &dyn Fn(&Symbol) -> [i64; 2]) -> [i64; 2] {
+        let Dim::Expr(poly) = self else { return [self.known().unwrap_or_default(); 2] };
+        poly.0.iter().fold([0, 0], |sum, (product, &coefficient)| {
+            let term = product.iter().fold([coefficient; 2], |term, atom| times(term, atom.range(of)));
+            [sum[0].saturating_add(term[0]), sum[1].saturating_add(term[1])]
+        })
+    }
+
     /// Whether the two certainly differ.
     pub fn differs_from(&self, other: &Dim) -> bool {
         self.less_than(other) || other.less_than(self)
     }
+}
+
+impl Atom {
+    fn range(&self, of: &dyn Fn(&Symbol) -> [i64; 2]) -> [i64; 2] {
+        match self {
+            Atom::Symbol(symbol) => of(symbol),
+            Atom::FloorDiv(a, Dim::Known(by)) if *by > 0 => a.range(of).map(|end| super::floor_div(end, *by)),
+            Atom::FloorDiv(..) => [i64::MIN, i64::MAX],
+            Atom::Max(all) => {
+                let ranges = all.iter().map(|dim| dim.range(of));
+                ranges.fold([i64::MIN; 2], |[low, high], [min, max]| [low.max(min), high.max(max)])
+            }
+        }
+    }
+}
+
+/// All products of numbers of two ranges lie in this one.
+fn times(a: [i64; 2], b: [i64; 2]) -> [i64; 2] {
+    let ends = a.map(|x| b.map(|y| x.saturating_mul(y)));
+    let all = ends.iter().flatten().copied();
+    [all.clone().min().unwrap_or(i64::MIN), all.max().unwrap_or(i64::MAX)]
 }
 
 fn proven(dim: &Dim, steps: &mut usize) -> bool {

@@ -23,7 +23,7 @@ mod tests;
 pub use solution::Solution;
 pub use symbol::Symbol;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::{Add, Deref, DerefMut, Mul, Neg, Sub};
 use std::sync::Arc;
@@ -98,25 +98,15 @@ impl Dim {
         }
     }
 
-    /// Whether the expression has no symbol but those that `holds` is true of.
-    pub fn all_symbols(&self, holds: &dyn Fn(&Symbol) -> bool) -> bool {
-        let Dim::Expr(poly) = self else { return true };
-        poly.0.keys().flatten().all(|atom| match atom {
-            Atom::Symbol(symbol) => holds(symbol),
-            Atom::FloorDiv(a, b) => a.all_symbols(holds) && b.all_symbols(holds),
-            Atom::Max(all) => all.iter().all(|dim| dim.all_symbols(holds)),
-        })
+    /// Every symbol of this expression.
+    pub fn symbols(&self) -> BTreeSet<&Symbol> {
+        let Dim::Expr(poly) = self else { return BTreeSet::new() };
+        poly.0.keys().flatten().flat_map(Atom::symbols).collect()
     }
 
     /// The largest number of a made-up symbol in this expression.
     pub(super) fn newest(&self) -> Option<u64> {
-        let Dim::Expr(poly) = self else { return None };
-        let of = |atom: &Atom| match atom {
-            Atom::Symbol(symbol) => symbol.number(),
-            Atom::FloorDiv(a, b) => a.newest().max(b.newest()),
-            Atom::Max(all) => all.iter().filter_map(Dim::newest).max(),
-        };
-        poly.0.keys().flatten().filter_map(of).max()
+        self.symbols().into_iter().filter_map(Symbol::number).max()
     }
 
     /// Whether an atom stands anywhere in this expression.
@@ -199,6 +189,16 @@ impl Dim {
             0 => Dim::Known(0),
             1 if poly.0.contains_key([].as_slice()) => Dim::Known(poly.0[[].as_slice()]),
             _ => Dim::Expr(Arc::new(poly)),
+        }
+    }
+}
+
+impl Atom {
+    fn symbols(&self) -> BTreeSet<&Symbol> {
+        match self {
+            Atom::Symbol(symbol) => BTreeSet::from([symbol]),
+            Atom::FloorDiv(a, b) => a.symbols().into_iter().chain(b.symbols()).collect(),
+            Atom::Max(all) => all.iter().flat_map(Dim::symbols).collect(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a user says about the sizes of one model, before the model is read.
 
-use super::{End, Planned, Request, Size, no_size, plan};
+use super::{End, Planned, Request, Size, ends, no_size, plan};
 use crate::error::{Error, Kind, Result};
 use crate::import::known_or_symbol;
 use crate::network::Network;
@@ -19,6 +19,9 @@ pub struct Asked {
     pub shapes: End,
     /// Sizes that are fixed, by name.
     pub sizes: BTreeMap<String, i64>,
+    /// The ranges that a plan's network was made for, where its manifest says them.
+    #[serde(skip)]
+    pub promised: Option<BTreeMap<String, [i64; 2]>>,
 }
 
 /// One thing that is said.
@@ -108,6 +111,27 @@ impl Asked {
         Ok(sizes)
     }
 
+    /// The smallest and the largest that sizes will be in any profile, by name.
+    pub fn ranges(&self, model: &Model) -> BTreeMap<String, [i64; 2]> {
+        if let Some(promised) = &self.promised {
+            return promised.clone();
+        }
+        let mut ranges: BTreeMap<String, [i64; 2]> = BTreeMap::new();
+        let requests = if self.profiles.is_empty() { std::slice::from_ref(&self.common) } else { &self.profiles[..] };
+        let mut given: BTreeMap<String, usize> = BTreeMap::new();
+        for request in requests {
+            let said = [&self.common, request].into_iter().flat_map(|request| request.ranges(model));
+            for (name, range) in said.collect::<BTreeMap<_, _>>() {
+                *given.entry(name.clone()).or_default() += 1;
+                let known = ranges.entry(name).or_insert(range);
+                *known = [known[0].min(range[0]), known[1].max(range[1])];
+            }
+        }
+        // A size that some profile leaves open may be anything.
+        ranges.retain(|name, _| given.get(name) == Some(&requests.len()));
+        ranges
+    }
+
     /// The profiles of a network: one, or as many as `--profile` began. `data` is the model's test data.
     ///
     /// # Errors
@@ -128,6 +152,21 @@ impl Asked {
             plan(network, &request(own)).map_err(|error| error.with_note(format!("in profile {at}")))
         };
         self.profiles.iter().enumerate().map(numbered).collect()
+    }
+}
+
+impl Request {
+    /// The smallest and the largest that is said of sizes, by name.
+    pub fn ranges(&self, model: &Model) -> BTreeMap<String, [i64; 2]> {
+        let mut ranges: BTreeMap<String, [i64; 2]> =
+            self.sizes.iter().map(|(name, [min, _, max])| (name.clone(), [*min, *max])).collect();
+        for info in &model.graph.inputs {
+            let Some([min, _, max]) = ends(self, |end| end.shapes.get(&*info.name)) else { continue };
+            for (symbol, (&min, &max)) in symbols(info).into_iter().zip(min.iter().zip(max)) {
+                ranges.extend(symbol.map(|symbol| (symbol, [min, max])));
+            }
+        }
+        ranges
     }
 }
 
