@@ -38,7 +38,7 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
             }
             _ => continue,
         };
-        insert.replace_layer(value);
+        insert.replace_layer(&[value]);
     }
     editor.finish();
     Ok(())

@@ -11,6 +11,7 @@ mod shapes;
 mod small_cast;
 #[cfg(test)]
 mod tests;
+mod vectors;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::network::layer::math::{ActivationType, UnaryOperation};
@@ -25,6 +26,7 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     if !caps.caffe_padding {
         caffe_padding::run(network);
     }
+    vectors::run(network)?;
     small_cast::run(network);
     eight_bit::run(network)?;
     formulas::run(network, caps)?;
