@@ -6,7 +6,7 @@ use onnx2plan::network::Caps;
 use onnx2plan::pipeline::{self, Options};
 use onnx2plan::tensor::Tensor;
 
-/// What a model computes on a library of today, and what is prepared for one of TensorRT 8 from narrower inputs.
+/// What a model computes.
 fn run(model: &Model, options: Options, inputs: &[Tensor]) -> Vec<Tensor> {
     let network = pipeline::prepare(&model.read().unwrap(), &options).unwrap().network;
     eval::run(&network, inputs).unwrap()
@@ -81,4 +81,49 @@ fn all_boxes_are_asked_for_by_the_largest_number() {
             assert_eq!(&found.to_i64s().unwrap()[..6], [0, 0, 1, 0, 0, 2], "{most}, {fixed:?}");
         }
     }
+}
+
+#[test]
+fn sums_of_products_are_exact() {
+    let sums = |a: &str, b: &str, equation: &str, inputs: &[Tensor]| {
+        let model = Model::new(17).input("a", a).input("b", b);
+        modern(&model.node("Einsum", "a b", "y").attr("equation", equation).output("y", ""), inputs)
+    };
+    let a = Tensor::of(vec![2, 2], vec![16_777_217i64, 3, 5, 33_554_433]).unwrap();
+    let b = Tensor::of(vec![2, 2], vec![3i64, 5, 7, 1]).unwrap();
+    let expected = vec![50_331_672i64, 83_886_088, 234_881_046, 33_554_458];
+    let expected = Tensor::of(vec![2, 2], expected).unwrap();
+    assert_eq!(sums("i64[2, 2]", "i64[2, 2]", "ij,jk->ik", &[a.clone(), b.clone()]), expected);
+    let expected = Tensor::vector(&[167_772_170i64, 201_326_598]);
+    assert_eq!(sums("i64[2, 2]", "i64[2, 2]", "ii,ji->i", &[a, b]), expected);
+}
+
+/// Of 1,000 products of the largest numbers, f32 rounds the sum.
+#[test]
+fn integers_of_eight_bits_are_multiplied_exactly() {
+    const COUNT: usize = 1000;
+    let row: Vec<u8> = (0..COUNT).map(|at| if at == 0 { 254 } else { 255 }).collect();
+    let exact = 255 * 255 * (COUNT as i32 - 1) + 254 * 255;
+    let known = Model::new(10).input("a", "u8[1, 1000]").init("b", &[1000, 1], &[255u8; COUNT]);
+    let late = Model::new(10).input("a", "u8[1, 1000]").input("b", "u8[1000, 1]");
+    let (a, b) = (Tensor::of(vec![1, COUNT], row.clone()), Tensor::of(vec![COUNT, 1], vec![255u8; COUNT]));
+    let inputs = [a.unwrap(), b.unwrap()];
+    let expected = Tensor::of(vec![1, 1], vec![exact]).unwrap();
+    let product = |model: Model| model.node("MatMulInteger", "a b", "y").output("y", "");
+    assert_eq!(modern(&product(known), &inputs[..1]), expected);
+    assert_eq!(modern(&product(late), &inputs), expected);
+
+    let filter = Model::new(10).input("x", "u8[1, 1000, 1]").init("w", &[1, 1000, 1], &[255u8; COUNT]);
+    let filter = filter.node("ConvInteger", "x w", "y").output("y", "");
+    let x = Tensor::of(vec![1, COUNT, 1], row).unwrap();
+    assert_eq!(modern(&filter, &[x]), Tensor::of(vec![1, 1, 1], vec![exact]).unwrap());
+}
+
+#[test]
+fn a_range_may_span_more_than_its_type() {
+    let model = Model::new(17).input("start", "i32[]").input("limit", "i32[]").init("delta", &[], &[-(1i32 << 30)]);
+    let model = model.node("Range", "start limit delta", "y").output("y", "");
+    let inputs = [Tensor::scalar(i32::MAX - 6), Tensor::scalar(i32::MIN)];
+    let expected = [2_147_483_641i32, 1_073_741_817, -7, -1_073_741_831];
+    assert_eq!(modern(&model, &inputs), Tensor::vector(&expected));
 }
