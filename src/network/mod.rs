@@ -19,6 +19,7 @@ pub mod dim;
 pub mod edit;
 pub mod layer;
 pub mod profile;
+pub mod sizing;
 pub mod text;
 
 pub use arena::{Arena, Id};
