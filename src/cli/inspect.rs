@@ -4,7 +4,8 @@ use super::output::Output;
 use super::part::PartArguments;
 use crate::error::{Error, Problem, Result};
 use crate::import;
-use crate::network::Network;
+use crate::legalize;
+use crate::network::{Caps, Network};
 use crate::onnx::{self, Graph, Model};
 use crate::opt::fold::Folder;
 use crate::site::Site;
@@ -62,13 +63,17 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     let options = import::Options { names: arguments.part.names(), ..import::Options::default() };
     let folder = Folder::default();
     let fold = |kind: &_, inputs: &[&_], types: &[_]| folder.fold(kind, inputs, types);
-    let (imported, problems) = import::try_import(&model, &options, &fold);
+    let (imported, mut problems) = import::try_import(&model, &options, &fold);
     let network = imported.as_ref().map(|imported| &imported.network);
     if arguments.layers {
         return match network {
             Some(network) if problems.is_empty() => output.data(&network.to_string()),
             _ => Err(import::failure(problems).in_model(&arguments.model)),
         };
+    }
+    if let (Some(network), true) = (network, problems.is_empty()) {
+        let refused = legalize::legalize(&mut network.clone(), Caps::modern()).err();
+        problems.extend(refused.iter().flat_map(Error::problems).cloned());
     }
     let inspection = Inspection {
         model: arguments.model.clone(),

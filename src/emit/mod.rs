@@ -169,18 +169,33 @@ fn agrees(theirs: &[i64], ours: &[Dim]) -> bool {
         && theirs.iter().zip(ours).all(|(&theirs, ours)| theirs < 0 || ours.known().is_none_or(|ours| ours == theirs))
 }
 
-/// What a layer's metadata says: the ONNX nodes behind it.
+/// What a layer's metadata says: the ONNX nodes behind it, as many as TensorRT takes. The manifest names them all.
 fn metadata(sites: &[Site]) -> String {
-    let texts: Vec<String> = sites.iter().map(|site| format!("{} [{}]", site.label(), site.place().op)).collect();
-    texts.join(" + ")
+    let mut text = String::new();
+    for (at, site) in sites.iter().enumerate() {
+        let next = names::shorten(&format!("{} [{}]", site.label(), site.place().op));
+        if at == 0 {
+            text = next;
+        } else if text.len() + next.len() < names::LONGEST {
+            text.extend([" + ", &next]);
+        } else {
+            return format!("{text} + {} more", sites.len() - at);
+        }
+    }
+    text
 }
 
+/// How many of the nodes behind a layer a message names.
+const NAMED: usize = 3;
+
 fn refusal(sites: &[Site], kind: &str, name: &str, refused: &Refused) -> Error {
-    let labels: Vec<String> = sites.iter().map(|site| format!("`{}`", site.label())).collect();
+    let mut labels: Vec<String> = sites.iter().take(NAMED).map(|site| format!("`{}`", site.label())).collect();
+    if sites.len() > NAMED {
+        labels.push(format!("{} more", sites.len() - NAMED));
+    }
     let what = match labels.as_slice() {
         [] => String::new(),
-        [one] => format!("the layer made from {one}"),
-        many => format!("the layer made from {}", many.join(" and ")),
+        labels => format!("the layer made from {}", labels.join(" and ")),
     };
     let mut error = Error::new(Kind::TensorRt, format!("TensorRT refused {what}"))
         .with_note(format!("layer `{name}` ({kind})"))

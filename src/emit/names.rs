@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 /// TensorRT's limit in bytes, less the terminating zero.
 const LIMIT: usize = 4095;
-/// Kept free for the number that makes a name unique.
+/// Kept free for the number that makes a name unique, or says how many are left out.
 const RESERVE: usize = 32;
+/// The longest text that needs no shortening.
+pub(super) const LONGEST: usize = LIMIT - RESERVE;
 
 /// Hands out names, none of them twice.
 #[derive(Debug, Default)]
@@ -38,13 +40,14 @@ impl Names {
     }
 }
 
-fn shorten(name: &str) -> String {
-    if name.len() <= LIMIT - RESERVE {
+/// A text that TensorRT takes: a long one ends in a hash of the whole.
+pub(super) fn shorten(name: &str) -> String {
+    if name.len() <= LONGEST {
         return name.to_owned();
     }
     let mut hash = crate::hash::sha256(name);
     hash.truncate(16);
-    let mut end = LIMIT - RESERVE - hash.len() - 1;
+    let mut end = LONGEST - hash.len() - 1;
     while !name.is_char_boundary(end) {
         end -= 1;
     }

@@ -213,7 +213,12 @@ impl<'a> Ctx<'a> {
             self.site = site.clone();
             match self.output_value(&info.name, &mut taken) {
                 Ok(Some(value)) => {
-                    let name = names.get(&*info.name).map_or_else(|| info.name.clone(), |name| name.as_str().into());
+                    let name: Arc<str> =
+                        names.get(&*info.name).map_or_else(|| info.name.clone(), |name| name.as_str().into());
+                    if self.network.inputs.iter().any(|&input| self.network.value(input).name == name) {
+                        self.problems.push(named_twice(site, graph, &name));
+                        continue;
+                    }
                     self.network.outputs.push(Output { name, value, declared: None, site });
                 }
                 Ok(None) => {}
@@ -247,6 +252,19 @@ impl<'a> Ctx<'a> {
         self.network.compact();
         (Some(Imported { network: self.network, notes: self.notes }), self.problems)
     }
+}
+
+/// The problem of an output that goes by an input's name.
+fn named_twice(site: Site, graph: &Graph, name: &str) -> Problem {
+    let message = "has the name of an input, but TensorRT wants a name of its own for each";
+    let mut problem = Problem::new(Kind::Unsupported, site, message);
+    let output = |info: &ValueInfo| match &*info.name {
+        own if own == name => format!("--outputs {name}={name}_output"),
+        other => format!("--outputs {other}"),
+    };
+    let outputs: Vec<String> = graph.outputs.iter().map(output).collect();
+    problem.hint = Some(format!("give it one with `{}`", outputs.join(" ")));
+    problem
 }
 
 /// Checks that data can stand for a declared input.

@@ -1,4 +1,5 @@
-//! Layers that a library lacks, by their formulas: GELU, running sums, the test for NaN, normalization in groups.
+//! Layers that a library lacks, by their formulas: GELU, running sums, the test for NaN, normalization in groups and of
+//! single elements.
 
 use super::insert::{Insert, internal};
 use crate::error::Result;
@@ -31,6 +32,7 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
                 let Some(value) = cumulative(&mut insert, &of, x)? else { continue };
                 value
             }
+            LayerKind::Normalization(ref of) if is_single(insert.editor.network(), x, of) => single(&mut insert, x)?,
             LayerKind::Normalization(ref of) if of.groups > 1 && !caps.groups => {
                 let of = of.clone();
                 let Some(value) = normalization(&mut insert, &of)? else { continue };
@@ -38,7 +40,7 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
             }
             _ => continue,
         };
-        insert.replace_layer(value);
+        insert.replace_layer(&[value]);
     }
     editor.finish();
     Ok(())
@@ -114,6 +116,24 @@ fn cumulative(insert: &mut Insert<'_, '_>, of: &Cumulative, x: ValueId) -> Resul
     }
     // A layer stands for nothing less than a layer: its output may be the network's.
     if sum == x { insert.add(LayerKind::Identity, &[x]).map(Some) } else { Ok(Some(sum)) }
+}
+
+/// Whether each element is normalized by itself alone, which no TensorRT does.
+fn is_single(network: &Network, x: ValueId, of: &Normalization) -> bool {
+    let shape = &network.value(x).ty.shape;
+    let channels = if of.groups == 1 { Some(1) } else { shape.get(1).and_then(Dim::size) };
+    let one = |&axis: &usize| shape.get(axis).and_then(Dim::size) == Some(1);
+    channels == Some(of.groups) && of.axes.iter().all(one)
+}
+
+/// An element is its own mean: what is left is the bias, or no number where the element is none.
+fn single(insert: &mut Insert<'_, '_>, x: ValueId) -> Result<ValueId> {
+    let &[_, scale, bias] = insert.layer().inputs.as_slice() else {
+        return Err(internal(insert.layer(), &"a normalization without scale and bias"));
+    };
+    let centered = binary(insert, Op::Sub, x, x)?;
+    let scaled = binary(insert, Op::Prod, centered, scale)?;
+    binary(insert, Op::Sum, scaled, bias)
 }
 
 /// Groups become an axis of their own, over whose neighbours is normalized; scale and bias come after that.

@@ -4,7 +4,7 @@ use crate::error::{Error, Kind, Problem, Result};
 use crate::infer;
 use crate::network::edit::Editor;
 use crate::network::layer::Constant;
-use crate::network::{Layer, LayerId, LayerKind, ValueId};
+use crate::network::{Layer, LayerId, LayerKind, ValueId, Values};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
 use half::f16;
@@ -30,11 +30,16 @@ impl<'e, 'n> Insert<'e, 'n> {
 
     /// Adds a layer of one output.
     pub(super) fn add(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> Result<ValueId> {
+        let outputs = self.add_all(kind, inputs)?;
+        outputs.first().copied().ok_or_else(|| internal(&self.layer, &"a layer without output"))
+    }
+
+    /// Adds a layer of any number of outputs.
+    pub(super) fn add_all(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> Result<Values> {
         let kind = kind.into();
         let types = infer::outputs(self.editor.network(), &kind, inputs);
         let types = types.map_err(|error| internal(&self.layer, &error))?;
-        let outputs = self.editor.add_before(self.anchor, kind, inputs, &self.layer.sites, types);
-        outputs.first().copied().ok_or_else(|| internal(&self.layer, &"a layer without output"))
+        Ok(self.editor.add_before(self.anchor, kind, inputs, &self.layer.sites, types))
     }
 
     /// Adds a number of the type and rank of a value, so that it broadcasts to it: `f32`, `f16`, `i32` or `i64`.
@@ -56,9 +61,9 @@ impl<'e, 'n> Insert<'e, 'n> {
         self.add(Constant { weights }, &[])
     }
 
-    /// Makes everything take `value` instead of the layer's output, and removes the layer.
-    pub(super) fn replace_layer(self, value: ValueId) {
-        if let Some(&output) = self.layer.outputs.first() {
+    /// Makes everything take these values instead of the layer's outputs, and removes the layer.
+    pub(super) fn replace_layer(self, values: &[ValueId]) {
+        for (&output, &value) in self.layer.outputs.iter().zip(values) {
             self.editor.replace(output, value);
         }
         self.editor.remove(self.anchor);

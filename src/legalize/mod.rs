@@ -3,9 +3,12 @@
 //! One file per rewrite. What no rewrite mends is reported.
 
 mod caffe_padding;
+mod dilation;
 mod eight_bit;
+mod few_axes;
 mod formulas;
 mod insert;
+mod lone_summand;
 mod narrow;
 mod shapes;
 mod small_cast;
@@ -14,8 +17,8 @@ mod tests;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::network::layer::math::{ActivationType, UnaryOperation};
-use crate::network::{Caps, Layer, LayerKind, Network};
-use crate::tensor::DType;
+use crate::network::{Caps, Layer, LayerKind, Network, sizing};
+use crate::tensor::{DType, volume};
 
 /// Rewrites what the library cannot build, or reports it.
 ///
@@ -27,6 +30,9 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     }
     small_cast::run(network);
     eight_bit::run(network)?;
+    few_axes::run(network)?;
+    dilation::run(network)?;
+    lone_summand::run(network)?;
     formulas::run(network, caps)?;
     narrow::run(network, caps)?;
     shapes::run(network, caps);
@@ -35,12 +41,24 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
         .into_iter()
         .filter_map(|id| {
             let layer = network.layer(id);
-            let message = missing(network, layer, caps)?;
-            let site = layer.sites.first()?.clone();
-            Some(Problem::new(Kind::Unsupported, site, message))
+            let site = layer.sites.first()?;
+            let missing = missing(network, layer, caps).map(|message| (message, None));
+            let (message, hint) = missing.or_else(|| sized_by_reals(network, layer))?;
+            Some(Problem { hint, ..Problem::new(Kind::Unsupported, site.clone(), message) })
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(Error::of_problems("this TensorRT cannot build", problems)) }
+}
+
+/// What is wrong with sizes that are computed from numbers of an input which are not whole, and the way out: TensorRT
+/// wants to know the range of such numbers, and takes it of whole ones only.
+fn sized_by_reals(network: &Network, layer: &Layer) -> Option<(String, Option<String>)> {
+    let inputs = sizing::sizes_of(network, layer).into_iter().map(|input| network.value(input));
+    let input = inputs.into_iter().find(|input| input.ty.dtype.is_float())?;
+    let (name, dtype) = (&input.name, input.ty.dtype);
+    let message =
+        format!("its sizes depend on input `{name}`, which is {dtype}, but must depend on whole numbers only");
+    Some((message, Some(format!("`--freeze {name}=VALUE` makes the input a constant"))))
 }
 
 /// What the library lacks for this layer, if anything.
@@ -59,6 +77,9 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
             return Some(format!("it casts no {from} to {}", cast.to));
         }
     }
+    if let Some(dtype) = quantizes_odd(network, layer) {
+        return Some(format!("it quantizes no odd number of elements to and from {dtype}, which share bytes in pairs"));
+    }
     let has_it = match &layer.kind {
         LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_) => caps.squeeze,
         LayerKind::Cumulative(_) => caps.cumulative,
@@ -71,4 +92,16 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
         _ => true,
     };
     (!has_it).then(|| format!("it has no layer of kind {}", layer.kind.name()))
+}
+
+/// The type of which a byte holds two where a layer quantizes to or from an odd number of them.
+fn quantizes_odd(network: &Network, layer: &Layer) -> Option<DType> {
+    let quantized = match &layer.kind {
+        LayerKind::Quantize(_) => layer.outputs.first(),
+        LayerKind::Dequantize(_) => layer.inputs.first(),
+        _ => None,
+    };
+    let ty = &network.value(*quantized?).ty;
+    let count = volume(&ty.shape.known()?)?;
+    (ty.dtype.bits() < 8 && count % 2 == 1).then_some(ty.dtype)
 }

@@ -1,10 +1,13 @@
 use super::*;
 use crate::eval;
 use crate::infer;
-use crate::network::layer::conv::{Convolution, PaddingMode};
-use crate::network::layer::math::{Activation, Cast, ElementWise, ElementWiseOperation, Reduce, ReduceOperation};
+use crate::network::layer::conv::{Convolution, Deconvolution, PaddingMode};
+use crate::network::layer::data::{Fill, FillOperation};
+use crate::network::layer::math::{
+    Activation, Cast, Dequantize, ElementWise, ElementWiseOperation, Quantize, Reduce, ReduceOperation,
+};
 use crate::network::layer::norm::Normalization;
-use crate::network::layer::{Arg, Concatenation, Constant, Shuffle, TopK, data::TopKOperation};
+use crate::network::layer::{Arg, Concatenation, Constant, Shuffle, SoftMax, Squeeze, TopK, data::TopKOperation};
 use crate::network::{Block, Dim, Output, ValueId, ValueType};
 use crate::site::Site;
 use crate::tensor::Tensor;
@@ -219,4 +222,137 @@ fn groups_become_an_axis() {
     let [before, after] = [before, after].map(|network| eval::run(&network, std::slice::from_ref(&x)).unwrap());
     let compared = compare("y", &after[0], &crate::onnx::Constant::Tensor(before[0].clone()));
     assert!(compared.agrees, "{compared:?}");
+}
+
+/// Numbers from −2 to 2.
+fn numbers(dims: &[usize]) -> Tensor {
+    let count = dims.iter().product::<usize>();
+    let values = (0..count).map(|at| (at * 7 % 17) as f32 / 4.0 - 2.0).collect();
+    Tensor::of(dims.to_vec(), values).unwrap()
+}
+
+fn deconvolution(kernel: &[usize], stride: &[usize], dilation: &[usize], weights: Arg<Tensor>) -> Deconvolution {
+    Deconvolution(Convolution {
+        maps: 6,
+        kernel: kernel.to_vec(),
+        stride: stride.to_vec(),
+        pre_padding: vec![1; kernel.len()],
+        post_padding: vec![0; kernel.len()],
+        padding_mode: PaddingMode::ExplicitRoundDown,
+        dilation: dilation.to_vec(),
+        groups: 2,
+        weights,
+        bias: None,
+    })
+}
+
+#[test]
+fn zeros_between_the_taps_take_the_place_of_a_dilation() {
+    let cases: [(&[usize], &[usize], &[usize]); 3] =
+        [(&[3, 2], &[2, 1], &[1, 3]), (&[3, 3], &[3, 2], &[2, 1]), (&[2, 3, 2], &[2, 2, 2], &[2, 3, 2])];
+    for (kernel, stride, dilation) in cases {
+        let weights = numbers(&[&[4, 3], kernel].concat());
+        let data = [&[2, 4, 3, 4, 2][..2 + kernel.len()]].concat();
+        for late in [false, true] {
+            let mut net = Net::default();
+            let mut inputs = vec![net.input(DType::F32, &data)];
+            let argument = if late { Arg::Input(1) } else { Arg::Static(weights.clone()) };
+            if late {
+                inputs.push(net.input(DType::F32, weights.dims()));
+            }
+            let y = net.add(deconvolution(kernel, stride, dilation, argument), &inputs);
+            net.output(y);
+            let networks = net.legalized();
+            let dilated = |id| match &networks.1.layer(id).kind {
+                LayerKind::Deconvolution(Deconvolution(of)) => of.dilation.iter().any(|&n| n != 1),
+                _ => false,
+            };
+            assert!(!networks.1.live_layers().into_iter().any(dilated), "{}", networks.1);
+            let inputs = [numbers(&data), weights.clone()];
+            assert_same_numbers(networks, &inputs[..1 + usize::from(late)]);
+        }
+    }
+}
+
+#[test]
+fn a_number_is_added_before_an_axis_goes() {
+    let mut net = Net::default();
+    let x = net.input(DType::F32, &[2, 3, 6, 1]);
+    let weights = Arg::Static(numbers(&[4, 3, 2, 1]));
+    let Deconvolution(of) = deconvolution(&[2, 1], &[1, 1], &[1, 1], weights);
+    let c = net.add(Convolution { maps: 4, groups: 1, pre_padding: vec![0, 0], ..of }, &[x]);
+    let row = net.add(Squeeze { axes: vec![3] }, &[c]);
+    let three = net.constant(Tensor::of(vec![1, 1, 1], vec![3f32]).unwrap());
+    let sum = net.add(ew(ElementWiseOperation::Sum), &[three, row]);
+    let less = net.add(ew(ElementWiseOperation::Sub), &[sum, three]);
+    let other = net.add(ew(ElementWiseOperation::Sub), &[three, row]);
+    for value in [less, other] {
+        net.output(value);
+    }
+    let networks = net.legalized();
+    let text = networks.1.to_string();
+    assert!(
+        text.contains("f32[2, 4, 5, 1] = ElementWise") && !text.contains("f32[2, 4, 5] = ElementWise(%1, "),
+        "{text}"
+    );
+    assert_same_numbers(networks, &[numbers(&[2, 3, 6, 1])]);
+}
+
+#[test]
+fn single_elements_are_normalized_to_their_bias() {
+    let mut net = Net::default();
+    let x = net.input(DType::F32, &[2, 3, 1]);
+    let (scale, bias) = (net.constant(numbers(&[1, 3, 1])), net.constant(numbers(&[1, 3, 1])));
+    for groups in [1, 3] {
+        let y = net.add(Normalization { epsilon: 1e-5, axes: vec![2], groups }, &[x, scale, bias]);
+        net.output(y);
+    }
+    let networks = net.legalized();
+    assert!(!networks.1.to_string().contains("Normalization"), "{}", networks.1);
+    assert_same_numbers(networks, &[numbers(&[2, 3, 1])]);
+}
+
+#[test]
+fn layers_get_the_axes_they_want() {
+    let mut net = Net::default();
+    let (x, single) = (net.input(DType::F32, &[5]), net.input(DType::F32, &[]));
+    let soft = net.add(SoftMax { axis: 0 }, &[x]);
+    let site = Site::node("main", 9, "top", "TopK", 17, "y");
+    let top: LayerKind = TopK { operation: TopKOperation::Max, k: Arg::Static(2), axis: 0 }.into();
+    let top = infer::add(&mut net.network, &mut net.body, top, &[x], &[site]).unwrap();
+    let scale = net.constant(Tensor::scalar(0.5f32));
+    let small = net.add(Quantize { axis: None, to: DType::I8 }, &[single, scale]);
+    let back = net.add(Dequantize { axis: None, to: DType::F32 }, &[small, scale]);
+    for value in [soft, top[1], back] {
+        net.output(value);
+    }
+    let networks = net.legalized();
+    let narrow = networks.1.live_layers().into_iter().map(|id| networks.1.layer(id)).find(|layer| {
+        let rank = networks.1.value(layer.outputs[0]).ty.shape.rank();
+        match layer.kind {
+            LayerKind::TopK(_) | LayerKind::SoftMax(_) => rank < 2,
+            LayerKind::Quantize(_) | LayerKind::Dequantize(_) => rank < 1,
+            _ => false,
+        }
+    });
+    assert!(narrow.is_none(), "{}", networks.1);
+    assert_same_numbers(networks, &[numbers(&[5]), Tensor::scalar(1.3f32)]);
+}
+
+#[test]
+fn sizes_come_from_whole_numbers() {
+    let mut net = Net::default();
+    let count = net.input(DType::F32, &[1]);
+    let count = net.add(Cast { to: DType::I64 }, &[count]);
+    let (start, step) = (net.constant(Tensor::scalar(0f32)), net.constant(Tensor::vector(&[1f32])));
+    let (operation, dtype) = (FillOperation::Linspace, DType::F32);
+    let fill = Fill { operation, dims: Arg::Input(2), alpha: Arg::Input(0), beta: Arg::Input(1), dtype };
+    let y = net.add(fill, &[start, step, count]);
+    net.output(y);
+    net.network.body = net.body;
+    let error = legalize(&mut net.network, Caps::modern()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unsupported);
+    let says = "its sizes depend on input `x0`, which is f32, but must depend on whole numbers only
+";
+    assert!(error.to_string().contains(says), "{error}");
 }

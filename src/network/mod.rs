@@ -20,6 +20,7 @@ pub mod edit;
 pub mod facts;
 pub mod layer;
 pub mod profile;
+pub mod sizing;
 pub mod text;
 
 pub use arena::{Arena, Id};

@@ -21,8 +21,10 @@ pub struct Folder {
 impl Folder {
     /// The outputs of a layer whose inputs are these constants; `None` where it is better left to TensorRT.
     pub fn fold(&self, kind: &LayerKind, inputs: &[&Tensor], outputs: &[ValueType]) -> Option<Vec<Tensor>> {
-        if matches!(kind, LayerKind::Dequantize(_)) {
-            // The pair of Quantize and Dequantize is what makes a layer run in few bits.
+        // The pair of Quantize and Dequantize is what makes a layer run in few bits. Of those that share a byte, TensorRT
+        // takes pairs only.
+        let shared = |tensor: &&Tensor| tensor.dtype().bits() < 8 && tensor.len() % 2 == 1;
+        if matches!(kind, LayerKind::Dequantize(_)) && !inputs.first().is_some_and(shared) {
             return None;
         }
         let output_bytes = outputs.iter().map(bytes).sum::<Option<usize>>()?;

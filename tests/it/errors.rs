@@ -31,6 +31,14 @@ const CASES: &[(&str, Spoil)] = &[
     ("node-output", |dir| {
         Model::new(17).input("x", "f32[2]").node("Relu", "x", "y z").output("y", "").output("z", "").write(dir)
     }),
+    ("node-input-left-out", |dir| {
+        Model::new(17).input("x", "f32[2]").node("Max", "x - x", "y").output("y", "").write(dir)
+    }),
+    ("output-is-input", |dir| unary("Relu").output("x", "").write(dir)),
+    ("size-from-reals", |dir| {
+        let model = Model::new(17).input("limit", "f32[]").init("start", &[], &[0.5f32]).init("delta", &[], &[0.25f32]);
+        model.node("Range", "start limit delta", "y").output("y", "").write(dir)
+    }),
     ("node-unnamed", |dir| unary("Relu").named("").attr("slope", 0.5).write(dir)),
     ("shape-channels", channels),
     ("shape-rank", |dir| convolution("f32[N, 4, 8, 8]", &[2, 4, 3]).write(dir)),

@@ -24,4 +24,5 @@ mod shards;
 mod support;
 mod tensorrt;
 mod traps;
+mod whole_numbers;
 mod zoo;

@@ -190,3 +190,26 @@ fn the_model_of_a_plan_may_be_elsewhere() {
     let changed = "`DIR/sub/w.bin` is not the external data that the manifest describes\n\nhint: build the plan again";
     says(&plan, &model, changed);
 }
+
+/// TensorRT takes 4,096 characters of metadata per layer, and many nodes may share a constant.
+#[test]
+fn a_layer_of_many_nodes_is_built_and_the_manifest_names_them_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let nodes: Vec<String> = (0..60).map(|at| format!("{}_{at}", "a_module_with_a_long_name/".repeat(5))).collect();
+    let mut model = Model::new(17).input("x", "f32[2]");
+    for (at, name) in nodes.iter().enumerate() {
+        let (half, before) = (format!("half{at}"), if at == 0 { "x".to_owned() } else { format!("y{}", at - 1) });
+        let one_half = Model::new(17).init("half", &[2], &[0.5f32, 0.25]).proto().graph.unwrap().initializer.remove(0);
+        model = model.node("Constant", "", &half).named(name).attr("value", one_half);
+        let op = if at % 2 == 0 { "Max" } else { "Mul" };
+        model = model.node(op, &format!("{before} {half}"), &format!("y{at}"));
+    }
+    let path = model.output("y59", "").write(dir.path());
+    let output = onnx2plan().arg("--quiet").arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let manifest = fs::read_to_string(dir.path().join("model.plan.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let layers = manifest["layers"].as_array().unwrap();
+    let named = layers.iter().map(|layer| layer["nodes"].as_array().unwrap()).max_by_key(|named| named.len()).unwrap();
+    assert!(nodes.iter().all(|node| named.contains(&json!(node))), "{named:?}");
+}

@@ -24,6 +24,8 @@ pub(super) const OPS: &[Op] = &[onnx(
 
 /// The most boxes that TensorRT's layer considers (`INMSLayer::setTopKBoxLimit`).
 const MOST_BOXES: usize = 5000;
+/// The same, as the largest number of boxes that can be asked for.
+const MOST_OUTPUT: f64 = 5000.0;
 /// The most elements that a TopK layer gives.
 const MOST_SORTED: i64 = 3840;
 
@@ -73,6 +75,9 @@ fn operands(ctx: &mut Ctx<'_>, node: &Node) -> Result<Suppression, OpError> {
     let most = match ctx.maybe(2) {
         Some(most) => {
             let most = ctx.reshape(most, Vec::new())?;
+            // "All of them" is often written as the largest i64, which i32 does not hold.
+            let most = ctx.binary_scalar(Ew::Max, most, 0.0)?;
+            let most = ctx.binary_scalar(Ew::Min, most, MOST_OUTPUT)?;
             ctx.cast(most, DType::I32)?
         }
         None => ctx.scalar(DType::I32, 0.0)?,
@@ -108,8 +113,7 @@ fn layer(ctx: &mut Ctx<'_>, of: &Suppression) -> Result<Values, OpError> {
     };
     let layer = NonMaxSuppression {
         format: if of.centers { BoundingBoxFormat::CenterSizes } else { BoundingBoxFormat::CornerPairs },
-        max_output_boxes: known::<i32>(ctx, of.most)
-            .map_or_else(|| Arg::Input(at(of.most)), |most| Arg::Static(most.max(0))),
+        max_output_boxes: known::<i32>(ctx, of.most).map_or_else(|| Arg::Input(at(of.most)), Arg::Static),
         iou_threshold: known(ctx, of.iou).map_or_else(|| Arg::Input(at(of.iou)), Arg::Static),
         score_threshold: known(ctx, of.score).map_or_else(|| Arg::Input(at(of.score)), Arg::Static),
         top_k_box_limit: MOST_BOXES,

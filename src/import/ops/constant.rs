@@ -122,8 +122,9 @@ fn range(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     }
     let step = ctx.unsqueeze(delta, vec![0])?;
     let count = if dtype.is_int() {
+        // The span of the type's own numbers need not be one of them.
+        let (start, limit) = (ctx.cast(start, DType::I64)?, ctx.cast(limit, DType::I64)?);
         let span = ctx.binary(Ew::Sub, limit, start)?;
-        let span = ctx.cast(span, DType::I64)?;
         let (span, step) = (ctx.unsqueeze(span, vec![0])?, ctx.cast(step, DType::I64)?);
         ctx.ceil_div(span, step)?
     } else {

@@ -2,7 +2,7 @@
 
 use super::axes::{Cut, along, cut};
 use super::pads::{AutoPad, Pads, Window, from_image, sizes, spatial_rank, to_image, whole_list};
-use super::quantize::real;
+use super::quantize::{exact_sum, real};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -11,7 +11,7 @@ use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::layer::{Arg, Convolution};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
-use crate::tensor::{DType, Tensor};
+use crate::tensor::Tensor;
 use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
@@ -26,13 +26,13 @@ fn conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![convolve(ctx, node, x, w, bias)?])
 }
 
-/// `ConvInteger`: a Convolution in `f32` of the numbers less their zero points; exact for sums up to 2^24.
+/// `ConvInteger`: Convolution in `f32` of the numbers less their zero points, see [`exact_sum`].
 fn conv_integer(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, w) = (real(ctx, ctx.input(0)?)?, real(ctx, ctx.input(1)?)?);
     let x = less_zero_point(ctx, x, ctx.maybe(2), 1)?;
     let w = less_zero_point(ctx, w, ctx.maybe(3), 0)?;
-    let y = convolve(ctx, node, x, w, None)?;
-    Ok(smallvec![ctx.cast(y, DType::I32)?])
+    let summed = (1..ctx.rank(w)).collect();
+    Ok(smallvec![exact_sum(ctx, x, w, summed, &|ctx, x| convolve(ctx, node, x, w, None))?])
 }
 
 /// Data less its zero point, of which there is one, or one for each index of `axis`.

@@ -8,12 +8,14 @@ use crate::network::layer::Einsum;
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
+use crate::tensor::DType;
 use smallvec::smallvec;
 use std::collections::BTreeMap;
 
 pub(super) const OPS: &[Op] = &[onnx("Einsum", 12..=NOW, "Inputs Inputs*", einsum)];
 
-/// `Einsum`. Becomes Einsum layers of at most two operands each.
+/// `Einsum`. Becomes Einsum layers of at most two operands each; whole numbers, which those do not take, become products
+/// summed by Reduce, which is exact.
 ///
 /// TensorRT takes lower-case letters only, no ellipsis, no letter twice in a term and no broadcasting: letters are
 /// renamed, an ellipsis becomes letters, diagonals are taken by a Select, and axes of size 1 that broadcast vanish.
@@ -22,9 +24,10 @@ fn einsum(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let operands = ctx.all_inputs()?;
     if let Some(&first) = operands.first()
         && !ctx.dtype(first).is_float()
+        && !matches!(ctx.dtype(first), DType::I64 | DType::I32)
     {
         let dtype = ctx.dtype(first);
-        return Err(OpError::DType { what: "input `Inputs`", dtype, supported: "f32, f16, bf16" });
+        return Err(OpError::DType { what: "input `Inputs`", dtype, supported: "f32, f16, bf16, i64, i32" });
     }
     let ranks: Vec<_> = operands.iter().map(|&operand| ctx.rank(operand)).collect();
     let equation = Equation::parse(text, &ranks).map_err(|why| {
@@ -201,9 +204,32 @@ fn drop_broadcasts(ctx: &mut Ctx<'_>, factors: &mut [Factor]) -> Result<(), OpEr
 }
 
 fn sum_of_products(ctx: &mut Ctx<'_>, factors: &[&Factor], result: &[usize]) -> Result<ValueId, OpError> {
+    if factors.iter().any(|factor| ctx.dtype(factor.value).is_int()) {
+        return whole_sum_of_products(ctx, factors, result);
+    }
     let text = |term: &[usize]| term.iter().filter_map(|&letter| ('a'..='z').nth(letter)).collect::<String>();
     let terms: Vec<_> = factors.iter().map(|factor| text(&factor.term)).collect();
     let equation = format!("{}->{}", terms.join(","), text(result));
     let values: Vec<_> = factors.iter().map(|factor| factor.value).collect();
     ctx.add(Einsum { equation }, &values)
+}
+
+/// The same with all operands laid out along the letters of the result and, behind those, the ones that are summed.
+fn whole_sum_of_products(ctx: &mut Ctx<'_>, factors: &[&Factor], result: &[usize]) -> Result<ValueId, OpError> {
+    let mut letters = result.to_vec();
+    for letter in factors.iter().flat_map(|factor| &factor.term) {
+        if !letters.contains(letter) {
+            letters.push(*letter);
+        }
+    }
+    let mut product = None;
+    for factor in factors {
+        let places = letters.iter().map(|letter| factor.term.iter().position(|own| own == letter));
+        let missing = places.clone().enumerate().filter(|(_, place)| place.is_none()).map(|(axis, _)| axis).collect();
+        let value = ctx.transpose(factor.value, places.flatten().collect())?;
+        let value = ctx.unsqueeze(value, missing)?;
+        product = Some(product.map_or(Ok(value), |product| ctx.binary(Ew::Prod, product, value))?);
+    }
+    let product = product.ok_or_else(|| OpError::invalid("there are no operands"))?;
+    ctx.reduce(ReduceOperation::Sum, product, (result.len()..letters.len()).collect(), false)
 }

@@ -59,7 +59,6 @@ pub(super) const OPS: &[Op] = &[
     onnx("Or", 1..=6, "A B", |ctx, node| first_binary(ctx, node, Ew::Or)),
     onnx("Or", 7..=NOW, "A B", |ctx, _| binary(ctx, Ew::Or)),
     onnx("Pow", 1..=6, "X Y", |ctx, node| first_binary(ctx, node, Ew::Pow)),
-    onnx("Pow", 7..=NOW, "X Y", pow),
     onnx("Reciprocal", 1..=NOW, "X", |ctx, _| unary(ctx, Un::Recip)).ignoring(CONSUMED),
     onnx("Round", 11..=NOW, "X", |ctx, _| unary(ctx, Un::Round)),
     onnx("Sign", 9..=NOW, "input", |ctx, _| unary(ctx, Un::Sign)),
@@ -141,20 +140,6 @@ fn mean(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let count = u32::try_from(ctx.inputs.len()).map_err(|_| OpError::invalid("too many inputs"))?;
     let sum = fold(ctx, Ew::Sum)?;
     Ok(smallvec![ctx.binary_scalar(Ew::Div, sum, count.into())?])
-}
-
-/// `Pow`: the exponent is converted to the base's type.
-fn pow(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
-    let (x, y) = (ctx.input(0)?, ctx.input(1)?);
-    let dtype = ctx.dtype(x);
-    if dtype.is_float() {
-        let y = ctx.cast(y, dtype)?;
-        return Ok(smallvec![ctx.binary(Ew::Pow, x, y)?]);
-    }
-    // TensorRT has no power of whole numbers; f32 is exact up to 2^24.
-    let (base, exponent) = (ctx.cast(x, DType::F32)?, ctx.cast(y, DType::F32)?);
-    let power = ctx.binary(Ew::Pow, base, exponent)?;
-    Ok(smallvec![ctx.cast(power, dtype)?])
 }
 
 /// `Mod`: the remainder takes B's sign, or A's with `fmod`.

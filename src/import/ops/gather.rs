@@ -98,7 +98,8 @@ fn one_hot(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         return Err(OpError::invalid("input `values` does not hold two elements"));
     };
     let indices = ctx.cast(indices, DType::I64)?;
-    let indices = wrap(ctx, indices, depth)?;
+    let size = ctx.as_scalar(depth)?;
+    let indices = wrap(ctx, indices, size)?;
     let rows = ctx.unsqueeze(indices, vec![axis])?;
     let positions = ctx.count_up(depth)?;
     let positions = ctx.unsqueeze(positions, (1..=rank - axis).collect())?;

@@ -2,7 +2,7 @@
 
 use super::axes::rounded;
 use super::conv::less_zero_point;
-use super::quantize::real;
+use super::quantize::{exact_sum, real};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -10,7 +10,7 @@ use crate::network::layer::MatrixMultiply;
 use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, ReduceOperation};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
-use crate::tensor::{DType, Tensor};
+use crate::tensor::Tensor;
 use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
@@ -68,14 +68,14 @@ fn matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     Ok(smallvec![multiply(ctx, a, b)?])
 }
 
-/// `MatMulInteger`: a MatrixMultiply in `f32` of the numbers less their zero points; exact for sums up to 2^24.
+/// `MatMulInteger`: MatrixMultiply in `f32` of the numbers less their zero points, see [`exact_sum`].
 fn matmul_integer(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let (a, b) = (real(ctx, ctx.input(0)?)?, real(ctx, ctx.input(1)?)?);
     // One zero point per row of A or per column of B.
     let a = less_zero_point(ctx, a, ctx.maybe(2), ctx.rank(a).saturating_sub(2))?;
     let b = less_zero_point(ctx, b, ctx.maybe(3), ctx.rank(b).saturating_sub(1))?;
-    let y = multiply(ctx, a, b)?;
-    Ok(smallvec![ctx.cast(y, DType::I32)?])
+    let summed = vec![ctx.rank(b).saturating_sub(2)];
+    Ok(smallvec![exact_sum(ctx, a, b, summed, &|ctx, a| multiply(ctx, a, b))?])
 }
 
 /// The matrix product with ONNX's rules for ranks: leading axes of size 1 are added, vectors have no second axis.

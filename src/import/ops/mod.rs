@@ -24,6 +24,7 @@ mod norm;
 mod numbers;
 mod pads;
 mod pool;
+mod power;
 mod quantize;
 mod recurrent;
 mod reduce;
@@ -62,6 +63,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("native", native::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),
+    ("power", power::OPS),
     ("quantize", quantize::OPS),
     ("recurrent", recurrent::OPS),
     ("reduce", reduce::OPS),

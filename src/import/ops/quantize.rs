@@ -202,6 +202,60 @@ pub(super) fn from_real(ctx: &mut Ctx<'_>, x: ValueId, to: DType) -> Result<Valu
     ctx.cast(x, to)
 }
 
+/// Up to here `f32` holds every whole number.
+const EXACT: f32 = 16_777_216.0;
+
+/// A sum of products of data and weights, whole numbers from −255 to 255 in `f32`, as `i32`.
+///
+/// `product` computes it in `f32`, which is exact as long as no sum can pass 2^24. Where the weights are so many that one
+/// could, the data is cut into its lowest four bits and the rest: each of the two sums is then 16 times as small.
+/// `summed` are the weights' axes that are summed over.
+pub(super) fn exact_sum(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    w: ValueId,
+    summed: Vec<usize>,
+    product: &dyn Fn(&mut Ctx<'_>, ValueId) -> Result<ValueId, OpError>,
+) -> Result<ValueId, OpError> {
+    let weight = largest_weight(ctx, w, summed)?;
+    if weight.is_some_and(|weight| weight * 255.0 <= EXACT) {
+        let sum = product(ctx, x)?;
+        return ctx.cast(sum, DType::I32);
+    }
+    if weight.is_none_or(|weight| weight * 16.0 > EXACT) {
+        ctx.note("sums beyond 2^28 may be rounded: they are computed in f32");
+    }
+    let scaled = ctx.binary_scalar(Ew::Prod, x, 1.0 / 16.0)?;
+    let high = ctx.unary(Un::Floor, scaled)?;
+    let raised = ctx.binary_scalar(Ew::Prod, high, 16.0)?;
+    let low = ctx.binary(Ew::Sub, x, raised)?;
+    let mut sums = [high, low];
+    for part in &mut sums {
+        let sum = product(ctx, *part)?;
+        *part = ctx.cast(sum, DType::I32)?;
+    }
+    let [high, low] = sums;
+    let high = ctx.binary_scalar(Ew::Prod, high, 16.0)?;
+    ctx.binary(Ew::Sum, high, low)
+}
+
+/// The largest sum of magnitudes of the weights that make one sum of products; `None` where even their number is known
+/// only at run time.
+fn largest_weight(ctx: &mut Ctx<'_>, w: ValueId, summed: Vec<usize>) -> Result<Option<f32>, OpError> {
+    if ctx.constant(w).is_some() {
+        let sizes = ctx.unary(Un::Abs, w)?;
+        let sums = ctx.reduce(ReduceOperation::Sum, sizes, summed.clone(), false)?;
+        if let Some(sums) = ctx.constant(sums) {
+            return Ok(sums.to_f32s().map(|sums| sums.iter().copied().fold(0.0, f32::max)));
+        }
+    }
+    let count = summed.into_iter().try_fold(255f32, |count, axis| {
+        let size = u16::try_from(ctx.size(w, axis)?).ok()?;
+        Some(count * f32::from(size))
+    });
+    Ok(count)
+}
+
 /// Refuses `saturate` = 0, which TensorRT lacks; it says something of 8-bit floating point only.
 pub(super) fn saturates(node: &Node, to: DType) -> Result<(), OpError> {
     if node.attrs.int_or("saturate", 1)? == 0 && to == DType::F8E4M3 {

@@ -5,11 +5,10 @@ mod fit;
 mod samples;
 pub mod syntax;
 mod ties;
-mod values;
 
 use crate::error::{Error, Kind, Result};
 use crate::network::profile::Range;
-use crate::network::{Dim, Network, Profile, Shape, Symbol, ValueId};
+use crate::network::{Dim, Network, Profile, Shape, Symbol, ValueId, sizing};
 use crate::tensor::{DType, Tensor};
 pub use samples::{Sample, samples};
 use serde::{Deserialize, Serialize};
@@ -55,7 +54,7 @@ impl Request {
         let holds = |inputs: &[ValueId], name: &str| inputs.iter().any(|&input| *network.value(input).name == *name);
         let known = inputs.iter().filter(|(name, _)| holds(&network.inputs, name));
         let mut end = End::of(known.map(|(name, tensor)| (name.as_str(), tensor)));
-        let sizes = values::holding_sizes(network);
+        let sizes = sizing::holding_sizes(network);
         end.values.retain(|name, _| holds(&sizes, name));
         Self { min: end.clone(), opt: end.clone(), max: end, ..Self::default() }
     }
@@ -254,7 +253,7 @@ impl Plan<'_> {
 
     /// The elements of inputs that hold sizes: what is given, or a guess.
     fn take_values(&mut self) -> Result<()> {
-        for input in values::holding_sizes(self.network) {
+        for input in sizing::holding_sizes(self.network) {
             let value = self.network.value(input);
             let count = value.ty.shape.known().and_then(|dims| crate::tensor::volume(&dims));
             let Some(count) = count.filter(|_| matches!(value.ty.dtype, DType::I32 | DType::I64)) else { continue };

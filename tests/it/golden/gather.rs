@@ -39,6 +39,9 @@ fn one_hot() -> Model {
         .init("values", &[2], &[0f32, 1.0])
         .node("OneHot", "i depth values", "y")
         .output("y", "")
+        .input("single", "i64[]")
+        .node("OneHot", "single depth values", "row")
+        .output("row", "")
 }
 
 fn top_k() -> Model {

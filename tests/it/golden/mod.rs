@@ -19,6 +19,7 @@ mod matmul;
 mod native;
 mod norm;
 mod pool;
+mod power;
 mod quantize;
 mod recurrent;
 mod reduce;
@@ -74,6 +75,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("native", native::CASES),
     ("norm", norm::CASES),
     ("pool", pool::CASES),
+    ("power", power::CASES),
     ("quantize", quantize::CASES),
     ("recurrent", recurrent::CASES),
     ("reduce", reduce::CASES),

@@ -2,6 +2,7 @@ use super::Case;
 use crate::support::Model;
 
 pub(super) const CASES: &[Case] = &[
+    Case { name: "single", model: single },
     Case { name: "batch", model: batch },
     Case { name: "batch_computed", model: batch_computed },
     Case { name: "batch_1", model: batch_1 },
@@ -171,4 +172,11 @@ fn root_mean_square() -> Model {
         .weights("scale", &[4])
         .node("RMSNormalization", "x scale", "y")
         .output("y", "")
+}
+
+/// Each element is normalized by itself alone.
+fn single() -> Model {
+    let model = Model::new(21).input("x", "f32[N, 3, 1]").weights("scale", &[3]).weights("b", &[3]);
+    let model = model.node("InstanceNormalization", "x scale b", "instance").output("instance", "");
+    model.node("GroupNormalization", "x scale b", "group").attr("num_groups", 3).output("group", "")
 }

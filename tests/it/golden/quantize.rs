@@ -1,5 +1,5 @@
 use super::Case;
-use crate::support::Model;
+use crate::support::{Model, pb, tensor};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "signed", model: signed },
@@ -10,6 +10,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "dynamic", model: dynamic },
     Case { name: "linear_conv", model: linear_conv },
     Case { name: "linear_matmul", model: linear_matmul },
+    Case { name: "single", model: single },
+    Case { name: "odd", model: odd },
 ];
 
 /// What TensorRT has layers for: signed numbers around 0.
@@ -103,5 +105,33 @@ fn linear_matmul() -> Model {
         .init("ys", &[], &[1f32])
         .init("yz", &[], &[0i8])
         .node("QLinearMatMul", "a as az b bs bz ys yz", "y")
+        .output("y", "")
+}
+
+/// TensorRT quantizes nothing that has no axes.
+fn single() -> Model {
+    let model = Model::new(17).input("x", "i8[3, 4]").node("ReduceMin", "x", "y").attr("keepdims", 0);
+    model.output("y", "")
+}
+
+/// An odd number of elements, of which a byte holds two.
+fn odd() -> Model {
+    let nibbles = |dims: &[i64], bytes: &[u8]| pb::TensorProto {
+        data_type: Some(22),
+        dims: dims.to_vec(),
+        ..tensor(&[i64::try_from(bytes.len()).unwrap()], bytes)
+    };
+    Model::new(21)
+        .input("x", "f32[3, 3]")
+        .node("Constant", "", "w")
+        .attr("value", nibbles(&[3, 3], &[0x21, 0xf7, 0x83, 0x54, 0x0e]))
+        .node("Constant", "", "zero")
+        .attr("value", nibbles(&[3], &[0x31, 0x0f]))
+        .init("scale", &[3], &[0.5f32, 0.25, 2.0])
+        .node("DequantizeLinear", "w scale zero", "moved")
+        .attr("axis", 0)
+        .node("DequantizeLinear", "w scale", "still")
+        .attr("axis", 0)
+        .node("Sum", "x moved still", "y")
         .output("y", "")
 }

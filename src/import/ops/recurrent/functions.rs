@@ -29,8 +29,6 @@ enum Parameter {
     Fixed(f32),
     /// From the attribute, or this where the list is at its end.
     Default(f32),
-    /// From the attribute.
-    Required,
 }
 
 impl Function {
@@ -58,17 +56,19 @@ impl Function {
 }
 
 /// What a name in the list of activations stands for, with its α and β. Names match in any case.
+///
+/// ONNX names no defaults for `Affine` and `ScaledTanh`; those are ONNX Runtime's.
 fn find(name: &str) -> Option<(Name, Parameter, Parameter)> {
     use ActivationType as A;
-    use Parameter::{Default, Fixed, Required};
+    use Parameter::{Default, Fixed};
     const NONE: Parameter = Fixed(0.0);
     Some(match name.to_ascii_lowercase().as_str() {
-        "affine" => (Name::Affine, Required, Required),
+        "affine" => (Name::Affine, Default(0.0), Default(0.0)),
         "elu" => (Name::Plain(A::Elu), Default(1.0), NONE),
         "hardsigmoid" => (Name::Plain(A::HardSigmoid), Default(0.2), Default(0.5)),
         "leakyrelu" => (Name::Plain(A::LeakyRelu), Default(0.01), NONE),
         "relu" => (Name::Plain(A::Relu), NONE, NONE),
-        "scaledtanh" => (Name::Plain(A::ScaledTanh), Required, Required),
+        "scaledtanh" => (Name::Plain(A::ScaledTanh), Default(0.0), Default(0.0)),
         "sigmoid" => (Name::Plain(A::Sigmoid), NONE, NONE),
         "softplus" => (Name::Plain(A::Softplus), Fixed(1.0), Fixed(1.0)),
         "softsign" => (Name::Plain(A::Softsign), NONE, NONE),
@@ -98,19 +98,16 @@ pub(super) fn functions(node: &Node, defaults: &[&str], directions: usize) -> Re
             value: format!("`{activation}`"),
             supported: "the functions that ONNX names for recurrent operators",
         })?;
-        let missing = |what| OpError::invalid(format!("attribute `{what}` has no value for `{activation}`"));
-        let alpha = parameter(alpha, &mut alphas).ok_or_else(|| missing("activation_alpha"))?;
-        let beta = parameter(beta, &mut betas).ok_or_else(|| missing("activation_beta"))?;
+        let (alpha, beta) = (parameter(alpha, &mut alphas), parameter(beta, &mut betas));
         functions.push(Function { name, alpha, beta });
     }
     Ok(functions.chunks(defaults.len().max(1)).map(<[_]>::to_vec).collect())
 }
 
-fn parameter(parameter: Parameter, given: &mut impl Iterator<Item = f32>) -> Option<f32> {
+fn parameter(parameter: Parameter, given: &mut impl Iterator<Item = f32>) -> f32 {
     match parameter {
-        Parameter::Fixed(value) => Some(value),
-        Parameter::Default(value) => Some(given.next().unwrap_or(value)),
-        Parameter::Required => given.next(),
+        Parameter::Fixed(value) => value,
+        Parameter::Default(value) => given.next().unwrap_or(value),
     }
 }
 
@@ -152,18 +149,17 @@ mod tests {
         let parsed = parse(vec![names(["HardSigmoid", "Softplus", "LeakyRelu", "ThresholdedRelu"])]).unwrap();
         let flat: Vec<_> = parsed.iter().flatten().map(|f| (f.alpha, f.beta)).collect();
         assert_eq!(flat, [(0.2, 0.5), (1.0, 1.0), (0.01, 0.0), (1.0, 0.0)]);
+        let parsed = parse(vec![names(["Affine", "ScaledTanh", "Elu", "Tanh"])]).unwrap();
+        let flat: Vec<_> = parsed.iter().flatten().map(|f| (f.alpha, f.beta)).collect();
+        assert_eq!(flat, [(0.0, 0.0), (0.0, 0.0), (1.0, 0.0), (0.0, 0.0)]);
         let plain = parse(Vec::new()).unwrap();
         assert_eq!(plain[0][0].name, Name::Plain(ActivationType::Sigmoid));
         assert_eq!(plain[1][1].name, Name::Plain(ActivationType::Tanh));
     }
 
     #[test]
-    fn what_is_missing_or_unknown_is_an_error() {
+    fn what_is_too_few_or_unknown_is_an_error() {
         let text = |attrs| parse(attrs).unwrap_err().to_string();
-        assert_eq!(
-            text(vec![names(["Tanh", "Tanh", "Tanh", "Affine"])]),
-            "attribute `activation_alpha` has no value for `Affine`"
-        );
         assert_eq!(
             text(vec![names(["Tanh", "Tanh", "Tanh", "Gelu"])]),
             "an entry of attribute `activations` is `Gelu`; supported: the functions that ONNX names for recurrent operators"

@@ -1,28 +1,34 @@
 //! Inputs whose values are sizes: TensorRT wants to know their range, as it does for shapes.
 
-use crate::network::layer::Arg;
-use crate::network::layer::control::LoopOutput;
-use crate::network::layer::data::Reshape;
-use crate::network::layer::resample::ResizeOutput;
-use crate::network::{LayerKind, Maker, Network, ValueId};
+use super::layer::Arg;
+use super::layer::control::LoopOutput;
+use super::layer::data::Reshape;
+use super::layer::resample::ResizeOutput;
+use super::{Layer, LayerKind, Maker, Network, ValueId};
 use std::collections::HashSet;
 
 /// The inputs from which a size, a position or a count is computed, in the network's order.
-pub(super) fn holding_sizes(network: &Network) -> Vec<ValueId> {
+pub fn holding_sizes(network: &Network) -> Vec<ValueId> {
+    let layers = network.live_layers();
+    let layers = layers.into_iter().map(|id| network.layer(id));
+    inputs_behind(network, layers.flat_map(sizing).collect())
+}
+
+/// The inputs from which this layer's sizes, positions or counts are computed, in the network's order.
+pub fn sizes_of(network: &Network, layer: &Layer) -> Vec<ValueId> {
+    inputs_behind(network, sizing(layer))
+}
+
+/// The inputs from whose elements these values are computed.
+fn inputs_behind(network: &Network, mut pending: Vec<ValueId>) -> Vec<ValueId> {
     let mut reached = HashSet::new();
-    let mut pending: Vec<ValueId> = network
-        .live_layers()
-        .into_iter()
-        .map(|id| network.layer(id))
-        .flat_map(|layer| sizing(&layer.kind).into_iter().filter_map(|at| layer.inputs.get(at).copied()))
-        .collect();
     while let Some(value) = pending.pop() {
         if reached.insert(value)
             && let Maker::Layer(layer) = network.value(value).maker
         {
             let layer = network.layer(layer);
-            // The shape of a value is known without its elements.
-            if !matches!(layer.kind, LayerKind::Shape) {
+            // The shape of a value is known without its elements, and how many are found is no arithmetic of sizes.
+            if !matches!(layer.kind, LayerKind::Shape | LayerKind::NonZero | LayerKind::NonMaxSuppression(_)) {
                 pending.extend(&layer.inputs);
             }
         }
@@ -30,9 +36,9 @@ pub(super) fn holding_sizes(network: &Network) -> Vec<ValueId> {
     network.inputs.iter().copied().filter(|input| reached.contains(input)).collect()
 }
 
-/// The operands that a layer reads while TensorRT plans its sizes, by position.
-fn sizing(kind: &LayerKind) -> Vec<usize> {
-    match kind {
+/// The operands that a layer reads while TensorRT plans its sizes.
+fn sizing(layer: &Layer) -> Vec<ValueId> {
+    let places = match &layer.kind {
         LayerKind::Shuffle(shuffle) if matches!(shuffle.reshape, Some(Reshape::Input { .. })) => vec![1],
         LayerKind::Resize(resize) if resize.output == ResizeOutput::Input => vec![1],
         LayerKind::Slice(slice) => {
@@ -47,5 +53,6 @@ fn sizing(kind: &LayerKind) -> Vec<usize> {
             (0..usize::from(repeat.counted)).chain(before..before + lengths).collect()
         }
         _ => Vec::new(),
-    }
+    };
+    places.into_iter().filter_map(|at| layer.inputs.get(at).copied()).collect()
 }
