@@ -208,6 +208,7 @@ impl<'a> Ctx<'a> {
     /// Binds the outputs. An output that is an input, an initializer or another output gets an identity of its own.
     fn outputs(&mut self, graph: &Graph, names: &BTreeMap<String, String>) {
         let mut taken = HashSet::new();
+        let mut listed: HashSet<&str> = HashSet::new();
         for info in &graph.outputs {
             let site = Site::tensor(&graph.path, "output", &info.name);
             self.site = site.clone();
@@ -215,10 +216,7 @@ impl<'a> Ctx<'a> {
                 Ok(Some(value)) => {
                     let name: Arc<str> =
                         names.get(&*info.name).map_or_else(|| info.name.clone(), |name| name.as_str().into());
-                    if self.network.inputs.iter().any(|&input| self.network.value(input).name == name) {
-                        self.problems.push(named_twice(site, graph, &name));
-                        continue;
-                    }
+                    let name = self.own_name(graph, name, !listed.insert(&info.name));
                     self.network.outputs.push(Output { name, value, declared: None, site });
                 }
                 Ok(None) => {}
@@ -228,6 +226,25 @@ impl<'a> Ctx<'a> {
         if graph.outputs.is_empty() {
             self.problems.push(Problem::new(Kind::Invalid, self.site.clone(), "the model has no outputs"));
         }
+    }
+
+    /// The name of an output, or another where an input has that or the graph lists the output once more. ONNX Runtime
+    /// gives outputs by position, but TensorRT wants a name of its own for each input and output.
+    fn own_name(&mut self, graph: &Graph, name: Arc<str>, again: bool) -> Arc<str> {
+        let of_input = |name: &str| self.network.inputs.iter().any(|&input| *self.network.value(input).name == *name);
+        let why = match (again, of_input(&name)) {
+            (true, _) => "is listed more than once",
+            (_, true) => "has the name of an input",
+            (false, false) => return name,
+        };
+        let is_taken = |name: &str| {
+            of_input(name)
+                || self.network.outputs.iter().any(|output| *output.name == *name)
+                || graph.outputs.iter().any(|info| *info.name == *name)
+        };
+        let other = (2..).map(|at| format!("{name}_{at}")).find(|other| !is_taken(other)).unwrap_or_default();
+        self.notes.push(format!("output `{name}` {why}: the plan gives it as `{other}`"));
+        other.into()
     }
 
     fn output_value(
@@ -252,19 +269,6 @@ impl<'a> Ctx<'a> {
         self.network.compact();
         (Some(Imported { network: self.network, notes: self.notes }), self.problems)
     }
-}
-
-/// The problem of an output that goes by an input's name.
-fn named_twice(site: Site, graph: &Graph, name: &str) -> Problem {
-    let message = "has the name of an input, but TensorRT wants a name of its own for each";
-    let mut problem = Problem::new(Kind::Unsupported, site, message);
-    let output = |info: &ValueInfo| match &*info.name {
-        own if own == name => format!("--outputs {name}={name}_output"),
-        other => format!("--outputs {other}"),
-    };
-    let outputs: Vec<String> = graph.outputs.iter().map(output).collect();
-    problem.hint = Some(format!("give it one with `{}`", outputs.join(" ")));
-    problem
 }
 
 /// Checks that data can stand for a declared input.

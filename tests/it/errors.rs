@@ -34,7 +34,6 @@ const CASES: &[(&str, Spoil)] = &[
     ("node-input-left-out", |dir| {
         Model::new(17).input("x", "f32[2]").node("Max", "x - x", "y").output("y", "").write(dir)
     }),
-    ("output-is-input", |dir| unary("Relu").output("x", "").write(dir)),
     ("size-from-reals", |dir| {
         let model = Model::new(17).input("limit", "f32[]").init("start", &[], &[0.5f32]).init("delta", &[], &[0.25f32]);
         model.node("Range", "start limit delta", "y").output("y", "").write(dir)

@@ -492,3 +492,22 @@ const CONTROL: &[&Trap] = &[&Trap {
         32768.0, 65536.0, 131_072.0, 262_144.0, 524_288.0,
     ],
 }];
+
+/// A plan finds inputs and outputs by name, ONNX Runtime by position.
+#[test]
+fn every_output_has_a_name_of_its_own() {
+    let model = Model::new(17).input("x", "f32[2]").node("Neg", "x", "y").node("Abs", "x", "y_2");
+    let model = model.output("y", "").output("y", "").output("y_2", "").output("x", "").read().unwrap();
+    let prepared = pipeline::prepare(&model, &Options::new(Caps::modern())).unwrap();
+    let names: Vec<&str> = prepared.network.outputs.iter().map(|output| &*output.name).collect();
+    assert_eq!(names, ["y", "y_3", "y_2", "x_2"]);
+    let notes = [
+        "output `y` is listed more than once: the plan gives it as `y_3`",
+        "output `x` has the name of an input: the plan gives it as `x_2`",
+    ];
+    assert_eq!(prepared.notes, notes);
+    let x = Tensor::vector(&[1f32, -2.0]);
+    let outputs = eval::run(&prepared.network, &[x]).unwrap();
+    let found: Vec<_> = outputs.iter().map(|output| output.to_f32s().unwrap().into_owned()).collect();
+    assert_eq!(found, [[-1.0, 2.0], [-1.0, 2.0], [1.0, 2.0], [1.0, -2.0]]);
+}
