@@ -75,6 +75,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
         let refused = legalize::legalize(&mut network.clone(), Caps::modern()).err();
         problems.extend(refused.iter().flat_map(Error::problems).cloned());
     }
+    let failure = (!problems.is_empty()).then(|| {
+        let kind = import::failure(problems.clone()).kind();
+        let count = problems.len();
+        Error::new(kind, format!("{count} {} in the way", if count == 1 { "problem is" } else { "problems are" }))
+    });
     let inspection = Inspection {
         model: arguments.model.clone(),
         ir_version: model.ir_version,
@@ -88,7 +93,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
         problems,
         notes: imported.as_ref().map(|imported| imported.notes.clone()).unwrap_or_default(),
     };
-    if arguments.json { output.json(&inspection) } else { output.data(&text(&inspection)) }
+    if arguments.json { output.json(&inspection) } else { output.data(&text(&inspection)) }?;
+    failure.map_or(Ok(()), Err)
 }
 
 fn bindings(infos: &[onnx::ValueInfo]) -> Vec<Binding> {

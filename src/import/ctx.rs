@@ -11,7 +11,7 @@ use crate::network::{Block, Dim, LayerKind, Network, Shape, ValueId, ValueType, 
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
 use smallvec::SmallVec;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Computes a layer whose inputs are all constant; `None` where it is better left to TensorRT.
@@ -39,6 +39,8 @@ pub struct Ctx<'a> {
     pub(super) inputs: Vec<Option<ValueId>>,
     /// The same as [operands](Operand): also the inputs that are no values of the network.
     pub(super) operands: Vec<Operand>,
+    /// What stands for the output of a node that failed, and all that is made of it.
+    pub(super) stand_ins: HashSet<ValueId>,
 }
 
 impl Ctx<'_> {

@@ -8,11 +8,11 @@ use super::registry::{self, Handler};
 use super::storable;
 use crate::Kind;
 use crate::error::Problem;
-use crate::network::{ValueId, Values};
+use crate::network::{Maker, Value, ValueId, Values};
 use crate::onnx::{Constant, Graph, Node, ValueInfo};
 use crate::site::Site;
 use crate::tensor::Tensor;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// What an output is that the handler of its node does not make.
@@ -21,7 +21,7 @@ const NOT_CONVERTED: &str = "an output that is not converted";
 impl Ctx<'_> {
     pub(super) fn nodes(&mut self, graph: &Graph) {
         for node in &graph.nodes {
-            self.node(node);
+            self.node(graph, node);
         }
     }
 
@@ -92,29 +92,52 @@ impl Ctx<'_> {
         }
     }
 
-    fn node(&mut self, node: &Node) {
+    fn node(&mut self, graph: &Graph, node: &Node) {
         self.site = node.site.clone();
         let operands: Vec<_> = node.inputs.iter().map(|name| self.resolve(name)).collect();
+        let stands_in = |operand: &Result<Operand, Arc<str>>| matches!(operand, Ok(Operand::Value(value)) if self.stand_ins.contains(value));
+        let supposed = operands.iter().any(stands_in);
         let result = if operands.iter().any(|operand| matches!(operand, Ok(Operand::Poisoned))) {
-            Ok(None)
+            // Of a node whose inputs nothing is known of, the operator still is.
+            find(node).map(|_| None)
         } else {
             self.set_inputs(node, operands).and_then(|()| self.call(node))
         };
         let outputs = match result {
             Ok(outputs) => outputs,
             Err(problem) => {
-                self.problems.push(problem);
+                // What a file states of a value may be wrong, and what is no constant might have been one.
+                if !supposed || (problem.kind == Kind::Unsupported && !problem.wants_constant) {
+                    self.problems.push(problem);
+                }
                 None
             }
         };
+        if supposed {
+            let values = outputs.iter().flatten().filter_map(|made| made.value("an output").ok());
+            self.stand_ins.extend(values);
+        }
         for (at, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             let operand = match &outputs {
-                None => Operand::Poisoned,
+                None => self.stand_in(graph, name),
                 // Many files name outputs that nobody wants; it is an error only to want one that is not made.
                 Some(made) => made.get(at).cloned().unwrap_or(Operand::Foreign(NOT_CONVERTED)),
             };
             self.bind(name, operand);
         }
+    }
+
+    /// What stands for the output of a node that failed: a value of the type that the file states, so that the nodes which
+    /// take it are examined too.
+    fn stand_in(&mut self, graph: &Graph, name: &Arc<str>) -> Operand {
+        let stated = graph.value_info.get(name).or_else(|| graph.outputs.iter().find(|info| info.name == *name));
+        let Some(Ok(ty)) = stated.map(|info| super::input_type(info, &BTreeMap::new())) else {
+            return Operand::Poisoned;
+        };
+        let value = self.network.values.add(Value { name: name.clone(), ty, maker: Maker::Input });
+        self.network.inputs.push(value);
+        self.stand_ins.insert(value);
+        Operand::Value(value)
     }
 
     /// What a name stands for, looked up from the innermost graph outwards.
@@ -165,9 +188,7 @@ impl Ctx<'_> {
 
     /// The outputs of a node's handler; `None` where what failed has been reported already.
     fn call(&mut self, node: &Node) -> Result<Option<Vec<Operand>>, Problem> {
-        let Some(op) = registry::find(&node.domain, &node.op, node.opset) else {
-            return Err(unknown(node));
-        };
+        let op = find(node)?;
         let (fewest, most) = op.arity();
         let count = node.inputs.len();
         if count < fewest || count > most {
@@ -263,6 +284,11 @@ fn arity_text(fewest: usize, most: usize) -> String {
         (fewest, most) if fewest == most => fewest.to_string(),
         (fewest, most) => format!("{fewest} to {most}"),
     }
+}
+
+/// The row of a node's operator.
+fn find(node: &Node) -> Result<&'static registry::Op, Problem> {
+    registry::find(&node.domain, &node.op, node.opset).ok_or_else(|| unknown(node))
 }
 
 /// A node whose operator has no row for its opset.

@@ -158,6 +158,7 @@ impl<'a> Ctx<'a> {
             site: Site::tensor(&model.graph.path, "model", &model.graph.name),
             inputs: Vec::new(),
             operands: Vec::new(),
+            stand_ins: HashSet::new(),
         }
     }
 
@@ -231,7 +232,8 @@ impl<'a> Ctx<'a> {
     /// The name of an output, or another where an input has that or the graph lists the output once more. ONNX Runtime
     /// gives outputs by position, but TensorRT wants a name of its own for each input and output.
     fn own_name(&mut self, graph: &Graph, name: Arc<str>, again: bool) -> Arc<str> {
-        let of_input = |name: &str| self.network.inputs.iter().any(|&input| *self.network.value(input).name == *name);
+        let inputs = self.network.inputs.iter().filter(|input| !self.stand_ins.contains(input));
+        let of_input = |name: &str| inputs.clone().any(|&input| *self.network.value(input).name == *name);
         let why = match (again, of_input(&name)) {
             (true, _) => "is listed more than once",
             (_, true) => "has the name of an input",

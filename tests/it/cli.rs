@@ -104,7 +104,9 @@ fn a_conversion_says_what_happened() {
     assert_eq!(manifest["inputs"], json!([image]));
     assert_eq!(manifest["outputs"], json!([{ "name": "probabilities", "dtype": "f32", "shape": ["batch", "10"] }]));
     assert_eq!(manifest["layers"].as_array().unwrap().len(), outcome["layers"].as_u64().unwrap() as usize);
-    let import = json!({ "from": [], "to": [], "names": {}, "sizes": {}, "frozen": [], "nms_fixed": null });
+    let import = json!({
+        "from": [], "to": [], "names": {}, "sizes": {}, "ranges": { "batch": [4, 32] }, "frozen": [], "nms_fixed": null,
+    });
     let options = json!({
         "tf32": true,
         "optimization_level": null,
@@ -207,12 +209,13 @@ fn inspections(records: &mut Records, dir: &str) {
         .output("foo", "")
         .output("y", "f32[N, 3]")
         .write(Path::new(dir));
-    let inspect = |model: &Path| {
-        let output = succeed(without_tensorrt().arg("inspect").arg(model));
+    let inspect = |model: &Path, code: i32| {
+        let output = without_tensorrt().arg("inspect").arg(model).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
         text(&output.stdout).replace(dir, "DIR")
     };
-    records.check("inspect-digits.txt", &inspect(&Path::new(dir).join("digits.onnx")));
-    records.check("inspect-unsupported.txt", &inspect(&unsupported));
+    records.check("inspect-digits.txt", &inspect(&Path::new(dir).join("digits.onnx"), 0));
+    records.check("inspect-unsupported.txt", &inspect(&unsupported, 4));
     let (code, said) = fail(without_tensorrt().args(["inspect", "--layers"]).arg(&unsupported));
     assert_eq!(code, 4);
     assert!(

@@ -38,6 +38,12 @@ const CASES: &[(&str, Spoil)] = &[
         let model = Model::new(17).input("limit", "f32[]").init("start", &[], &[0.5f32]).init("delta", &[], &[0.25f32]);
         model.node("Range", "start limit delta", "y").output("y", "").write(dir)
     }),
+    ("unsupported-behind-another", |dir| {
+        // The file states what `Foo` gives; of what `Bar` gives it says nothing.
+        let model = Model::new(17).input("x", "f32[4]").value("a", "f32[4, 2]").node("Foo", "x", "a");
+        let model = model.node("Relu", "a", "b").node("Bar", "b", "c").node("Add", "b x", "d").node("Foo", "c", "y");
+        model.node("Cast", "b", "z").attr("to", 13i64).output("y", "").output("z", "").write(dir)
+    }),
     ("node-unnamed", |dir| unary("Relu").named("").attr("slope", 0.5).write(dir)),
     ("shape-channels", channels),
     ("shape-rank", |dir| convolution("f32[N, 4, 8, 8]", &[2, 4, 3]).write(dir)),

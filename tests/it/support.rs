@@ -53,6 +53,12 @@ impl Model {
         self
     }
 
+    /// The type that the file states for an inner value.
+    pub(crate) fn value(mut self, name: &str, ty: &str) -> Self {
+        self.graph.value_info.push(value_info(name, ty));
+        self
+    }
+
     /// An initializer.
     pub(crate) fn init<T: Element>(mut self, name: &str, dims: &[i64], values: &[T]) -> Self {
         let data = tensor(dims, values);
