@@ -5,6 +5,8 @@
 use super::ffi::{self, HeaderSet};
 use super::version::Version;
 use crate::network::caps::Caps;
+use crate::network::{LayerKind, Network};
+use crate::site::Site;
 use crate::{Error, Kind, Result};
 use libloading::os::unix as dl;
 use std::ffi::{c_int, c_uint};
@@ -57,6 +59,14 @@ impl Library {
     /// Its version, by its own account.
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The first layer that this library builds only where there is a GPU: TensorRT-RTX builds ahead of time what has no
+    /// output of a size of its own.
+    pub fn lacks_device_for(&self, network: &Network) -> Option<Site> {
+        let wants = |kind: &LayerKind| matches!(kind, LayerKind::NonMaxSuppression(_) | LayerKind::NonZero);
+        let layers = network.live_layers().into_iter().map(|id| network.layer(id)).filter(|_| self.version().rtx);
+        layers.filter(|layer| wants(&layer.kind)).find_map(|layer| layer.sites.first().cloned())
     }
 
     /// What networks for it may hold.

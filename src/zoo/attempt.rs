@@ -84,6 +84,8 @@ struct Progress {
     seconds: Seconds,
     frozen: Vec<String>,
     plan: Option<Plan>,
+    /// Why no plan was built, though the network is good.
+    unbuilt: Option<String>,
     inputs: Vec<Binding>,
     outputs: Vec<Binding>,
     layers: Vec<Layer>,
@@ -107,7 +109,8 @@ pub fn run(job: &Job, machine: &Machine, source: Result<Source>) -> Done {
         (Ok(_), None) => (Status::Evaluated, None),
     };
     let not_run = if job.options.on == On::Cpu { "`--on cpu`" } else { "no GPU can be used" };
-    let not_run = (status == Status::Evaluated).then(|| format!("{not_run}: the plan was not run"));
+    let not_run = progress.unbuilt.take().unwrap_or_else(|| format!("{not_run}: the plan was not run"));
+    let not_run = Some(not_run).filter(|_| status == Status::Evaluated);
     let model = ModelReport {
         reason: error.as_ref().map(reason::reason).or(not_run),
         details: error.as_ref().map(ToString::to_string),
@@ -282,6 +285,10 @@ fn attempt(
         let evaluate = |set: &DataSet| verify::on_cpu(&prepared.network, &names, set);
         let evaluated = timed(&mut progress.seconds.verify, || sets.iter().map(evaluate).collect::<Result<Vec<_>>>());
         (progress.verifications, progress.candidate) = (evaluated?, Some("cpu"));
+    }
+    if let (None, Some(site)) = (&machine.device, machine.library.lacks_device_for(&prepared.network)) {
+        progress.unbuilt = Some(format!("no plan was built: {site} can be built only where there is a GPU"));
+        return Ok(On::Cpu);
     }
     let made = || plan::build(&prepared, &pipeline, &planned, source, job, machine);
     let plan = progress.plan.insert(timed(&mut progress.seconds.build, made)?);

@@ -75,8 +75,11 @@ impl Worker {
     /// Gives the user the plan, if it is good and wanted.
     fn handed_out(&self, job: &Job, done: Done) -> Outcome {
         let Done { outcome, plan } = done;
-        let (Some(folder), Some(plan), true) = (&self.output, plan, outcome.model.status.is_good()) else {
-            return outcome;
+        let (Some(folder), true) = (&self.output, outcome.model.status.is_good()) else { return outcome };
+        let Some(plan) = plan else {
+            let why = outcome.model.reason.clone().unwrap_or_else(|| "no plan was built".to_owned());
+            let hint = "build it on a machine with a GPU, or leave out `--output`";
+            return failed(outcome, &Error::new(Kind::Environment, why).with_hint(hint));
         };
         match plan.write(folder, &job.name) {
             Ok(()) => outcome,

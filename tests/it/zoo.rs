@@ -1,5 +1,6 @@
 //! Real models: the program makes plans of them, and their networks compute the numbers of the reference.
 
+use crate::support::{self, Model};
 use crate::{python, tensorrt};
 use onnx2plan::network::Caps;
 use onnx2plan::onnx::read_tensor;
@@ -7,6 +8,7 @@ use onnx2plan::pipeline::{self, Options};
 use onnx2plan::tensor::Tensor;
 use onnx2plan::valid::Checked;
 use onnx2plan::{eval, onnx};
+use prost::Message;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -116,4 +118,30 @@ fn models_with_random_weights_compute_what_the_reference_computes() {
         let largest = expected.to_f32s().unwrap().iter().fold(0f32, |largest, number| largest.max(number.abs()));
         assert_close(name, &outputs[0], &expected, 0.0, 1e-5 * largest);
     });
+}
+
+/// What has an output of a size of its own is evaluated where TensorRT-RTX cannot build it; a plan that is wanted is missed.
+#[test]
+fn what_only_a_gpu_builds_is_evaluated_without_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("places");
+    fs::create_dir_all(model.join("test_data_set_0")).unwrap();
+    Model::new(17).input("x", "f32[4]").node("NonZero", "x", "y").output("y", "").write(&model);
+    let data = |name: &str, tensor: Vec<u8>| fs::write(model.join("test_data_set_0").join(name), tensor).unwrap();
+    data("input_0.pb", support::tensor(&[4], &[0f32, 3.0, 0.0, 5.0]).encode_to_vec());
+    data("output_0.pb", support::tensor(&[1, 2], &[1i64, 3]).encode_to_vec());
+    let report = dir.path().join("report");
+    let run = |arguments: &[&Path]| {
+        let mut command = tensorrt::onnx2plan();
+        command.env("CUDA_VISIBLE_DEVICES", "").args(["zoo", "--on", "cpu", "--no-cache", "--report"]);
+        let output = command.arg(&report).args(arguments).arg(&model).output().unwrap();
+        let text = fs::read_to_string(report.join("report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let of_model = |field: &str| report["models"][0][field].as_str().unwrap().to_owned();
+        (output.status.code().unwrap(), of_model("status"), of_model("reason"))
+    };
+    let why = "no plan was built: `NonZero_y` (NonZero, opset 17) can be built only where there is a GPU".to_owned();
+    assert_eq!(run(&[]), (0, "evaluated".to_owned(), why.clone()));
+    let plans = dir.path().join("plans");
+    assert_eq!(run(&[Path::new("--output"), &plans]), (6, "failed".to_owned(), why));
 }
