@@ -103,6 +103,9 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
         output.detail(&format!("pass {pass} changed {count} layers"));
     }
     let planned = arguments.import.profiles.plan(&prepared.network, &likely(model_path, &model)?)?;
+    for unsaid in arguments.import.profiles.unsaid() {
+        output.note(&unsaid);
+    }
     let guesses = profile::guesses(&planned);
     for guess in &guesses {
         output.note(&format!("guessed: {guess}"));
