@@ -4,6 +4,8 @@
 //! once into an [`Error`] that knows the node. An error may hold many [`Problem`]s, so that a model with ten
 //! unsupported nodes is reported once, whole.
 
+pub mod said;
+
 use crate::site::Site;
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use super::reference::Subject;
 use crate::emit::Emitted;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, Hashing};
-use crate::network::{LayerKind, Network};
+use crate::network::{Layer, LayerKind, Network};
 use crate::onnx::Model;
 use crate::pipeline::profile::{self, End, Planned};
 use crate::pipeline::{self, Prepared};
@@ -104,6 +104,9 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     }
     let planned =
         arguments.import.profiles.plan(&prepared.network, &data_beside(model_path, &model, &prepared.network)?)?;
+    for unsaid in arguments.import.profiles.unsaid() {
+        output.note(&unsaid);
+    }
     let guesses = profile::guesses(&planned);
     for guess in &guesses {
         output.note(&format!("guessed: {guess}"));
@@ -193,11 +196,18 @@ fn explained(error: Error, network: &Network) -> Error {
     if !error.message().contains("no runners that implement it") {
         return error;
     }
-    let layers = network.live_layers().into_iter().map(|id| network.layer(id));
-    let lacking = layers.filter(|layer| matches!(layer.kind, LayerKind::NonMaxSuppression(_) | LayerKind::NonZero));
+    let layers = network.live_layers();
+    let layers: Vec<_> = layers.into_iter().map(|id| network.layer(id)).collect();
+    let suppresses = |layer: &&&Layer| matches!(layer.kind, LayerKind::NonMaxSuppression(_));
+    let lacking = layers.iter().filter(|layer| matches!(layer.kind, LayerKind::NonZero) || suppresses(layer));
     let sites = lacking.flat_map(|layer| &layer.sites);
     let error = sites.fold(error, |error, site| error.with_note(format!("not built without a GPU: {site}")));
-    error.with_hint("build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression a form for any machine")
+    if layers.iter().any(|layer| suppresses(&layer)) {
+        return error.with_hint(
+            "build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression a form for any machine",
+        );
+    }
+    error.with_hint("build on a machine with a GPU")
 }
 
 /// Shapes and values of the test data beside a model.

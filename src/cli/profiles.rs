@@ -4,6 +4,7 @@ use crate::pipeline::profile::asked::{Asked, Said};
 use crate::pipeline::profile::syntax::{parse_end, parse_size};
 use crate::pipeline::profile::{End, Lists, Request, Size};
 use crate::report::manifest::{Binding, Import};
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::any::Any;
 use std::ops::Deref;
@@ -93,7 +94,7 @@ impl FromArgMatches for ProfileArguments {
         said.sort_by_key(|(at, _)| *at);
         let mut asked = Asked::default();
         for (_, said) in said {
-            asked.take(said);
+            asked.take(said).map_err(|twice| clap::Error::raw(ErrorKind::ArgumentConflict, format!("{twice}\n")))?;
         }
         asked.common.strict = matches.get_flag("strict_profiles");
         Ok(Self(asked))

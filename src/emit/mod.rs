@@ -26,6 +26,29 @@ pub struct Emitted {
     pub layers: Vec<Named>,
 }
 
+/// How many nodes a message names.
+const NAMED: usize = 3;
+
+impl Emitted {
+    /// The error of a back end that knows layers by their names, with the ONNX nodes behind those that it names.
+    #[must_use]
+    pub fn place(&self, error: Error) -> Error {
+        let said: Vec<&str> = error.notes().iter().map(String::as_str).chain([error.message()]).collect();
+        let named = self.layers.iter().filter(|layer| said.iter().any(|said| names::mentions(said, &layer.name)));
+        let mut sites: Vec<&Site> = Vec::new();
+        for site in named.filter_map(|layer| layer.sites.first()) {
+            if !sites.contains(&site) {
+                sites.push(site);
+            }
+        }
+        if sites.is_empty() {
+            return error.with_note("TensorRT does not say at which node");
+        }
+        let notes: Vec<String> = sites.iter().take(NAMED).map(|site| format!("at {site}")).collect();
+        notes.into_iter().fold(error, Error::with_note)
+    }
+}
+
 /// A layer that was made.
 #[derive(Debug, Clone)]
 pub struct Named {
@@ -184,9 +207,6 @@ fn metadata(sites: &[Site]) -> String {
     }
     text
 }
-
-/// How many of the nodes behind a layer a message names.
-const NAMED: usize = 3;
 
 fn refusal(sites: &[Site], kind: &str, name: &str, refused: &Refused) -> Error {
     let mut labels: Vec<String> = sites.iter().take(NAMED).map(|site| format!("`{}`", site.label())).collect();

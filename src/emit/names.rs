@@ -54,9 +54,43 @@ pub(super) fn shorten(name: &str) -> String {
     format!("{}~{hash}", &name[..end])
 }
 
+/// Whether TensorRT's words name this layer. Inside, it writes some characters of a name as `_`, and adds to its end.
+///
+/// A name of nothing but letters could be any word.
+pub(super) fn mentions(said: &str, name: &str) -> bool {
+    if name.chars().all(char::is_alphabetic) {
+        return false;
+    }
+    let inside = name.replace('"', "_");
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    [name, &inside].into_iter().any(|name| {
+        said.match_indices(name).any(|(at, _)| {
+            let before = said.get(..at).and_then(|before| before.chars().next_back());
+            let behind = said.get(at + name.len()..).and_then(|behind| behind.chars().next());
+            !before.is_some_and(part) && !behind.is_some_and(|c| c.is_alphanumeric() || c == '#')
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn layers_are_found_in_what_is_said_of_them() {
+        let said = "node 0 -> _y_#3_normalized : f32[] = inorm(x); /Conv_12 has no runners";
+        for (name, found) in [
+            ("node 0 -> \"y\"#3", true),
+            ("node 0 -> \"y\"", false),
+            ("/Conv_12", true),
+            ("Conv_12", true),
+            ("Conv_1", false),
+            ("onv_12", false),
+            ("runners", false),
+        ] {
+            assert_eq!(mentions(said, name), found, "{name}");
+        }
+    }
 
     #[test]
     fn names_are_unique_and_short_enough() {

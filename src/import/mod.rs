@@ -3,6 +3,8 @@
 //! A newcomer starts at [`ops`]: one file per family of operators, each with its rows and handlers. [`ctx::Ctx`] is what
 //! handlers may use; [`layers`] has what they often say.
 
+#![warn(clippy::as_conversions)]
+
 pub mod ctx;
 mod doubles;
 pub mod error;

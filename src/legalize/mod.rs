@@ -8,6 +8,7 @@ mod eight_bit;
 mod few_axes;
 mod formulas;
 mod insert;
+mod known_channels;
 mod lone_summand;
 mod narrow;
 mod shapes;
@@ -31,6 +32,7 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     small_cast::run(network);
     eight_bit::run(network)?;
     few_axes::run(network)?;
+    known_channels::run(network)?;
     dilation::run(network)?;
     lone_summand::run(network)?;
     formulas::run(network, caps)?;

@@ -227,7 +227,7 @@ fn groups_become_an_axis() {
 /// Numbers from −2 to 2.
 fn numbers(dims: &[usize]) -> Tensor {
     let count = dims.iter().product::<usize>();
-    let values = (0..count).map(|at| (at * 7 % 17) as f32 / 4.0 - 2.0).collect();
+    let values = (0u8..17).map(|at| f32::from(at * 7 % 17) / 4.0 - 2.0).cycle().take(count).collect();
     Tensor::of(dims.to_vec(), values).unwrap()
 }
 
@@ -269,7 +269,7 @@ fn zeros_between_the_taps_take_the_place_of_a_dilation() {
             };
             assert!(!networks.1.live_layers().into_iter().any(dilated), "{}", networks.1);
             let inputs = [numbers(&data), weights.clone()];
-            assert_same_numbers(networks, &inputs[..1 + usize::from(late)]);
+            assert_same_numbers(networks, &inputs[..=usize::from(late)]);
         }
     }
 }
@@ -355,4 +355,31 @@ fn sizes_come_from_whole_numbers() {
     let says = "its sizes depend on input `x0`, which is f32, but must depend on whole numbers only
 ";
     assert!(error.to_string().contains(says), "{error}");
+}
+
+#[test]
+fn kernels_tell_how_many_channels_data_has() {
+    let mut net = Net::default();
+    let shape = ["N", "C", "H"].map(Dim::named).into_iter().chain([Dim::Known(1)]).collect();
+    let x = net.network.add_input("x", ValueType::new(DType::F32, shape));
+    let weights = Tensor::of(vec![2, 3, 1, 1], vec![1f32, -2.0, 0.5, 3.0, 1.0, -1.0]).unwrap();
+    let kind = Deconvolution(Convolution {
+        maps: 3,
+        kernel: vec![1, 1],
+        stride: vec![1, 1],
+        pre_padding: vec![0, 0],
+        post_padding: vec![0, 0],
+        padding_mode: PaddingMode::ExplicitRoundDown,
+        dilation: vec![1, 1],
+        groups: 1,
+        weights: Arg::Static(weights),
+        bias: None,
+    });
+    let y = net.add(kind, &[x]);
+    net.output(y);
+    let networks = net.legalized();
+    assert_eq!(kinds(&networks.1), ["Shuffle f32", "Deconvolution f32"]);
+    let reads = networks.1.layer(networks.1.body.layers[1]).inputs[0];
+    assert_eq!(networks.1.ty(reads), "f32[N, 2, H, 1]");
+    assert_same_numbers(networks, &[Tensor::of(vec![1, 2, 2, 1], vec![1f32, 2.0, 3.0, 4.0]).unwrap()]);
 }

@@ -6,6 +6,8 @@
 //!
 //! Start at [`mod@model`] for the result, and at `read` for how it is made.
 
+#![warn(clippy::as_conversions)]
+
 pub mod attrs;
 pub mod constant;
 pub mod model;
@@ -39,7 +41,7 @@ use std::path::Path;
 use window::Window;
 
 /// The largest protobuf message: its writers count bytes in 31 bits.
-const MAX_FILE_BYTES: usize = i32::MAX as usize;
+const MAX_FILE_BYTES: usize = 0x7fff_ffff;
 
 /// Reads the model file at `path`.
 ///

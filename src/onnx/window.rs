@@ -67,7 +67,8 @@ impl Window {
         let Some(file) = &self.file else { return };
         self.buffer.resize(BUFFER_BYTES.min(self.whole.len() - self.at), 0);
         self.start = self.at;
-        if file.read_exact_at(&mut self.buffer, self.at as u64).is_err() {
+        let at = u64::try_from(self.at).unwrap_or(u64::MAX);
+        if file.read_exact_at(&mut self.buffer, at).is_err() {
             self.buffer.clear();
         }
     }
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn small_fields_are_copied_and_large_ones_shared() {
-        let data: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
+        let data: Vec<u8> = (0..200_000u32).map(|i| u8::try_from(i % 251).unwrap()).collect();
         let mut window = window(&data);
         let map = window.whole.as_ptr_range();
         let mut at = 0;
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn bytes_are_seen_wherever_they_lie() {
-        let data: Vec<u8> = (0..50_000u32).map(|i| (i % 251) as u8).collect();
+        let data: Vec<u8> = (0..50_000u32).map(|i| u8::try_from(i % 251).unwrap()).collect();
         let mut window = window(&data);
         for at in [0, 16_380, 16_384, 49_999, 3] {
             let seen = window.peek(at, 10).to_vec();

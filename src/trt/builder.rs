@@ -9,6 +9,7 @@ use super::library::Library;
 use super::log::{self, LogSink, Severity};
 use super::options::{BuildOptions, BuildStats, Flag};
 use crate::emit::{Emitted, Handle, Label, Made, Refused, emit};
+use crate::error::said::plain;
 use crate::mapped;
 use crate::network::profile::{Profile, Range};
 use crate::tensor::{DType, Tensor};
@@ -41,8 +42,17 @@ pub fn build(
     options.flags.extend(BuildOptions::flags_for(network, library.caps()));
     let mut builder = Builder::new(library, options)?;
     let emitted = emit(network, &mut builder)?;
-    builder.build(to, cancel)?;
-    Ok(emitted)
+    match builder.build(to, cancel) {
+        Err(error) if error.kind() == Kind::TensorRt => Err(emitted.place(error)),
+        built => built.map(|_| emitted),
+    }
+}
+
+/// An error with TensorRT's words in short, and in full as a note.
+pub(super) fn said(what: &str, said: &str) -> Error {
+    let plain = plain(said);
+    let error = Error::new(Kind::TensorRt, format!("{what}: {plain}"));
+    if plain == said.trim() { error } else { error.with_note(format!("TensorRT said: {}", said.trim())) }
 }
 
 /// Plans of networks with so many weights are taken at once. In pieces TensorRT needs buffers of 64 MiB, which costs more
@@ -166,8 +176,7 @@ impl Builder {
     }
 
     fn failed(&self, what: &str, why: &str) -> Error {
-        let error = Error::new(Kind::TensorRt, format!("{} {what}: {why}", self.library.version()));
-        with_warnings(error, &self.warnings)
+        with_warnings(said(&format!("{} {what}", self.library.version()), why), &self.warnings)
     }
 
     /// Calls the bridge, with log lines routed.

@@ -86,9 +86,8 @@ impl Library {
             })?;
         }
         // SAFETY: `open` has matched the header set with the library's version, and the library is never closed.
-        unsafe { ffi::new_network(self.set, self.create_builder) }.map_err(|error| {
-            Error::new(Kind::TensorRt, format!("{} cannot make a builder: {}", self.version, error.what()))
-        })
+        unsafe { ffi::new_network(self.set, self.create_builder) }
+            .map_err(|error| super::builder::said(&format!("{} cannot make a builder", self.version), error.what()))
     }
 }
 

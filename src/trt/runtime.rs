@@ -199,7 +199,7 @@ impl Engine {
 }
 
 fn refused(what: &str, error: &cxx::Exception) -> Error {
-    Error::new(Kind::TensorRt, format!("TensorRT refuses {what}: {}", error.what()))
+    super::builder::said(&format!("TensorRT refuses {what}"), error.what())
 }
 
 /// A plan with data of one shape, ready to run.

@@ -1,5 +1,6 @@
 //! An error on one line, the same on every machine, for lists and reports.
 
+use crate::error::said::plain;
 use crate::error::{Error, Kind};
 
 /// The longest reason, in characters.
@@ -10,7 +11,7 @@ pub fn reason(error: &Error) -> String {
     let said = error.notes().iter().find_map(|note| note.strip_prefix("TensorRT said: "));
     let text = match (error.problems(), said) {
         ([problem, ..], _) => format!("{}: {}", problem.site.place().op, problem.message),
-        ([], Some(said)) => format!("TensorRT: {}", essence(said)),
+        ([], Some(said)) => format!("TensorRT: {}", essence(&plain(said))),
         ([], None) if error.kind() == Kind::TensorRt => format!("TensorRT: {}", essence(error.message())),
         ([], None) => without_path(error.message()),
     };
@@ -29,10 +30,8 @@ fn without_path(message: &str) -> String {
     path.map_or_else(|| message.to_owned(), |(_, rest)| rest.to_owned())
 }
 
-/// What TensorRT says without where in its sources it says so, and about which layer.
+/// What TensorRT says without about which layer it says so.
 fn essence(said: &str) -> &str {
-    let said = said.split_once("Error (").map_or(said, |(_, rest)| rest);
-    let said = said.split_once(" In ").map_or(said, |(before, _)| before);
     let said = said.strip_prefix("node 0 -> ").and_then(|rest| rest.split_once(": ")).map_or(said, |(_, rest)| rest);
     said.trim()
 }

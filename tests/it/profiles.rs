@@ -32,6 +32,8 @@ fn contradictions_are_found_before_the_build() {
         ("unknown-size", &["--dim", "batch=4"]),
         ("size-falls", &["--dim", "N=4:2:8"]),
         ("size-given-twice", &["--dim", "N=1:2:4", "--opt", "x:3x3x8x8"]),
+        ("dim-twice", &["--dim", "N=1:2:4", "--dim", "N=3"]),
+        ("shape-twice", &["--opt", "x:3x3x8x8", "--opt", "sizes=4,4,x:2x3x8x8"]),
         ("does-not-hold-at-min", &["--min", "x:1x3x2x8", "--opt", "x:1x3x8x8"]),
         ("does-not-hold-in-profile", &["--profile", "--dim", "H=8", "--profile", "--dim", "H=2"]),
         ("no-guesses", &["--strict-profiles", "--dim", "N=1:2:4"]),

@@ -7,13 +7,13 @@ use onnx2plan::pipeline::{self, Options};
 use onnx2plan::tensor::Tensor;
 
 /// What a model computes.
-fn run(model: &Model, options: Options, inputs: &[Tensor]) -> Vec<Tensor> {
-    let network = pipeline::prepare(&model.read().unwrap(), &options).unwrap().network;
+fn run(model: &Model, options: &Options, inputs: &[Tensor]) -> Vec<Tensor> {
+    let network = pipeline::prepare(&model.read().unwrap(), options).unwrap().network;
     eval::run(&network, inputs).unwrap()
 }
 
 fn modern(model: &Model, inputs: &[Tensor]) -> Tensor {
-    run(model, Options::new(Caps::modern()), inputs).remove(0)
+    run(model, &Options::new(Caps::modern()), inputs).remove(0)
 }
 
 /// `y = Pow(x, e)` of inputs.
@@ -77,7 +77,7 @@ fn all_boxes_are_asked_for_by_the_largest_number() {
             let scores = Tensor::of(vec![1, 1, 3], vec![0.5f32, 0.9, 0.7]).unwrap();
             let mut options = Options::new(Caps::modern());
             options.import.nms_fixed = fixed;
-            let found = run(&model, options, &[boxes, scores]).remove(0);
+            let found = run(&model, &options, &[boxes, scores]).remove(0);
             assert_eq!(&found.to_i64s().unwrap()[..6], [0, 0, 1, 0, 0, 2], "{most}, {fixed:?}");
         }
     }
@@ -102,8 +102,9 @@ fn sums_of_products_are_exact() {
 #[test]
 fn integers_of_eight_bits_are_multiplied_exactly() {
     const COUNT: usize = 1000;
+    let count = i32::try_from(COUNT).unwrap();
     let row: Vec<u8> = (0..COUNT).map(|at| if at == 0 { 254 } else { 255 }).collect();
-    let exact = 255 * 255 * (COUNT as i32 - 1) + 254 * 255;
+    let exact = 255 * 255 * (count - 1) + 254 * 255;
     let known = Model::new(10).input("a", "u8[1, 1000]").init("b", &[1000, 1], &[255u8; COUNT]);
     let late = Model::new(10).input("a", "u8[1, 1000]").input("b", "u8[1000, 1]");
     let (a, b) = (Tensor::of(vec![1, COUNT], row.clone()), Tensor::of(vec![COUNT, 1], vec![255u8; COUNT]));

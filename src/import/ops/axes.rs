@@ -83,7 +83,11 @@ pub(super) fn reversed(ctx: &mut Ctx<'_>, x: ValueId, axis: usize) -> Result<Val
 
 /// A tensor of a floating-point type from numbers rounded to it.
 pub(super) fn rounded(dtype: DType, dims: Vec<usize>, values: &[f64]) -> Result<Tensor, OpError> {
-    #[allow(clippy::cast_possible_truncation, reason = "rounding to the nearest f32 is what is asked for")]
+    #[allow(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "rounding to the nearest f32 is what is asked for"
+    )]
     Ok(match dtype {
         DType::F32 => Tensor::of(dims, values.iter().map(|&x| x as f32).collect())?,
         DType::F16 => Tensor::of(dims, values.iter().map(|&x| f16::from_f64(x)).collect())?,

@@ -180,7 +180,11 @@ pub(super) fn real(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     if let Some(tensor) = ctx.constant(x)
         && let Some(values) = tensor.to_i64s()
     {
-        #[allow(clippy::cast_precision_loss, reason = "the numbers have 8 bits, or are rounded as a Cast would")]
+        #[allow(
+            clippy::as_conversions,
+            clippy::cast_precision_loss,
+            reason = "the numbers have 8 bits, or are rounded as a Cast would"
+        )]
         let values = values.into_iter().map(|value| value as f32).collect();
         return Ok(ctx.constant_value(Tensor::of(tensor.dims().to_vec(), values)?));
     }

@@ -148,7 +148,7 @@ impl Bins {
             extent = ctx.binary_scalar(Ew::Max, extent, 1.0)?;
         }
         let total = self.count * self.samples;
-        #[expect(clippy::cast_precision_loss, reason = "at most 2^32")]
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "at most 2^32")]
         let (all, steps) = (total as f64, ctx.number(total));
         let steps = ctx.count_up(steps)?;
         let steps = ctx.cast(steps, DType::F32)?;

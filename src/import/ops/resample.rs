@@ -52,7 +52,7 @@ const MOST_WEIGHTS: usize = 1 << 24;
 
 impl Grid {
     /// Where the output elements lie in the input.
-    #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
     fn positions(&self) -> impl Iterator<Item = f64> {
         let Self { input, output, scale, roi: (start, end), coordinates, .. } = *self;
         let (input, last) = (input as f64, input as f64 - 1.0);
@@ -86,7 +86,7 @@ impl Grid {
     }
 
     /// The nearest elements, by a Gather.
-    #[expect(clippy::cast_possible_truncation, reason = "rounded, and clamped to the axis")]
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounded, and clamped to the axis")]
     pub(super) fn pick(&self, ctx: &mut Ctx<'_>, data: ValueId, rounding: ResizeRoundMode) -> Result<ValueId, OpError> {
         self.check(self.output)?;
         let last = i64::try_from(self.input - 1).unwrap_or(i64::MAX);
@@ -137,7 +137,7 @@ impl Grid {
         if self.coordinates != Coordinates::TfCropAndResize {
             return Ok(data);
         }
-        #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
         let last = self.input as f64 - 1.0;
         let outside: Vec<bool> = self.positions().map(|position| position < 0.0 || position > last).collect();
         if !outside.contains(&true) {
@@ -233,7 +233,12 @@ fn multiply(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId, op1: MatrixOperation) -> 
 
 impl Kernel {
     /// The weight of each of `size` elements at this position.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "positions lie near the axis")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "positions lie near the axis"
+    )]
     fn row(&self, position: f64, scale: f64, size: usize) -> Vec<f32> {
         let shrink = if self.antialias { scale.min(1.0) } else { 1.0 };
         let reach = if self.cubic.is_some() { 2.0 } else { 1.0 } / shrink;

@@ -191,7 +191,12 @@ fn region(roi: &[f32], at: usize, count: usize) -> (f32, f32) {
 }
 
 /// ⌊size · scale⌋, in single precision as everybody computes it.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the product of floats, rounded down")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the product of floats, rounded down"
+)]
 fn scaled_size(ctx: &mut Ctx<'_>, size: ValueId, scale: f32) -> Result<ValueId, OpError> {
     if let Some(size) = ctx.known(size) {
         return Ok(ctx.number((size as f32 * scale).floor() as i64));
@@ -233,13 +238,13 @@ fn ratio(ctx: &Ctx<'_>, input: ValueId, output: ValueId) -> Option<f64> {
     (&times * &input == output).then(|| times.size().map(float)).flatten()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
 fn float(size: usize) -> f64 {
     size as f64
 }
 
 /// One scale for all listed axes, the smallest or the largest of theirs.
-#[expect(clippy::cast_possible_truncation, reason = "a size; infinity saturates")]
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "a size; infinity saturates")]
 fn keep_aspect_ratio(ctx: &mut Ctx<'_>, axes: &mut [Axis], listed: &[usize], policy: &str) -> Result<(), OpError> {
     let pick = match policy {
         "stretch" => return Ok(()),
@@ -424,13 +429,18 @@ fn whole(ctx: &Ctx<'_>, data: ValueId, entry: &Axis, axis: usize) -> bool {
 }
 
 /// Whether a scale is output by input size rounded to single precision.
-#[expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "compared in single precision")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    reason = "compared in single precision"
+)]
 fn near(scale: f64, input: usize, output: usize) -> bool {
     scale as f32 == (float(output) / float(input)) as f32
 }
 
 /// The scale times [`PARTS`], where that is a whole number.
-#[expect(clippy::cast_possible_truncation, reason = "whole and small")]
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "whole and small")]
 fn scaled_exactly(scale: f64) -> Option<Dim> {
     let parts = scale * f64::from(PARTS);
     (parts.fract() == 0.0 && parts < 1e6).then_some(Dim::Known(parts as i64))
@@ -458,7 +468,12 @@ fn layered(ctx: &mut Ctx<'_>, mut layer: Resize, axes: &[Axis], changed: &[usize
 }
 
 /// The output's size: fixed, by scales that give just that, or from a tensor.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "checked by computing the size")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "checked by computing the size"
+)]
 #[expect(clippy::float_cmp, reason = "whole numbers")]
 fn output(ctx: &mut Ctx<'_>, data: ValueId, axes: &[&Axis], inputs: &mut Values) -> Result<ResizeOutput, OpError> {
     let dims: Vec<Option<Dim>> = axes.iter().map(|axis| ctx.dim(axis.size)).collect();

@@ -91,7 +91,12 @@ fn affine_grid(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 }
 
 /// Coordinates of every grid point, one row per coordinate from the innermost axis out, and a row of ones.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "sizes are far below 2^52")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "sizes are far below 2^52"
+)]
 fn homogeneous(spatial: &[usize], count: usize, align_corners: bool) -> Vec<f32> {
     let coordinate = |at: usize, size: usize| {
         let (at, size) = (at as f64, size as f64);

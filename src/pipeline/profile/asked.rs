@@ -48,15 +48,23 @@ impl Asked {
     }
 
     /// Takes in what is said next.
-    pub fn take(&mut self, said: Said) {
+    ///
+    /// # Errors
+    /// What is said twice.
+    pub fn take(&mut self, said: Said) -> Result<(), String> {
         let one = self.profiles.is_empty();
         let request = self.profiles.last_mut().unwrap_or(&mut self.common);
         match said {
-            Said::Min(end) => request.min.extend(end),
-            Said::Opt(end) => request.opt.extend(end),
-            Said::Max(end) => request.max.extend(end),
-            Said::Shape(end) => self.shapes.extend(end),
+            Said::Min(end) => add("--min", &mut request.min, end)?,
+            Said::Opt(end) => add("--opt", &mut request.opt, end)?,
+            Said::Max(end) => add("--max", &mut request.max, end)?,
+            Said::Shape(end) => add("--shape", &mut self.shapes, end)?,
             Said::Profile => self.profiles.push(Request::default()),
+            Said::Size(Size { symbol, .. })
+                if request.sizes.contains_key(&symbol) || one && self.sizes.contains_key(&symbol) =>
+            {
+                return Err(format!("`--dim` gives `{symbol}` twice"));
+            }
             // Within one of several profiles a size is a range, if a narrow one: other profiles have others.
             Said::Size(Size { symbol, range: [size, _, max] }) if one && size == max => {
                 self.sizes.insert(symbol, size);
@@ -65,6 +73,43 @@ impl Asked {
                 request.sizes.insert(symbol, range);
             }
         }
+        Ok(())
+    }
+
+    /// A line for each input that has a smallest and a largest shape, or such values, but no likeliest: it says what is
+    /// taken for that.
+    pub fn unsaid(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for request in self.requests() {
+            let Request { min, opt, max, .. } = request;
+            let kinds = [(min.shapes, opt.shapes, max.shapes), (min.values, opt.values, max.values)];
+            for (min, opt, max) in kinds {
+                for (name, largest) in max {
+                    let open = min.get(&name).is_some_and(|smallest| *smallest != largest) && !opt.contains_key(&name);
+                    let line = format!("input `{name}`: optimised for {largest:?}, its `--max`, as it has no `--opt`");
+                    if open && !lines.contains(&line) {
+                        lines.push(line);
+                    }
+                }
+            }
+        }
+        lines
+    }
+
+    /// What is asked of each profile, with what holds for all.
+    fn requests(&self) -> Vec<Request> {
+        let merged = |own: &Request| {
+            let mut request = self.common.clone();
+            request.min.extend(own.min.clone());
+            request.opt.extend(own.opt.clone());
+            request.max.extend(own.max.clone());
+            request.sizes.extend(own.sizes.clone());
+            request
+        };
+        if self.profiles.is_empty() {
+            return vec![self.common.clone()];
+        }
+        self.profiles.iter().map(merged).collect()
     }
 
     /// The sizes that the user fixes, by name.
@@ -117,15 +162,12 @@ impl Asked {
             return promised.clone();
         }
         let mut ranges: BTreeMap<String, [i64; 2]> = BTreeMap::new();
-        let requests = if self.profiles.is_empty() { std::slice::from_ref(&self.common) } else { &self.profiles[..] };
         let mut given: BTreeMap<String, usize> = BTreeMap::new();
-        for request in requests {
-            let said = [&self.common, request].into_iter().flat_map(|request| request.ranges(model));
-            for (name, range) in said.collect::<BTreeMap<_, _>>() {
-                *given.entry(name.clone()).or_default() += 1;
-                let known = ranges.entry(name).or_insert(range);
-                *known = [known[0].min(range[0]), known[1].max(range[1])];
-            }
+        let requests = self.requests();
+        for (name, range) in requests.iter().flat_map(|request| request.ranges(model)) {
+            *given.entry(name.clone()).or_default() += 1;
+            let known = ranges.entry(name).or_insert(range);
+            *known = [known[0].min(range[0]), known[1].max(range[1])];
         }
         // A size that some profile leaves open may be anything.
         ranges.retain(|name, _| given.get(name) == Some(&requests.len()));
@@ -137,21 +179,12 @@ impl Asked {
     /// # Errors
     /// Those of [`plan`], with the number of the profile where there are several.
     pub fn plan(&self, network: &Network, data: &[End]) -> Result<Vec<Planned>> {
-        let request = |own: &Request| {
-            let mut request = Request { data: data.to_vec(), ..self.common.clone() };
-            request.min.extend(own.min.clone());
-            request.opt.extend(own.opt.clone());
-            request.max.extend(own.max.clone());
-            request.sizes.extend(own.sizes.clone());
-            request
+        let several = !self.profiles.is_empty();
+        let numbered = |(at, request): (usize, Request)| {
+            let planned = plan(network, &Request { data: data.to_vec(), ..request });
+            planned.map_err(|error| if several { error.with_note(format!("in profile {at}")) } else { error })
         };
-        if self.profiles.is_empty() {
-            return Ok(vec![plan(network, &request(&Request::default()))?]);
-        }
-        let numbered = |(at, own): (usize, &Request)| {
-            plan(network, &request(own)).map_err(|error| error.with_note(format!("in profile {at}")))
-        };
-        self.profiles.iter().enumerate().map(numbered).collect()
+        self.requests().into_iter().enumerate().map(numbered).collect()
     }
 }
 
@@ -170,9 +203,56 @@ impl Request {
     }
 }
 
+/// Adds what an option says to what it has said before.
+fn add(option: &str, end: &mut End, more: End) -> Result<(), String> {
+    if let Some(name) = end.shared(&more) {
+        return Err(format!("`{option}` gives `{name}` twice"));
+    }
+    end.extend(more);
+    Ok(())
+}
+
 /// The name of each size of an input that only the run knows; `None` for a fixed one.
 fn symbols(info: &ValueInfo) -> Vec<Option<String>> {
     let ValueType::Tensor { shape: Some(shape), .. } = &info.ty else { return Vec::new() };
     let symbol = |(axis, dim)| known_or_symbol(dim, &info.name, axis).err().map(|symbol| symbol.to_string());
     shape.iter().enumerate().map(symbol).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::profile::syntax::{parse_end, parse_size};
+
+    fn end(text: &str) -> End {
+        parse_end(text).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let mut asked = Asked::default();
+        asked.take(Said::Min(end("x:1"))).unwrap();
+        asked.take(Said::Min(end("y:1,x=3"))).unwrap();
+        assert_eq!(asked.take(Said::Min(end("z:1,x=3"))), Err("`--min` gives `x` twice".to_owned()));
+        asked.take(Said::Size(parse_size("n=3").unwrap())).unwrap();
+        let range = || Said::Size(parse_size("n=1:2:3").unwrap());
+        assert_eq!(asked.take(range()), Err("`--dim` gives `n` twice".to_owned()));
+        // What belongs to another profile is said once there.
+        asked.take(Said::Profile).unwrap();
+        asked.take(Said::Min(end("x:2"))).unwrap();
+        asked.take(range()).unwrap();
+        assert!(asked.take(range()).is_err());
+    }
+
+    #[test]
+    fn what_is_taken_for_opt_is_told() {
+        let mut asked = Asked::default();
+        for said in [Said::Min(end("x:1,y:1,z:2,k=0")), Said::Max(end("x:9,y:9,z:2,k=5")), Said::Opt(end("y:3"))] {
+            asked.take(said).unwrap();
+        }
+        let expected = ["x", "k"].iter().zip([9, 5]);
+        let expected =
+            expected.map(|(name, n)| format!("input `{name}`: optimised for [{n}], its `--max`, as it has no `--opt`"));
+        assert_eq!(asked.unsaid(), expected.collect::<Vec<_>>());
+    }
 }

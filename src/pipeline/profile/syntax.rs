@@ -32,6 +32,12 @@ impl End {
         end
     }
 
+    /// The first name of which both say something of one kind.
+    pub fn shared(&self, other: &End) -> Option<String> {
+        let shape = self.shapes.keys().find(|name| other.shapes.contains_key(*name));
+        shape.or_else(|| self.values.keys().find(|name| other.values.contains_key(*name))).cloned()
+    }
+
     /// Takes in what another one says; that counts where both say something.
     pub fn extend(&mut self, other: End) {
         self.shapes.extend(other.shapes);
@@ -61,11 +67,15 @@ pub fn parse_end(text: &str) -> Result<End, String> {
         } else if let Some((name, first)) = part.rsplit_once('=') {
             let wrong = || format!("`{part}` holds no whole number: write NAME=1,2,3");
             let first = if first.is_empty() { Vec::new() } else { vec![first.parse().map_err(|_| wrong())?] };
-            let list = end.values.entry(name.to_owned()).or_default();
-            *list = first;
-            values = Some(list);
+            if end.values.contains_key(name) {
+                return Err(format!("the values of `{name}` are given twice"));
+            }
+            values = Some(end.values.entry(name.to_owned()).or_insert(first));
         } else {
             let (name, sizes) = parse_shape(part)?;
+            if end.shapes.contains_key(&name) {
+                return Err(format!("the shape of `{name}` is given twice"));
+            }
             end.shapes.insert(name, sizes);
             values = None;
         }
@@ -129,6 +139,8 @@ mod tests {
             (&[1, -1, 4][..], &[][..], &[5][..])
         );
         assert_eq!(parse_end("k=a").unwrap_err(), "`k=a` holds no whole number: write NAME=1,2,3");
+        assert_eq!(parse_end("k=1,x:2,k=3").unwrap_err(), "the values of `k` are given twice");
+        assert_eq!(parse_end("x:1,k=2,x:1").unwrap_err(), "the shape of `x` is given twice");
     }
 
     #[test]

@@ -5,9 +5,9 @@ use super::mistakes::Mistakes;
 use crate::import::freeze;
 use crate::network::Caps;
 use crate::pipeline;
-use crate::pipeline::profile::End;
 use crate::pipeline::profile::asked::{Asked, Said};
 use crate::pipeline::profile::syntax::{parse_end, parse_size};
+use crate::pipeline::profile::{End, Request};
 use crate::report::verification::Tolerance;
 use crate::report::zoo::Status;
 use crate::trt::options::parse_target;
@@ -79,7 +79,7 @@ fn sizes(entry: &Entry, mistakes: &mut Mistakes<'_>) -> Asked {
         [(&entry.min, Said::Min), (&entry.opt, Said::Opt), (&entry.max, Said::Max), (&entry.shape, Said::Shape)];
     take(&mut asked, &ends, entry.dim.as_deref(), mistakes);
     for Profile { min, opt, max, dim } in entry.profile.iter().flatten() {
-        asked.take(Said::Profile);
+        asked.profiles.push(Request::default());
         take(&mut asked, &[(min, Said::Min), (opt, Said::Opt), (max, Said::Max)], dim.as_deref(), mistakes);
     }
     asked.common.strict = entry.strict_profiles.unwrap_or_default();
@@ -92,12 +92,15 @@ type Shapes<'e> = (&'e Option<Text>, fn(End) -> Said);
 /// Takes in shapes and values, and sizes by name.
 fn take(asked: &mut Asked, ends: &[Shapes<'_>], dims: Option<&[Text]>, mistakes: &mut Mistakes<'_>) {
     for (text, said) in ends {
-        if let Some(end) = text.as_ref().and_then(|text| parsed(text, parse_end, mistakes)) {
-            asked.take(said(end));
+        let Some(text) = text else { continue };
+        if let Some(Err(twice)) = parsed(text, parse_end, mistakes).map(|end| asked.take(said(end))) {
+            mistakes.add(text.span().start, twice);
         }
     }
-    for size in list(dims, parse_size, mistakes).unwrap_or_default() {
-        asked.take(Said::Size(size));
+    for text in dims.into_iter().flatten() {
+        if let Some(Err(twice)) = parsed(text, parse_size, mistakes).map(|size| asked.take(Said::Size(size))) {
+            mistakes.add(text.span().start, twice);
+        }
     }
 }
 
