@@ -9,6 +9,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "conv_integer", model: conv_integer },
     Case { name: "transpose", model: transpose },
     Case { name: "transpose_output_padding", model: transpose_output_padding },
+    Case { name: "conv_same_skipping", model: conv_same_skipping },
+    Case { name: "transpose_output_shape", model: transpose_output_shape },
 ];
 
 fn conv() -> Model {
@@ -86,4 +88,27 @@ fn transpose_output_padding() -> Model {
         .attr("strides", [2, 2])
         .attr("output_padding", [1, 0])
         .output("beyond", "")
+}
+
+/// Windows that skip elements.
+fn conv_same_skipping() -> Model {
+    Model::new(11)
+        .input("x", "f32[1, 2, L]")
+        .weights("w", &[1, 2, 2])
+        .node("Conv", "x w", "y")
+        .attr("auto_pad", "SAME_LOWER")
+        .attr("strides", [3])
+        .output("y", "")
+}
+
+/// How much is cropped depends on the size.
+fn transpose_output_shape() -> Model {
+    Model::new(11)
+        .input("x", "f32[1, 2, L]")
+        .weights("w", &[2, 1, 3])
+        .weights("b", &[1])
+        .node("ConvTranspose", "x w b", "y")
+        .attr("output_shape", [10])
+        .attr("strides", [2])
+        .output("y", "")
 }
