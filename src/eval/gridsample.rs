@@ -17,29 +17,32 @@ const CUBIC: f32 = -0.75;
 pub(super) fn grid_sample(layer: &GridSample, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
     let (data, grid) = (operand(inputs, 0)?, operand(inputs, 1)?);
     let misfit = || EvalError::Shapes(data.dims().to_vec(), grid.dims().to_vec());
-    let (&[batch, channels, height, width], &[batches, rows, columns, 2]) = (data.dims(), grid.dims()) else {
+    let (&[batch, channels, ref sizes @ ..], &[batches, ref places @ .., axes]) = (data.dims(), grid.dims()) else {
         return Err(misfit());
     };
-    if batch != batches {
+    if batch != batches || sizes.len() != axes || places.len() != axes || axes == 0 {
         return Err(misfit());
     }
-    let dims = vec![batch, channels, rows, columns];
+    let dims = [&[batch, channels], places].concat();
     let mut out = buffer::<f32>(&dims)?;
     let (values, grid) = (reals(inputs, 0)?, reals(inputs, 1)?);
     if out.is_empty() {
         return rounded(data.dtype(), dims, out);
     }
-    // The taps of a position are the same in all channels.
-    let taps = grid.chunks_exact(2).map(|at| {
-        let x = along(layer, at[0], width)?;
-        let y = along(layer, at[1], height)?;
-        let pairs = y.iter().flat_map(|&(y, v)| x.iter().map(move |&(x, w)| (y * width + x, v * w)));
-        Ok(pairs.collect::<SmallVec<[(usize, f32); 4]>>())
+    // The taps of a position, whose coordinates start with the innermost, are the same in all channels.
+    let taps = grid.chunks_exact(axes).map(|position| {
+        let mut taps: SmallVec<[(usize, f32); 8]> = smallvec![(0, 1.0)];
+        for (&at, &size) in position.iter().rev().zip(sizes) {
+            let line = along(layer, at, size)?;
+            let inner = |&(outer, v): &(usize, f32)| line.iter().map(move |&(x, w)| (outer * size + x, v * w));
+            taps = taps.iter().flat_map(inner).collect();
+        }
+        Ok(taps)
     });
     let taps = taps.collect::<Result<Vec<_>, EvalError>>()?;
-    let (plane, points) = (height * width, rows * columns);
+    let (volume, points) = (sizes.iter().product::<usize>(), places.iter().product::<usize>());
     pieces(&mut out, points, |i, out| {
-        let (data, taps) = (&values[i * plane..][..plane], &taps[i / channels * points..]);
+        let (data, taps) = (&values[i * volume..][..volume], &taps[i / channels * points..]);
         for (out, taps) in out.iter_mut().zip(taps) {
             *out = taps.iter().map(|&(at, weight)| data[at] * weight).sum();
         }

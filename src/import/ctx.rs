@@ -100,6 +100,12 @@ impl Ctx<'_> {
         self.shape(value).get(axis).and_then(Dim::size)
     }
 
+    /// The error that a size is known only at run time.
+    pub fn open_size(&self, what: &'static str, value: ValueId, axis: usize) -> OpError {
+        let size = self.shape(value).get(axis).cloned().unwrap_or(Dim::Known(0));
+        OpError::OpenSize { what, axis, size }
+    }
+
     /// A non-negative axis from one that may count from the end.
     pub fn axis(&self, axis: i64, rank: usize) -> Result<usize, OpError> {
         normalize_axis(axis, rank)
@@ -119,6 +125,25 @@ impl Ctx<'_> {
     pub fn constant_input(&self, at: usize) -> Result<Option<Tensor>, OpError> {
         let Some(value) = self.maybe(at) else { return Ok(None) };
         self.constant(value).map(Some).ok_or_else(|| OpError::NotConstant(self.input_name(at)))
+    }
+
+    /// Checks that sizes can be computed from the node's input at this position: TensorRT takes sizes from whole numbers
+    /// and from shapes, but not from real numbers that the run is given.
+    pub fn check_sizes_from(&self, at: usize) -> Result<(), OpError> {
+        let mut left: Vec<ValueId> = self.maybe(at).into_iter().collect();
+        let mut seen: HashSet<ValueId> = left.iter().copied().collect();
+        while let Some(value) = left.pop() {
+            let Some(layer) = self.network.maker(value).map(|layer| self.network.layer(layer)) else {
+                if self.dtype(value).is_float() {
+                    return Err(OpError::NotConstant(self.input_name(at)));
+                }
+                continue;
+            };
+            if !matches!(layer.kind, LayerKind::Shape) {
+                left.extend(layer.inputs.iter().copied().filter(|&input| seen.insert(input)));
+            }
+        }
+        Ok(())
     }
 
     /// The whole numbers of the node's input at this position, known at build time; `None` if left out.

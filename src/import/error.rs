@@ -2,7 +2,7 @@
 
 use crate::Kind;
 use crate::infer::InferError;
-use crate::network::Symbol;
+use crate::network::{Dim, Symbol};
 use crate::onnx::AttrError;
 use crate::tensor::{DType, TensorError};
 use std::collections::BTreeSet;
@@ -58,6 +58,16 @@ pub enum OpError {
         what: String,
         /// What decides on it.
         deciding: Deciding,
+    },
+    /// A size that decides which layers there are, but that only the run knows.
+    #[error("{what} must be known at build time, but axis {axis} has size {size}")]
+    OpenSize {
+        /// What has the size: `` input `X` ``.
+        what: &'static str,
+        /// The axis.
+        axis: usize,
+        /// Its size.
+        size: Dim,
     },
     /// TensorRT needs this input at build time.
     #[error("input `{0}` must be known at build time, but depends on the model's inputs")]
@@ -125,6 +135,7 @@ impl OpError {
             | OpError::Undecided { .. }
             | OpError::Reported
             | OpError::NotConstant(_)
+            | OpError::OpenSize { .. }
             | OpError::DType { .. }
             | OpError::Rank { .. } => Kind::Unsupported,
         }
@@ -159,6 +170,10 @@ impl OpError {
             OpError::NotConstant(_) => {
                 Some("make it an initializer; where it is an input of the model, `--freeze` does that".into())
             }
+            OpError::OpenSize { size, .. } => Some(match size.as_symbol() {
+                Some(symbol) => format!("`--dim {symbol}=SIZE` fixes it"),
+                None => "`--dim NAME=SIZE` fixes the sizes that it depends on".into(),
+            }),
             OpError::Channels { channels, per_group, maps, .. } => {
                 let fitting = channels.checked_div(*per_group).filter(|&group| group > 0)?;
                 let fits = channels % per_group == 0 && maps % fitting == 0;

@@ -40,7 +40,6 @@ pub const LACKS: &[Lack] = &[
     whole(&["MaxRoiPool"], "TensorRT has no layer for it; MaxPool and RoiAlign are converted"),
     whole(&["Multinomial"], "TensorRT draws no samples from a distribution given at run time"),
     whole(&["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"], NO_STRINGS),
-    whole(&["Unique"], "TensorRT has no layer for it, and its output has a size of its own"),
     whole(
         &[
             "ai.onnx.ml.Binarizer",
@@ -114,11 +113,8 @@ pub const LACKS: &[Lack] = &[
         "converted, but TensorRT's random numbers are its own: there is nothing to compare them with",
         &["random values cannot be evaluated"],
     ),
-    part(&["GridSample"], "3 spatial axes", "TensorRT's layer has 2", &["input `X` has rank 5"]),
-    part(&["MaxPool"], "output `Indices`", "TensorRT's pooling gives no positions", &["output `Indices`"]),
-    part(&["MaxUnpool"], "an `output_shape` other than the pooled one", "not written yet", &["the pooled shape"]),
     part(
-        &["NonMaxSuppression", "NonZero"],
+        &["NonMaxSuppression", "NonZero", "Unique"],
         "on TensorRT-RTX without a GPU",
         "its builder has no implementation there; `--nms-fixed` gives NonMaxSuppression another form",
         &["has no runners that implement it"],

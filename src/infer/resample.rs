@@ -64,20 +64,23 @@ fn scaled(size: &Dim, scale: f32) -> Result<Option<Dim>> {
     Ok((size * &numerator).floor_div(&denominator))
 }
 
-pub(super) fn grid_sample(ctx: &Ctx<'_>, _: &GridSample) -> Result {
+pub(super) fn grid_sample(ctx: &Ctx<'_>, layer: &GridSample) -> Result {
     let [data, grid] = ctx.inputs()?;
     float("data", data)?;
     ctx.same_type(data, grid)?;
-    rank("data", data, 4)?;
-    rank("the grid", grid, 4)?;
-    match (data.shape.as_slice(), grid.shape.as_slice()) {
-        ([batch, channels, _, _], [grid_batch, height, width, two]) => {
-            ctx.equal(two, &Dim::Known(2))?;
-            let shape = [ctx.equal(batch, grid_batch)?, channels.clone(), height.clone(), width.clone()];
-            Ok(ValueType::new(data.dtype, shape.into_iter().collect()))
-        }
-        (_, grid) => Err(InferError::Rank { what: "the grid", actual: grid.len(), expected: "4".into() }),
-    }
+    let axes = data.shape.rank();
+    let fits = axes == 4 || axes == 5 && layer.interpolation != InterpolationMode::Cubic;
+    ensure(fits, || InferError::Rank { what: "data", actual: axes, expected: "4, or 5 if not cubic".into() })?;
+    rank("the grid", grid, axes)?;
+    let wrong = || InferError::Rank { what: "the grid", actual: grid.shape.rank(), expected: axes.to_string() };
+    let ([batch, channels, ..], [grid_batch, places @ .., coordinates]) =
+        (data.shape.as_slice(), grid.shape.as_slice())
+    else {
+        return Err(wrong());
+    };
+    ctx.equal(coordinates, &Dim::from(axes.saturating_sub(2)))?;
+    let leading = [ctx.equal(batch, grid_batch)?, channels.clone()];
+    Ok(ValueType::new(data.dtype, leading.into_iter().chain(places.iter().cloned()).collect()))
 }
 
 pub(super) fn non_max_suppression(ctx: &Ctx<'_>, layer: &NonMaxSuppression) -> Result<SmallVec<[ValueType; 2]>> {

@@ -90,6 +90,9 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
             caps.gelu || !matches!(layer.kind, ActivationType::GeluErf | ActivationType::GeluTanh)
         }
         LayerKind::Normalization(layer) => caps.groups || layer.groups == 1,
+        LayerKind::GridSample(_) => {
+            caps.volumes || layer.inputs.first().is_none_or(|&data| network.value(data).ty.shape.rank() == 4)
+        }
         LayerKind::Unary(layer) => caps.is_nan || layer.operation != UnaryOperation::IsNan,
         _ => true,
     };

@@ -26,10 +26,12 @@ pub struct Caps {
     pub is_nan: bool,
     /// `INormalizationLayer` with groups and a scale per channel, which only its second version has.
     pub groups: bool,
+    /// `IGridSampleLayer` of volumes.
+    pub volumes: bool,
 }
 
 impl Caps {
-    /// TensorRT-RTX 1.5 and later, TensorRT 11.x.
+    /// TensorRT-RTX 1.6 and later, TensorRT 11.x.
     pub const fn modern() -> Self {
         Self {
             int64: true,
@@ -43,6 +45,7 @@ impl Caps {
             gelu: true,
             is_nan: true,
             groups: true,
+            volumes: true,
         }
     }
 
@@ -60,6 +63,7 @@ impl Caps {
             gelu: false,
             is_nan: false,
             groups: false,
+            volumes: false,
         }
     }
 }

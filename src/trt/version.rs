@@ -60,6 +60,8 @@ impl Version {
             gelu: at_least(0),
             is_nan: at_least(1),
             groups: at_least(15),
+            // TensorRT-RTX 1.5 takes images only.
+            volumes: if self.rtx { (self.major, self.minor) >= (1, 6) } else { self.major >= 11 },
         }
     }
 
@@ -107,7 +109,8 @@ mod tests {
         let caps = |number| Version::from_number(number).unwrap().caps();
         assert_eq!(caps(10_701), Caps::modern());
         assert_eq!(caps(110_400), Caps::modern());
-        assert_eq!(caps(100_700), Caps { cumulative: false, groups: false, ..Caps::modern() });
+        assert_eq!(caps(100_700), Caps { cumulative: false, groups: false, volumes: false, ..Caps::modern() });
+        assert_eq!(caps(10_500), Caps { volumes: false, ..Caps::modern() });
         assert_eq!(caps(8_601), Caps::eight());
     }
 

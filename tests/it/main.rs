@@ -13,6 +13,7 @@ mod imports;
 mod layers;
 mod locate;
 mod manifest;
+mod open;
 mod plans;
 mod profiles;
 mod provision;

@@ -105,6 +105,7 @@ const REFUSED: &[(&str, &str)] = &[
     // Without a GPU, TensorRT-RTX has neither NonMaxSuppression nor NonZero.
     ("boxes/suppression", "has no runners that implement it"),
     ("gather/places", "has no runners that implement it"),
+    ("unique/unique", "has no runners that implement it"),
 ];
 
 #[test]

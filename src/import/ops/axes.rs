@@ -54,6 +54,16 @@ pub(super) fn cut(ctx: &mut Ctx<'_>, x: ValueId, cuts: &[Cut], fill: Option<Valu
     ctx.slice(x, &steps, SampleMode::Fill, fill)
 }
 
+/// Steps that take the whole of a value.
+pub(super) fn whole(ctx: &mut Ctx<'_>, data: ValueId) -> Result<Steps, OpError> {
+    let mut steps = Steps::default();
+    for size in ctx.sizes(data)? {
+        let (start, stride) = (ctx.number(0), ctx.number(1));
+        steps.push(start, size, stride);
+    }
+    Ok(steps)
+}
+
 /// The numbers 0, 1, … along one axis of `like`, as `i64`; the other axes have size 1.
 pub(super) fn counter(ctx: &mut Ctx<'_>, like: ValueId, axis: usize) -> Result<ValueId, OpError> {
     let size = ctx.size_of(like, axis)?;

@@ -1,12 +1,13 @@
 //! Convolutions and transposed convolutions.
 
-use super::axes::{Cut, along, cut};
+use super::axes::{Cut, along, cut, whole};
 use super::pads::{AutoPad, Pads, Window, from_image, sizes, spatial_rank, to_image, whole_list};
 use super::quantize::{exact_sum, real};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::conv::{Deconvolution, PaddingMode};
+use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::layer::{Arg, Convolution};
 use crate::network::{Dim, ValueId, Values};
@@ -73,6 +74,7 @@ pub(super) fn convolve_window(
     let maps = known_size(ctx, w, 0)?;
     check_channels(ctx, x, w, groups)?;
     let x = window.crop(ctx, x)?;
+    let x = window.settle(ctx, x)?;
     let x = to_image(ctx, x)?;
     window.widen();
     let mut inputs = vec![x];
@@ -130,7 +132,7 @@ fn kernel_sizes(ctx: &Ctx<'_>, node: &Node, x: ValueId, w: ValueId) -> Result<Ve
 }
 
 pub(super) fn known_size(ctx: &Ctx<'_>, w: ValueId, axis: usize) -> Result<usize, OpError> {
-    ctx.size(w, axis).ok_or(OpError::Feature("a kernel whose shape is known only at run time"))
+    ctx.size(w, axis).ok_or_else(|| ctx.open_size("the kernel's shape", w, axis))
 }
 
 fn group(node: &Node) -> Result<usize, OpError> {
@@ -172,17 +174,54 @@ fn conv_transpose(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let groups = group(node)?;
     let maps = known_size(ctx, w, 1)?.checked_mul(groups);
     let maps = maps.ok_or_else(|| OpError::invalid(format!("attribute `group` is {groups}, which is too large")))?;
-    let (mut window, grown) = transposed_window(ctx, node, x, kernel)?;
-    let x = to_image(ctx, x)?;
+    let shape = node.attrs.ints("output_shape")?.filter(|shape| !shape.is_empty());
+    let open = shape.filter(|_| (2..rank).any(|axis| ctx.size(x, axis).is_none()));
+    let (mut window, grown) = match open {
+        Some(_) => (
+            Window {
+                stride: sizes(node, "strides", kernel.len())?,
+                dilation: sizes(node, "dilations", kernel.len())?,
+                ..Window::plain(kernel)
+            },
+            Vec::new(),
+        ),
+        None => transposed_window(ctx, node, x, kernel)?,
+    };
+    let image = to_image(ctx, x)?;
     window.widen();
-    let mut inputs = vec![x];
+    let mut inputs = vec![image];
     let weights = weights(ctx, w, &mut inputs)?;
-    let grows = grown.iter().any(|&cut| cut != Cut::ALL);
+    let grows = open.is_some() || grown.iter().any(|&cut| cut != Cut::ALL);
     let (fixed_bias, late_bias) = if grows { (None, bias) } else { split_bias(ctx, bias) };
     let y = ctx.add(Deconvolution(layer(window, maps, groups, weights, fixed_bias)), &inputs)?;
     let y = from_image(ctx, y, rank)?;
-    let y = cut(ctx, y, &grown, None)?;
+    let y = match open {
+        Some(shape) => fit(ctx, node, y, shape)?,
+        None => cut(ctx, y, &grown, None)?,
+    };
     Ok(smallvec![add_bias(ctx, y, late_bias)?])
+}
+
+/// The output in a shape, where it depends on sizes of the run how much is cropped: what lacks is zeros behind it.
+fn fit(ctx: &mut Ctx<'_>, node: &Node, y: ValueId, shape: &[i64]) -> Result<ValueId, OpError> {
+    let count = ctx.rank(y) - 2;
+    let upper = AutoPad::of(node)? == AutoPad::SameUpper;
+    let output_padding = whole_list(node, "output_padding", count)?;
+    whole_list(node, "pads", 2 * count)?;
+    if shape.len() != count {
+        return Err(OpError::invalid(format!("attribute `output_shape` is {shape:?}, not {count} numbers")));
+    }
+    let mut steps = whole(ctx, y)?;
+    for (at, (&wanted, added)) in shape.iter().zip(output_padding).enumerate() {
+        let size = ctx.size_of(y, at + 2)?;
+        let beyond = ctx.compute(Ew::Sum, size, added.saturating_sub(wanted))?;
+        let beyond = ctx.at_least_zero(beyond)?;
+        let half = ctx.compute(Ew::FloorDiv, beyond, 2)?;
+        let start = if upper { half } else { ctx.binary(Ew::Sub, beyond, half)? };
+        let wanted = ctx.number(wanted);
+        steps.set(at + 2, start, wanted);
+    }
+    ctx.slice(y, &steps, SampleMode::Fill, None)
 }
 
 /// The window with what it crops from the output, and how the output grows where padding is negative.

@@ -145,7 +145,7 @@ fn non_zero(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     Ok(smallvec![non_zero_of(ctx, data)?])
 }
 
-fn non_zero_of(ctx: &mut Ctx<'_>, data: ValueId) -> Result<ValueId, OpError> {
+pub(super) fn non_zero_of(ctx: &mut Ctx<'_>, data: ValueId) -> Result<ValueId, OpError> {
     if ctx.rank(data) == 0 {
         return Err(OpError::Rank { what: "the data", rank: 0, supported: "1 or more" });
     }

@@ -3,7 +3,7 @@
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::layer::MatrixMultiply;
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation};
+use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, UnaryOperation};
 use crate::network::{ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};
 use crate::tensor::DType;
@@ -74,8 +74,19 @@ pub(super) fn repeat_heads(ctx: &mut Ctx<'_>, value: ValueId, query_heads: Value
 
 /// (√scale · q) · (√scale · k)ᵀ, with 1/√(size of a head) as the default scale.
 pub(super) fn scaled_scores(ctx: &mut Ctx<'_>, q: ValueId, k: ValueId, scale: Option<f32>) -> Result<ValueId, OpError> {
+    let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::Transpose };
+    let last = ctx.rank(q).saturating_sub(1);
     let scale = match scale {
         Some(scale) => f64::from(scale),
+        None if ctx.size(q, last).is_none() => {
+            let size = ctx.size_of(q, last)?;
+            let size = ctx.cast(size, DType::F32)?;
+            let root = ctx.unary(UnaryOperation::Sqrt, size)?;
+            let root = ctx.unary(UnaryOperation::Sqrt, root)?;
+            let root = ctx.cast(root, ctx.dtype(q))?;
+            let (q, k) = (ctx.binary(Ew::Div, q, root)?, ctx.binary(Ew::Div, k, root)?);
+            return ctx.add(product, &[q, k]);
+        }
         None => default_scale(ctx, q)?,
     };
     if scale < 0.0 {
@@ -83,14 +94,14 @@ pub(super) fn scaled_scores(ctx: &mut Ctx<'_>, q: ValueId, k: ValueId, scale: Op
     }
     let q = ctx.binary_scalar(Ew::Prod, q, scale.sqrt())?;
     let k = ctx.binary_scalar(Ew::Prod, k, scale.sqrt())?;
-    ctx.add(MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::Transpose }, &[q, k])
+    ctx.add(product, &[q, k])
 }
 
 /// 1/√(size of a head), which is the last axis.
 pub(super) fn default_scale(ctx: &Ctx<'_>, q: ValueId) -> Result<f64, OpError> {
     let last = ctx.rank(q).saturating_sub(1);
     let size = ctx.size(q, last).and_then(|size| u32::try_from(size).ok()).filter(|&size| size > 0);
-    let size = size.ok_or(OpError::Feature("heads of unknown size without `scale`"))?;
+    let size = size.ok_or_else(|| ctx.open_size("the size of heads without attribute `scale`", q, last))?;
     Ok(f64::from(size).sqrt().recip())
 }
 

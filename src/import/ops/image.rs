@@ -1,11 +1,11 @@
 //! Images put together from parts or scaled: `Col2Im`, `MaxUnpool`, `ImageScaler`.
 
-use super::axes::{Cut, along, cut};
+use super::axes::{Cut, along, cut, whole};
 use super::pads::{int, sizes, whole_list};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
-use crate::network::layer::data::{GatherMode, ScatterMode};
+use crate::network::layer::data::{GatherMode, SampleMode, ScatterMode};
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::layer::{Gather, Scatter};
 use crate::network::{Dim, Values};
@@ -137,34 +137,41 @@ fn col2im(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.reshape_to(summed, &shape)?])
 }
 
-/// `MaxUnpool` of known shapes: the elements scattered into zeros. What `output_shape` adds to the shape that the
-/// attributes give could lie at several places, and is not supported.
+/// `MaxUnpool`: the elements scattered into zeros. What `output_shape` adds to the shape that the attributes give lies
+/// behind it, as in ONNX's own test; ONNX Runtime reads the places in the larger shape instead.
 fn max_unpool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, indices) = (ctx.input(0)?, ctx.input(1)?);
-    let shape: Option<Vec<i64>> = ctx.shape(x).iter().map(Dim::known).collect();
-    let shape = shape.ok_or(OpError::Feature("data of unknown size"))?;
-    let rank = shape.len().saturating_sub(2);
+    let rank = ctx.rank(x).saturating_sub(2);
     let kernel = sizes(node, "kernel_shape", rank)?;
     let strides = sizes(node, "strides", rank)?;
     let pads = whole_list(node, "pads", 2 * rank)?;
-    let mut full = shape.clone();
+    let mut full = ctx.sizes(x)?;
     for (axis, (&kernel, &stride)) in kernel.iter().zip(&strides).enumerate() {
         let pad = pads.get(axis).copied().unwrap_or(0) + pads.get(axis + rank).copied().unwrap_or(0);
         if let Some(size) = full.get_mut(axis + 2) {
-            *size = size.saturating_sub(1).saturating_mul(int(stride)).saturating_add(int(kernel)) - pad;
+            let last = ctx.compute(Ew::Sub, *size, 1)?;
+            let last = ctx.compute(Ew::Prod, last, int(stride))?;
+            *size = ctx.compute(Ew::Sum, last, int(kernel) - pad)?;
         }
     }
-    if let Some(wanted) = ctx.ints(2)?.filter(|wanted| *wanted != full) {
-        let value = format!("{wanted:?}");
-        return Err(OpError::Value { what: "input `output_shape`", value, supported: "the pooled shape" });
+    if full.iter().any(|&size| ctx.known(size).is_some_and(|size| size < 0)) {
+        return Err(OpError::invalid("the unpooled shape has a size below 0"));
     }
-    let count = full.iter().try_fold(1i64, |count, &size| count.checked_mul(size).filter(|_| size >= 0));
-    let count = count.ok_or_else(|| OpError::invalid(format!("an unpooled shape of {full:?}")))?;
     let zero = ctx.scalar(ctx.dtype(x), 0.0)?;
-    let count = ctx.number(count);
+    let count = ctx.product(&full)?;
     let zeros = ctx.expand(zero, &[count])?;
     let (places, elements) = (ctx.reshape(indices, vec![-1])?, ctx.reshape(x, vec![-1])?);
     let places = ctx.cast(places, DType::I64)?;
     let scattered = ctx.add(Scatter { mode: ScatterMode::Element, axis: 0 }, &[zeros, places, elements])?;
-    Ok(smallvec![ctx.reshape(scattered, full)?])
+    let unpooled = ctx.reshape_to(scattered, &full)?;
+    let Some(wanted) = ctx.maybe_numbers(2)? else { return Ok(smallvec![unpooled]) };
+    if wanted.len() != full.len() {
+        return Err(OpError::invalid(format!("input `output_shape` has {} sizes, not {}", wanted.len(), full.len())));
+    }
+    let mut steps = whole(ctx, unpooled)?;
+    for (axis, &size) in wanted.iter().enumerate() {
+        let start = ctx.number(0);
+        steps.set(axis, start, size);
+    }
+    Ok(smallvec![ctx.slice(unpooled, &steps, SampleMode::Fill, None)?])
 }

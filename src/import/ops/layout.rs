@@ -130,14 +130,28 @@ fn sorted_axes(ctx: &Ctx<'_>, axes: &[i64], rank: usize) -> Result<Vec<usize>, O
     Ok(out)
 }
 
-/// `Squeeze`. Becomes Squeeze. Without axes all sizes must be known, as those of 1 go.
+/// Whether a size is at least 2 or divisible by a number above 1, whatever the symbols turn out to be.
+fn never_one(size: &Dim) -> bool {
+    let divides = |by: &Dim| size.floor_div(by).is_some_and(|part| &part * by == *size);
+    (size - &Dim::Known(2)).is_nonnegative() || (2..=8).map(Dim::Known).any(|by| divides(&by))
+}
+
+/// `Squeeze`. Becomes Squeeze. Without axes it must be known of all sizes whether they are 1, as those go.
 fn squeeze(ctx: &mut Ctx<'_>, axes: Option<&[i64]>) -> Result<Values, OpError> {
     let data = ctx.input(0)?;
     let axes = if let Some(axes) = axes {
         sorted_axes(ctx, axes, ctx.rank(data))?
     } else {
-        let sizes = ctx.shape(data).known().ok_or(OpError::Feature("without axes, data of unknown sizes"))?;
-        (0..sizes.len()).filter(|&axis| sizes.get(axis) == Some(&1)).collect()
+        let mut axes = Vec::new();
+        for (axis, size) in ctx.shape(data).iter().enumerate() {
+            match size.known() {
+                Some(1) => axes.push(axis),
+                Some(_) => {}
+                None if never_one(size) => {}
+                None => return Err(ctx.open_size("which sizes are 1", data, axis)),
+            }
+        }
+        axes
     };
     Ok(smallvec![ctx.squeeze(data, axes)?])
 }

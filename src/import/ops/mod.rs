@@ -41,6 +41,7 @@ mod softmax;
 mod spectral;
 mod state;
 mod training;
+mod unique;
 
 use super::registry::Op;
 
@@ -79,4 +80,5 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("spectral", spectral::OPS),
     ("state", state::OPS),
     ("training", training::OPS),
+    ("unique", unique::OPS),
 ];

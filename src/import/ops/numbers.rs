@@ -8,7 +8,7 @@ use crate::import::error::OpError;
 use crate::network::layer::data::{Fill, FillOperation, Reshape, SampleMode};
 use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::layer::{Arg, Shuffle, Slice};
-use crate::network::{Dim, ValueId, Values};
+use crate::network::{Dim, LayerKind, ValueId, Values};
 use crate::tensor::DType;
 
 /// The first element, the number of elements and the step of a slice, one number per axis.
@@ -25,6 +25,15 @@ impl Steps {
         self.start.push(start);
         self.size.push(size);
         self.stride.push(stride);
+    }
+
+    /// Changes what is taken of an axis.
+    pub(super) fn set(&mut self, axis: usize, start: ValueId, size: ValueId) {
+        for (list, number) in [(&mut self.start, start), (&mut self.size, size)] {
+            if let Some(entry) = list.get_mut(axis) {
+                *entry = number;
+            }
+        }
     }
 }
 
@@ -47,7 +56,39 @@ impl Ctx<'_> {
 
     /// A number as a size: itself or an expression over the network's symbols.
     pub(super) fn dim(&self, number: ValueId) -> Option<Dim> {
-        self.elements(number)?.first().cloned()
+        if let Some(elements) = self.elements(number) {
+            return elements.first().cloned();
+        }
+        let (part, at) = self.part(number)?;
+        self.elements(part)?.get(at).cloned()
+    }
+
+    /// What is known of a real number, an element of a vector.
+    pub(super) fn known_real(&self, element: ValueId) -> Option<f32> {
+        let (vector, at) = if self.constant(element).is_some() { (element, 0) } else { self.part(element)? };
+        self.constant(vector)?.to_f32s()?.get(at).copied()
+    }
+
+    /// For an element of vectors one behind the other: the vector that it comes from, and its place there. More is known
+    /// of the part than of the whole where the whole has elements that the run computes.
+    fn part(&self, element: ValueId) -> Option<(ValueId, usize)> {
+        let layer = |value| self.network.maker(value).map(|layer| self.network.layer(layer));
+        let picked = layer(element)?;
+        let LayerKind::Slice(Slice { start: Arg::Static(start), size: Arg::Static(size), .. }) = &picked.kind else {
+            return None;
+        };
+        let ([start], [1]) = (start.as_slice(), size.as_slice()) else { return None };
+        let mut at = usize::try_from(*start).ok()?;
+        let joined = layer(*picked.inputs.first()?)?;
+        let LayerKind::Concatenation(_) = &joined.kind else { return None };
+        for &part in &joined.inputs {
+            let size = self.size(part, 0)?;
+            if at < size {
+                return Some((part, at));
+            }
+            at -= size;
+        }
+        None
     }
 
     /// The elements of a scalar or vector of whole numbers.

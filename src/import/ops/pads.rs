@@ -1,9 +1,11 @@
 //! The windows of convolutions and pools: their attributes, and ONNX's padding rules settled.
 
-use super::axes::{Cut, cut};
+use super::axes::{Cut, cut, whole};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::layer::conv::PaddingMode;
+use crate::network::layer::data::SampleMode;
+use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::{Dim, ValueId};
 use crate::onnx::Node;
 
@@ -64,7 +66,7 @@ impl Window {
         match AutoPad::of(node)? {
             AutoPad::NotSet => {}
             AutoPad::Valid => window.pads = Pads::Explicit { pre: vec![0; count], post: vec![0; count] },
-            same => window.pads = window.same(same, ctx.shape(x).get(2..).unwrap_or_default())?,
+            same => window.pads = window.same(same, ctx.shape(x).get(2..).unwrap_or_default()),
         }
         Ok(window)
     }
@@ -86,16 +88,13 @@ impl Window {
         self.stride.iter().map(|&s| int(s)).collect()
     }
 
-    fn same(&self, which: AutoPad, sizes: &[Dim]) -> Result<Pads, OpError> {
+    fn same(&self, which: AutoPad, sizes: &[Dim]) -> Pads {
         let (mut pre, mut post) = (Vec::new(), Vec::new());
         let mut open = false;
         for ((extent, stride), size) in self.extents().into_iter().zip(self.strides()).zip(sizes) {
             let total = match size.known() {
                 _ if extent == 1 || stride == 1 => extent - 1,
                 Some(size) => ((ceil_div(size, stride) - 1).saturating_mul(stride) + extent - size).max(0),
-                None if extent < stride => {
-                    return Err(OpError::Feature("SAME padding of an axis of unknown size that is longer in stride"));
-                }
                 None => {
                     open = true;
                     0
@@ -105,11 +104,59 @@ impl Window {
             pre.push(before);
             post.push(behind);
         }
-        Ok(match which {
+        match which {
             _ if !open => Pads::Explicit { pre, post },
             AutoPad::SameUpper => Pads::Same(PaddingMode::SameUpper),
             _ => Pads::Same(PaddingMode::SameLower),
-        })
+        }
+    }
+
+    /// The padding before and behind one spatial axis of this size, as numbers.
+    pub(super) fn pads_along(
+        &self,
+        ctx: &mut Ctx<'_>,
+        at: usize,
+        size: ValueId,
+    ) -> Result<(ValueId, ValueId), OpError> {
+        let upper = match &self.pads {
+            Pads::Explicit { pre, post } => {
+                let [pre, post] = [pre, post].map(|list| list.get(at).copied().unwrap_or_default());
+                return Ok((ctx.number(pre), ctx.number(post)));
+            }
+            Pads::Same(mode) => *mode == PaddingMode::SameUpper,
+        };
+        let (extent, stride) = (self.extents(), self.strides());
+        let (extent, stride) = (extent.get(at).copied().unwrap_or(1), stride.get(at).copied().unwrap_or(1));
+        let total = same_padding(ctx, size, extent, stride)?;
+        let half = ctx.compute(Ew::FloorDiv, total, 2)?;
+        let rest = ctx.binary(Ew::Sub, total, half)?;
+        Ok(if upper { (half, rest) } else { (rest, half) })
+    }
+
+    /// Whether SAME has windows that skip elements, for which TensorRT computes negative padding.
+    pub(super) fn skips(&self) -> bool {
+        matches!(self.pads, Pads::Same(_))
+            && self.extents().into_iter().zip(self.strides()).any(|(extent, stride)| extent < stride)
+    }
+
+    /// Applies to the data what no layer takes as padding: SAME where windows skip elements.
+    pub(super) fn settle(&mut self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+        if !self.skips() {
+            return Ok(x);
+        }
+        let mut steps = whole(ctx, x)?;
+        let zero = ctx.number(0);
+        for at in 0..self.kernel.len() {
+            let size = ctx.size_of(x, at + 2)?;
+            let (before, behind) = self.pads_along(ctx, at, size)?;
+            let start = ctx.binary(Ew::Sub, zero, before)?;
+            let longer = ctx.binary(Ew::Sum, size, before)?;
+            let longer = ctx.binary(Ew::Sum, longer, behind)?;
+            steps.set(at + 2, start, longer);
+        }
+        let count = self.kernel.len();
+        self.pads = Pads::Explicit { pre: vec![0; count], post: vec![0; count] };
+        ctx.slice(x, &steps, SampleMode::Fill, None)
     }
 
     /// Applies negative padding to the data, so that only paddings of 0 and more are left.
@@ -194,6 +241,16 @@ pub(super) fn whole_list(node: &Node, name: &str, count: usize) -> Result<Vec<i6
 /// A size as a signed number.
 pub(super) fn int(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// What SAME adds to an axis of this size in all: so much that the last of ⌈size / stride⌉ windows just ends.
+fn same_padding(ctx: &mut Ctx<'_>, size: ValueId, extent: i64, stride: i64) -> Result<ValueId, OpError> {
+    let stepped = ctx.compute(Ew::Sub, size, 1)?;
+    let last = ctx.compute(Ew::FloorDiv, stepped, stride)?;
+    let start = ctx.compute(Ew::Prod, last, stride)?;
+    let end = ctx.compute(Ew::Sum, start, extent)?;
+    let total = ctx.binary(Ew::Sub, end, size)?;
+    ctx.at_least_zero(total)
 }
 
 /// Quotient of positive numbers rounded up.

@@ -1,16 +1,18 @@
 //! Pooling over windows and over everything.
 
-use super::axes::{Cut, Size, along, cut, rounded};
-use super::pads::{Pads, Window, ceil_div, from_image, int, sizes, spatial_rank, to_image};
+use super::axes::{Cut, along, cut, whole};
+use super::pads::{Pads, Window, from_image, int, sizes, spatial_rank, to_image};
 use super::quantize::{from_real, real};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Pooling;
 use crate::network::layer::conv::{PaddingMode, PoolingType};
+use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un};
-use crate::network::{Dim, ValueId, Values};
+use crate::network::{ValueId, Values};
 use crate::onnx::Node;
+use crate::tensor::DType;
 use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
@@ -21,18 +23,22 @@ pub(super) const OPS: &[Op] = &[
     onnx("GlobalMaxPool", 1..=NOW, "X", |ctx, _| global(ctx, ReduceOperation::Max)),
     onnx("LpPool", 1..=1, "X", |ctx, node| lp_pool(ctx, node, float_p(node)?)),
     onnx("LpPool", 2..=NOW, "X", |ctx, node| lp_pool(ctx, node, whole_p(node)?)),
-    onnx("MaxPool", 1..=NOW, "X", max_pool).ignoring(&["storage_order"]),
+    onnx("MaxPool", 1..=NOW, "X", max_pool),
 ];
 
-/// `MaxPool`. Becomes Pooling; dilated windows become a maximum of strided slices. 8-bit numbers are pooled in `f32`.
+/// `MaxPool`. Becomes Pooling; dilated windows become a maximum of strided slices, and so do those whose places are
+/// wanted. 8-bit numbers are pooled in `f32`.
 fn max_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    if node.outputs.get(1).is_some_and(|name| !name.is_empty()) {
-        return Err(OpError::Feature("output `Indices`"));
-    }
+    let wants_places = node.outputs.get(1).is_some_and(|name| !name.is_empty());
+    let column_major = node.attrs.int_or("storage_order", 0)? != 0;
     let x = ctx.input(0)?;
     let dtype = ctx.dtype(x);
     let x = if dtype.is_float() { x } else { real(ctx, x)? };
     let (plan, x) = Plan::of(ctx, node, x)?;
+    if wants_places {
+        let [y, places] = plan.arg_max(ctx, x, column_major)?;
+        return Ok(smallvec![if dtype.is_float() { y } else { from_real(ctx, y, dtype)? }, places]);
+    }
     let y = if plan.dilated() {
         let lowest = ctx.scalar(ctx.dtype(x), f64::NEG_INFINITY)?;
         plan.fold_taps(ctx, x, Ew::Max, lowest)?
@@ -50,9 +56,11 @@ fn average_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (mut plan, mut x) = Plan::of(ctx, node, x)?;
     let include = node.attrs.int_or("count_include_pad", 0)? != 0;
     if plan.dilated() {
-        return Ok(smallvec![plan.average_taps(ctx, x, include)?]);
+        let zero = ctx.scalar(ctx.dtype(x), 0.0)?;
+        let sums = plan.fold_taps(ctx, x, Ew::Sum, zero)?;
+        return Ok(smallvec![plan.divided(ctx, sums, include)?]);
     }
-    if include && plan.overhangs() {
+    if include && plan.overhangs(ctx)? {
         x = plan.pad_with_zeros(ctx, x)?;
         return Ok(smallvec![plan.pool(ctx, x, PoolingType::Average, true)?]);
     }
@@ -64,7 +72,7 @@ fn lp_pool(ctx: &mut Ctx<'_>, node: &Node, p: f64) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let (plan, x) = Plan::of(ctx, node, x)?;
     let powers = power(ctx, x, p)?;
-    let sum = if plan.dilated() || plan.overhangs() {
+    let sum = if plan.dilated() || plan.overhangs(ctx)? {
         let zero = ctx.scalar(ctx.dtype(x), 0.0)?;
         plan.fold_taps(ctx, powers, Ew::Sum, zero)?
     } else {
@@ -123,14 +131,13 @@ fn root(ctx: &mut Ctx<'_>, x: ValueId, p: f64) -> Result<ValueId, OpError> {
     if p == 1.0 { Ok(x) } else { ctx.binary_scalar(Ew::Pow, x, 1.0 / p) }
 }
 
-/// A pool's window with the number of its places, where known.
+/// A pool's window over data whose sizes may be known only at run time.
 struct Plan {
     window: Window,
-    /// Sizes of the spatial axes.
-    sizes: Vec<Option<i64>>,
-    /// Places of the window along each spatial axis.
-    places: Vec<Option<i64>>,
+    axes: Vec<Axis>,
     ceil: bool,
+    /// Whether no window can start in the padding behind the data, which TensorRT would keep and ONNX drops.
+    starts_inside: bool,
 }
 
 impl Plan {
@@ -144,193 +151,349 @@ impl Plan {
         let mut window = Window::of(ctx, node, x, kernel)?;
         let x = window.crop(ctx, x)?;
         let ceil = node.attrs.int_or("ceil_mode", 0)? != 0;
-        let sizes: Vec<_> = ctx.shape(x).iter().skip(2).map(Dim::known).collect();
-        let mut plan = Self { window, sizes, places: vec![None; count], ceil };
-        if let Some(axes) = plan.axes() {
-            if ceil && axes.iter().any(|axis| axis.size.is_none() && axis.post + axis.stride > axis.extent) {
-                return Err(OpError::Feature("attribute `ceil_mode` with this padding and data of unknown size"));
+        let (mut axes, mut starts_inside) = (Vec::with_capacity(count), true);
+        for at in 0..count {
+            let axis = Axis::of(ctx, &window, x, at, ceil)?;
+            if let Pads::Explicit { post, .. } = &window.pads {
+                let post = post.get(at).copied().unwrap_or_default();
+                starts_inside &= ctx.known(axis.size).is_some() || post + axis.stride <= axis.extent;
             }
-            plan.places = axes.iter().map(|axis| axis.places(ceil)).collect();
+            axes.push(axis);
         }
-        Ok((plan, x))
-    }
-
-    /// The axes, unless the layer itself works out the padding.
-    fn axes(&self) -> Option<Vec<Axis>> {
-        let Pads::Explicit { pre, post } = &self.window.pads else { return None };
-        let shapes = self.sizes.iter().zip(self.window.extents()).zip(self.window.strides());
-        let axis = |(((&size, extent), stride), (&pre, &post))| Axis { size, extent, stride, pre, post };
-        Some(shapes.zip(pre.iter().zip(post)).map(axis).collect())
+        Ok((Self { window, axes, ceil, starts_inside }, x))
     }
 
     fn dilated(&self) -> bool {
         self.window.dilation.iter().zip(&self.window.kernel).any(|(&dilation, &kernel)| dilation > 1 && kernel > 1)
     }
 
+    /// Whether TensorRT's layer has these windows itself.
+    fn is_layer(&self) -> bool {
+        let rounds = self.ceil && !self.starts_inside && matches!(self.window.pads, Pads::Explicit { .. });
+        !rounds && !self.window.skips()
+    }
+
     /// Whether a last window may reach beyond the padding.
-    fn overhangs(&self) -> bool {
-        let beyond = |(axis, places): (Axis, &Option<i64>)| places.is_none_or(|places| axis.reach(places) > axis.post);
-        self.ceil && self.axes().is_some_and(|axes| axes.into_iter().zip(&self.places).any(beyond))
+    fn overhangs(&self, ctx: &mut Ctx<'_>) -> Result<bool, OpError> {
+        let Pads::Explicit { post, .. } = self.window.pads.clone() else { return Ok(false) };
+        for (axis, post) in self.axes.iter().zip(post) {
+            let reach = axis.reach(ctx)?;
+            if self.ceil && ctx.known(reach).is_none_or(|reach| reach > post) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Applies the padding to the data; what is left is what `ceil_mode` adds.
     fn pad_with_zeros(&mut self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
         let Pads::Explicit { pre, post } = &mut self.window.pads else { return Ok(x) };
         let mut cuts = vec![Cut::ALL; 2];
-        for ((before, behind), size) in pre.iter_mut().zip(post).zip(&mut self.sizes) {
+        for ((before, behind), axis) in pre.iter_mut().zip(post).zip(&mut self.axes) {
             cuts.push(Cut::grown(*before, *behind));
-            *size = size.map(|size| size.saturating_add(*before + *behind));
+            axis.size = ctx.compute(Ew::Sum, axis.size, *before + *behind)?;
+            (axis.pre, axis.post) = (ctx.number(0), ctx.number(0));
             (*before, *behind) = (0, 0);
         }
         cut(ctx, x, &cuts, None)
     }
 
-    /// A Pooling layer over windows without dilation.
+    /// The maximum or the mean of windows without dilation; a mean may leave the padding out.
     fn pool(&self, ctx: &mut Ctx<'_>, x: ValueId, kind: PoolingType, exclude: bool) -> Result<ValueId, OpError> {
-        let rank = ctx.rank(x);
         let mut window = self.window.clone();
-        let up = self.ceil && self.reach_ends(&mut window)?;
-        let x = to_image(ctx, x)?;
-        window.widen();
-        let (pre_padding, post_padding, mode) = window.padding();
-        let layer = Pooling {
-            kind,
-            window: window.kernel,
-            stride: window.stride,
-            pre_padding,
-            post_padding,
-            padding_mode: if up { PaddingMode::ExplicitRoundUp } else { mode },
-            blend: 0.0,
-            average_count_excludes_padding: exclude,
+        if self.is_layer() {
+            let up = self.ceil && self.reach_ends(ctx, &mut window)?;
+            return layer(ctx, x, window, kind, exclude, up);
+        }
+        let x = self.spanned(ctx, x, kind)?;
+        let count = window.kernel.len();
+        window.pads = Pads::Explicit { pre: vec![0; count], post: vec![0; count] };
+        let volume = window.kernel.iter().map(|&k| real_size(k)).product();
+        let pooled = layer(ctx, x, window, kind, false, false)?;
+        if kind == PoolingType::Max {
+            return Ok(pooled);
+        }
+        let sum = ctx.binary_scalar(Ew::Prod, pooled, volume)?;
+        self.divided(ctx, sum, !exclude)
+    }
+
+    /// The data that all windows cover, from the first to the last.
+    fn spanned(&self, ctx: &mut Ctx<'_>, x: ValueId, kind: PoolingType) -> Result<ValueId, OpError> {
+        let mut steps = whole(ctx, x)?;
+        for (at, axis) in self.axes.iter().enumerate() {
+            let last = ctx.compute(Ew::Sub, axis.places, 1)?;
+            let last = ctx.compute(Ew::Prod, last, axis.stride)?;
+            let size = ctx.compute(Ew::Sum, last, axis.extent)?;
+            let start = axis.start(ctx)?;
+            steps.set(at + 2, start, size);
+        }
+        let outside = match kind {
+            PoolingType::Max => Some(ctx.scalar(ctx.dtype(x), f64::NEG_INFINITY)?),
+            _ => None,
         };
-        let y = ctx.add(layer, &[x])?;
-        from_image(ctx, y, rank)
+        ctx.slice(x, &steps, SampleMode::Fill, outside)
     }
 
     /// Sets the padding so that the last windows end with it. Answers whether TensorRT must round up to get there.
-    ///
-    /// ONNX drops a last window that starts in the padding at the end, which TensorRT does not; where the size is unknown
-    /// there can be no such window.
-    fn reach_ends(&self, window: &mut Window) -> Result<bool, OpError> {
-        let (Some(axes), Pads::Explicit { post, .. }) = (self.axes(), &mut window.pads) else { return Ok(false) };
-        let unknown = axes.iter().any(|axis| axis.size.is_none());
-        for ((axis, places), post) in axes.iter().zip(&self.places).zip(post) {
-            let Some(places) = places else { continue };
-            let reach = axis.reach(*places);
-            if reach < 0 && unknown {
-                return Err(OpError::Feature("attribute `ceil_mode` with strides larger than the window"));
+    fn reach_ends(&self, ctx: &mut Ctx<'_>, window: &mut Window) -> Result<bool, OpError> {
+        let Pads::Explicit { post, .. } = &mut window.pads else { return Ok(false) };
+        let mut unknown = false;
+        for (axis, post) in self.axes.iter().zip(post) {
+            let reach = axis.reach(ctx)?;
+            match ctx.known(reach).filter(|_| ctx.known(axis.size).is_some()) {
+                Some(reach) => *post = reach.max(0),
+                None => unknown = true,
             }
-            *post = reach.max(0);
         }
         Ok(unknown)
+    }
+
+    /// What a tap of every window along a spatial axis reads; `outside` (rank 0) stands beyond the data.
+    fn tap(
+        &self,
+        ctx: &mut Ctx<'_>,
+        x: ValueId,
+        at: usize,
+        tap: i64,
+        outside: Option<ValueId>,
+    ) -> Result<ValueId, OpError> {
+        let axis = self.axis(at)?;
+        let mut steps = whole(ctx, x)?;
+        let start = axis.start(ctx)?;
+        let start = ctx.compute(Ew::Sum, start, tap * axis.dilation)?;
+        steps.set(at + 2, start, axis.places);
+        if let Some(stride) = steps.stride.get_mut(at + 2) {
+            *stride = ctx.number(axis.stride);
+        }
+        ctx.slice(x, &steps, SampleMode::Fill, outside)
+    }
+
+    fn axis(&self, at: usize) -> Result<Axis, OpError> {
+        let axis = self.axes.get(at).copied().ok_or_else(|| OpError::invalid("a window with too few axes"))?;
+        if axis.taps > 256 {
+            return Err(OpError::Value {
+                what: "the size of a dilated or overhanging window",
+                value: axis.taps.to_string(),
+                supported: "up to 256",
+            });
+        }
+        Ok(axis)
     }
 
     /// Folds the taps of every window, axis by axis; `outside` (rank 0) stands beyond the data.
     fn fold_taps(&self, ctx: &mut Ctx<'_>, x: ValueId, fold: Ew, outside: ValueId) -> Result<ValueId, OpError> {
         let mut result = x;
-        for at in 0..self.window.kernel.len() {
-            let (axis, places) = self.settled(at)?;
-            let taps = self.window.kernel.get(at).copied().unwrap_or(1);
-            if taps > 256 {
-                return Err(OpError::Value {
-                    what: "the size of a dilated or overhanging window",
-                    value: taps.to_string(),
-                    supported: "up to 256",
-                });
+        for at in 0..self.axes.len() {
+            let taps = self.axis(at)?.taps;
+            let mut sum = self.tap(ctx, result, at, 0, Some(outside))?;
+            for tap in 1..taps {
+                let slice = self.tap(ctx, result, at, tap, Some(outside))?;
+                sum = ctx.binary(fold, sum, slice)?;
             }
-            let dilation = self.window.dilation.get(at).map_or(1, |&d| int(d));
-            let mut sum = None;
-            for tap in 0..int(taps) {
-                let mut cuts = vec![Cut::ALL; ctx.rank(x)];
-                if let Some(one) = cuts.get_mut(at + 2) {
-                    *one = Cut { start: tap * dilation - axis.pre, size: Size::Fixed(places), stride: axis.stride };
-                }
-                let slice = cut(ctx, result, &cuts, Some(outside))?;
-                sum = Some(match sum {
-                    None => slice,
-                    Some(sum) => ctx.binary(fold, sum, slice)?,
-                });
-            }
-            result = sum.unwrap_or(result);
+            result = sum;
         }
         Ok(result)
     }
 
-    /// The mean of the taps of every window.
-    fn average_taps(&self, ctx: &mut Ctx<'_>, x: ValueId, include: bool) -> Result<ValueId, OpError> {
-        let (dtype, rank) = (ctx.dtype(x), ctx.rank(x));
-        let zero = ctx.scalar(dtype, 0.0)?;
-        let mut result = self.fold_taps(ctx, x, Ew::Sum, zero)?;
-        for at in 0..self.window.kernel.len() {
-            let counts = self.counts(at, include)?;
-            let counts = ctx.constant_value(rounded(dtype, vec![counts.len()], &counts)?);
+    /// The largest element of every window, and its place: the first one where several are.
+    ///
+    /// From the last axis to the first, each pass keeps the place along the axes behind it.
+    fn arg_max(&self, ctx: &mut Ctx<'_>, x: ValueId, column_major: bool) -> Result<[ValueId; 2], OpError> {
+        let rank = ctx.rank(x);
+        let sizes = ctx.sizes(x)?;
+        let lowest = ctx.scalar(ctx.dtype(x), f64::NEG_INFINITY)?;
+        let mut best = x;
+        let mut place: Option<ValueId> = None;
+        for at in (0..self.axes.len()).rev() {
+            let axis = self.axis(at)?;
+            // How far apart neighbours along this axis are.
+            let inner = if column_major { sizes.get(2..at + 2) } else { sizes.get(at + 3..) };
+            let distance = ctx.product(inner.unwrap_or_default())?;
+            let (values, inner_places) = (best, place);
+            let mut found: Option<[ValueId; 2]> = None;
+            for tap in 0..axis.taps {
+                let value = self.tap(ctx, values, at, tap, Some(lowest))?;
+                let coordinate = axis.coordinates(ctx, tap)?;
+                let here = ctx.binary(Ew::Prod, coordinate, distance)?;
+                let here = along(ctx, here, at + 2, rank)?;
+                let here = match inner_places {
+                    Some(places) => {
+                        let places = self.tap(ctx, places, at, tap, None)?;
+                        ctx.binary(Ew::Sum, places, here)?
+                    }
+                    None => here,
+                };
+                found = Some(match found {
+                    None => [value, here],
+                    Some([best, place]) => {
+                        let more = ctx.binary(Ew::Greater, value, best)?;
+                        [ctx.binary(Ew::Max, value, best)?, ctx.select(more, here, place)?]
+                    }
+                });
+            }
+            let [value, mut here] = found.ok_or_else(|| OpError::invalid("a window without elements"))?;
+            if axis.taps == 1 {
+                // Nothing was compared that would have spread the places over all windows.
+                let shape = ctx.sizes(value)?;
+                here = ctx.expand(here, &shape)?;
+            }
+            (best, place) = (value, Some(here));
+        }
+        let place = place.ok_or_else(|| OpError::invalid("a window without axes"))?;
+        // Planes lie one behind the other.
+        let planes = ctx.product(sizes.get(..2).unwrap_or_default())?;
+        let plane = ctx.count_up(planes)?;
+        let volume = ctx.product(sizes.get(2..).unwrap_or_default())?;
+        let first = ctx.binary(Ew::Prod, plane, volume)?;
+        let ones = ctx.fixed_numbers(&vec![1; rank - 2]);
+        let shape: Vec<ValueId> = sizes.iter().take(2).copied().chain(ones).collect();
+        let first = ctx.reshape_to(first, &shape)?;
+        Ok([best, ctx.binary(Ew::Sum, place, first)?])
+    }
+
+    /// Sums of windows divided by how many taps of each lie in the data, or in its padding too.
+    fn divided(&self, ctx: &mut Ctx<'_>, sums: ValueId, include: bool) -> Result<ValueId, OpError> {
+        let (dtype, rank) = (ctx.dtype(sums), ctx.rank(sums));
+        let mut result = sums;
+        for at in 0..self.axes.len() {
+            let counts = self.axis(at)?.counts(ctx, include)?;
+            let counts = ctx.cast(counts, dtype)?;
             let counts = along(ctx, counts, at + 2, rank)?;
             result = ctx.binary(Ew::Div, result, counts)?;
         }
         Ok(result)
     }
-
-    /// How many taps of each window along a spatial axis lie in the data, or in its padding too.
-    fn counts(&self, at: usize, include: bool) -> Result<Vec<f64>, OpError> {
-        let (axis, places) = self.settled(at)?;
-        let Some(size) = axis.size.filter(|_| places <= 1 << 20) else {
-            return Err(OpError::Feature("dilated pooling of more than 2^20 places along one axis"));
-        };
-        let inside = if include { -axis.pre..size.saturating_add(axis.post) } else { 0..size };
-        let taps = self.window.kernel.get(at).map_or(1, |&k| int(k));
-        let dilation = self.window.dilation.get(at).map_or(1, |&d| int(d));
-        let count = |place: i64| {
-            let start = place * axis.stride - axis.pre;
-            (0..taps).filter(|tap| inside.contains(&(start + tap * dilation))).map(|_| 1.0).sum()
-        };
-        Ok((0..places).map(count).collect())
-    }
-
-    fn settled(&self, at: usize) -> Result<(Axis, i64), OpError> {
-        let axis = self.axes().and_then(|axes| axes.get(at).copied());
-        let places = self.places.get(at).copied().flatten();
-        match axis.zip(places) {
-            Some((axis, 0)) => {
-                let (extent, size) = (axis.extent, axis.size.unwrap_or_default());
-                Err(OpError::invalid(format!("a window over {extent} elements does not fit into {size} and padding")))
-            }
-            Some(settled) => Ok(settled),
-            None => Err(OpError::Feature("a dilated or overhanging window over data of unknown size")),
-        }
-    }
 }
 
-/// A window along one axis.
+/// A Pooling layer over windows without dilation.
+fn layer(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    mut window: Window,
+    kind: PoolingType,
+    exclude: bool,
+    up: bool,
+) -> Result<ValueId, OpError> {
+    let rank = ctx.rank(x);
+    let x = to_image(ctx, x)?;
+    window.widen();
+    let (pre_padding, post_padding, mode) = window.padding();
+    let layer = Pooling {
+        kind,
+        window: window.kernel,
+        stride: window.stride,
+        pre_padding,
+        post_padding,
+        padding_mode: if up { PaddingMode::ExplicitRoundUp } else { mode },
+        blend: 0.0,
+        average_count_excludes_padding: exclude,
+    };
+    let y = ctx.add(layer, &[x])?;
+    from_image(ctx, y, rank)
+}
+
+/// A window along one axis; values are `i64[1]` numbers.
 #[derive(Debug, Clone, Copy)]
 struct Axis {
-    size: Option<i64>,
+    size: ValueId,
+    pre: ValueId,
+    post: ValueId,
+    /// How many windows there are.
+    places: ValueId,
+    taps: i64,
+    dilation: i64,
+    /// Elements from the first to the last tap, both included.
     extent: i64,
     stride: i64,
-    pre: i64,
-    post: i64,
 }
 
 impl Axis {
-    /// Number of places of the window, if the size is known; 0 where it does not fit (the layer's rule then complains).
-    fn places(&self, ceil: bool) -> Option<i64> {
-        let size = self.size?.saturating_add(self.pre);
-        let room = size.saturating_add(self.post).saturating_sub(self.extent);
-        if room < 0 {
-            return Some(0);
+    fn of(ctx: &mut Ctx<'_>, window: &Window, x: ValueId, at: usize, ceil: bool) -> Result<Self, OpError> {
+        let pick = |list: &[usize]| list.get(at).map_or(1, |&n| int(n));
+        let (taps, dilation, stride) = (pick(&window.kernel), pick(&window.dilation), pick(&window.stride));
+        let extent = (taps - 1).saturating_mul(dilation) + 1;
+        let size = ctx.size_of(x, at + 2)?;
+        let (pre, post) = window.pads_along(ctx, at, size)?;
+        let zero = ctx.number(0);
+        let mut axis = Self { size, pre, post, places: zero, taps, dilation, extent, stride };
+        axis.places = axis.count(ctx, ceil)?;
+        if ctx.known(axis.places).is_some_and(|places| places <= 0) {
+            let size = ctx.known(size).unwrap_or_default();
+            return Err(OpError::invalid(format!(
+                "a window over {extent} elements does not fit into {size} and padding"
+            )));
         }
-        let floor = room / self.stride + 1;
-        if !ceil {
-            return Some(floor);
-        }
-        let up = ceil_div(room, self.stride) + 1;
-        // The last window must start in the data or in the padding before it.
-        Some(if (up - 1).saturating_mul(self.stride) >= size { up - 1 } else { up })
+        Ok(axis)
     }
 
-    /// The padding behind the data with which windows at so many places just end.
-    fn reach(&self, places: i64) -> i64 {
-        let end = (places - 1).saturating_mul(self.stride).saturating_add(self.extent);
-        end.saturating_sub(self.size.unwrap_or(end).saturating_add(self.pre))
+    /// Number of places of the window.
+    fn count(&self, ctx: &mut Ctx<'_>, ceil: bool) -> Result<ValueId, OpError> {
+        let size = ctx.binary(Ew::Sum, self.size, self.pre)?;
+        let padded = ctx.binary(Ew::Sum, size, self.post)?;
+        let room = ctx.compute(Ew::Sub, padded, self.extent)?;
+        if !ceil {
+            let steps = ctx.compute(Ew::FloorDiv, room, self.stride)?;
+            return ctx.compute(Ew::Sum, steps, 1);
+        }
+        let room = ctx.compute(Ew::Sum, room, self.stride - 1)?;
+        let steps = ctx.compute(Ew::FloorDiv, room, self.stride)?;
+        // The last window must start in the data or in the padding before it.
+        let last = ctx.compute(Ew::Sub, size, 1)?;
+        let last = ctx.compute(Ew::FloorDiv, last, self.stride)?;
+        let steps = ctx.binary(Ew::Min, steps, last)?;
+        ctx.compute(Ew::Sum, steps, 1)
+    }
+
+    /// The padding behind the data with which the last window just ends.
+    fn reach(&self, ctx: &mut Ctx<'_>) -> Result<ValueId, OpError> {
+        let last = ctx.compute(Ew::Sub, self.places, 1)?;
+        let last = ctx.compute(Ew::Prod, last, self.stride)?;
+        let end = ctx.compute(Ew::Sum, last, self.extent)?;
+        let size = ctx.binary(Ew::Sum, self.size, self.pre)?;
+        ctx.binary(Ew::Sub, end, size)
+    }
+
+    /// Where the first window starts.
+    fn start(&self, ctx: &mut Ctx<'_>) -> Result<ValueId, OpError> {
+        let zero = ctx.number(0);
+        ctx.binary(Ew::Sub, zero, self.pre)
+    }
+
+    /// Where a tap of each window lies in the data: `i64[places]`.
+    fn positions(&self, ctx: &mut Ctx<'_>, tap: i64) -> Result<ValueId, OpError> {
+        let places = ctx.count_up(self.places)?;
+        let starts = ctx.compute(Ew::Prod, places, self.stride)?;
+        let first = self.start(ctx)?;
+        let first = ctx.compute(Ew::Sum, first, tap * self.dilation)?;
+        ctx.binary(Ew::Sum, starts, first)
+    }
+
+    /// The same, moved into the data.
+    fn coordinates(&self, ctx: &mut Ctx<'_>, tap: i64) -> Result<ValueId, OpError> {
+        let positions = self.positions(ctx, tap)?;
+        let last = ctx.compute(Ew::Sub, self.size, 1)?;
+        let held = ctx.binary(Ew::Min, positions, last)?;
+        ctx.compute(Ew::Max, held, 0)
+    }
+
+    /// How many taps of each window lie in the data, or in its padding too: `i64[places]`.
+    fn counts(&self, ctx: &mut Ctx<'_>, include: bool) -> Result<ValueId, OpError> {
+        let starts = self.positions(ctx, 0)?;
+        let starts = ctx.unsqueeze(starts, vec![1])?;
+        let taps: Vec<i64> = (0..self.taps).map(|tap| tap * self.dilation).collect();
+        let taps = ctx.i64s(&taps);
+        let positions = ctx.binary(Ew::Sum, starts, taps)?;
+        let (first, end) = if include {
+            (self.start(ctx)?, ctx.binary(Ew::Sum, self.size, self.post)?)
+        } else {
+            (ctx.number(0), self.size)
+        };
+        let first = ctx.compute(Ew::Sub, first, 1)?;
+        let behind = ctx.binary(Ew::Greater, positions, first)?;
+        let before = ctx.binary(Ew::Less, positions, end)?;
+        let inside = ctx.binary(Ew::And, behind, before)?;
+        let inside = ctx.cast(inside, DType::I64)?;
+        ctx.reduce(ReduceOperation::Sum, inside, vec![1], false)
     }
 }
 

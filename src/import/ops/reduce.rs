@@ -116,7 +116,7 @@ fn extreme(
 }
 
 /// Types that TensorRT does not compare in one that it does: `bool` in `i32`, 8-bit numbers in `f32`.
-fn widened(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+pub(super) fn widened(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     match ctx.dtype(x) {
         DType::Bool => ctx.cast(x, DType::I32),
         DType::U8 | DType::I8 => real(ctx, x),
@@ -209,32 +209,65 @@ fn arg(ctx: &mut Ctx<'_>, node: &Node, operation: TopKOperation) -> Result<Value
     Ok(smallvec![if keep { index } else { ctx.squeeze(index, vec![axis])? }])
 }
 
-/// `CumSum` along an axis known at build time. Becomes Cumulative.
+/// `CumSum`. Becomes Cumulative.
 fn cumulative_sum(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let x = ctx.input(0)?;
-    let axis = cumulative_axis(ctx, x)?;
     let (exclusive, reverse) = directions(node)?;
-    let layer = Cumulative { operation: CumulativeOperation::Sum, axis, exclusive, reverse };
-    Ok(smallvec![ctx.add(layer, &[x])?])
+    along_axis(ctx, |ctx, x, axis| {
+        ctx.add(Cumulative { operation: CumulativeOperation::Sum, axis, exclusive, reverse }, &[x])
+    })
 }
 
-fn cumulative_axis(ctx: &Ctx<'_>, x: ValueId) -> Result<usize, OpError> {
-    match ctx.ints(1)?.as_deref() {
-        Some(&[axis]) => ctx.axis(axis, ctx.rank(x)),
-        other => Err(OpError::invalid(format!("input `axis` is {:?}, not one number", other.unwrap_or_default()))),
+/// What is computed of data along an axis, which is an input. An axis that only the run knows picks from the results along
+/// every axis.
+fn along_axis(
+    ctx: &mut Ctx<'_>,
+    compute: impl Fn(&mut Ctx<'_>, ValueId, usize) -> Result<ValueId, OpError>,
+) -> Result<Values, OpError> {
+    let (x, axis) = (ctx.input(0)?, ctx.input(1)?);
+    let rank = ctx.rank(x);
+    let [axis] = ctx.numbers(axis)?[..] else {
+        return Err(OpError::invalid("input `axis` is not one number"));
+    };
+    if let Some(axis) = ctx.known(axis) {
+        let axis = ctx.axis(axis, rank)?;
+        return Ok(smallvec![compute(ctx, x, axis)?]);
     }
+    let mut result = None;
+    for (at, number) in (0..rank).zip(0i64..) {
+        let along = compute(ctx, x, at)?;
+        result = Some(match result {
+            None => along,
+            Some(before) => {
+                let count = i64::try_from(rank).unwrap_or(i64::MAX);
+                let (from_start, from_end) =
+                    (ctx.compute(Ew::Equal, axis, number)?, ctx.compute(Ew::Equal, axis, number - count)?);
+                let here = ctx.binary(Ew::Or, from_start, from_end)?;
+                ctx.select(here, along, before)?
+            }
+        });
+    }
+    let result = result.ok_or(OpError::Rank { what: "input `x`", rank: 0, supported: "1 or more" })?;
+    Ok(smallvec![result])
 }
 
 fn directions(node: &Node) -> Result<(bool, bool), OpError> {
     Ok((node.attrs.int_or("exclusive", 0)? != 0, node.attrs.int_or("reverse", 0)? != 0))
 }
 
-/// `CumProd` along an axis known at build time: for each element the product of a row in which all elements that do not
+/// `CumProd`: for each element the product of a row in which all elements that do not
 /// count are 1. The rows take n times the data's memory.
 fn cumulative_product(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let x = ctx.input(0)?;
-    let axis = cumulative_axis(ctx, x)?;
     let (exclusive, reverse) = directions(node)?;
+    along_axis(ctx, |ctx, x, axis| running_product(ctx, x, axis, exclusive, reverse))
+}
+
+fn running_product(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    axis: usize,
+    exclusive: bool,
+    reverse: bool,
+) -> Result<ValueId, OpError> {
     // The new axis stands before the one that is multiplied.
     let rows = ctx.unsqueeze(x, vec![axis])?;
     let inner = counter(ctx, rows, axis + 1)?;
@@ -251,5 +284,5 @@ fn cumulative_product(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError>
     };
     let one = ctx.filled(ctx.dtype(x), 1.0, rank)?;
     let kept = ctx.select(counts, rows, one)?;
-    Ok(smallvec![ctx.reduce(ReduceOperation::Prod, kept, vec![axis + 1], false)?])
+    ctx.reduce(ReduceOperation::Prod, kept, vec![axis + 1], false)
 }

@@ -67,8 +67,12 @@ fn neighbours(ctx: &mut Ctx<'_>, positions: ValueId, size: ValueId) -> Result<Ne
 fn rows_of_pixels(ctx: &mut Ctx<'_>, images: ValueId) -> Result<ValueId, OpError> {
     let last = ctx.transpose(images, vec![0, 2, 3, 1])?;
     let depth = ctx.size_of(images, 1)?;
-    let depth = ctx.known(depth).ok_or(OpError::Feature("an unknown number of channels"))?;
-    ctx.reshape(last, vec![-1, depth])
+    if let Some(depth) = ctx.known(depth) {
+        return ctx.reshape(last, vec![-1, depth]);
+    }
+    let sizes = ctx.sizes(last)?;
+    let rows = ctx.product(sizes.get(..3).unwrap_or_default())?;
+    ctx.reshape_to(last, &[rows, depth])
 }
 
 /// The four weighted neighbours of each position: rows picked by image, y and x, which broadcast to one shape.
@@ -135,8 +139,8 @@ struct Bins {
 }
 
 impl Bins {
-    /// The positions of all samples between two columns of the regions: `f32[regions, count · samples]`.
-    fn positions(self, ctx: &mut Ctx<'_>, start: ValueId, end: ValueId) -> Result<ValueId, OpError> {
+    /// Where the bins start between two columns of the regions, and how far they reach: `f32[regions, 1]`.
+    fn edges(self, ctx: &mut Ctx<'_>, start: ValueId, end: ValueId) -> Result<(ValueId, ValueId), OpError> {
         let shift = if self.half_pixel { 0.5 } else { 0.0 };
         let mut edge = |column: ValueId| {
             let scaled = ctx.binary_scalar(Ew::Prod, column, self.scale)?;
@@ -147,6 +151,12 @@ impl Bins {
         if !self.half_pixel {
             extent = ctx.binary_scalar(Ew::Max, extent, 1.0)?;
         }
+        Ok((start, extent))
+    }
+
+    /// The positions of all samples: `f32[regions, count · samples]`.
+    fn positions(self, ctx: &mut Ctx<'_>, start: ValueId, end: ValueId) -> Result<ValueId, OpError> {
+        let (start, extent) = self.edges(ctx, start, end)?;
         let total = self.count * self.samples;
         #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "at most 2^32")]
         let (all, steps) = (total as f64, ctx.number(total));
@@ -177,8 +187,9 @@ fn neighbours_near(ctx: &mut Ctx<'_>, positions: ValueId, size: ValueId) -> Resu
     Ok(neighbours)
 }
 
-/// `RoiAlign` with a fixed number of samples per bin: four Gathers of weighted neighbours, and the mean or maximum of
-/// each bin. The maximum is that of the weighted neighbours, not of their sum.
+/// `RoiAlign`. With a fixed number of samples per bin: four Gathers of weighted neighbours, and the mean or maximum of
+/// each bin. The maximum is that of the weighted neighbours, not of their sum. For a number that depends on the regions see
+/// [`adaptive`].
 fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values, OpError> {
     let (images, regions, image) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     if ctx.rank(images) != 4 || ctx.rank(regions) != 2 {
@@ -186,10 +197,6 @@ fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values,
     }
     let (rows, columns) = (size_attribute(node, "output_height", 1, 1)?, size_attribute(node, "output_width", 1, 1)?);
     let samples = size_attribute(node, "sampling_ratio", 0, 0)?;
-    if samples == 0 {
-        let (what, supported) = ("attribute `sampling_ratio`", "1 or more");
-        return Err(OpError::Value { what, value: "0, which counts samples by the data".into(), supported });
-    }
     let (joint, bin) = match node.attrs.string_or("mode", "avg")? {
         "avg" => (Ew::Sum, ReduceOperation::Avg),
         "max" => (Ew::Max, ReduceOperation::Max),
@@ -197,6 +204,11 @@ fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values,
     };
     let scale = f64::from(node.attrs.float_or("spatial_scale", 1.0)?);
     let regions = ctx.cast(regions, DType::F32)?;
+    if samples == 0 {
+        let (y, x) =
+            (Bins { count: rows, samples, scale, half_pixel }, Bins { count: columns, samples, scale, half_pixel });
+        return Ok(smallvec![adaptive(ctx, y, x, bin == ReduceOperation::Max)?]);
+    }
     let mut along = |count, [start, end]: [i64; 2], axis, place| {
         let (start, end) = (column(ctx, regions, start)?, column(ctx, regions, end)?);
         let positions = Bins { count, samples, scale, half_pixel }.positions(ctx, start, end)?;
@@ -215,6 +227,188 @@ fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values,
     let bins = ctx.reshape_to(sampled, &shape)?;
     let pooled = ctx.reduce(bin, bins, vec![2, 4], false)?;
     Ok(smallvec![ctx.transpose(pooled, vec![0, 3, 1, 2])?])
+}
+
+/// What each element of an axis weighs in each bin where the bins decide how many samples they have: as many as make steps
+/// of at most one element. All are `f32[regions, bins, elements]` but for the last.
+struct Reach {
+    /// The sum over the samples, divided by their number.
+    mean: ValueId,
+    /// The largest and the smallest of a sample next to the element; 0 where there is none.
+    most: ValueId,
+    least: ValueId,
+    /// 0 where there is a sample next to the element, else [`FAR`].
+    distance: ValueId,
+    /// Whether some sample lies beyond the axis, where there is nothing but 0, or there is none: `bool[regions, bins]`.
+    open: ValueId,
+}
+
+/// More than any element's magnitude matters at.
+const FAR: f64 = 1e30;
+
+/// Samples are more than half an element apart, unless there is but one: so many at most lie within one element of another,
+/// and one more for rounding.
+const NEAR: i64 = 5;
+
+impl Reach {
+    fn of(ctx: &mut Ctx<'_>, bins: Bins, [start, end]: [ValueId; 2], size: ValueId) -> Result<Self, OpError> {
+        let (start, extent) = bins.edges(ctx, start, end)?;
+        #[expect(clippy::cast_precision_loss, reason = "at most 2^16")]
+        let bin = ctx.binary_scalar(Ew::Div, extent, bins.count as f64)?;
+        let samples = ctx.unary(Un::Ceil, bin)?;
+        let at_least_one = ctx.binary_scalar(Ew::Max, samples, 1.0)?;
+        let step = ctx.binary(Ew::Div, bin, at_least_one)?;
+        let places = ctx.number(bins.count);
+        let places = ctx.count_up(places)?;
+        let places = ctx.cast(places, DType::F32)?;
+        let distances = ctx.binary(Ew::Prod, bin, places)?;
+        let firsts = ctx.binary(Ew::Sum, start, distances)?;
+        let half_step = ctx.binary_scalar(Ew::Prod, step, 0.5)?;
+        let firsts = ctx.binary(Ew::Sum, firsts, half_step)?;
+        // Regions, bins, elements, samples near an element.
+        let length = ctx.cast(size, DType::F32)?;
+        let last = ctx.binary_scalar(Ew::Sub, length, 1.0)?;
+        let elements = ctx.count_up(size)?;
+        let elements = ctx.cast(elements, DType::F32)?;
+        let elements = ctx.unsqueeze(elements, vec![0, 1, 3])?;
+        let [first, each, count] = [(firsts, vec![2, 3]), (step, vec![2, 3]), (samples, vec![2, 3])]
+            .map(|(value, axes)| ctx.unsqueeze(value, axes));
+        let (first, each, count) = (first?, each?, count?);
+        let before = ctx.binary_scalar(Ew::Sub, elements, 1.0)?;
+        let before = ctx.binary(Ew::Sub, before, first)?;
+        let nearest = ctx.binary(Ew::Div, before, each)?;
+        let nearest = ctx.unary(Un::Ceil, nearest)?;
+        let nearest = ctx.binary_scalar(Ew::Max, nearest, 0.0)?;
+        let near = ctx.number(NEAR);
+        let near = ctx.count_up(near)?;
+        let near = ctx.cast(near, DType::F32)?;
+        let at = ctx.binary(Ew::Sum, nearest, near)?;
+        let distance = ctx.binary(Ew::Prod, at, each)?;
+        let position = ctx.binary(Ew::Sum, first, distance)?;
+        let zero = ctx.filled(DType::F32, 0.0, 4)?;
+        let (counts, inside) = (ctx.binary(Ew::Less, at, count)?, within(ctx, position, length)?);
+        let held = ctx.binary(Ew::Max, position, zero)?;
+        let held = ctx.binary(Ew::Min, held, last)?;
+        let apart = ctx.binary(Ew::Sub, held, elements)?;
+        let apart = ctx.unary(Un::Abs, apart)?;
+        let one = ctx.filled(DType::F32, 1.0, 4)?;
+        let height = ctx.binary(Ew::Sub, one, apart)?;
+        let beyond = ctx.binary(Ew::Less, height, zero)?;
+        let next_to = ctx.unary(Un::Not, beyond)?;
+        let touches = ctx.binary(Ew::And, counts, inside)?;
+        let touches = ctx.binary(Ew::And, touches, next_to)?;
+        let weights = ctx.select(touches, height, zero)?;
+        let sum = ctx.reduce(ReduceOperation::Sum, weights, vec![3], false)?;
+        let divisor = ctx.unsqueeze(at_least_one, vec![2])?;
+        let mean = ctx.binary(Ew::Div, sum, divisor)?;
+        let most = ctx.reduce(ReduceOperation::Max, weights, vec![3], false)?;
+        let far = ctx.filled(DType::F32, FAR, 4)?;
+        let least = ctx.select(touches, height, far)?;
+        let least = ctx.reduce(ReduceOperation::Min, least, vec![3], false)?;
+        let far = ctx.filled(DType::F32, FAR, 3)?;
+        let zero = ctx.filled(DType::F32, 0.0, 3)?;
+        let none = ctx.binary(Ew::Equal, least, far)?;
+        let (least, distance) = (ctx.select(none, zero, least)?, ctx.select(none, far, zero)?);
+        // The outermost samples are the first to leave the axis.
+        let steps = ctx.binary_scalar(Ew::Sub, samples, 1.0)?;
+        let distance_to_last = ctx.binary(Ew::Prod, steps, step)?;
+        let lasts = ctx.binary(Ew::Sum, firsts, distance_to_last)?;
+        let (first_in, last_in) = (within(ctx, firsts, length)?, within(ctx, lasts, length)?);
+        let none = ctx.binary_scalar(Ew::Greater, samples, 0.0)?;
+        let both = ctx.binary(Ew::And, first_in, last_in)?;
+        let closed = ctx.binary(Ew::And, both, none)?;
+        let open = ctx.unary(Un::Not, closed)?;
+        Ok(Self { mean, most, least, distance, open })
+    }
+}
+
+/// Whether positions lie on an axis of this length (`f32[1]`), or at most one element beyond it.
+fn within(ctx: &mut Ctx<'_>, positions: ValueId, length: ValueId) -> Result<ValueId, OpError> {
+    let least = ctx.filled(DType::F32, -1.0, 1)?;
+    let below = ctx.binary(Ew::Less, positions, least)?;
+    let above = ctx.binary(Ew::Greater, positions, length)?;
+    let far = ctx.binary(Ew::Or, below, above)?;
+    ctx.unary(Un::Not, far)
+}
+
+/// `RoiAlign` whose regions decide how many samples a bin has. That is no shape that a layer could have, so the samples stay
+/// within the axes: every element of an axis has a weight in every bin.
+///
+/// The mean is then a product with two matrices. A maximum is that of an element times the largest weight along both
+/// axes, if any is above 0; else it is that of an element times the smallest weight.
+fn adaptive(ctx: &mut Ctx<'_>, y: Bins, x: Bins, largest: bool) -> Result<ValueId, OpError> {
+    let (images, regions, image) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
+    let regions = ctx.cast(regions, DType::F32)?;
+    let sizes = ctx.sizes(images)?;
+    let &[batch, depth, height, width] = sizes.as_slice() else {
+        return Err(OpError::Rank { what: "input `X`", rank: sizes.len(), supported: "4" });
+    };
+    let mut reach = |bins, [start, end]: [i64; 2], size| {
+        let edges = [column(ctx, regions, start)?, column(ctx, regions, end)?];
+        Reach::of(ctx, bins, edges, size)
+    };
+    let (rows, columns) = (reach(y, [1, 3], height)?, reach(x, [0, 2], width)?);
+    let image = ctx.cast(image, DType::I64)?;
+    let dtype = ctx.dtype(images);
+    if largest {
+        let picked = ctx.gather(images, image, 0)?;
+        let picked = ctx.cast(picked, DType::F32)?;
+        let pooled = largest_products(ctx, picked, &rows, &columns)?;
+        return ctx.cast(pooled, dtype);
+    }
+    let (count, across, down) = (ctx.size_of(regions, 0)?, ctx.number(x.count), ctx.number(y.count));
+    // A region's own image, chosen by weights of 0 for all others.
+    let images_at = ctx.count_up(batch)?;
+    let image = ctx.unsqueeze(image, vec![1])?;
+    let own = ctx.binary(Ew::Equal, image, images_at)?;
+    let own = ctx.cast(own, DType::F32)?;
+    let own = ctx.unsqueeze(own, vec![1, 3])?;
+    let weights = ctx.unsqueeze(columns.mean, vec![2])?;
+    let weights = ctx.binary(Ew::Prod, weights, own)?;
+    let (lines, line) = (ctx.binary(Ew::Prod, count, across)?, ctx.binary(Ew::Prod, batch, width)?);
+    let weights = ctx.reshape_to(weights, &[lines, line])?;
+    let (weights, rows) = (ctx.cast(weights, dtype)?, ctx.cast(rows.mean, dtype)?);
+    let turned = ctx.transpose(images, vec![0, 3, 1, 2])?;
+    let inner = ctx.binary(Ew::Prod, depth, height)?;
+    let turned = ctx.reshape_to(turned, &[line, inner])?;
+    let plain = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::None };
+    let narrow = ctx.add(plain, &[weights, turned])?;
+    let planes = ctx.binary(Ew::Prod, across, depth)?;
+    let narrow = ctx.reshape_to(narrow, &[count, planes, height])?;
+    let turning = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::Transpose };
+    let pooled = ctx.add(turning, &[narrow, rows])?;
+    let pooled = ctx.reshape_to(pooled, &[count, across, depth, down])?;
+    ctx.transpose(pooled, vec![0, 2, 3, 1])
+}
+
+/// The maximum of [`adaptive`] for regions with images `[regions, depth, height, width]` of their own.
+fn largest_products(ctx: &mut Ctx<'_>, images: ValueId, rows: &Reach, columns: &Reach) -> Result<ValueId, OpError> {
+    let high = ctx.binary_scalar(Ew::Max, images, 0.0)?;
+    let low = ctx.unary(Un::Abs, images)?;
+    // [regions, 1, depth, height, width] by [regions, columns, 1, 1, width], then
+    // [regions, columns, 1, depth, height] by [regions, 1, rows, 1, height].
+    let stages = [(columns, vec![1], vec![2, 3]), (rows, vec![2], vec![1, 3])];
+    let (mut most, mut least) = (high, low);
+    for (reach, of_data, of_weights) in stages {
+        let mut weighed = |data: ValueId, weights: ValueId| {
+            let (data, weights) = (ctx.unsqueeze(data, of_data.clone())?, ctx.unsqueeze(weights, of_weights.clone())?);
+            ctx.binary(Ew::Prod, data, weights)
+        };
+        let (high, low) = (weighed(most, reach.most)?, weighed(least, reach.least)?);
+        let distance = ctx.unsqueeze(reach.distance, of_weights)?;
+        let low = ctx.binary(Ew::Sum, low, distance)?;
+        most = ctx.reduce(ReduceOperation::Max, high, vec![4], false)?;
+        least = ctx.reduce(ReduceOperation::Min, low, vec![4], false)?;
+    }
+    // [regions, columns, rows, depth]
+    let (across, down) = (ctx.unsqueeze(columns.open, vec![2, 3])?, ctx.unsqueeze(rows.open, vec![1, 3])?);
+    let open = ctx.binary(Ew::Or, across, down)?;
+    let zero = ctx.filled(DType::F32, 0.0, 4)?;
+    let least = ctx.select(open, zero, least)?;
+    let negated = ctx.binary(Ew::Sub, zero, least)?;
+    let positive = ctx.binary(Ew::Greater, most, zero)?;
+    let pooled = ctx.select(positive, most, negated)?;
+    ctx.transpose(pooled, vec![0, 3, 2, 1])
 }
 
 /// The fixed sizes of a [`deform_conv`].

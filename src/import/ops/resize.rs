@@ -1,8 +1,9 @@
 //! `Resize` and `Upsample`: data sampled on another grid along some axes.
 //!
-//! What TensorRT's Resize says becomes one; the rest is computed axis by axis from fixed sizes (see [`super::resample`]).
+//! What TensorRT's Resize says becomes one; the rest is computed axis by axis (see [`super::resample`]): from fixed sizes
+//! by fixed indices and weights, else by indices and weights computed at run time.
 
-use super::resample::{Coordinates, Grid, Kernel, OpenGrid};
+use super::resample::{Coordinates, Grid, Kernel, OpenGrid, Real};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -35,36 +36,47 @@ struct Options {
     extrapolation: f32,
 }
 
-/// One axis: the output's size, and the scale where it is known.
+/// One axis: the output's size, and the scale where it is given or known.
 struct Axis {
     size: ValueId,
-    scale: Option<f64>,
+    scale: Option<Real>,
     /// The part of the input that is sampled, for `tf_crop_and_resize`; 0 to 1 is all of it.
-    roi: (f64, f64),
+    roi: (Real, Real),
 }
+
+impl Axis {
+    fn known_scale(&self) -> Option<f64> {
+        self.scale.and_then(Real::known)
+    }
+}
+
+/// All of an axis.
+const WHOLE: (Real, Real) = (Real::Known(0.0), Real::Known(1.0));
 
 /// `Upsample` before opset 7: `[N, C, H, W]` by a factor for each of the last two axes.
 fn upsample_image(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let factor =
         |name: &str| node.attrs.float(name)?.ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")));
     let scales = [1.0, 1.0, factor("height_scale")?, factor("width_scale")?];
-    upsample(ctx, node, &scales)
+    upsample(ctx, node, &scales.map(|scale| Real::Known(scale.into())))
 }
 
 /// `Upsample` with its scales as an attribute.
 fn upsample_attribute(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let scales = node.attrs.floats("scales")?.ok_or_else(|| OpError::invalid("attribute `scales` is missing"))?;
-    upsample(ctx, node, scales)
+    let scales: Vec<Real> = scales.iter().map(|&scale| Real::Known(scale.into())).collect();
+    upsample(ctx, node, &scales)
 }
 
 /// `Upsample` and the first `Resize`, with their scales as an input.
 fn first_resize(ctx: &mut Ctx<'_>, node: &Node, at: usize) -> Result<Values, OpError> {
-    let scales = ctx.floats(at)?.unwrap_or_default();
+    ctx.check_sizes_from(at)?;
+    let scales = reals(ctx, ctx.input(at)?)?;
     upsample(ctx, node, &scales)
 }
 
 /// Before opset 11 positions are x / scale, rounded down.
-fn upsample(ctx: &mut Ctx<'_>, node: &Node, scales: &[f32]) -> Result<Values, OpError> {
+fn upsample(ctx: &mut Ctx<'_>, node: &Node, scales: &[Real]) -> Result<Values, OpError> {
     let options = Options {
         mode: mode(node)?,
         coordinates: Coordinates::Asymmetric,
@@ -128,17 +140,19 @@ fn resize(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         None => (0..rank).collect(),
     };
     let cropping = options.coordinates == Coordinates::TfCropAndResize;
-    let roi = if cropping { ctx.floats(1)?.unwrap_or_default() } else { Vec::new() };
+    let roi = if cropping { reals(ctx, ctx.input(1)?)? } else { Vec::new() };
     if cropping && roi.len() != 2 * listed.len() {
         return Err(OpError::invalid(format!("input `roi` has {} elements for {} axes", roi.len(), listed.len())));
     }
     let policy = node.attrs.string_or("keep_aspect_ratio_policy", "stretch")?;
     let axes = match (given(ctx, 2), given(ctx, 3)) {
-        (Some(_), None) => {
-            let scales = ctx.floats(2)?.unwrap_or_default();
+        (Some(scales), None) => {
+            ctx.check_sizes_from(2)?;
+            let scales = reals(ctx, scales)?;
             axes_by_scale(ctx, &scales, &listed, &roi)?
         }
         (None, Some(sizes)) => {
+            ctx.check_sizes_from(3)?;
             let sizes = ctx.numbers(sizes)?;
             let mut axes = axes_by_size(ctx, &sizes, &listed, &roi)?;
             keep_aspect_ratio(ctx, &mut axes, &listed, policy)?;
@@ -157,10 +171,22 @@ fn given(ctx: &Ctx<'_>, at: usize) -> Option<ValueId> {
     ctx.maybe(at).filter(|&value| ctx.size(value, 0) != Some(0))
 }
 
+/// The elements of a list of real numbers.
+fn reals(ctx: &mut Ctx<'_>, list: ValueId) -> Result<Vec<Real>, OpError> {
+    let elements = ctx.vector_elements(list)?;
+    elements
+        .into_iter()
+        .map(|element| match ctx.known_real(element) {
+            Some(number) => Ok(Real::Known(number.into())),
+            None => Ok(Real::Run(ctx.cast(element, DType::F32)?)),
+        })
+        .collect()
+}
+
 /// Axes that stay as they are.
 fn unchanged(ctx: &mut Ctx<'_>) -> Result<Vec<Axis>, OpError> {
     let sizes = ctx.sizes(ctx.input(0)?)?;
-    Ok(sizes.into_iter().map(|size| Axis { size, scale: Some(1.0), roi: (0.0, 1.0) }).collect())
+    Ok(sizes.into_iter().map(|size| Axis { size, scale: Some(Real::Known(1.0)), roi: WHOLE }).collect())
 }
 
 fn check_count(name: &str, count: usize, axes: usize) -> Result<(), OpError> {
@@ -170,24 +196,23 @@ fn check_count(name: &str, count: usize, axes: usize) -> Result<(), OpError> {
 
 /// Output sizes are ⌊input · scale⌋, whatever the region is: the specification's text says otherwise, but no
 /// implementation does, ONNX's own among them.
-fn axes_by_scale(ctx: &mut Ctx<'_>, scales: &[f32], listed: &[usize], roi: &[f32]) -> Result<Vec<Axis>, OpError> {
+fn axes_by_scale(ctx: &mut Ctx<'_>, scales: &[Real], listed: &[usize], roi: &[Real]) -> Result<Vec<Axis>, OpError> {
     check_count("scales", scales.len(), listed.len())?;
     let mut axes = unchanged(ctx)?;
     for (at, (&axis, &scale)) in listed.iter().zip(scales).enumerate() {
         let Some(entry) = axes.get_mut(axis) else { continue };
-        if !scale.is_finite() || scale <= 0.0 {
+        if let Some(scale) = scale.known().filter(|scale| !scale.is_finite() || *scale <= 0.0) {
             return Err(OpError::invalid(format!("a scale is {scale}")));
         }
-        let (start, end) = region(roi, at, listed.len());
-        entry.roi = (start.into(), end.into());
-        entry.scale = Some(scale.into());
+        entry.roi = region(roi, at, listed.len());
+        entry.scale = Some(scale);
         entry.size = scaled_size(ctx, entry.size, scale)?;
     }
     Ok(axes)
 }
 
-fn region(roi: &[f32], at: usize, count: usize) -> (f32, f32) {
-    (roi.get(at).copied().unwrap_or(0.0), roi.get(count + at).copied().unwrap_or(1.0))
+fn region(roi: &[Real], at: usize, count: usize) -> (Real, Real) {
+    (roi.get(at).copied().unwrap_or(WHOLE.0), roi.get(count + at).copied().unwrap_or(WHOLE.1))
 }
 
 /// ⌊size · scale⌋, in single precision as everybody computes it.
@@ -197,17 +222,19 @@ fn region(roi: &[f32], at: usize, count: usize) -> (f32, f32) {
     clippy::cast_possible_truncation,
     reason = "the product of floats, rounded down"
 )]
-fn scaled_size(ctx: &mut Ctx<'_>, size: ValueId, scale: f32) -> Result<ValueId, OpError> {
-    if let Some(size) = ctx.known(size) {
-        return Ok(ctx.number((size as f32 * scale).floor() as i64));
+fn scaled_size(ctx: &mut Ctx<'_>, size: ValueId, scale: Real) -> Result<ValueId, OpError> {
+    if let Some(scale) = scale.known() {
+        if let Some(size) = ctx.known(size) {
+            return Ok(ctx.number((size as f32 * scale as f32).floor() as i64));
+        }
+        let parts = scale * f64::from(PARTS);
+        if parts.fract() == 0.0 && parts < 1e6 {
+            let enlarged = ctx.compute(Ew::Prod, size, parts as i64)?;
+            return ctx.compute(Ew::FloorDiv, enlarged, PARTS.into());
+        }
     }
-    let parts = f64::from(scale) * f64::from(PARTS);
-    if parts.fract() == 0.0 && parts < 1e6 {
-        let enlarged = ctx.compute(Ew::Prod, size, parts as i64)?;
-        return ctx.compute(Ew::FloorDiv, enlarged, PARTS.into());
-    }
-    let size = ctx.cast(size, DType::F32)?;
-    let product = ctx.binary_scalar(Ew::Prod, size, scale.into())?;
+    let (size, scale) = (ctx.cast(size, DType::F32)?, scale.value(ctx)?);
+    let product = ctx.binary(Ew::Prod, size, scale)?;
     let product = ctx.unary(UnaryOperation::Floor, product)?;
     ctx.cast(product, DType::I64)
 }
@@ -215,14 +242,13 @@ fn scaled_size(ctx: &mut Ctx<'_>, size: ValueId, scale: f32) -> Result<ValueId, 
 /// Scales that are quotients by this number, such as 1.5, have exact products with unknown sizes.
 const PARTS: i32 = 256;
 
-fn axes_by_size(ctx: &mut Ctx<'_>, sizes: &[ValueId], listed: &[usize], roi: &[f32]) -> Result<Vec<Axis>, OpError> {
+fn axes_by_size(ctx: &mut Ctx<'_>, sizes: &[ValueId], listed: &[usize], roi: &[Real]) -> Result<Vec<Axis>, OpError> {
     check_count("sizes", sizes.len(), listed.len())?;
     let mut axes = unchanged(ctx)?;
     for (at, (&axis, &size)) in listed.iter().zip(sizes).enumerate() {
         let Some(entry) = axes.get_mut(axis) else { continue };
-        let (start, end) = region(roi, at, listed.len());
-        entry.scale = ratio(ctx, entry.size, size);
-        entry.roi = (start.into(), end.into());
+        entry.scale = ratio(ctx, entry.size, size).map(Real::Known);
+        entry.roi = region(roi, at, listed.len());
         entry.size = size;
     }
     Ok(axes)
@@ -246,22 +272,47 @@ fn float(size: usize) -> f64 {
 /// One scale for all listed axes, the smallest or the largest of theirs.
 #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "a size; infinity saturates")]
 fn keep_aspect_ratio(ctx: &mut Ctx<'_>, axes: &mut [Axis], listed: &[usize], policy: &str) -> Result<(), OpError> {
-    let pick = match policy {
+    let (pick, run): (fn(f64, f64) -> f64, Ew) = match policy {
         "stretch" => return Ok(()),
-        "not_larger" => f64::min,
-        "not_smaller" => f64::max,
+        "not_larger" => (f64::min, Ew::Min),
+        "not_smaller" => (f64::max, Ew::Max),
         other => return Err(OpError::invalid(format!("attribute `keep_aspect_ratio_policy` is `{other}`"))),
     };
     let data = ctx.input(0)?;
-    let scales: Option<Vec<f64>> = listed.iter().map(|&axis| axes.get(axis)?.scale).collect();
-    let scale = scales.and_then(|scales| scales.into_iter().reduce(pick));
-    let unknown = OpError::Feature("attribute `keep_aspect_ratio_policy` with unknown sizes");
-    let scale = scale.ok_or_else(|| unknown.clone())?;
+    let known: Option<Vec<f64>> =
+        listed.iter().map(|&axis| axes.get(axis)?.known_scale().filter(|_| ctx.size(data, axis).is_some())).collect();
+    let scale = match known {
+        Some(known) => known.into_iter().reduce(pick).map(Real::Known),
+        None => {
+            let mut scale = None;
+            for &axis in listed {
+                let Some(entry) = axes.get(axis) else { continue };
+                let input = ctx.size_of(data, axis)?;
+                let (input, output) = (ctx.cast(input, DType::F32)?, ctx.cast(entry.size, DType::F32)?);
+                let own = ctx.binary(Ew::Div, output, input)?;
+                scale = Some(match scale {
+                    Some(scale) => ctx.binary(run, scale, own)?,
+                    None => own,
+                });
+            }
+            scale.map(Real::Run)
+        }
+    };
+    let Some(scale) = scale else { return Ok(()) };
     for &axis in listed {
-        let size = float(ctx.size(data, axis).ok_or_else(|| unknown.clone())?);
+        let input = ctx.size_of(data, axis)?;
         let Some(entry) = axes.get_mut(axis) else { continue };
         entry.scale = Some(scale);
-        entry.size = ctx.number((scale * size + 0.5).floor() as i64);
+        entry.size = match (scale, ctx.size(data, axis)) {
+            (Real::Known(scale), Some(size)) => ctx.number((scale * float(size) + 0.5).floor() as i64),
+            _ => {
+                let (input, scale) = (ctx.cast(input, DType::F32)?, scale.value(ctx)?);
+                let scaled = ctx.binary(Ew::Prod, input, scale)?;
+                let raised = ctx.binary_scalar(Ew::Sum, scaled, 0.5)?;
+                let rounded = ctx.unary(UnaryOperation::Floor, raised)?;
+                ctx.cast(rounded, DType::I64)?
+            }
+        };
     }
     Ok(())
 }
@@ -291,18 +342,22 @@ fn resized(ctx: &mut Ctx<'_>, options: &Options, axes: &[Axis]) -> Result<ValueI
                 };
                 grid.extrapolate(ctx, value, options.extrapolation)?
             }
-            (None, None) => open_grid(options, axes, axis)?.pick(ctx, value, options.rounding)?,
-            (None, Some(Kernel { cubic: None, antialias: false, .. })) => {
-                open_grid(options, axes, axis)?.blend(ctx, value)?
+            (None, kernel) => {
+                let grid = open_grid(options, axes, axis)?;
+                let sampled = match kernel {
+                    Some(kernel) => grid.weigh(ctx, value, &kernel)?,
+                    None => grid.pick(ctx, value, options.rounding)?,
+                };
+                grid.extrapolate(ctx, [value, sampled], options.extrapolation)?
             }
-            (None, Some(_)) => return Err(unknown_size()),
         };
     }
     Ok(value)
 }
 
 fn changes(ctx: &Ctx<'_>, data: ValueId, axes: &[Axis], axis: usize) -> bool {
-    let whole = |entry: &Axis| entry.scale == Some(1.0) && entry.roi == (0.0, 1.0);
+    let all = |(start, end): (Real, Real)| start.known() == Some(0.0) && end.known() == Some(1.0);
+    let whole = |entry: &Axis| entry.known_scale() == Some(1.0) && all(entry.roi);
     !axes.get(axis).is_some_and(|entry| whole(entry) && ctx.dim(entry.size).as_ref() == ctx.shape(data).get(axis))
 }
 
@@ -310,25 +365,14 @@ fn changes(ctx: &Ctx<'_>, data: ValueId, axes: &[Axis], axis: usize) -> bool {
 fn grid(ctx: &Ctx<'_>, options: &Options, data: ValueId, axes: &[Axis], axis: usize) -> Option<Grid> {
     let entry = axes.get(axis)?;
     let (input, output) = (ctx.size(data, axis)?, usize::try_from(ctx.known(entry.size)?).ok()?);
-    Some(Grid { axis, input, output, scale: entry.scale?, roi: entry.roi, coordinates: options.coordinates })
+    let roi = (entry.roi.0.known()?, entry.roi.1.known()?);
+    Some(Grid { axis, input, output, scale: entry.known_scale()?, roi, coordinates: options.coordinates })
 }
 
-/// The sampling of an axis of unknown size by a known scale.
+/// The sampling of an axis of which something is known only at run time.
 fn open_grid(options: &Options, axes: &[Axis], axis: usize) -> Result<OpenGrid, OpError> {
-    let entry = axes.get(axis).ok_or_else(unknown_size)?;
-    let formula = matches!(
-        options.coordinates,
-        Coordinates::HalfPixel
-            | Coordinates::PytorchHalfPixel
-            | Coordinates::Asymmetric
-            | Coordinates::TfHalfPixelForNn
-    );
-    let scale = entry.scale.filter(|_| formula).ok_or_else(unknown_size)?;
-    Ok(OpenGrid { axis, output: entry.size, scale, coordinates: options.coordinates })
-}
-
-fn unknown_size() -> OpError {
-    OpError::Feature("this way of resizing an axis of unknown size")
+    let entry = axes.get(axis).ok_or_else(|| OpError::invalid("an axis too few"))?;
+    Ok(OpenGrid { axis, output: entry.size, scale: entry.scale, roi: entry.roi, coordinates: options.coordinates })
 }
 
 fn kernel(options: &Options) -> Option<Kernel> {
@@ -360,7 +404,7 @@ fn layer(
         InterpolationMode::Linear => 3,
         InterpolationMode::Cubic => 2,
     };
-    let shrinks = |&axis: &usize| axes.get(axis).and_then(|axis| axis.scale).is_none_or(|scale| scale < 1.0);
+    let shrinks = |&axis: &usize| axes.get(axis).and_then(Axis::known_scale).is_none_or(|scale| scale < 1.0);
     let is_whole = |&axis: &usize| axes.get(axis).is_some_and(|entry| whole(ctx, data, entry, axis));
     let blurs = options.antialias && changed.iter().any(shrinks);
     if changed.len() > most || blurs || !changed.iter().all(is_whole) {
@@ -399,7 +443,7 @@ fn layer(
 /// Whether single precision, with or without fused multiplication, cannot change which element is nearest.
 fn rounds_surely(options: &Options, entry: &Axis) -> bool {
     // From 41 on, x · (1/x) need not be 1.
-    let Some(scale) = entry.scale.filter(|scale| scale.fract() == 0.0 && *scale <= 32.0) else { return false };
+    let Some(scale) = entry.known_scale().filter(|scale| scale.fract() == 0.0 && *scale <= 32.0) else { return false };
     let to_nearest = matches!(options.rounding, ResizeRoundMode::HalfUp | ResizeRoundMode::HalfDown);
     match options.coordinates {
         Coordinates::Asymmetric => true,
@@ -414,6 +458,7 @@ fn rounds_surely(options: &Options, entry: &Axis) -> bool {
 #[expect(clippy::float_cmp, reason = "a product that is not exact does not count")]
 fn whole(ctx: &Ctx<'_>, data: ValueId, entry: &Axis, axis: usize) -> bool {
     let Some(scale) = entry.scale else { return true };
+    let Some(scale) = scale.known() else { return false };
     let output = ctx.dim(entry.size);
     match (ctx.size(data, axis), output.as_ref().and_then(Dim::size)) {
         (Some(input), Some(output)) => {
@@ -481,7 +526,7 @@ fn output(ctx: &mut Ctx<'_>, data: ValueId, axes: &[&Axis], inputs: &mut Values)
         return Ok(ResizeOutput::Sizes(sizes));
     }
     let scale = |(at, axis): (usize, &&Axis)| {
-        let scale = axis.scale? as f32;
+        let scale = axis.known_scale()? as f32;
         let size = dims.get(at)?.as_ref()?;
         match (ctx.size(data, at), size.size()) {
             (Some(input), Some(output)) => ((input as f32 * scale).floor() == output as f32).then_some(scale),

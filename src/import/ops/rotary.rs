@@ -6,7 +6,7 @@ use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::math::ElementWiseOperation as Ew;
-use crate::network::{ValueId, Values};
+use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
 use smallvec::smallvec;
 
@@ -57,11 +57,17 @@ fn rotary_embedding(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 /// How many pairs of each head are turned; `rotary_embedding_dim` counts their elements, and 0 means all.
 fn half_of_pairs(ctx: &Ctx<'_>, node: &Node, x: ValueId) -> Result<i64, OpError> {
     let size = ctx.size(x, 3).and_then(|size| i64::try_from(size).ok());
-    let size = size.ok_or(OpError::Feature("heads of unknown size"))?;
-    let turned = match node.attrs.int_or("rotary_embedding_dim", 0)? {
-        0 => size,
-        part => part,
+    let part = node.attrs.int_or("rotary_embedding_dim", 0)?;
+    let cache = ctx.input(1)?;
+    let half = ctx.shape(cache).last().and_then(Dim::known);
+    // Heads of unknown size are as large as the caches say.
+    let turned = match (part, size, half) {
+        (0, Some(size), _) => size,
+        (0, None, Some(half)) => half.saturating_mul(2),
+        (0, None, None) => return Err(ctx.open_size("the size of heads or caches", x, 3)),
+        (part, ..) => part,
     };
+    let size = size.unwrap_or(turned);
     if turned < 0 || turned > size || turned % 2 != 0 {
         return Err(OpError::invalid(format!("{turned} elements of heads of size {size} make no pairs")));
     }

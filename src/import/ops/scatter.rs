@@ -1,13 +1,14 @@
 //! Data with some elements replaced, or combined with others.
 
+use super::axes::{along, whole};
 use super::gather::{axis_of, wrap_index_vectors};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
-use crate::network::layer::data::{GatherMode, ScatterMode};
+use crate::network::layer::data::{GatherMode, SampleMode, ScatterMode};
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::layer::{Gather, Scatter};
-use crate::network::{Dim, ValueId, Values};
+use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::{DType, Tensor};
 use smallvec::smallvec;
@@ -57,18 +58,32 @@ impl Reduction {
             Reduction::Min => f64::INFINITY,
         }
     }
+
+    /// The updates where they go here, combined along an axis.
+    fn table(self, ctx: &mut Ctx<'_>, here: ValueId, updates: ValueId, axis: usize) -> Result<ValueId, OpError> {
+        let neutral = ctx.filled(ctx.dtype(updates), self.neutral(), ctx.rank(updates))?;
+        let table = ctx.select(here, updates, neutral)?;
+        ctx.reduce(self.all(), table, vec![axis], false)
+    }
 }
 
 /// The attribute `reduction`; `None` for plain replacement.
-fn reduction(node: &Node) -> Result<Option<Reduction>, OpError> {
-    Ok(match node.attrs.string_or("reduction", "none")? {
-        "none" => None,
-        "add" => Some(Reduction::Add),
-        "mul" => Some(Reduction::Mul),
-        "max" if node.opset >= 18 => Some(Reduction::Max),
-        "min" if node.opset >= 18 => Some(Reduction::Min),
+///
+/// The extremes came with opset 18, but PyTorch writes them before, and nobody reads them otherwise.
+fn reduction(ctx: &mut Ctx<'_>, node: &Node) -> Result<Option<Reduction>, OpError> {
+    let name = node.attrs.string_or("reduction", "none")?;
+    let reduction = match name {
+        "none" => return Ok(None),
+        "add" => Reduction::Add,
+        "mul" => Reduction::Mul,
+        "max" => Reduction::Max,
+        "min" => Reduction::Min,
         other => return Err(OpError::invalid(format!("attribute `reduction` is `{other}`"))),
-    })
+    };
+    if node.opset < 18 && matches!(reduction, Reduction::Max | Reduction::Min) {
+        ctx.note(format!("attribute `reduction` is `{name}`, which ONNX has from opset 18 on; taken as meant there"));
+    }
+    Ok(Some(reduction))
 }
 
 /// Whether no two updates go to one place.
@@ -104,134 +119,158 @@ fn place(mut at: usize, index: i64, dims: &[usize], axis: usize) -> Vec<i64> {
 /// `ScatterElements`, and `Scatter` as it was called first. Becomes Scatter; negative indices are wrapped.
 ///
 /// With a reduction, known indices that differ gather what is there and combine it with the updates before; others
-/// need sizes that are known and not too large.
+/// make a table.
 fn scatter_elements(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (data, indices, updates) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     let axis = axis_of(ctx, node, 0, data)?;
+    let reduction = reduction(ctx, node)?;
+    check_reach(ctx, [data, indices], axis, reduction)?;
     let indices = ctx.wrap_indices(data, indices, axis)?;
     let gather = Gather { mode: GatherMode::Element, axis, element_wise_dims: 0 };
     let scatter = Scatter { mode: ScatterMode::Element, axis };
-    scatter_with(ctx, node, [data, indices, updates], gather, scatter)
+    let operands = [data, indices, updates];
+    Ok(smallvec![match reduction.filter(|_| !differ(ctx, indices, Some(axis))) {
+        None => scattered(ctx, reduction, operands, gather, scatter)?,
+        Some(reduction) => reduced_elements(ctx, reduction, operands, axis)?,
+    }])
 }
 
 /// `ScatterND`. Becomes Scatter; negative indices are wrapped. Reductions as for `ScatterElements`.
 fn scatter_nd(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (data, indices, updates) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
+    let reduction = reduction(ctx, node)?;
     let indices = wrap_index_vectors(ctx, data, indices, 0)?;
     let gather = Gather { mode: GatherMode::Nd, axis: 0, element_wise_dims: 0 };
     let scatter = Scatter { mode: ScatterMode::Nd, axis: 0 };
-    scatter_with(ctx, node, [data, indices, updates], gather, scatter)
+    let operands = [data, indices, updates];
+    Ok(smallvec![match reduction.filter(|_| !differ(ctx, indices, None)) {
+        None => scattered(ctx, reduction, operands, gather, scatter)?,
+        Some(reduction) => reduced_rows(ctx, reduction, operands)?,
+    }])
 }
 
-fn scatter_with(
+/// Whether the indices are known, and no two updates go to one place.
+fn differ(ctx: &Ctx<'_>, indices: ValueId, element_axis: Option<usize>) -> bool {
+    ctx.constant(indices).is_some_and(|indices| updates_differ(&indices, element_axis))
+}
+
+/// Checks that the indices reach no further than the data along every other axis; and where updates replace, along
+/// their own, so that TensorRT takes them: more would replace some element twice.
+fn check_reach(
+    ctx: &Ctx<'_>,
+    [data, indices]: [ValueId; 2],
+    axis: usize,
+    reduction: Option<Reduction>,
+) -> Result<(), OpError> {
+    for (at, (have, wanted)) in ctx.shape(data).iter().zip(ctx.shape(indices).iter()).enumerate() {
+        let (Some(have), Some(wanted)) = (have.known(), wanted.known()) else { continue };
+        if wanted <= have {
+            continue;
+        }
+        let value = format!("of size {wanted} along axis {at}, where input `data` has {have}");
+        if at != axis {
+            return Err(OpError::invalid(format!("input `indices` is {value}")));
+        }
+        if reduction.is_none() {
+            let supported = "up to the data's size, so that no element is replaced twice";
+            return Err(OpError::Value { what: "input `indices`", value, supported });
+        }
+    }
+    Ok(())
+}
+
+/// Updates of which no two go to one place, combined with what is there.
+fn scattered(
     ctx: &mut Ctx<'_>,
-    node: &Node,
+    reduction: Option<Reduction>,
     [data, indices, updates]: [ValueId; 3],
     gather: Gather,
     scatter: Scatter,
-) -> Result<Values, OpError> {
-    let Some(operation) = reduction(node)? else {
-        return Ok(smallvec![ctx.add(scatter, &[data, indices, updates])?]);
+) -> Result<ValueId, OpError> {
+    let updates = match reduction {
+        None => updates,
+        Some(reduction) => {
+            let current = ctx.add(gather, &[data, indices])?;
+            ctx.binary(reduction.both(), current, updates)?
+        }
     };
-    let element_axis = (scatter.mode == ScatterMode::Element).then_some(scatter.axis);
-    if ctx.constant(indices).is_some_and(|indices| updates_differ(&indices, element_axis)) {
-        let current = ctx.add(gather, &[data, indices])?;
-        let updates = ctx.binary(operation.both(), current, updates)?;
-        return Ok(smallvec![ctx.add(scatter, &[data, indices, updates])?]);
-    }
-    let rows = match element_axis {
-        Some(axis) => Rows::of_elements(ctx, data, indices, axis)?,
-        None => Rows::of_vectors(ctx, data, indices)?,
-    };
-    Ok(smallvec![rows.reduced(ctx, operation, data, updates)?])
+    ctx.add(scatter, &[data, indices, updates])
 }
 
-/// The data as rows, and the row that each update goes to: `i64[updates]`.
-struct Rows {
-    count: i64,
-    /// Elements in a row.
-    length: i64,
-    updates: i64,
-    places: ValueId,
-}
-
-/// The most elements of the table of all rows by all updates.
+/// The most elements of a table, where its sizes are known.
 const MOST_PAIRS: i64 = 1 << 26;
 
-impl Rows {
-    /// Every element is a row.
-    fn of_elements(ctx: &mut Ctx<'_>, data: ValueId, indices: ValueId, axis: usize) -> Result<Self, OpError> {
-        let (shape, updates) = (known_shape(ctx, data)?, known_shape(ctx, indices)?);
-        let rank = shape.len();
-        let wide = ctx.cast(indices, DType::I64)?;
-        let mut place = None;
-        for (at, stride) in strides(&shape).into_iter().enumerate() {
-            let coordinate = if at == axis {
-                wide
-            } else {
-                let size = ctx.size_of(indices, at)?;
-                let counter = ctx.count_up(size)?;
-                ctx.unsqueeze(counter, (0..rank).filter(|&other| other != at).collect())?
-            };
-            let distance = ctx.compute(Ew::Prod, coordinate, stride)?;
-            place = Some(match place {
-                Some(place) => ctx.binary(Ew::Sum, place, distance)?,
-                None => distance,
-            });
-        }
-        let place = place.ok_or(OpError::Rank { what: "input `data`", rank: 0, supported: "1 or more" })?;
-        let places = ctx.reshape(place, vec![-1])?;
-        Ok(Self { count: count(&shape), length: 1, updates: count(&updates), places })
-    }
-
-    /// Rows are what an index vector names.
-    fn of_vectors(ctx: &mut Ctx<'_>, data: ValueId, indices: ValueId) -> Result<Self, OpError> {
-        let (shape, updates) = (known_shape(ctx, data)?, known_shape(ctx, indices)?);
-        let (&depth, outer) = updates.split_last().ok_or_else(|| OpError::invalid("input `indices` has rank 0"))?;
-        let depth = usize::try_from(depth).ok().filter(|&depth| depth <= shape.len());
-        let depth = depth.ok_or_else(|| OpError::invalid("index vectors are longer than the data's rank"))?;
-        let (named, row) = shape.split_at(depth);
-        let wide = ctx.cast(indices, DType::I64)?;
-        let strides = ctx.i64s(&strides(named));
-        let distances = ctx.binary(Ew::Prod, wide, strides)?;
-        let places = ctx.reduce(ReduceOperation::Sum, distances, vec![outer.len()], false)?;
-        let places = ctx.reshape(places, vec![-1])?;
-        Ok(Self { count: count(named), length: count(row), updates: count(outer), places })
-    }
-
-    /// Every row combined with all updates that go there: from a table of rows by updates, in which what goes
-    /// elsewhere is neutral.
-    fn reduced(self, ctx: &mut Ctx<'_>, by: Reduction, data: ValueId, updates: ValueId) -> Result<ValueId, OpError> {
-        let pairs = self.count.saturating_mul(self.length).saturating_mul(self.updates);
-        if pairs > MOST_PAIRS {
-            let value = format!("of {} updates to {} elements", self.updates, self.count.saturating_mul(self.length));
-            return Err(OpError::Value { what: "a reduction", value, supported: "their product up to 2^26" });
-        }
-        let shape = known_shape(ctx, data)?;
-        let rows = ctx.number(self.count);
-        let rows = ctx.count_up(rows)?;
-        let rows = ctx.unsqueeze(rows, vec![1])?;
-        let here = ctx.binary(Ew::Equal, rows, self.places)?;
-        let here = ctx.unsqueeze(here, vec![2])?;
-        let updates = ctx.reshape(updates, vec![1, self.updates, self.length])?;
-        let neutral = ctx.filled(ctx.dtype(data), by.neutral(), 3)?;
-        let table = ctx.select(here, updates, neutral)?;
-        let combined = ctx.reduce(by.all(), table, vec![1], false)?;
-        let combined = ctx.reshape(combined, shape)?;
-        ctx.binary(by.both(), data, combined)
-    }
+/// Every element combined with all updates that go there: from a table with the data's axis beside that of the updates,
+/// in which what goes elsewhere is neutral.
+fn reduced_elements(
+    ctx: &mut Ctx<'_>,
+    by: Reduction,
+    [data, indices, updates]: [ValueId; 3],
+    axis: usize,
+) -> Result<ValueId, OpError> {
+    let sizes = ctx.sizes(data)?;
+    let rows = *sizes.get(axis).ok_or(OpError::Rank { what: "input `data`", rank: 0, supported: "1 or more" })?;
+    let pairs = ctx.sizes(indices)?;
+    let pairs = ctx.product(&pairs)?;
+    check_table(ctx, rows, pairs)?;
+    let rank = ctx.rank(data);
+    let places = ctx.unsqueeze(indices, vec![axis])?;
+    let updates = ctx.unsqueeze(updates, vec![axis])?;
+    let rows = ctx.count_up(rows)?;
+    let rows = ctx.cast(rows, ctx.dtype(places))?;
+    let rows = along(ctx, rows, axis, rank + 1)?;
+    let here = ctx.binary(Ew::Equal, rows, places)?;
+    let combined = by.table(ctx, here, updates, axis + 1)?;
+    // Along the other axes the updates may end before the data does.
+    let steps = whole(ctx, data)?;
+    let neutral = ctx.scalar(ctx.dtype(data), by.neutral())?;
+    let combined = ctx.slice(combined, &steps, SampleMode::Fill, Some(neutral))?;
+    ctx.binary(by.both(), data, combined)
 }
 
-fn known_shape(ctx: &Ctx<'_>, value: ValueId) -> Result<Vec<i64>, OpError> {
-    let sizes: Option<Vec<i64>> = ctx.shape(value).iter().map(Dim::known).collect();
-    sizes.ok_or(OpError::Feature("a reduction with unknown sizes"))
+/// The same for index vectors, which name rows: a table of rows by updates.
+fn reduced_rows(ctx: &mut Ctx<'_>, by: Reduction, [data, indices, updates]: [ValueId; 3]) -> Result<ValueId, OpError> {
+    let sizes = ctx.sizes(data)?;
+    let outer = ctx.rank(indices).checked_sub(1).ok_or_else(|| OpError::invalid("input `indices` has rank 0"))?;
+    let depth = ctx.size(indices, outer).ok_or(OpError::Feature("input `indices` with vectors of unknown length"))?;
+    if depth > sizes.len() {
+        return Err(OpError::invalid("index vectors are longer than the data's rank"));
+    }
+    let (named, row) = sizes.split_at(depth);
+    let places = ctx.cast(indices, DType::I64)?;
+    let mut strides = Vec::with_capacity(depth);
+    for axis in 1..=depth {
+        strides.push(ctx.product(named.get(axis..).unwrap_or_default())?);
+    }
+    let places = if strides.is_empty() {
+        places
+    } else {
+        let strides = ctx.concat(&strides, 0)?;
+        ctx.binary(Ew::Prod, places, strides)?
+    };
+    let places = ctx.reduce(ReduceOperation::Sum, places, vec![outer], false)?;
+    let places = ctx.reshape(places, vec![-1])?;
+    let mut count = ctx.sizes(indices)?;
+    count.truncate(outer);
+    let (rows, length, count) = (ctx.product(named)?, ctx.product(row)?, ctx.product(&count)?);
+    let pairs = ctx.binary(Ew::Prod, count, length)?;
+    check_table(ctx, rows, pairs)?;
+    let rows = ctx.count_up(rows)?;
+    let rows = ctx.unsqueeze(rows, vec![1])?;
+    let here = ctx.binary(Ew::Equal, rows, places)?;
+    let here = ctx.unsqueeze(here, vec![2])?;
+    let one = ctx.number(1);
+    let updates = ctx.reshape_to(updates, &[one, count, length])?;
+    let combined = by.table(ctx, here, updates, 1)?;
+    let combined = ctx.reshape_to(combined, &sizes)?;
+    ctx.binary(by.both(), data, combined)
 }
 
-fn count(shape: &[i64]) -> i64 {
-    shape.iter().fold(1, |count, &size| count.saturating_mul(size))
-}
-
-/// How far apart neighbours along each axis are.
-fn strides(shape: &[i64]) -> Vec<i64> {
-    (1..=shape.len()).map(|axis| count(shape.get(axis..).unwrap_or_default())).collect()
+fn check_table(ctx: &Ctx<'_>, rows: ValueId, pairs: ValueId) -> Result<(), OpError> {
+    let (Some(rows), Some(pairs)) = (ctx.known(rows), ctx.known(pairs)) else { return Ok(()) };
+    if rows.saturating_mul(pairs) <= MOST_PAIRS {
+        return Ok(());
+    }
+    let value = format!("of {pairs} updates to {rows} rows");
+    Err(OpError::Value { what: "a reduction", value, supported: "their product up to 2^26" })
 }

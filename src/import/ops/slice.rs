@@ -1,6 +1,7 @@
 //! Parts of data, and data with a border.
 
-use super::numbers::{MAX_SIZE, Steps};
+use super::axes::whole;
+use super::numbers::MAX_SIZE;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -28,16 +29,6 @@ pub(super) const OPS: &[Op] = &[
     onnx("Split", 18..=NOW, "input split?", split_count),
     onnx("Trilu", 14..=NOW, "input k?", trilu),
 ];
-
-/// Steps that take the whole of a value.
-fn whole(ctx: &mut Ctx<'_>, data: ValueId) -> Result<Steps, OpError> {
-    let mut steps = Steps::default();
-    for size in ctx.sizes(data)? {
-        let (start, stride) = (ctx.number(0), ctx.number(1));
-        steps.push(start, size, stride);
-    }
-    Ok(steps)
-}
 
 /// The axes that a list speaks of: those given, else the first ones.
 fn axes_for(ctx: &Ctx<'_>, axes: Option<&[i64]>, count: usize, rank: usize) -> Result<Vec<usize>, OpError> {

@@ -5,7 +5,7 @@ use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::GatherMode;
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation};
+use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, UnaryOperation as Un};
 use crate::network::layer::{Gather, MatrixMultiply};
 use crate::network::{ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};
@@ -56,6 +56,16 @@ fn fixed_size(ctx: &Ctx<'_>, at: usize) -> Result<Option<usize>, OpError> {
 
 fn required_size(ctx: &Ctx<'_>, at: usize) -> Result<usize, OpError> {
     fixed_size(ctx, at)?.ok_or_else(|| OpError::invalid(format!("input `{}` is missing", ctx.input_name(at))))
+}
+
+/// The length that the node's input at this position holds.
+fn length_input(ctx: &mut Ctx<'_>, at: usize) -> Result<Option<ValueId>, OpError> {
+    let Some(list) = ctx.maybe_numbers(at)? else { return Ok(None) };
+    ctx.check_sizes_from(at)?;
+    match list[..] {
+        [length] if ctx.known(length).is_none_or(|length| length > 0) => Ok(Some(length)),
+        _ => fixed_size(ctx, at).map(|_| None),
+    }
 }
 
 /// A size as a factor; those that a constant can have are exact.
@@ -139,25 +149,138 @@ impl Transform {
 
     /// Applies it to the last but one axis of a value.
     fn apply(&self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
-        let (dtype, rank) = (ctx.dtype(x), ctx.rank(x));
         let (elements, numbers) = self.result();
-        let matrix = rounded(dtype, vec![self.given * self.parts, elements * numbers], &self.matrix()?)?;
+        let matrix = rounded(ctx.dtype(x), vec![self.given * self.parts, elements * numbers], &self.matrix()?)?;
         let matrix = ctx.constant_value(matrix);
-        let mut shape = ctx.sizes(x)?;
-        shape.truncate(rank.saturating_sub(2));
-        let sized = |ctx: &mut Ctx<'_>, sizes: &[usize]| -> Result<Vec<ValueId>, OpError> {
-            let number = |&size| i64::try_from(size).map_err(|_| OpError::invalid(format!("a size of {size}")));
-            let sizes = sizes.iter().map(number).collect::<Result<Vec<_>, _>>()?;
-            Ok(shape.iter().copied().chain(ctx.fixed_numbers(&sizes)).collect())
+        let size = |size| i64::try_from(size).map_err(|_| OpError::invalid(format!("a size of {size}")));
+        let elements = ctx.number(size(elements)?);
+        multiplied(ctx, x, matrix, elements, size(numbers)?)
+    }
+}
+
+/// The last two axes of a value as a row, times a matrix: these many elements of so many numbers.
+fn multiplied(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    matrix: ValueId,
+    elements: ValueId,
+    numbers: i64,
+) -> Result<ValueId, OpError> {
+    let rank = ctx.rank(x);
+    let sizes = ctx.sizes(x)?;
+    let (outer, inner) = sizes.split_at(rank.saturating_sub(2));
+    let row = ctx.product(inner)?;
+    let (one, numbers) = (ctx.number(1), ctx.number(numbers));
+    // A row of one keeps the product a matrix whatever the rank.
+    let rows: Vec<ValueId> = outer.iter().copied().chain([one, row]).collect();
+    let rows = ctx.reshape_to(x, &rows)?;
+    let matrix = ctx.lead(matrix, rank)?;
+    let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::None };
+    let product = ctx.add(product, &[rows, matrix])?;
+    let result: Vec<ValueId> = outer.iter().copied().chain([elements, numbers]).collect();
+    ctx.reshape_to(product, &result)
+}
+
+/// A [`Transform`] of a length that only the run knows: its matrix is computed then.
+#[derive(Debug, Clone, Copy)]
+struct OpenTransform {
+    /// `i64[1]`, as in a [`Transform`].
+    given: ValueId,
+    length: ValueId,
+    parts: usize,
+    inverse: bool,
+    onesided: bool,
+}
+
+impl OpenTransform {
+    /// The same with fixed lengths, if they are.
+    fn fixed(&self, ctx: &Ctx<'_>) -> Option<Transform> {
+        let size = |number| usize::try_from(ctx.known(number)?).ok();
+        let Self { parts, inverse, onesided, .. } = *self;
+        Some(Transform { given: size(self.given)?, length: size(self.length)?, parts, inverse, onesided })
+    }
+
+    /// Applies it to the last but one axis of a value.
+    fn apply(&self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+        if let Some(fixed) = self.fixed(ctx) {
+            return fixed.apply(ctx, x);
+        }
+        let half = ctx.compute(Ew::FloorDiv, self.length, 2)?;
+        let half = ctx.compute(Ew::Sum, half, 1)?;
+        let elements = if self.onesided && !self.inverse { half } else { self.length };
+        let numbers = if self.onesided && self.inverse { 1 } else { 2 };
+        let (from, to) = (ctx.count_up(self.given)?, ctx.count_up(elements)?);
+        let from = ctx.unsqueeze(from, vec![1])?;
+        // Reduced first: the angle stays exact however long the signal is.
+        let turns = ctx.binary(Ew::Prod, from, to)?;
+        let whole = ctx.binary(Ew::FloorDiv, turns, self.length)?;
+        let whole = ctx.binary(Ew::Prod, whole, self.length)?;
+        let rest = ctx.binary(Ew::Sub, turns, whole)?;
+        let (cos, sin) = self.cos_sin(ctx, rest)?;
+        let length = ctx.cast(self.length, DType::F32)?;
+        let weight = self.weight(ctx, from, half, length)?;
+        let mut weighed = |value| {
+            let value = ctx.binary(Ew::Prod, value, weight)?;
+            ctx.unsqueeze(value, vec![1, 3])
         };
-        // A row of one keeps the product a matrix whatever the rank.
-        let rows = sized(ctx, &[1, self.given * self.parts])?;
-        let rows = ctx.reshape_to(x, &rows)?;
-        let matrix = ctx.lead(matrix, rank)?;
-        let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::None };
-        let product = ctx.add(product, &[rows, matrix])?;
-        let result = sized(ctx, &[elements, numbers])?;
-        ctx.reshape_to(product, &result)
+        let (cos, sin) = (weighed(cos)?, weighed(sin)?);
+        // (1 or i) · (cos + i sin), as in a fixed matrix.
+        let negative = ctx.unary(Un::Neg, sin)?;
+        let mut part = |real, imaginary| if numbers == 1 { Ok(real) } else { ctx.concat(&[real, imaginary], 3) };
+        let (first, second) = (part(cos, sin)?, part(negative, cos)?);
+        let matrix = if self.parts == 1 { first } else { ctx.concat(&[first, second], 1)? };
+        let (parts, width) = (i64::try_from(self.parts).unwrap_or(i64::MAX), ctx.compute(Ew::Prod, elements, numbers)?);
+        let rows = ctx.compute(Ew::Prod, self.given, parts)?;
+        let matrix = ctx.reshape_to(matrix, &[rows, width])?;
+        let matrix = ctx.cast(matrix, ctx.dtype(x))?;
+        multiplied(ctx, x, matrix, elements, numbers)
+    }
+
+    /// Cosine and sine of so many parts of a turn, each one by the length; of the same turn backwards unless inverse.
+    ///
+    /// From an angle within a quarter of the turn: so what should be 0 or 1 is just that.
+    fn cos_sin(&self, ctx: &mut Ctx<'_>, parts: ValueId) -> Result<(ValueId, ValueId), OpError> {
+        let quarters = ctx.compute(Ew::Prod, parts, 4)?;
+        let quarter = ctx.binary(Ew::FloorDiv, quarters, self.length)?;
+        let whole = ctx.binary(Ew::Prod, quarter, self.length)?;
+        let rest = ctx.binary(Ew::Sub, quarters, whole)?;
+        let (rest, length) = (ctx.cast(rest, DType::F32)?, ctx.cast(self.length, DType::F32)?);
+        let part = ctx.binary(Ew::Div, rest, length)?;
+        let angle = ctx.binary_scalar(Ew::Prod, part, PI / 2.0)?;
+        let (cos, sin) = (ctx.unary(Un::Cos, angle)?, ctx.unary(Un::Sin, angle)?);
+        // An odd quarter swaps them; the second and third negate the cosine, the third and fourth the sine.
+        let half = ctx.compute(Ew::FloorDiv, quarter, 2)?;
+        let even = ctx.compute(Ew::Prod, half, 2)?;
+        let odd = ctx.binary(Ew::Greater, quarter, even)?;
+        let second_half = ctx.compute(Ew::Greater, half, 0)?;
+        let turned = ctx.binary(Ew::Xor, odd, second_half)?;
+        let (minus_cos, minus_sin) = (ctx.unary(Un::Neg, cos)?, ctx.unary(Un::Neg, sin)?);
+        let along = ctx.select(odd, sin, cos)?;
+        let along_negated = ctx.select(odd, minus_sin, minus_cos)?;
+        let across = ctx.select(odd, cos, sin)?;
+        let across_negated = ctx.select(odd, minus_cos, minus_sin)?;
+        let cos = ctx.select(turned, along_negated, along)?;
+        let (late, early) = if self.inverse { (across_negated, across) } else { (across, across_negated) };
+        Ok((cos, ctx.select(second_half, late, early)?))
+    }
+
+    /// How often each element counts, as in [`Transform::weight`]: `f32[given, 1]`.
+    fn weight(&self, ctx: &mut Ctx<'_>, from: ValueId, half: ValueId, length: ValueId) -> Result<ValueId, OpError> {
+        let mirrored = self.onesided && self.inverse;
+        let (one, zero) = (ctx.filled(DType::F32, 1.0, 2)?, ctx.filled(DType::F32, 0.0, 2)?);
+        let scale = if self.inverse { ctx.binary(Ew::Div, one, length)? } else { one };
+        let end = if mirrored { half } else { self.length };
+        let counts = ctx.binary(Ew::Less, from, end)?;
+        let weight = ctx.select(counts, scale, zero)?;
+        if !mirrored {
+            return Ok(weight);
+        }
+        let twice = ctx.compute(Ew::Prod, from, 2)?;
+        let middle = ctx.binary(Ew::Equal, twice, self.length)?;
+        let first = ctx.compute(Ew::Equal, from, 0)?;
+        let alone = ctx.binary(Ew::Or, middle, first)?;
+        let double = ctx.binary_scalar(Ew::Prod, weight, 2.0)?;
+        ctx.select(alone, weight, double)
     }
 }
 
@@ -167,11 +290,11 @@ fn parts(ctx: &Ctx<'_>, x: ValueId) -> Result<usize, OpError> {
     match last {
         Some(parts @ 1..=2) => Ok(parts),
         Some(other) => Err(OpError::invalid(format!("the last axis has size {other}, not 1 or 2"))),
-        None => Err(OpError::Feature("a last axis of unknown size")),
+        None => Err(ctx.open_size("whether numbers are complex", x, ctx.rank(x).saturating_sub(1))),
     }
 }
 
-/// `DFT`: a MatrixMultiply with sines and cosines along an axis of known size.
+/// `DFT`: a MatrixMultiply with sines and cosines along an axis.
 fn dft(ctx: &mut Ctx<'_>, node: &Node, axis: i64) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let rank = ctx.rank(x);
@@ -179,15 +302,18 @@ fn dft(ctx: &mut Ctx<'_>, node: &Node, axis: i64) -> Result<Values, OpError> {
     if axis + 1 == rank {
         return Err(OpError::invalid(format!("axis {axis} is the one of real and imaginary parts")));
     }
-    let given = ctx.size(x, axis).ok_or(OpError::Feature("a signal of unknown length"))?;
+    let given = ctx.size_of(x, axis)?;
     let inverse = node.attrs.int_or("inverse", 0)? != 0;
     let onesided = node.attrs.int_or("onesided", 0)? != 0;
-    let length = match fixed_size(ctx, 1)? {
+    let length = match length_input(ctx, 1)? {
         Some(length) => length,
-        None if inverse && onesided => given.saturating_sub(1) * 2,
+        None if inverse && onesided => {
+            let last = ctx.compute(Ew::Sub, given, 1)?;
+            ctx.compute(Ew::Prod, last, 2)?
+        }
         None => given,
     };
-    let transform = Transform { given, length, parts: parts(ctx, x)?, inverse, onesided };
+    let transform = OpenTransform { given, length, parts: parts(ctx, x)?, inverse, onesided };
     let mut order: Vec<usize> = (0..rank).collect();
     order.swap(axis, rank - 2);
     let moved = ctx.transpose(x, order.clone())?;
@@ -202,15 +328,17 @@ fn stft(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     if ctx.rank(signal) != 3 {
         return Err(OpError::Rank { what: "input `signal`", rank: ctx.rank(signal), supported: "2 or 3" });
     }
-    let step = i64::try_from(required_size(ctx, 1)?).map_err(|_| OpError::Feature("this frame step"))?;
+    let step = length_input(ctx, 1)?.ok_or_else(|| OpError::invalid("input `frame_step` is missing"))?;
     let window = ctx.maybe(2);
-    let of_window = window.and_then(|window| ctx.size(window, 0));
-    let length = match fixed_size(ctx, 3)?.or(of_window) {
+    let of_window = window.map(|window| ctx.size_of(window, 0)).transpose()?;
+    let length = match length_input(ctx, 3)?.or(of_window) {
         Some(length) => length,
-        None => ctx.size(signal, 1).ok_or(OpError::Feature("a frame of unknown length"))?,
+        None => ctx.size_of(signal, 1)?,
     };
-    if window.is_some() && of_window != Some(length) {
-        return Err(OpError::invalid(format!("frames have {length} elements, input `window` has another number")));
+    if let (Some(frame), Some(window)) = (ctx.known(length), of_window.and_then(|size| ctx.known(size)))
+        && frame != window
+    {
+        return Err(OpError::invalid(format!("frames have {frame} elements, input `window` has {window}")));
     }
     let frames = frames(ctx, signal, length, step)?;
     let weighed = match window {
@@ -221,22 +349,20 @@ fn stft(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         None => frames,
     };
     let onesided = node.attrs.int_or("onesided", 1)? != 0;
-    let transform = Transform { given: length, length, parts: parts(ctx, signal)?, inverse: false, onesided };
+    let transform = OpenTransform { given: length, length, parts: parts(ctx, signal)?, inverse: false, onesided };
     Ok(smallvec![transform.apply(ctx, weighed)?])
 }
 
 /// `[batch, signal, parts]` as `[batch, frames, length, parts]`; what does not fill a frame is left out.
-fn frames(ctx: &mut Ctx<'_>, signal: ValueId, length: usize, step: i64) -> Result<ValueId, OpError> {
-    let length = i64::try_from(length).map_err(|_| OpError::Feature("a frame of this length"))?;
+fn frames(ctx: &mut Ctx<'_>, signal: ValueId, length: ValueId, step: ValueId) -> Result<ValueId, OpError> {
     let size = ctx.size_of(signal, 1)?;
-    let room = ctx.compute(Ew::Sub, size, length)?;
-    let steps = ctx.compute(Ew::FloorDiv, room, step)?;
+    let room = ctx.binary(Ew::Sub, size, length)?;
+    let steps = ctx.binary(Ew::FloorDiv, room, step)?;
     let count = ctx.compute(Ew::Sum, steps, 1)?;
     let count = ctx.at_least_zero(count)?;
     let starts = ctx.count_up(count)?;
-    let starts = ctx.compute(Ew::Prod, starts, step)?;
+    let starts = ctx.binary(Ew::Prod, starts, step)?;
     let starts = ctx.unsqueeze(starts, vec![1])?;
-    let length = ctx.number(length);
     let within = ctx.count_up(length)?;
     let places = ctx.binary(Ew::Sum, starts, within)?;
     ctx.add(Gather { mode: GatherMode::Default, axis: 1, element_wise_dims: 0 }, &[signal, places])

@@ -77,7 +77,8 @@ pub struct Resize {
     pub exclude_outside: bool,
 }
 
-/// Data sampled at given positions: `nvinfer1::IGridSampleLayer`. Data `[N, C, H, W]`, grid `[N, H', W', 2]`.
+/// Data sampled at given positions: `nvinfer1::IGridSampleLayer`. Data `[N, C, H, W]`, grid `[N, H', W', 2]`; or, unless
+/// cubic, data `[N, C, D, H, W]`, grid `[N, D', H', W', 3]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridSample {
     /// How values between samples are made.

@@ -11,6 +11,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "transpose_output_padding", model: transpose_output_padding },
     Case { name: "transpose_apart", model: transpose_apart },
     Case { name: "number_behind", model: number_behind },
+    Case { name: "conv_same_skipping", model: conv_same_skipping },
+    Case { name: "transpose_output_shape", model: transpose_output_shape },
 ];
 
 fn conv() -> Model {
@@ -106,4 +108,27 @@ fn number_behind() -> Model {
     let model = Model::new(17).input("x", "f32[N, 3, L]").weights("w", &[4, 3, 3]).init("three", &[], &[3f32]);
     let model = model.node("Conv", "x w", "c").node("Add", "three c", "sum").node("Sub", "sum three", "y");
     model.node("Sub", "three c", "other").output("y", "").output("other", "")
+}
+
+/// Windows that skip elements.
+fn conv_same_skipping() -> Model {
+    Model::new(11)
+        .input("x", "f32[1, 2, L]")
+        .weights("w", &[1, 2, 2])
+        .node("Conv", "x w", "y")
+        .attr("auto_pad", "SAME_LOWER")
+        .attr("strides", [3])
+        .output("y", "")
+}
+
+/// How much is cropped depends on the size.
+fn transpose_output_shape() -> Model {
+    Model::new(11)
+        .input("x", "f32[1, 2, L]")
+        .weights("w", &[2, 1, 3])
+        .weights("b", &[1])
+        .node("ConvTranspose", "x w b", "y")
+        .attr("output_shape", [10])
+        .attr("strides", [2])
+        .output("y", "")
 }

@@ -9,6 +9,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "repeat", model: repeat },
     Case { name: "depth", model: depth },
     Case { name: "transposes", model: transposes },
+    Case { name: "squeeze_even", model: squeeze_even },
 ];
 
 fn reshape() -> Model {
@@ -102,4 +103,14 @@ fn transposes() -> Model {
         .node("Concat", "x relu", "joined")
         .attr("axis", -1)
         .output("joined", "")
+}
+
+/// A size of which no more is known than that it is no 1.
+fn squeeze_even() -> Model {
+    Model::new(13)
+        .input("x", "f32[1, N]")
+        .node("Concat", "x x", "doubled")
+        .attr("axis", 1)
+        .node("Squeeze", "doubled", "y")
+        .output("y", "")
 }

@@ -35,6 +35,7 @@ mod softmax;
 mod spectral;
 mod state;
 mod training;
+mod unique;
 
 use crate::records::Records;
 use crate::support::Model;
@@ -91,6 +92,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("spectral", spectral::CASES),
     ("state", state::CASES),
     ("training", training::CASES),
+    ("unique", unique::CASES),
 ];
 
 /// Every case, named `family/case`.
@@ -140,8 +142,9 @@ fn passes_keep_the_numbers() {
     }
 }
 
-/// What TensorRT 8 lacks and nothing stands in for: types of few bits, and running sums of a shape that only the run knows.
-const NOT_IN_EIGHT: [&str; 2] = ["quantize/converted", "reduce/cumulative"];
+/// What TensorRT 8 lacks and nothing stands in for: types of few bits, running sums of a shape that only the run knows, and
+/// volumes sampled at positions.
+const NOT_IN_EIGHT: [&str; 4] = ["quantize/converted", "reduce/cumulative", "sample/volume", "unique/unique"];
 
 #[test]
 fn networks_for_tensorrt_8_compute_the_same() {

@@ -10,6 +10,10 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "lp", model: lp },
     Case { name: "first_lp", model: first_lp },
     Case { name: "global", model: global },
+    Case { name: "places", model: places },
+    Case { name: "open_ceil", model: open_ceil },
+    Case { name: "open_dilated", model: open_dilated },
+    Case { name: "open_same", model: open_same },
 ];
 
 fn max() -> Model {
@@ -96,4 +100,58 @@ fn global() -> Model {
         .output("average", "")
         .node("GlobalMaxPool", "x", "largest")
         .output("largest", "")
+}
+
+/// The largest elements with their places, by rows and by columns.
+fn places() -> Model {
+    Model::new(12)
+        .input("x", "f32[N, 2, H, W]")
+        .node("MaxPool", "x", "y i")
+        .attr("kernel_shape", [2, 3])
+        .attr("strides", [2, 2])
+        .output("y", "")
+        .output("i", "")
+        .node("MaxPool", "x", "z j")
+        .attr("kernel_shape", [3, 1])
+        .attr("ceil_mode", 1)
+        .attr("pads", [1, 0, 1, 0])
+        .attr("storage_order", 1)
+        .output("z", "")
+        .output("j", "")
+}
+
+/// The last window would start in the padding at some sizes, and at others not.
+fn open_ceil() -> Model {
+    let window = |model: Model| {
+        model.attr("kernel_shape", [3, 3]).attr("strides", [3, 3]).attr("pads", [1, 1, 1, 1]).attr("ceil_mode", 1)
+    };
+    let model = window(Model::new(19).input("x", "f32[N, 1, H, W]").node("MaxPool", "x", "largest"));
+    let model = window(model.output("largest", "").node("AveragePool", "x", "inside"));
+    let model = window(model.output("inside", "").node("AveragePool", "x", "with_border"));
+    model.attr("count_include_pad", 1).output("with_border", "")
+}
+
+fn open_dilated() -> Model {
+    Model::new(19)
+        .input("x", "f32[N, 1, L]")
+        .node("MaxPool", "x", "largest")
+        .attr("kernel_shape", [2])
+        .attr("dilations", [3])
+        .output("largest", "")
+        .node("AveragePool", "x", "mean")
+        .attr("kernel_shape", [2])
+        .attr("dilations", [3])
+        .attr("pads", [1, 1])
+        .output("mean", "")
+}
+
+/// Windows that skip elements.
+fn open_same() -> Model {
+    Model::new(19)
+        .input("x", "f32[N, 1, L]")
+        .node("MaxPool", "x", "y")
+        .attr("kernel_shape", [2])
+        .attr("strides", [3])
+        .attr("auto_pad", "SAME_UPPER")
+        .output("y", "")
 }

@@ -8,6 +8,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "whole_numbers", model: whole_numbers },
     Case { name: "arg", model: arg },
     Case { name: "cumulative", model: cumulative },
+    Case { name: "cumulative_axis", model: cumulative_axis },
 ];
 
 const OPS: &[&str] = &[
@@ -77,4 +78,14 @@ fn cumulative() -> Model {
         .output("sum", "")
         .node("CumProd", "x axis", "product")
         .output("product", "")
+}
+
+/// An axis that only the run knows.
+fn cumulative_axis() -> Model {
+    Model::new(14)
+        .input("x", "f32[3, 4]")
+        .input("axis", "i64[]")
+        .node("CumSum", "x axis", "y")
+        .attr("reverse", 1)
+        .output("y", "")
 }

@@ -5,6 +5,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "roi_align", model: roi_align },
     Case { name: "roi_align_10", model: roi_align_10 },
     Case { name: "deform", model: deform },
+    Case { name: "roi_align_adaptive", model: roi_align_adaptive },
 ];
 
 fn roi_align() -> Model {
@@ -39,4 +40,20 @@ fn deform() -> Model {
         .init("b", &[1], &[1f32])
         .node("DeformConv", "x w offset b mask", "y")
         .output("y", "")
+}
+
+/// As many samples as the regions ask for.
+fn roi_align_adaptive() -> Model {
+    Model::new(16)
+        .input("x", "f32[B, 3, H, W]")
+        .input("rois", "f32[N, 4]")
+        .input("images", "i64[N]")
+        .node("RoiAlign", "x rois images", "mean")
+        .attr("output_height", 2)
+        .attr("output_width", 3)
+        .output("mean", "")
+        .node("RoiAlign", "x rois images", "largest")
+        .attr("coordinate_transformation_mode", "output_half_pixel")
+        .attr("mode", "max")
+        .output("largest", "")
 }

@@ -1,7 +1,13 @@
 use super::Case;
 use crate::support::Model;
 
-pub(super) const CASES: &[Case] = &[Case { name: "grid", model: grid }, Case { name: "grid_16", model: grid_16 }];
+pub(super) const CASES: &[Case] = &[
+    Case { name: "grid", model: grid },
+    Case { name: "grid_16", model: grid_16 },
+    Case { name: "volume", model: volume },
+    Case { name: "reflected", model: reflected },
+    Case { name: "affine", model: affine },
+];
 
 fn grid() -> Model {
     Model::new(20)
@@ -25,4 +31,39 @@ fn grid_16() -> Model {
         .attr("mode", "bicubic")
         .attr("padding_mode", "border")
         .output("y", "")
+}
+
+fn volume() -> Model {
+    Model::new(20)
+        .input("x", "f32[N, 1, D, H, W]")
+        .input("grid", "f32[N, 2, 3, 4, 3]")
+        .node("GridSample", "x grid", "y")
+        .attr("padding_mode", "border")
+        .output("y", "")
+}
+
+/// The cubic kernel reaches into the reflection.
+fn reflected() -> Model {
+    Model::new(20)
+        .input("x", "f32[1, 1, H, W]")
+        .input("grid", "f32[1, 2, 3, 2]")
+        .node("GridSample", "x grid", "edges")
+        .attr("mode", "cubic")
+        .attr("padding_mode", "reflection")
+        .output("edges", "")
+        .node("GridSample", "x grid", "centres")
+        .attr("mode", "cubic")
+        .attr("padding_mode", "reflection")
+        .attr("align_corners", 1)
+        .output("centres", "")
+}
+
+/// A grid as large as an image.
+fn affine() -> Model {
+    Model::new(20)
+        .input("x", "f32[N, 1, H, W]")
+        .input("theta", "f32[N, 2, 3]")
+        .node("Shape", "x", "size")
+        .node("AffineGrid", "theta size", "grid")
+        .output("grid", "")
 }

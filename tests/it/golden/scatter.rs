@@ -1,8 +1,11 @@
 use super::Case;
 use crate::support::Model;
 
-pub(super) const CASES: &[Case] =
-    &[Case { name: "scatter", model: scatter }, Case { name: "first_scatter", model: first_scatter }];
+pub(super) const CASES: &[Case] = &[
+    Case { name: "scatter", model: scatter },
+    Case { name: "first_scatter", model: first_scatter },
+    Case { name: "reduced", model: reduced },
+];
 
 fn scatter() -> Model {
     Model::new(18)
@@ -32,4 +35,20 @@ fn first_scatter() -> Model {
         .input("u", "f32[2]")
         .node("Scatter", "x i u", "y")
         .output("y", "")
+}
+
+/// Updates that may go to one place, of sizes that only the run knows.
+fn reduced() -> Model {
+    Model::new(18)
+        .input("x", "f32[N, 4]")
+        .input("i", "i64[M, 3]")
+        .input("u", "f32[M, 3]")
+        .input("p", "i64[M, 1]")
+        .input("v", "f32[M, 4]")
+        .node("ScatterElements", "x i u", "sums")
+        .attr("reduction", "add")
+        .output("sums", "")
+        .node("ScatterND", "x p v", "least")
+        .attr("reduction", "min")
+        .output("least", "")
 }

@@ -6,6 +6,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "transform_17", model: transform_17 },
     Case { name: "frames", model: frames },
     Case { name: "fixed", model: fixed },
+    Case { name: "open", model: open },
 ];
 
 /// To the frequencies of a real signal and back.
@@ -50,4 +51,22 @@ fn fixed() -> Model {
         .output("hamming", "")
         .output("hann", "")
         .output("mel", "")
+}
+
+/// Signals of a length that only the run knows, there and back, and frames as long as a window.
+fn open() -> Model {
+    Model::new(17)
+        .input("x", "f32[N, L, 1]")
+        .node("DFT", "x", "frequencies")
+        .attr("onesided", 1)
+        .output("frequencies", "")
+        .node("DFT", "x", "all")
+        .output("all", "")
+        .node("DFT", "all", "back")
+        .attr("inverse", 1)
+        .output("back", "")
+        .input("window", "f32[W]")
+        .init("step", &[], &[2i64])
+        .node("STFT", "x step window", "frames")
+        .output("frames", "")
 }

@@ -1,0 +1,80 @@
+//! Networks whose forms depend on sizes that only the run knows compute ONNX Runtime's numbers at the smallest, the likeliest
+//! and the largest sizes, and at odd ones between.
+
+use crate::golden::cases;
+use crate::support::Model;
+use crate::tensorrt::{onnx_runtime, without_tensorrt};
+use onnx2plan::network::Caps;
+use onnx2plan::pipeline::{self, Options};
+use onnx2plan::tensor::Tensor;
+use onnx2plan::{eval, verify::compare::compare};
+use serde_json::{Value, json};
+
+/// Golden cases with ranges of their sizes.
+const CASES: &[(&str, &[&str])] = &[
+    ("conv/conv_same_skipping", &["L=2:7:12"]),
+    ("conv/transpose_output_shape", &["L=4:5:6"]),
+    ("layout/squeeze_even", &["N=1:2:5"]),
+    ("pool/open_ceil", &["N=1:2:3", "H=3:9:13", "W=4:8:12"]),
+    ("pool/open_dilated", &["N=1:2:3", "L=4:7:12"]),
+    // ONNX Runtime refuses what windows skip at the end.
+    ("pool/open_same", &["N=1:2:3", "L=7:7:8"]),
+    ("pool/places", &["N=1:2:3", "H=2:7:12", "W=3:8:11"]),
+    ("resize/open_region", &["H=2:7:12", "W=3:8:11"]),
+    ("resize/open_scales", &["H=2:5:9", "T=1:7:12"]),
+    ("resize/open_sizes", &["N=1:2:3", "H=2:7:12", "W=3:8:11"]),
+    ("resize/open_weights", &["N=1:2:3", "W=2:8:11"]),
+    ("sample/affine", &["N=1:2:3", "H=2:7:12", "W=3:8:11"]),
+    ("sample/reflected", &["H=2:7:12", "W=2:8:11"]),
+    ("sample/volume", &["N=1:2:3", "D=1:3:5", "H=2:4:6", "W=2:5:7"]),
+    ("scatter/reduced", &["N=8:9:12", "M=1:5:20"]),
+    ("spectral/open", &["N=1:2:3", "L=5:7:9", "W=3:4:5"]),
+    ("unique/unique", &["N=1:6:9"]),
+];
+
+#[test]
+fn open_sizes_give_the_right_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    for &(wanted, sizes) in CASES {
+        let (_, case) = cases().find(|(name, _)| name == wanted).unwrap_or_else(|| panic!("no case {wanted}"));
+        let model = (case.model)().write(dir.path());
+        let mut command = without_tensorrt();
+        command.env("ORT_DYLIB_PATH", onnx_runtime()).args(["verify", "--on", "cpu", "--json", "--quiet"]);
+        command.args(sizes.iter().flat_map(|size| ["--dim", size])).arg(&model);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{wanted}: {said}");
+        let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let verified = outcome["verifications"].as_array().unwrap();
+        assert!(verified.len() >= 2, "{wanted}: {outcome}");
+        assert!(verified.iter().all(|one| one["agrees"] == json!(true)), "{wanted}: {outcome}");
+    }
+}
+
+/// Regions of which every bin is between one and two elements high and wide ask for two samples each way.
+#[test]
+fn regions_ask_for_as_many_samples_as_a_fixed_number() {
+    let data: Vec<f32> = (0..2 * 3 * 7 * 9).map(|i| ((i * 37) % 101) as f32 / 50.0 - 1.0).collect();
+    let data = Tensor::of(vec![2, 3, 7, 9], data).unwrap();
+    for (mode, coordinates) in ["avg", "max"].into_iter().zip(["half_pixel", "output_half_pixel"]) {
+        let pooled = |samples: i64| {
+            let model = Model::new(16)
+                .input("x", "f32[B, 3, H, W]")
+                .init("rois", &[3, 4], &[0f32, 0.5, 5.5, 3.9, 2.0, 3.0, 6.0, 6.0, -1.5, 4.0, 2.0, 7.9])
+                .init("images", &[3], &[0i64, 1, 1])
+                .node("RoiAlign", "x rois images", "y")
+                .attr("output_height", 2)
+                .attr("output_width", 3)
+                .attr("mode", mode)
+                .attr("coordinate_transformation_mode", coordinates)
+                .attr("sampling_ratio", samples)
+                .output("y", "");
+            let options = Options::new(Caps::modern());
+            let imported = pipeline::import_model(&model.read().unwrap(), &options.import).unwrap();
+            eval::run(&imported.network, std::slice::from_ref(&data)).unwrap().remove(0)
+        };
+        let (found, expected) = (pooled(0), pooled(2));
+        let compared = compare("y", &found, &onnx2plan::onnx::Constant::Tensor(expected.clone()));
+        assert!(compared.agrees, "{mode}: {found:?} is not {expected:?}");
+    }
+}
