@@ -19,6 +19,7 @@ mod provision;
 mod python;
 mod python_path;
 mod records;
+mod recurrent;
 mod report;
 mod shards;
 mod support;
