@@ -1,5 +1,5 @@
 //! Layers that a library lacks, by their formulas: GELU, running sums, the test for NaN, normalization in groups and of
-//! single elements.
+//! single elements, Elu in loops.
 
 use super::insert::{Insert, internal};
 use crate::error::Result;
@@ -10,11 +10,14 @@ use crate::network::layer::math::{
 };
 use crate::network::layer::norm::Normalization;
 use crate::network::layer::{Arg, Shuffle, Slice};
-use crate::network::{Caps, Dim, LayerKind, Network, ValueId};
+use crate::network::{Caps, Dim, LayerId, LayerKind, Network, ValueId};
+use crate::tensor::DType;
+use std::collections::HashSet;
 
 /// Rewrites what `caps` lack.
 pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
     let layers = network.live_layers();
+    let looped = looped(network);
     let mut editor = Editor::new(network);
     for id in layers {
         let mut insert = Insert::before(&mut editor, id);
@@ -25,6 +28,9 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
             }
             LayerKind::Activation(Activation { kind: ActivationType::GeluTanh, .. }) if !caps.gelu => {
                 gelu_tanh(&mut insert, x)?
+            }
+            LayerKind::Activation(Activation { kind: ActivationType::Elu, alpha, .. }) if looped.contains(&id) => {
+                elu(&mut insert, x, alpha)?
             }
             LayerKind::Unary(Unary { operation: UnaryOperation::IsNan }) if !caps.is_nan => is_nan(&mut insert, x)?,
             LayerKind::Cumulative(ref of) if !caps.cumulative => {
@@ -78,6 +84,35 @@ fn half_of_product(insert: &mut Insert<'_, '_>, x: ValueId, y: ValueId) -> Resul
     let sum = binary(insert, Op::Sum, y, one)?;
     let product = binary(insert, Op::Prod, x, sum)?;
     binary(insert, Op::Prod, product, half)
+}
+
+/// Layers inside of loops whose operand is of a type that has the numbers of a formula.
+fn looped(network: &Network) -> HashSet<LayerId> {
+    let layers = network.live_layers();
+    let mut pending: Vec<LayerId> =
+        layers.into_iter().filter(|&id| matches!(network.layer(id).kind, LayerKind::Loop(_))).collect();
+    let mut inside = HashSet::new();
+    while let Some(id) = pending.pop() {
+        for &nested in network.layer(id).kind.blocks().into_iter().flat_map(|block| &block.layers) {
+            if inside.insert(nested) {
+                pending.push(nested);
+            }
+        }
+    }
+    let plain = |input: &ValueId| matches!(network.value(*input).ty.dtype, DType::F32 | DType::F16);
+    inside.retain(|&id| network.layer(id).inputs.iter().all(plain));
+    inside
+}
+
+/// max(x, 0) + α·(e^min(x, 0) − 1), where TensorRT-RTX fails at its own.
+fn elu(insert: &mut Insert<'_, '_>, x: ValueId, alpha: f32) -> Result<ValueId> {
+    let (zero, one, factor) = (insert.number(x, 0.0)?, insert.number(x, 1.0)?, insert.number(x, alpha)?);
+    let below = binary(insert, Op::Min, x, zero)?;
+    let power = insert.add(Unary { operation: UnaryOperation::Exp }, &[below])?;
+    let less = binary(insert, Op::Sub, power, one)?;
+    let scaled = binary(insert, Op::Prod, less, factor)?;
+    let above = binary(insert, Op::Max, x, zero)?;
+    binary(insert, Op::Sum, above, scaled)
 }
 
 /// Whether x differs from itself.

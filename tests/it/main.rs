@@ -20,6 +20,7 @@ mod provision;
 mod python;
 mod python_path;
 mod records;
+mod recurrent;
 mod report;
 mod shards;
 mod support;

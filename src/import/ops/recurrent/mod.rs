@@ -12,9 +12,12 @@ mod functions;
 pub(super) mod layer;
 mod sweep;
 
+use super::axes::{Cut, cut};
+use super::pads::int;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
+use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::{Dim, Shape, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;
@@ -181,6 +184,20 @@ impl Operands {
         })
     }
 
+    /// The same for so many units. Those added have no weights: whatever their state becomes, nothing sees it.
+    fn widened(&self, ctx: &mut Ctx<'_>, of: Operator, units: usize) -> Result<Self, OpError> {
+        let by = int(units.saturating_sub(of.hidden));
+        let mut rows = |value| widened(ctx, value, of.hidden, by);
+        let (weights, recurrent) = (rows(self.weights)?, rows(self.recurrent)?);
+        let (biases, peepholes) = (self.biases.map(&mut rows).transpose()?, self.peepholes.map(rows).transpose()?);
+        let mut initial = self.initial;
+        for state in initial.iter_mut().flatten() {
+            *state = grown(ctx, *state, 2, by)?;
+        }
+        let recurrent = grown(ctx, recurrent, 2, by)?;
+        Ok(Self { functions: self.functions.clone(), weights, skips: false, recurrent, biases, peepholes, initial })
+    }
+
     /// The first state at this position, `[d, n, h]`: 0 where none is given.
     fn first(&self, ctx: &mut Ctx<'_>, of: Operator, state: usize, dtype: DType) -> Result<ValueId, OpError> {
         if let Some(value) = self.initial.get(state).copied().flatten() {
@@ -190,6 +207,30 @@ impl Operands {
         let (directions, hidden) = (size(ctx, of.directions())?, size(ctx, of.hidden)?);
         ctx.expand(zero, &[directions, of.batch, hidden])
     }
+}
+
+/// Rows of zeros behind those of each gate: `[d, k·h, …]` becomes `[d, k·(h + by), …]`.
+fn widened(ctx: &mut Ctx<'_>, value: ValueId, hidden: usize, by: i64) -> Result<ValueId, OpError> {
+    let sizes = ctx.sizes(value)?;
+    let [directions, rows, ref rest @ ..] = sizes[..] else {
+        return Err(OpError::invalid("weights of fewer than two axes"));
+    };
+    let parts = ctx.compute(Ew::FloorDiv, rows, int(hidden))?;
+    let hidden = ctx.number(int(hidden));
+    let apart: Vec<ValueId> = [directions, parts, hidden].into_iter().chain(rest.iter().copied()).collect();
+    let value = ctx.reshape_to(value, &apart)?;
+    let value = grown(ctx, value, 2, by)?;
+    let more = ctx.compute(Ew::Prod, parts, by)?;
+    let rows = ctx.binary(Ew::Sum, rows, more)?;
+    let joined: Vec<ValueId> = [directions, rows].into_iter().chain(rest.iter().copied()).collect();
+    ctx.reshape_to(value, &joined)
+}
+
+/// The value with so many zeros more behind each row along an axis, or fewer elements where negative.
+fn grown(ctx: &mut Ctx<'_>, value: ValueId, axis: usize, by: i64) -> Result<ValueId, OpError> {
+    let of = |at| if at == axis { Cut::grown(0, by) } else { Cut::ALL };
+    let cuts: Vec<Cut> = (0..ctx.rank(value)).map(of).collect();
+    cut(ctx, value, &cuts, None)
 }
 
 /// The node's input at this position, which has this shape as far as it is known.

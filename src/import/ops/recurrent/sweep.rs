@@ -1,11 +1,12 @@
 //! All steps of a recurrent operator: the work before them, the loop or its copies, and the order of what comes out.
 
 use super::cells::{Operator, Step, cut, size};
-use super::{Operands, swap};
+use super::{Operands, grown, swap};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::nested::{Iteration, Repeat};
 use crate::import::ops::axes::reversed;
+use crate::import::ops::pads::int;
 use crate::network::layer::MatrixMultiply;
 use crate::network::layer::control::{LoopIterator, LoopOutput};
 use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation};
@@ -19,12 +20,26 @@ const TIME: usize = 1;
 /// A sequence of at most so many steps becomes a copy of the step for each.
 const FEW_STEPS: usize = 4;
 
+/// TensorRT-RTX takes minutes to build a loop over fewer units of one row, or never ends: there, units that are fed by
+/// nothing and feed nothing are added.
+const FEW_UNITS: usize = 8;
+
 /// What the steps give.
 pub(super) struct Ran {
     /// `[d, t, n, h]`, if wanted.
     pub sequence: Option<ValueId>,
     /// `[d, n, h]` each.
     pub last: Values,
+}
+
+impl Ran {
+    /// Without the last units.
+    fn narrowed(mut self, ctx: &mut Ctx<'_>, by: usize) -> Result<Self, OpError> {
+        for value in self.sequence.iter_mut().chain(&mut self.last) {
+            *value = grown(ctx, *value, ctx.rank(*value).saturating_sub(1), -int(by))?;
+        }
+        Ok(self)
+    }
 }
 
 /// All steps of all directions over `x`: `[t, n, width]`, or `[n, t, width]` where the batch comes first.
@@ -37,6 +52,26 @@ pub(super) fn run(
     wants_sequence: bool,
 ) -> Result<Ran, OpError> {
     let x = swap(ctx, x, of.time)?;
+    let few_rows = ctx.size(x, 1).is_none_or(|rows| rows == 1);
+    let looped = ctx.size(x, 0).is_none_or(|steps| steps > FEW_STEPS);
+    if looped && few_rows && (1..FEW_UNITS).contains(&of.hidden) {
+        let wide = operands.widened(ctx, of, FEW_UNITS)?;
+        let (units, of) = (of.hidden, Operator { hidden: FEW_UNITS, ..of });
+        let ran = steps(ctx, of, &wide, x, lengths, wants_sequence)?;
+        return ran.narrowed(ctx, FEW_UNITS.saturating_sub(units));
+    }
+    steps(ctx, of, operands, x, lengths, wants_sequence)
+}
+
+/// The same over `[t, n, width]`.
+fn steps(
+    ctx: &mut Ctx<'_>,
+    of: Operator,
+    operands: &Operands,
+    x: ValueId,
+    lengths: Option<ValueId>,
+    wants_sequence: bool,
+) -> Result<Ran, OpError> {
     let count = ctx.size_of(x, 0)?;
     let mask = mask(ctx, of, count, lengths)?;
     let sweep = sweep(ctx, of, operands, x, mask)?;
