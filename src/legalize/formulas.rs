@@ -1,5 +1,5 @@
 //! Layers that a library lacks, by their formulas: GELU, running sums, the test for NaN, normalization in groups and of
-//! single elements, Elu in loops.
+//! single elements, Elu where there is a loop.
 
 use super::insert::{Insert, internal};
 use crate::error::Result;
@@ -10,14 +10,13 @@ use crate::network::layer::math::{
 };
 use crate::network::layer::norm::Normalization;
 use crate::network::layer::{Arg, Shuffle, Slice};
-use crate::network::{Caps, Dim, LayerId, LayerKind, Network, ValueId};
+use crate::network::{Caps, Dim, LayerKind, Network, ValueId};
 use crate::tensor::DType;
-use std::collections::HashSet;
 
 /// Rewrites what `caps` lack.
 pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
     let layers = network.live_layers();
-    let looped = looped(network);
+    let has_loop = has_loop(network);
     let mut editor = Editor::new(network);
     for id in layers {
         let mut insert = Insert::before(&mut editor, id);
@@ -29,7 +28,9 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
             LayerKind::Activation(Activation { kind: ActivationType::GeluTanh, .. }) if !caps.gelu => {
                 gelu_tanh(&mut insert, x)?
             }
-            LayerKind::Activation(Activation { kind: ActivationType::Elu, alpha, .. }) if looped.contains(&id) => {
+            LayerKind::Activation(Activation { kind: ActivationType::Elu, alpha, .. })
+                if has_loop && is_plain(insert.editor.network(), x) =>
+            {
                 elu(&mut insert, x, alpha)?
             }
             LayerKind::Unary(Unary { operation: UnaryOperation::IsNan }) if !caps.is_nan => is_nan(&mut insert, x)?,
@@ -86,22 +87,14 @@ fn half_of_product(insert: &mut Insert<'_, '_>, x: ValueId, y: ValueId) -> Resul
     binary(insert, Op::Prod, product, half)
 }
 
-/// Layers inside of loops whose operand is of a type that has the numbers of a formula.
-fn looped(network: &Network) -> HashSet<LayerId> {
-    let layers = network.live_layers();
-    let mut pending: Vec<LayerId> =
-        layers.into_iter().filter(|&id| matches!(network.layer(id).kind, LayerKind::Loop(_))).collect();
-    let mut inside = HashSet::new();
-    while let Some(id) = pending.pop() {
-        for &nested in network.layer(id).kind.blocks().into_iter().flat_map(|block| &block.layers) {
-            if inside.insert(nested) {
-                pending.push(nested);
-            }
-        }
-    }
-    let plain = |input: &ValueId| matches!(network.value(*input).ty.dtype, DType::F32 | DType::F16);
-    inside.retain(|&id| network.layer(id).inputs.iter().all(plain));
-    inside
+/// Whether there is a loop: TensorRT-RTX then compiles the whole network at once, and fails at each Elu in it.
+fn has_loop(network: &Network) -> bool {
+    network.live_layers().into_iter().any(|id| matches!(network.layer(id).kind, LayerKind::Loop(_)))
+}
+
+/// Whether a value is of a type that has the numbers of a formula.
+fn is_plain(network: &Network, value: ValueId) -> bool {
+    matches!(network.value(value).ty.dtype, DType::F32 | DType::F16)
 }
 
 /// max(x, 0) + α·(e^min(x, 0) − 1), where TensorRT-RTX fails at its own.
