@@ -102,7 +102,11 @@ fn col2im(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let all = |of: fn(&Axis) -> i64| axes.iter().map(of).fold(1i64, i64::saturating_mul);
     let (taps, blocks, places) = (all(|axis| axis.block), all(|axis| axis.count), all(|axis| axis.image));
     let [_, Some(rows), Some(columns)] = ctx.shape(data).iter().map(Dim::known).collect::<Vec<_>>()[..] else {
-        return Err(OpError::Feature("data of another rank than 3, or of unknown size"));
+        let open = (1..3).find(|&axis| ctx.shape(data).get(axis).is_some_and(|size| size.known().is_none()));
+        return Err(match open.filter(|_| ctx.rank(data) == 3) {
+            Some(axis) => ctx.open_size("the blocks", data, axis),
+            None => OpError::Rank { what: "input `input`", rank: ctx.rank(data), supported: "3" },
+        });
     };
     if rows % taps != 0 || columns != blocks {
         return Err(OpError::invalid(format!("{rows} rows of {columns} for {taps} elements of {blocks} blocks")));

@@ -425,15 +425,20 @@ struct Deform {
 impl Deform {
     fn of(ctx: &Ctx<'_>, node: &Node) -> Result<Self, OpError> {
         let (x, w) = (ctx.input(0)?, ctx.input(1)?);
-        let size = |value, axis| ctx.shape(value).get(axis).and_then(Dim::known);
-        let sizes = [size(x, 1), size(w, 1), size(w, 0), size(w, 2), size(w, 3)];
-        let ([Some(channels), Some(per_group), Some(maps), Some(height), Some(width)], 4, 4) =
-            (sizes, ctx.rank(x), ctx.rank(w))
-        else {
-            return Err(OpError::Feature("data or a kernel of another rank than 4, or of unknown channels"));
+        for (what, value) in [("input `X`", x), ("input `W`", w)] {
+            if ctx.rank(value) != 4 {
+                return Err(OpError::Rank { what, rank: ctx.rank(value), supported: "4" });
+            }
+        }
+        let size = |axis: usize| {
+            let size = ctx.shape(w).get(axis).and_then(Dim::known);
+            size.ok_or_else(|| ctx.open_size("the kernel's shape", w, axis))
         };
+        let (maps, per_group, height, width) = (size(0)?, size(1)?, size(2)?, size(3)?);
         let groups = size_attribute(node, "group", 1, 1)?;
         let offsets = size_attribute(node, "offset_group", 1, 1)?;
+        // Data of an unknown number of channels has as many as the kernel takes.
+        let channels = ctx.shape(x).get(1).and_then(Dim::known).unwrap_or(per_group.saturating_mul(groups));
         let kernel = [height, width];
         if node.attrs.ints("kernel_shape")?.is_some_and(|shape| shape != kernel) {
             return Err(OpError::invalid(format!("attribute `kernel_shape` is not that of input `W`, {kernel:?}")));
