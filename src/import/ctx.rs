@@ -178,7 +178,9 @@ impl Ctx<'_> {
         let kind = kind.into();
         let Inferred { types, demands } = infer::infer(&self.network, &kind, inputs)?;
         let certain = self.blocks.len() == 1;
-        demands.into_iter().for_each(|demand| self.network.facts.add(demand, &self.site, certain));
+        for demand in demands {
+            self.network.facts.add(demand, &self.site, certain);
+        }
         if let Some(folded) = self.folded(&kind, inputs, &types) {
             return Ok(folded.into_iter().map(|tensor| self.constant_value(tensor)).collect());
         }

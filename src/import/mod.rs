@@ -246,7 +246,9 @@ impl<'a> Ctx<'a> {
                 || self.network.outputs.iter().any(|output| *output.name == *name)
                 || graph.outputs.iter().any(|info| *info.name == *name)
         };
-        let other = (2..).map(|at| format!("{name}_{at}")).find(|other| !is_taken(other)).unwrap_or_default();
+        // One more name than there are outputs and inputs is free.
+        let most = 2 + graph.outputs.len() + graph.inputs.len() + self.network.outputs.len();
+        let other = (2..=most).map(|at| format!("{name}_{at}")).find(|other| !is_taken(other)).unwrap_or_default();
         self.notes.push(format!("output `{name}` {why}: the plan gives it as `{other}`"));
         other.into()
     }

@@ -133,7 +133,9 @@ pub fn add(
 ) -> Result<Values, InferError> {
     let Inferred { types, demands } = infer(network, &kind, inputs)?;
     if let Some(site) = sites.first() {
-        demands.into_iter().for_each(|demand| network.facts.add(demand, site, false));
+        for demand in demands {
+            network.facts.add(demand, site, false);
+        }
     }
     let layer = network.add_layer(kind, inputs, sites, types);
     block.layers.push(layer);

@@ -253,7 +253,7 @@ const NEAR: i64 = 5;
 impl Reach {
     fn of(ctx: &mut Ctx<'_>, bins: Bins, [start, end]: [ValueId; 2], size: ValueId) -> Result<Self, OpError> {
         let (start, extent) = bins.edges(ctx, start, end)?;
-        #[expect(clippy::cast_precision_loss, reason = "at most 2^16")]
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "at most 2^16")]
         let bin = ctx.binary_scalar(Ew::Div, extent, bins.count as f64)?;
         let samples = ctx.unary(Un::Ceil, bin)?;
         let at_least_one = ctx.binary_scalar(Ew::Max, samples, 1.0)?;

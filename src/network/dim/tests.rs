@@ -143,6 +143,9 @@ fn what_is_known_takes_the_place_of_what_it_equals() {
 /// Draws expressions together with what they mean.
 struct Draw(u64);
 
+/// What an operation makes of two numbers.
+type Meaning = fn(i64, i64) -> Option<i64>;
+
 /// An expression, and its value for values of `N`, `M` and `S`; `None` where it divides by 0.
 type Drawn = (Dim, Box<dyn Fn([i64; 3]) -> Option<i64>>);
 
@@ -171,7 +174,7 @@ impl Draw {
         }
         let (a, a_of) = self.expression(depth - 1);
         let (b, b_of) = self.expression(depth - 1);
-        let (dim, of): (Option<Dim>, fn(i64, i64) -> Option<i64>) = match kind {
+        let (dim, of): (Option<Dim>, Meaning) = match kind {
             2 => (Some(&a + &b), |a, b| Some(a + b)),
             3 => (Some(&a - &b), |a, b| Some(a - b)),
             4 => (Some(&a * &b), i64::checked_mul),
