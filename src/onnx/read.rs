@@ -220,7 +220,7 @@ impl<'m> Reader<'m> {
                 let size = *size;
                 usize::try_from(size).map(DimSpec::Known).map_err(|_| DataError::Dim { index, size })
             }
-            Some(Value::DimParam(name)) if name.is_empty() => Ok(DimSpec::Unknown),
+            Some(Value::DimParam(name)) if !names(name) => Ok(DimSpec::Unknown),
             Some(Value::DimParam(name)) => Ok(DimSpec::Symbol(self.shared(name))),
         };
         shape.dim.iter().enumerate().map(dim).collect()
@@ -340,4 +340,10 @@ impl<'m> Reader<'m> {
             self.problems.push(problem);
         }
     }
+}
+
+/// Whether a size's name says which size it is. Exporters also write `?`, `-1` and `None` for sizes that they do not know,
+/// several in one model, and those are not the same size.
+fn names(dim_param: &str) -> bool {
+    dim_param.chars().any(char::is_alphabetic) && dim_param != "None"
 }
