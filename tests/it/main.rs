@@ -8,6 +8,7 @@ mod cli;
 mod conformance;
 mod dynamic;
 mod errors;
+mod exports;
 mod golden;
 mod imports;
 mod layers;

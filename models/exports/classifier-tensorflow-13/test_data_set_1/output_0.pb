@@ -1,0 +1,2 @@
+B
+Identity:0Jo	A>¥¬V>ê5f>ÁHa>>Ë >

@@ -1,0 +1,1 @@
+B	logsumexpJîN@Uãﬂ?Œ¿Õ?
