@@ -282,7 +282,8 @@ fn pad_with(
         "constant" => return Ok(smallvec![padded(ctx, data, &axes, before, after, SampleMode::Fill, value)?]),
         "reflect" => SampleMode::Reflect,
         "edge" => SampleMode::Clamp,
-        "wrap" if node.opset >= 19 => SampleMode::Wrap,
+        // ONNX has it from opset 19 on, but PyTorch writes it at 18, and ONNX Runtime takes it.
+        "wrap" if node.opset >= 18 => SampleMode::Wrap,
         other => return Err(OpError::invalid(format!("attribute `mode` is `{other}`"))),
     };
     // What a negative pad cuts off must not come back by reflection.
