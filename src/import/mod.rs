@@ -16,6 +16,7 @@ mod nested;
 mod operand;
 pub mod ops;
 pub mod registry;
+pub mod unknown;
 
 pub use ctx::FoldFn;
 
