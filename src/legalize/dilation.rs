@@ -65,14 +65,6 @@ fn stuffed(kernel: &Tensor, dilation: &[usize], spread: &[usize]) -> Option<Tens
     Tensor::new(kernel.dtype(), dims, bytes.into()).ok()
 }
 
-/// The channels that a kernel takes and those that a group of it gives. The first are as many as the data has.
-fn channels(insert: &Insert<'_, '_>, kernel: ValueId) -> Option<[usize; 2]> {
-    let network = insert.editor.network();
-    let size = |value: ValueId, axis: usize| network.value(value).ty.shape.get(axis)?.size();
-    let of_data = || size(*insert.layer().inputs.first()?, 1);
-    Some([size(kernel, 0).or_else(of_data)?, size(kernel, 1)?])
-}
-
 /// The same for a kernel that the run knows: each tap gets an axis of its own, which zeros fill up.
 fn stuffed_late(insert: &mut Insert<'_, '_>, kernel: ValueId, of: &Convolution, spread: &[usize]) -> Result<ValueId> {
     let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
@@ -98,4 +90,12 @@ fn stuffed_late(insert: &mut Insert<'_, '_>, kernel: ValueId, of: &Convolution, 
     let value = insert.add(slice(filled, SampleMode::Fill), &[value])?;
     let value = insert.add(reshape(joined), &[value])?;
     insert.add(slice(cut, SampleMode::StrictBounds), &[value])
+}
+
+/// The channels that a kernel takes and those that a group of it gives. The first are as many as the data has.
+fn channels(insert: &Insert<'_, '_>, kernel: ValueId) -> Option<[usize; 2]> {
+    let network = insert.editor.network();
+    let size = |value: ValueId, axis: usize| network.value(value).ty.shape.get(axis)?.size();
+    let of_data = || size(*insert.layer().inputs.first()?, 1);
+    Some([size(kernel, 0).or_else(of_data)?, size(kernel, 1)?])
 }
