@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::import;
 use crate::onnx::Model;
 use crate::report::manifest::{Binding, Import};
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -22,6 +22,10 @@ pub(super) struct ImportArguments {
     /// hold -1, those beyond N are lost
     #[arg(long, value_name = "N")]
     nms_fixed: Option<NonZeroU16>,
+    /// Allow N iterations to a Loop that collects values and has no limit of its own: TensorRT must know how many those
+    /// are at most, and what goes on after N is cut off
+    #[arg(long, value_name = "N")]
+    max_trip: Option<NonZeroU32>,
 }
 
 impl ImportArguments {
@@ -31,11 +35,13 @@ impl ImportArguments {
             let fixed = u16::try_from(rows).ok().and_then(NonZeroU16::new);
             fixed.ok_or_else(|| format!("`nms_fixed` is {rows}, not 1 to {}", u16::MAX))
         };
+        let most = |most| NonZeroU32::new(most).ok_or_else(|| "`max_trip` is 0".to_owned());
         Ok(Self {
             profiles: ProfileArguments::recorded(import, inputs),
             part: PartArguments::recorded(import),
             freeze: FreezeArguments::recorded(&import.frozen, data),
             nms_fixed: import.nms_fixed.map(rows).transpose()?,
+            max_trip: import.max_trip.map(most).transpose()?,
         })
     }
 
@@ -54,6 +60,7 @@ impl ImportArguments {
             ranges: self.profiles.ranges(model),
             names: self.part.names(),
             nms_fixed: self.nms_fixed.map(|rows| rows.get().into()),
+            max_trip: self.max_trip.map(NonZeroU32::get),
             ..self.freeze.options(model)?
         })
     }

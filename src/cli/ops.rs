@@ -1,9 +1,11 @@
-//! `onnx2plan ops`: the table of operators, from the registry, and what is not converted, with its cause.
+//! `onnx2plan ops`: the table of operators, from the registry; which of their sizes must be known at build time; and what
+//! is not converted, with its cause.
 
 use super::output::Output;
 use crate::error::Result;
 use crate::import::lacks::{LACKS, Lack};
-use crate::import::registry::{self, ANY_DOMAIN, NEWEST_OPSET, Op};
+use crate::import::registry::{self, NEWEST_OPSET, Op};
+use crate::import::unknown::{Unknown, unknown};
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
@@ -24,6 +26,10 @@ struct Row {
     family: &'static str,
     opsets: Vec<[i64; 2]>,
     inputs: &'static str,
+    /// What becomes of it where sizes are known only at run time.
+    unknown_sizes: Option<Unknown>,
+    #[serde(skip)]
+    label: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,8 +44,15 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
         return output.json(&operators);
     }
     let (rows, markdown) = (operators.operators, arguments.markdown);
-    let heading = if markdown { "## Not converted" } else { "not converted" };
-    output.data(&format!("{}\n\n{heading}\n\n{}", table(&rows, markdown), lacking(markdown)))
+    let heading = |title: &str| if markdown { format!("## {title}") } else { title.to_lowercase() };
+    output.data(&format!(
+        "{}\n\n{}\n\n{}\n\n{}\n\n{}",
+        table(&rows, markdown),
+        heading("Sizes that only the run knows"),
+        unknown_sizes(&rows, markdown),
+        heading("Not converted"),
+        lacking(markdown)
+    ))
 }
 
 /// One row per operator, sorted by name.
@@ -55,11 +68,36 @@ fn rows() -> Vec<Row> {
                 row.inputs = op.inputs;
             }
             _ => {
-                rows.push(Row { domain: op.domain, operator: op.name, family, opsets: vec![range], inputs: op.inputs });
+                let label = op.label();
+                rows.push(Row {
+                    domain: op.domain,
+                    operator: op.name,
+                    family,
+                    opsets: vec![range],
+                    inputs: op.inputs,
+                    unknown_sizes: unknown().find(|unknown| unknown.operator == label),
+                    label,
+                });
             }
         }
     }
     rows
+}
+
+/// What operators say of sizes that are known only at run time, but for those that are converted whatever is.
+fn unknown_sizes(rows: &[Row], markdown: bool) -> String {
+    let mut table = empty(markdown);
+    table.set_header(["operator", "batch unknown", "last axis unknown", "all unknown"]);
+    let told: Vec<Unknown> = rows.iter().filter_map(|row| row.unknown_sizes).filter(|one| !one.converts()).collect();
+    for Unknown { operator, batch, inner, all } in &told {
+        table.add_row([operator, batch, inner, all]);
+    }
+    let others = rows.len() - told.len();
+    format!(
+        "{others} operators are converted whatever sizes of their inputs are unknown. The others, as their tests show (–: no \
+         input of theirs has such a size, or constants fix it):\n\n{}",
+        text(&table)
+    )
 }
 
 /// What is not converted, operator by operator.
@@ -90,12 +128,8 @@ fn table(rows: &[Row], markdown: bool) -> String {
     let mut table = empty(markdown);
     table.set_header(["operator", "opsets", "inputs", "family"]);
     for row in rows {
-        let name = match row.domain {
-            "" | ANY_DOMAIN => row.operator.to_owned(),
-            domain => format!("{domain}.{}", row.operator),
-        };
         let opsets: Vec<String> = row.opsets.iter().map(|[since, until]| format!("{since}-{until}")).collect();
-        table.add_row([name, opsets.join(", "), row.inputs.to_owned(), row.family.to_owned()]);
+        table.add_row([row.label.clone(), opsets.join(", "), row.inputs.to_owned(), row.family.to_owned()]);
     }
     format!("{}\n\n{} operators, up to opset {NEWEST_OPSET}", text(&table), rows.len())
 }

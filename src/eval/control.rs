@@ -38,13 +38,17 @@ pub(super) fn run_loop<'n>(runner: &mut Runner<'n, '_>, layer: &'n Layer, l: &'n
     let mut state = State::new(runner, layer, l).map_err(wrap)?;
     let condition = if l.while_result { l.body.results.first().copied() } else { None };
     let (first, rest) = split(runner.network, &l.body, condition);
-    while state.iteration < state.count {
+    // Where the user sets the limit, the condition is asked once more, so that nothing is cut off in silence.
+    while state.iteration < state.count || l.capped {
         if state.iteration == MAX_ITERATIONS {
             return Err(wrap(EvalError::Iterations(MAX_ITERATIONS)));
         }
         state.enter(runner).map_err(wrap)?;
         first.iter().try_for_each(|&id| runner.layer(id))?;
         let goes_on = condition.map_or(Ok(true), |value| runner.get(value).and_then(truth)).map_err(wrap)?;
+        if goes_on && state.iteration == state.count {
+            return Err(wrap(EvalError::CutOff(state.count)));
+        }
         if goes_on {
             rest.iter().try_for_each(|&id| runner.layer(id))?;
             state.leave(runner).map_err(wrap)?;

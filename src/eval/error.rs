@@ -102,6 +102,9 @@ pub enum EvalError {
     /// A loop does not end.
     #[error("the loop runs longer than {0} iterations")]
     Iterations(usize),
+    /// A loop would go on after the last iteration that the user allows.
+    #[error("the loop goes on after iteration {0}, where `--max-trip` cuts it off")]
+    CutOff(usize),
     /// A loop gives a value of unknown shape, because it never ran.
     #[error("the loop has no iterations, so that the shape of what it gives is unknown")]
     NoIterations,
@@ -132,6 +135,7 @@ impl EvalError {
             | EvalError::Iterations(_)
             | EvalError::NoIterations
             | EvalError::Conversion { .. } => Kind::Unsupported,
+            EvalError::CutOff(_) => Kind::Usage,
             EvalError::Missing(_) => Kind::Internal,
             _ => Kind::Invalid,
         }

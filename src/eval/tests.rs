@@ -409,6 +409,7 @@ fn nested_blocks_need_their_network() {
     assert_eq!(error.to_string(), "a Conditional layer cannot be evaluated without its network");
     let nothing = Loop {
         counted: false,
+        capped: false,
         while_result: false,
         iterators: Vec::new(),
         recurrences: 0,

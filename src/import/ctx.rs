@@ -29,6 +29,8 @@ pub struct Ctx<'a> {
     pub(super) fold: &'a FoldFn<'a>,
     /// Rows of a NonMaxSuppression of fixed size.
     pub(super) nms_fixed: Option<usize>,
+    /// The most iterations of a loop that collects values and has no limit of its own.
+    pub(super) max_trip: Option<u32>,
     pub(super) notes: Vec<String>,
     pub(super) problems: Vec<Problem>,
     /// What recurrent operators become.

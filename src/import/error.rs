@@ -51,6 +51,9 @@ pub enum OpError {
     /// A part of the operator that we do not convert.
     #[error("{0} is not supported")]
     Feature(&'static str),
+    /// A loop of which nothing says how much it collects at most.
+    #[error("collecting values in a loop without a limit on its iterations is not supported")]
+    Unlimited,
     /// A part of the operator that we convert only where what decides on it is known at build time.
     #[error("{what} {}", if .deciding.is_empty() { "is not supported" } else { "is converted only where what decides on it is known at build time" })]
     Undecided {
@@ -132,6 +135,7 @@ impl OpError {
             | OpError::Channels { .. } => Kind::Invalid,
             OpError::Value { .. }
             | OpError::Feature(_)
+            | OpError::Unlimited
             | OpError::Undecided { .. }
             | OpError::Reported
             | OpError::NotConstant(_)
@@ -167,6 +171,7 @@ impl OpError {
     pub fn hint(&self) -> Option<String> {
         match self {
             OpError::Undecided { deciding, .. } => deciding.hint(),
+            OpError::Unlimited => Some("`--max-trip N` limits it to N iterations".into()),
             OpError::NotConstant(_) => {
                 Some("make it an initializer; where it is an input of the model, `--freeze` does that".into())
             }

@@ -16,6 +16,7 @@ mod nested;
 mod operand;
 pub mod ops;
 pub mod registry;
+pub mod unknown;
 
 pub use ctx::FoldFn;
 
@@ -53,6 +54,8 @@ pub struct Options {
     pub names: BTreeMap<String, String>,
     /// How many rows every NonMaxSuppression gives; as many as it finds where there is no number.
     pub nms_fixed: Option<usize>,
+    /// The most iterations of a Loop that collects values and has no limit of its own.
+    pub max_trip: Option<u32>,
     /// What recurrent operators become.
     pub recurrent: Recurrent,
 }
@@ -153,6 +156,7 @@ impl<'a> Ctx<'a> {
             scopes: vec![HashMap::new()],
             fold,
             nms_fixed: options.nms_fixed,
+            max_trip: options.max_trip,
             notes: Vec::new(),
             problems: Vec::new(),
             op: None,

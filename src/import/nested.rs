@@ -16,6 +16,7 @@ pub(super) struct Repeat {
     slices: Values,
     initial: Values,
     current: Values,
+    capped: bool,
 }
 
 /// What one iteration gives.
@@ -37,6 +38,11 @@ impl Repeat {
     /// Both are whole numbers of rank 0; without a count the condition alone ends the loop.
     pub(super) fn new(count: Option<ValueId>, length: Option<ValueId>) -> Self {
         Self { count, length, ..Self::default() }
+    }
+
+    /// The same where the count is the user's limit and not the model's.
+    pub(super) fn capped(self, capped: bool) -> Self {
+        Self { capped, ..self }
     }
 
     /// Cuts a value into slices, one per iteration; gives the slice of the iteration at work.
@@ -93,13 +99,13 @@ impl Repeat {
         }
         let mut inputs: Values = self.count.into_iter().chain(self.iterated).chain(self.initial).collect();
         if !collected.is_empty() {
-            let unbounded = OpError::Feature("collecting values in a loop without a limit on its iterations");
-            let length = self.length.ok_or(unbounded)?;
+            let length = self.length.ok_or(OpError::Unlimited)?;
             inputs.extend(std::iter::repeat_n(length, collected.len()));
         }
         let (counted, recurrences) = (self.count.is_some(), self.current.len());
         let while_result = condition.is_some();
-        ctx.add_all(Loop { counted, while_result, iterators: self.iterators, recurrences, outputs, body }, &inputs)
+        let (iterators, capped) = (self.iterators, self.capped);
+        ctx.add_all(Loop { counted, capped, while_result, iterators, recurrences, outputs, body }, &inputs)
     }
 }
 

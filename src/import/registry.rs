@@ -88,6 +88,14 @@ impl Op {
         self
     }
 
+    /// The operator with its domain, where that is neither ONNX's own nor any.
+    pub fn label(&self) -> String {
+        match self.domain {
+            "" | ANY_DOMAIN => self.name.to_owned(),
+            domain => format!("{domain}.{}", self.name),
+        }
+    }
+
     /// Name of the formal input at this position, without its mark.
     pub fn input_name(&self, at: usize) -> &'static str {
         let mut last = "";

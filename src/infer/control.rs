@@ -108,7 +108,7 @@ struct Parts<'n> {
 
 impl<'n> Parts<'n> {
     fn new(ctx: &Ctx<'n>, layer: &Loop) -> Result<Self> {
-        let Loop { counted, while_result, ref iterators, recurrences, ref outputs, ref body } = *layer;
+        let Loop { counted, capped: _, while_result, ref iterators, recurrences, ref outputs, ref body } = *layer;
         ensure(counted || while_result, || InferError::Value {
             what: "the end of a loop",
             actual: "given neither by a count nor by a condition".into(),

@@ -68,9 +68,8 @@ fn stuffed(kernel: &Tensor, dilation: &[usize], spread: &[usize]) -> Option<Tens
 /// The same for a kernel that the run knows: each tap gets an axis of its own, which zeros fill up.
 fn stuffed_late(insert: &mut Insert<'_, '_>, kernel: ValueId, of: &Convolution, spread: &[usize]) -> Result<ValueId> {
     let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let shape = insert.editor.network().value(kernel).ty.shape.known();
-    let shape = shape.ok_or_else(|| internal(insert.layer(), &"a kernel of unknown shape"))?;
-    let channels: Vec<i64> = shape.iter().take(2).map(|&n| signed(n)).collect();
+    let channels = channels(insert, kernel).ok_or_else(|| internal(insert.layer(), &"a kernel of unknown shape"))?;
+    let channels = channels.map(signed).to_vec();
     let (mut apart, mut filled, mut joined) = (channels.clone(), channels.clone(), channels.clone());
     for (&taps, &distance) in of.kernel.iter().zip(&of.dilation) {
         apart.extend([signed(taps), 1]);
@@ -91,4 +90,12 @@ fn stuffed_late(insert: &mut Insert<'_, '_>, kernel: ValueId, of: &Convolution, 
     let value = insert.add(slice(filled, SampleMode::Fill), &[value])?;
     let value = insert.add(reshape(joined), &[value])?;
     insert.add(slice(cut, SampleMode::StrictBounds), &[value])
+}
+
+/// The channels that a kernel takes and those that a group of it gives. The first are as many as the data has.
+fn channels(insert: &Insert<'_, '_>, kernel: ValueId) -> Option<[usize; 2]> {
+    let network = insert.editor.network();
+    let size = |value: ValueId, axis: usize| network.value(value).ty.shape.get(axis)?.size();
+    let of_data = || size(*insert.layer().inputs.first()?, 1);
+    Some([size(kernel, 0).or_else(of_data)?, size(kernel, 1)?])
 }

@@ -11,16 +11,16 @@ use std::collections::HashSet;
 pub fn holding_sizes(network: &Network) -> Vec<ValueId> {
     let layers = network.live_layers();
     let layers = layers.into_iter().map(|id| network.layer(id));
-    inputs_behind(network, layers.flat_map(sizing).collect())
+    inputs_of(network, layers.flat_map(sizing).collect())
 }
 
 /// The inputs from which this layer's sizes, positions or counts are computed, in the network's order.
 pub fn sizes_of(network: &Network, layer: &Layer) -> Vec<ValueId> {
-    inputs_behind(network, sizing(layer))
+    inputs_of(network, sizing(layer))
 }
 
-/// The inputs from whose elements these values are computed.
-fn inputs_behind(network: &Network, mut pending: Vec<ValueId>) -> Vec<ValueId> {
+/// The inputs from whose elements these values are computed, in the network's order.
+pub fn inputs_of(network: &Network, mut pending: Vec<ValueId>) -> Vec<ValueId> {
     let mut reached = HashSet::new();
     while let Some(value) = pending.pop() {
         if reached.insert(value)

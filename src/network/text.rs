@@ -62,8 +62,9 @@ pub fn attributes(kind: &LayerKind) -> String {
     let text = match kind {
         LayerKind::Conditional(_) => return String::new(),
         LayerKind::Loop(l) => {
+            let capped = if l.capped { ", capped: true" } else { "" };
             return format!(
-                " {{ counted: {}, while_result: {}, iterators: {:?}, recurrences: {}, outputs: {:?} }}",
+                " {{ counted: {}{capped}, while_result: {}, iterators: {:?}, recurrences: {}, outputs: {:?} }}",
                 l.counted, l.while_result, l.iterators, l.recurrences, l.outputs
             );
         }

@@ -113,6 +113,9 @@ pub struct Import {
     pub frozen: Vec<Frozen>,
     /// How many rows every NonMaxSuppression gives; as many as it finds where there is no number.
     pub nms_fixed: Option<usize>,
+    /// The most iterations of a Loop that collects values and has no limit of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_trip: Option<u32>,
 }
 
 /// An input made constant. Its value may be as large as the model's weights: the manifest holds a small one, and of every

@@ -159,6 +159,7 @@ fn deep_nesting_is_refused() {
         let trip = add(network, block, trip.into(), &[], &[site()]).unwrap()[0];
         let kind = Loop {
             counted: true,
+            capped: false,
             while_result: false,
             iterators: Vec::new(),
             recurrences: 1,

@@ -22,6 +22,7 @@ use crate::verify::draw::{self, Shapes};
 use crate::verify::reference::Reference;
 use crate::verify::{self, data::DataSet};
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -265,6 +266,7 @@ fn attempt(
         ..pipeline::Options::new(machine.library.caps()).freezing(freeze)
     };
     pipeline.import.recurrent = options.recurrent;
+    pipeline.import.max_trip = options.max_trip.map(NonZeroU32::get);
     pipeline.import.sizes = options.sizes.fixed(model)?;
     pipeline.import.ranges = ranges(model, sets, &options.sizes);
     let prepared = timed(&mut progress.seconds.import, || pipeline::prepare(model, &pipeline))?;

@@ -8,6 +8,7 @@ use crate::report::verification::Tolerance;
 use crate::report::zoo::{ModelReport, Place, Status};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// One model with everything that decides on its plan.
@@ -69,6 +70,8 @@ pub struct Options {
     pub optimization_level: Option<u8>,
     /// What recurrent operators become.
     pub recurrent: Recurrent,
+    /// The most iterations of a Loop that collects values and has no limit of its own.
+    pub max_trip: Option<NonZeroU32>,
     /// Whether inputs that TensorRT must know at build time are made constants of the test data's values.
     pub freeze_from_data: bool,
     /// Optimisation passes left out.

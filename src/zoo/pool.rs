@@ -322,6 +322,7 @@ pub(super) mod tests {
             tf32: true,
             optimization_level: None,
             recurrent: crate::import::Recurrent::Loop,
+            max_trip: None,
             freeze_from_data: false,
             without_passes: Vec::new(),
             freeze: Vec::new(),

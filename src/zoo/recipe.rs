@@ -10,7 +10,7 @@ use crate::trt::BuildOptions;
 /// The options of a plan. `from` and `to` are the ends of the part of the model that was taken.
 pub fn options(made: &pipeline::Options, built: &BuildOptions, from: Vec<String>, to: Vec<String>) -> Options {
     let pipeline::Options { caps: _, without_passes, import } = made;
-    let import::Options { freeze, sizes, ranges, names, nms_fixed, recurrent } = import;
+    let import::Options { freeze, sizes, ranges, names, nms_fixed, max_trip, recurrent } = import;
     Options {
         tf32: built.tf32,
         optimization_level: built.optimization_level,
@@ -25,6 +25,7 @@ pub fn options(made: &pipeline::Options, built: &BuildOptions, from: Vec<String>
             ranges: ranges.clone(),
             frozen: freeze.iter().map(|(name, tensor)| frozen(name, tensor)).collect(),
             nms_fixed: *nms_fixed,
+            max_trip: *max_trip,
         }),
     }
 }

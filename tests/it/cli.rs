@@ -439,6 +439,8 @@ fn the_list_of_operators_is_the_registry() {
     let rows = parse(&succeed(without_tensorrt().args(["ops", "--json"])).stdout);
     let gemm = rows["operators"].as_array().unwrap().iter().find(|row| row["operator"] == "Gemm").unwrap();
     assert_eq!(gemm["opsets"], json!([[1, 6], [7, 10], [11, onnx2plan::import::registry::NEWEST_OPSET]]));
+    let unknown = json!({ "batch": "converts", "inner": "converts", "all": "converts" });
+    assert_eq!(gemm["unknown_sizes"], unknown);
     let pool = rows["unsupported"].as_array().unwrap().iter().find(|lack| lack["operators"] == json!(["MaxRoiPool"]));
     assert_eq!(pool.unwrap()["cause"], "TensorRT has no layer for it; MaxPool and RoiAlign are converted");
 }

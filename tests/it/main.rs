@@ -27,5 +27,6 @@ mod shards;
 mod support;
 mod tensorrt;
 mod traps;
+mod unknown;
 mod whole_numbers;
 mod zoo;

@@ -51,6 +51,54 @@ fn open_sizes_give_the_right_numbers() {
     }
 }
 
+/// A loop that doubles a number until it is no longer below 100, and collects what it had.
+fn doubling() -> Model {
+    let body = Model::new(17)
+        .input("i", "i64[]")
+        .input("go", "bool[]")
+        .input("before", "f32[1]")
+        .node("Add", "before before", "after")
+        .node("Less", "after most", "below")
+        .node("Squeeze", "below", "go_on")
+        .node("Identity", "before", "kept")
+        .output("go_on", "bool[]")
+        .output("after", "f32[1]")
+        .output("kept", "f32[1]");
+    Model::new(17)
+        .input("x", "f32[1]")
+        .init("most", &[], &[100f32])
+        .init("yes", &[], &[true])
+        .node("Loop", "- yes x", "last all")
+        .attr("body", body)
+        .output("last", "")
+        .output("all", "")
+}
+
+/// A loop without a limit takes one from the user, and never hides that it was too small.
+#[test]
+fn loops_that_collect_take_a_limit() {
+    let model = doubling().read().unwrap();
+    let with = |most| {
+        let mut options = Options::new(Caps::modern());
+        options.import.max_trip = most;
+        pipeline::prepare(&model, &options)
+    };
+    let error = with(None).unwrap_err().to_string();
+    assert!(error.contains("hint: `--max-trip N` limits it to N iterations"), "{error}");
+
+    let run = |most, x: f32| eval::run(&with(Some(most)).unwrap().network, &[Tensor::vector(&[x])]);
+    let rows = |rows: &[f32]| Tensor::of(vec![rows.len(), 1], rows.to_vec()).unwrap();
+    let expected = vec![Tensor::vector(&[160f32]), rows(&[5.0, 10.0, 20.0, 40.0, 80.0])];
+    for most in [5, 6, 100] {
+        assert_eq!(run(most, 5.0).unwrap(), expected, "{most}");
+    }
+    let error = run(4, 5.0).unwrap_err().to_string();
+    assert!(error.contains("the loop goes on after iteration 4, where `--max-trip` cuts it off"), "{error}");
+    assert_eq!(run(4, 50.0).unwrap(), vec![Tensor::vector(&[100f32]), rows(&[50.0])]);
+    let notes = with(Some(4)).unwrap().notes;
+    assert!(matches!(&notes[..], [note] if note.contains("what goes on after iteration 4 is cut off")), "{notes:?}");
+}
+
 /// Regions of which every bin is between one and two elements high and wide ask for two samples each way.
 #[test]
 fn regions_ask_for_as_many_samples_as_a_fixed_number() {

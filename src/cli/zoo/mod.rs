@@ -147,6 +147,7 @@ impl Arguments {
             tf32: !self.build.no_tf32,
             optimization_level: self.build.optimization_level,
             recurrent: self.build.recurrent(library.caps())?,
+            max_trip: None,
             freeze_from_data: self.freeze_from_data,
             without_passes: self.build.without_pass.clone(),
             freeze: Vec::new(),

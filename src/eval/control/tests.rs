@@ -52,6 +52,7 @@ fn summing(counted: bool, while_result: bool, reverse: bool) -> Network {
     let all = if reverse { LoopOutput::Reverse { axis: 0 } } else { LoopOutput::Concatenate { axis: 1 } };
     let l = Loop {
         counted,
+        capped: false,
         while_result,
         iterators: vec![LoopIterator { axis: 1, reverse }],
         recurrences: 1,

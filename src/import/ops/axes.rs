@@ -9,46 +9,33 @@ use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::tensor::{DType, Tensor};
 use half::{bf16, f16};
 
-/// Size of a [`Cut`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Size {
-    /// So many elements.
-    Fixed(i64),
-    /// As many as the input has, and so many more (fewer where negative).
-    Grown(i64),
-}
-
 /// What [`cut`] takes of one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cut {
-    pub(super) start: i64,
-    pub(super) size: Size,
-    pub(super) stride: i64,
+    start: i64,
+    /// How many elements more than there are (fewer where negative).
+    more: i64,
 }
 
 impl Cut {
     /// The whole axis.
-    pub(super) const ALL: Cut = Cut { start: 0, size: Size::Grown(0), stride: 1 };
+    pub(super) const ALL: Cut = Cut { start: 0, more: 0 };
 
     /// The axis with elements added before and behind it, or taken away where negative.
     pub(super) fn grown(before: i64, behind: i64) -> Cut {
-        Cut { start: before.saturating_neg(), size: Size::Grown(before.saturating_add(behind)), stride: 1 }
+        Cut { start: before.saturating_neg(), more: before.saturating_add(behind) }
     }
 }
 
-/// A strided box of a value of any size; outside of the data lies `fill` (rank 0, the data's type), or zeros.
+/// A box of a value of any size; outside of the data lies `fill` (rank 0, the data's type), or zeros.
 pub(super) fn cut(ctx: &mut Ctx<'_>, x: ValueId, cuts: &[Cut], fill: Option<ValueId>) -> Result<ValueId, OpError> {
     let mut steps = Steps::default();
     for (axis, cut) in cuts.iter().enumerate() {
-        let size = match cut.size {
-            Size::Fixed(size) => ctx.number(size),
-            Size::Grown(0) => ctx.size_of(x, axis)?,
-            Size::Grown(by) => {
-                let size = ctx.size_of(x, axis)?;
-                ctx.compute(Ew::Sum, size, by)?
-            }
-        };
-        let (start, stride) = (ctx.number(cut.start), ctx.number(cut.stride));
+        let mut size = ctx.size_of(x, axis)?;
+        if cut.more != 0 {
+            size = ctx.compute(Ew::Sum, size, cut.more)?;
+        }
+        let (start, stride) = (ctx.number(cut.start), ctx.number(1));
         steps.push(start, size, stride);
     }
     ctx.slice(x, &steps, SampleMode::Fill, fill)

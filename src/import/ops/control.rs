@@ -1,5 +1,6 @@
 //! Operators that hold graphs: `If` and `Loop`.
 
+use super::gather::non_zero_of;
 use super::numbers::{MAX_SIZE, Steps};
 use crate::import::ctx::Ctx;
 use crate::import::error::{Deciding, OpError};
@@ -9,6 +10,7 @@ use crate::import::registry::{NOW, Op, with_lists};
 use crate::network::layer::control::{Conditional, LoopOutput};
 use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::ElementWiseOperation as Ew;
+use crate::network::sizing::inputs_of;
 use crate::network::{Dim, Maker, Shape, ValueId, Values};
 use crate::onnx::{Graph, Node, ValueInfo, ValueType};
 use crate::tensor::{DType, Tensor};
@@ -69,6 +71,8 @@ struct Looped<'n> {
     body: &'n Graph,
     /// The most iterations; `None` where there is no limit.
     count: Option<ValueId>,
+    /// Whether `--max-trip` limits them and not the model.
+    capped: bool,
     /// Whether there is a first iteration. Without it the loop runs to its count, whatever the body says.
     condition: Option<ValueId>,
     initial: Vec<Operand>,
@@ -77,11 +81,18 @@ struct Looped<'n> {
 /// `Loop`. Becomes Loop. One of few iterations is unrolled where its body is small, so that TensorRT can fuse across
 /// iterations, and one of more where it does what no Loop layer can, such as growing what it carries.
 ///
-/// What is collected in a loop that may stop early is cut to the iterations that took place.
+/// What is collected in a loop that may stop early is cut to the iterations that took place. TensorRT wants to know how
+/// many those are at most: where the model does not say, `--max-trip` does.
 fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
+    let body = graph(node, "body")?;
+    let count = ctx.maybe(0).map(|count| limit(ctx, count)).transpose()?.flatten();
+    let states = node.inputs.len().saturating_sub(2);
+    let collects = body.outputs.len() > 1 + states;
+    let cap = ctx.max_trip.filter(|_| count.is_none() && collects);
     let looped = Looped {
-        body: graph(node, "body")?,
-        count: ctx.maybe(0).map(|count| limit(ctx, count)).transpose()?.flatten(),
+        body,
+        count: count.or_else(|| cap.map(|most| cap_at(ctx, most))),
+        capped: cap.is_some(),
         condition: ctx.maybe(1).map(|condition| scalar(ctx, condition)).transpose()?,
         initial: (2..node.inputs.len()).map(|at| ctx.operand(at)).collect(),
     };
@@ -116,6 +127,14 @@ fn limit(ctx: &mut Ctx<'_>, count: ValueId) -> Result<Option<ValueId>, OpError> 
     ctx.as_scalar(count).map(Some)
 }
 
+/// The limit that the user gives, as [`limit`] has it.
+fn cap_at(ctx: &mut Ctx<'_>, most: u32) -> ValueId {
+    ctx.note(format!(
+        "the loop has no limit of its own: what goes on after iteration {most} is cut off (`--max-trip`)"
+    ));
+    ctx.constant_value(Tensor::scalar(i32::try_from(most).unwrap_or(i32::MAX)))
+}
+
 /// Whether a loop becomes so few nodes that unrolling it costs little.
 fn few(ctx: &Ctx<'_>, looped: &Looped<'_>) -> bool {
     let few = looped.count.and_then(|count| ctx.known(count)).is_some_and(|count| count <= FEW_ITERATIONS);
@@ -124,6 +143,10 @@ fn few(ctx: &Ctx<'_>, looped: &Looped<'_>) -> bool {
 
 /// How many nodes an unrolled loop would have; `None` where it cannot be unrolled.
 fn copies(ctx: &Ctx<'_>, looped: &Looped<'_>) -> Option<usize> {
+    // Copies alone would not show that there should be more of them.
+    if looped.capped {
+        return None;
+    }
     let starts = looped.condition.is_none_or(|condition| decided(ctx, condition) == Some(true));
     let count = looped.count.and_then(|count| ctx.known(count)).filter(|_| starts)?;
     usize::try_from(count).ok()?.checked_mul(nodes(looped.body)).filter(|&nodes| nodes <= MOST_NODES)
@@ -166,7 +189,7 @@ fn has_axis(info: &ValueInfo) -> bool {
 }
 
 fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
-    let Looped { body, count, condition, ref initial } = *looped;
+    let Looped { body, count, capped, condition, ref initial } = *looped;
     if initial.iter().any(|operand| operand.foreign().is_some()) {
         let what = "a sequence or optional value carried by a loop".to_owned();
         return Err(OpError::Undecided { what, deciding: looped.deciding(ctx) });
@@ -175,7 +198,7 @@ fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
     let states = initial.len();
     let (zero, one) = (ctx.scalar(DType::I64, 0.0)?, ctx.scalar(DType::I64, 1.0)?);
     let mut may_stop = false;
-    let repeat = Repeat::new(count, count);
+    let repeat = Repeat::new(count, count).capped(capped);
     let mut outputs = repeat.run(ctx, |ctx, repeat| {
         let current: Values = initial.iter().map(|&initial| repeat.carry(ctx, initial)).collect();
         let iteration = repeat.carry_number(ctx, zero);
@@ -193,7 +216,7 @@ fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
         let always = |condition| decided(ctx, condition) == Some(true);
         let condition = condition.filter(|&first| !always(first) || !always(goes_on));
         may_stop = condition.is_some();
-        if !may_stop && count.is_none() {
+        if !may_stop && (count.is_none() || capped) {
             return Err(OpError::invalid("the loop never ends: neither a trip count nor a condition limits it"));
         }
         let condition = condition.map(|first| {
@@ -251,7 +274,17 @@ fn deciding(ctx: &Ctx<'_>, value: ValueId) -> Deciding {
 }
 
 /// The first rows of a value; how many is a number of rank 0.
+///
+/// TensorRT takes no sizes from real numbers; what depends on such is found like other rows that are picked.
 fn first_rows(ctx: &mut Ctx<'_>, value: ValueId, count: ValueId) -> Result<ValueId, OpError> {
+    if inputs_of(&ctx.network, vec![count]).into_iter().any(|input| ctx.dtype(input).is_float()) {
+        let all = ctx.size_of(value, 0)?;
+        let rows = ctx.count_up(all)?;
+        let taken = ctx.binary(Ew::Less, rows, count)?;
+        let places = non_zero_of(ctx, taken)?;
+        let places = ctx.squeeze(places, vec![0])?;
+        return ctx.gather(value, places, 0);
+    }
     let mut steps = Steps::default();
     for (axis, size) in ctx.sizes(value)?.into_iter().enumerate() {
         let (start, stride) = (ctx.number(0), ctx.number(1));

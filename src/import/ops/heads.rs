@@ -79,9 +79,7 @@ pub(super) fn scaled_scores(ctx: &mut Ctx<'_>, q: ValueId, k: ValueId, scale: Op
     let scale = match scale {
         Some(scale) => f64::from(scale),
         None if ctx.size(q, last).is_none() => {
-            let size = ctx.size_of(q, last)?;
-            let size = ctx.cast(size, DType::F32)?;
-            let root = ctx.unary(UnaryOperation::Sqrt, size)?;
+            let root = root_of_size(ctx, q)?;
             let root = ctx.unary(UnaryOperation::Sqrt, root)?;
             let root = ctx.cast(root, ctx.dtype(q))?;
             let (q, k) = (ctx.binary(Ew::Div, q, root)?, ctx.binary(Ew::Div, k, root)?);
@@ -95,6 +93,13 @@ pub(super) fn scaled_scores(ctx: &mut Ctx<'_>, q: ValueId, k: ValueId, scale: Op
     let q = ctx.binary_scalar(Ew::Prod, q, scale.sqrt())?;
     let k = ctx.binary_scalar(Ew::Prod, k, scale.sqrt())?;
     ctx.add(product, &[q, k])
+}
+
+/// √(size of a head), as one element computed by the run.
+pub(super) fn root_of_size(ctx: &mut Ctx<'_>, q: ValueId) -> Result<ValueId, OpError> {
+    let size = ctx.size_of(q, ctx.rank(q).saturating_sub(1))?;
+    let size = ctx.cast(size, DType::F32)?;
+    ctx.unary(UnaryOperation::Sqrt, size)
 }
 
 /// 1/√(size of a head), which is the last axis.

@@ -5,10 +5,10 @@ use super::pads::{int, sizes, whole_list};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
+use crate::network::Values;
 use crate::network::layer::data::{GatherMode, SampleMode, ScatterMode};
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::layer::{Gather, Scatter};
-use crate::network::{Dim, Values};
 use crate::onnx::Node;
 use crate::tensor::{DType, Tensor};
 use smallvec::smallvec;
@@ -101,14 +101,11 @@ fn col2im(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let axes = axes(ctx, node)?;
     let all = |of: fn(&Axis) -> i64| axes.iter().map(of).fold(1i64, i64::saturating_mul);
     let (taps, blocks, places) = (all(|axis| axis.block), all(|axis| axis.count), all(|axis| axis.image));
-    let [_, Some(rows), Some(columns)] = ctx.shape(data).iter().map(Dim::known).collect::<Vec<_>>()[..] else {
-        let open = (1..3).find(|&axis| ctx.shape(data).get(axis).is_some_and(|size| size.known().is_none()));
-        return Err(match open.filter(|_| ctx.rank(data) == 3) {
-            Some(axis) => ctx.open_size("the blocks", data, axis),
-            None => OpError::Rank { what: "input `input`", rank: ctx.rank(data), supported: "3" },
-        });
+    let [_, rows, columns] = &ctx.shape(data)[..] else {
+        return Err(OpError::Rank { what: "input `input`", rank: ctx.rank(data), supported: "3" });
     };
-    if rows % taps != 0 || columns != blocks {
+    let fits = rows.known().is_none_or(|rows| rows % taps == 0) && columns.known().is_none_or(|size| size == blocks);
+    if !fits {
         return Err(OpError::invalid(format!("{rows} rows of {columns} for {taps} elements of {blocks} blocks")));
     }
     if taps.saturating_mul(places) > MOST_PLACES {
@@ -129,7 +126,8 @@ fn col2im(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     }
     let dims = [taps, places].map(|n| usize::try_from(n).unwrap_or(0));
     let indices = ctx.constant_value(Tensor::of(dims.to_vec(), indices)?);
-    let (batch, channels) = (ctx.size_of(data, 0)?, ctx.number(rows / taps));
+    let (batch, rows) = (ctx.size_of(data, 0)?, ctx.size_of(data, 1)?);
+    let channels = ctx.compute(Ew::FloorDiv, rows, taps)?;
     let flat = ctx.number(taps * blocks);
     let flat = ctx.reshape_to(data, &[batch, channels, flat])?;
     let padded = cut(ctx, flat, &[Cut::ALL, Cut::ALL, Cut::grown(0, 1)], None)?;

@@ -5,10 +5,9 @@ use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::conv::{PaddingMode, PoolingType};
-use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un};
 use crate::network::layer::norm::{Normalization, ScaleMode};
-use crate::network::layer::{Arg, Lrn, Pooling, Scale, Slice};
+use crate::network::layer::{Lrn, Pooling, Scale};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};
 use crate::tensor::{DType, Tensor};
@@ -171,21 +170,14 @@ fn group_norm(ctx: &mut Ctx<'_>, node: &Node, by_group: bool) -> Result<Values, 
 
 /// One coefficient per channel from one per group.
 fn spread_groups(ctx: &mut Ctx<'_>, value: ValueId, x: ValueId, groups: i64) -> Result<ValueId, OpError> {
-    let channels = ctx.size(x, 1).and_then(|size| i64::try_from(size).ok());
-    let channels = channels.ok_or(OpError::Feature("scale per group with an unknown number of channels"))?;
-    if channels % groups != 0 {
+    let channels = ctx.size_of(x, 1)?;
+    if let Some(channels) = ctx.known(channels).filter(|channels| channels % groups != 0) {
         return Err(OpError::invalid(format!("{channels} channels do not divide into {groups} groups")));
     }
+    let (count, each) = (ctx.number(groups), ctx.compute(Ew::FloorDiv, channels, groups)?);
     let column = ctx.unsqueeze(value, vec![1])?;
-    let slice = Slice {
-        start: Arg::Static(vec![0, 0]),
-        size: Arg::Static(vec![groups, channels / groups]),
-        stride: Arg::Static(vec![1, 1]),
-        mode: SampleMode::Clamp,
-        fill: None,
-    };
-    let spread = ctx.add(slice, &[column])?;
-    ctx.reshape(spread, vec![channels])
+    let spread = ctx.expand(column, &[count, each])?;
+    ctx.reshape_to(spread, &[channels])
 }
 
 /// Sizes with the `i64[1]` value of each: see [`Ctx::reshape_dims`].

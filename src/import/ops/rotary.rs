@@ -1,10 +1,11 @@
 //! `RotaryEmbedding`.
 
-use super::axes::{Cut, Size, cut};
 use super::heads::{head_count, required_head_count, share};
+use super::numbers::Steps;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
+use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
@@ -31,12 +32,14 @@ fn rotary_embedding(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         }
         _ => return Err(OpError::Rank { what: "input `X`", rank: sizes.len(), supported: "3, 4" }),
     };
-    let half = half_of_pairs(ctx, node, x)?;
+    let part = node.attrs.int_or("rotary_embedding_dim", 0)?;
+    let half = half_of_pairs(ctx, part, x)?;
     let (cos, sin) = (angles(ctx, 1, heads)?, angles(ctx, 2, heads)?);
     let interleaved = node.attrs.int_or("interleaved", 0)? != 0;
-    let (second, stride) = if interleaved { (1, 2) } else { (half, 1) };
-    let a = last_axis(ctx, x, Cut { start: 0, size: Size::Fixed(half), stride })?;
-    let b = last_axis(ctx, x, Cut { start: second, size: Size::Fixed(half), stride })?;
+    let (zero, one) = (ctx.number(0), ctx.number(1));
+    let (second, stride) = if interleaved { (one, ctx.number(2)) } else { (half, one) };
+    let a = last_axis(ctx, x, [zero, half, stride])?;
+    let b = last_axis(ctx, x, [second, half, stride])?;
     let real = turned(ctx, Ew::Sub, [cos, a], [sin, b])?;
     let imaginary = turned(ctx, Ew::Sum, [sin, a], [cos, b])?;
     let pairs = if interleaved {
@@ -44,34 +47,42 @@ fn rotary_embedding(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         let pairs = ctx.concat(&[real, imaginary], 4)?;
         let mut sizes = ctx.sizes(x)?;
         sizes.truncate(3);
-        sizes.push(ctx.number(2 * half));
+        sizes.push(ctx.compute(Ew::Prod, half, 2)?);
         ctx.reshape_to(pairs, &sizes)?
     } else {
         ctx.concat(&[real, imaginary], 3)?
     };
-    let rest = last_axis(ctx, x, Cut::grown(-2 * half, 0))?;
-    let y = if ctx.size(rest, 3) == Some(0) { pairs } else { ctx.concat(&[pairs, rest], 3)? };
+    let y = if part == 0 {
+        pairs
+    } else {
+        let (turned, all) = (ctx.compute(Ew::Prod, half, 2)?, ctx.size_of(x, 3)?);
+        let left = ctx.binary(Ew::Sub, all, turned)?;
+        let rest = last_axis(ctx, x, [turned, left, one])?;
+        if ctx.size(rest, 3) == Some(0) { pairs } else { ctx.concat(&[pairs, rest], 3)? }
+    };
     Ok(smallvec![ctx.reshape_to(y, &sizes)?])
 }
 
-/// How many pairs of each head are turned; `rotary_embedding_dim` counts their elements, and 0 means all.
-fn half_of_pairs(ctx: &Ctx<'_>, node: &Node, x: ValueId) -> Result<i64, OpError> {
+/// How many pairs of each head are turned; `part` counts their elements, and 0 means all.
+fn half_of_pairs(ctx: &mut Ctx<'_>, part: i64, x: ValueId) -> Result<ValueId, OpError> {
     let size = ctx.size(x, 3).and_then(|size| i64::try_from(size).ok());
-    let part = node.attrs.int_or("rotary_embedding_dim", 0)?;
     let cache = ctx.input(1)?;
     let half = ctx.shape(cache).last().and_then(Dim::known);
     // Heads of unknown size are as large as the caches say.
     let turned = match (part, size, half) {
         (0, Some(size), _) => size,
         (0, None, Some(half)) => half.saturating_mul(2),
-        (0, None, None) => return Err(ctx.open_size("the size of heads or caches", x, 3)),
+        (0, None, None) => {
+            let size = ctx.size_of(x, 3)?;
+            return ctx.compute(Ew::FloorDiv, size, 2);
+        }
         (part, ..) => part,
     };
     let size = size.unwrap_or(turned);
     if turned < 0 || turned > size || turned % 2 != 0 {
         return Err(OpError::invalid(format!("{turned} elements of heads of size {size} make no pairs")));
     }
-    Ok(turned / 2)
+    Ok(ctx.number(turned / 2))
 }
 
 /// A cache as `[batch, length, half]`, picked by position where there are positions, with the axis of the heads.
@@ -88,8 +99,15 @@ fn angles(ctx: &mut Ctx<'_>, at: usize, heads: usize) -> Result<ValueId, OpError
     ctx.unsqueeze(cache, vec![heads])
 }
 
-fn last_axis(ctx: &mut Ctx<'_>, x: ValueId, last: Cut) -> Result<ValueId, OpError> {
-    cut(ctx, x, &[Cut::ALL, Cut::ALL, Cut::ALL, last], None)
+/// Elements of the last of four axes: where they begin, how many they are, and how far apart.
+fn last_axis(ctx: &mut Ctx<'_>, x: ValueId, [start, size, stride]: [ValueId; 3]) -> Result<ValueId, OpError> {
+    let mut steps = Steps::default();
+    for axis in 0..3 {
+        let (start, size, stride) = (ctx.number(0), ctx.size_of(x, axis)?, ctx.number(1));
+        steps.push(start, size, stride);
+    }
+    steps.push(start, size, stride);
+    ctx.slice(x, &steps, SampleMode::Fill, None)
 }
 
 /// The sum or difference of two products.

@@ -4,7 +4,7 @@ use super::activation::swish_of;
 use super::axes::{Cut, counter, cut};
 use super::conv::{convolve_window, known_size};
 use super::gather::axis_of;
-use super::heads::{default_scale, matrices, required_head_count, share};
+use super::heads::{default_scale, matrices, required_head_count, root_of_size, share};
 use super::numbers::Steps;
 use super::pads::Window;
 use crate::import::ctx::Ctx;
@@ -121,10 +121,6 @@ fn linear_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     }
     let sequences = sequences(ctx, node, heads, query_heads / heads)?;
     let state = first_state(ctx, &sequences, heads)?;
-    let scale = match node.attrs.float_or("scale", 0.0)? {
-        0.0 => default_scale(ctx, sequences.query)?,
-        scale => scale.into(),
-    };
     let (y, state) = if ctx.size(sequences.query, 1) == Some(1) {
         let mut now = |value| ctx.squeeze(value, vec![1]);
         let slices = sequences.each(&mut now)?;
@@ -133,7 +129,18 @@ fn linear_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     } else {
         repeated(ctx, &sequences, state)?
     };
-    let y = ctx.binary_scalar(Ew::Prod, y, scale)?;
+    let query = sequences.query;
+    let y = match node.attrs.float_or("scale", 0.0)? {
+        0.0 if ctx.size(query, 4).is_none() => {
+            let root = root_of_size(ctx, query)?;
+            ctx.binary(Ew::Div, y, root)?
+        }
+        0.0 => {
+            let scale = default_scale(ctx, query)?;
+            ctx.binary_scalar(Ew::Prod, y, scale)?
+        }
+        scale => ctx.binary_scalar(Ew::Prod, y, scale.into())?,
+    };
     let [batch, time, _, _, size] = ctx.sizes(y)?[..] else { return Err(OpError::invalid("a lost axis")) };
     let hidden = ctx.compute(Ew::Prod, size, query_heads)?;
     let y = ctx.reshape_to(y, &[batch, time, hidden])?;
@@ -218,10 +225,24 @@ fn sequences(ctx: &mut Ctx<'_>, node: &Node, heads: i64, group: i64) -> Result<S
     }
     let mut beta = None;
     if corrects {
-        let shared = ctx.size(ctx.input(5)?, 2) == Some(1);
-        beta = Some(unpacked(ctx, 5, if shared { 1 } else { heads }, 1)?);
+        beta = Some(match ctx.size(ctx.input(5)?, 2) {
+            Some(1) => unpacked(ctx, 5, 1, 1)?,
+            Some(_) => unpacked(ctx, 5, heads, 1)?,
+            None => beta_of_each(ctx, heads)?,
+        });
     }
     Ok(Sequences { query, key, value, decay, beta })
+}
+
+/// `beta` where only the run knows whether it has one element for all heads or one for each.
+fn beta_of_each(ctx: &mut Ctx<'_>, heads: i64) -> Result<ValueId, OpError> {
+    let beta = ctx.input(5)?;
+    let (heads, one) = (ctx.number(heads), ctx.number(1));
+    let [batch, time, _] = ctx.sizes(beta)?[..] else {
+        return Err(OpError::Rank { what: "input `beta`", rank: ctx.rank(beta), supported: "3" });
+    };
+    let each = ctx.expand(beta, &[batch, time, heads])?;
+    ctx.reshape_to(each, &[batch, time, heads, one, one])
 }
 
 /// `[batch, time, heads · group · size]` as `[batch, time, heads, group, size]`.

@@ -54,6 +54,7 @@ fn loops_hand_values_through() {
         infer(inputs, params, &[results], |mut blocks| {
             Loop {
                 counted: true,
+                capped: false,
                 while_result,
                 iterators: vec![LoopIterator { axis: 0, reverse: false }],
                 recurrences: 1,
@@ -129,7 +130,8 @@ fn loops_end_and_name_their_recurrences() {
         infer(&["f32[N]"], &["f32[N]"], &[&["bool[]", "f32[N]"]], |mut blocks| {
             let body = blocks.pop().unwrap();
             let outputs = vec![LoopOutput::LastValue(at)];
-            Loop { counted: false, while_result, iterators: Vec::new(), recurrences: 1, outputs, body }.into()
+            Loop { counted: false, capped: false, while_result, iterators: Vec::new(), recurrences: 1, outputs, body }
+                .into()
         })
     };
     assert_eq!(check(true, 0), "f32[N]");

@@ -16,6 +16,8 @@ use super::super::Block;
 pub struct Loop {
     /// Whether the first input limits the number of iterations.
     pub counted: bool,
+    /// Whether that limit is the user's and not the model's: what a loop gives that would go on is then cut short.
+    pub capped: bool,
     /// Whether the first result decides on the iteration that computes it: where it is false, that iteration changes
     /// nothing and is the last.
     pub while_result: bool,

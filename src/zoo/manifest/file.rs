@@ -34,6 +34,7 @@ pub(super) struct Entry {
     pub(super) tf32: Option<bool>,
     pub(super) optimization_level: Option<Spanned<u8>>,
     pub(super) rnn: Option<Spanned<Recurrent>>,
+    pub(super) max_trip: Option<NonZeroU32>,
     pub(super) without_passes: Option<Vec<Text>>,
     pub(super) freeze: Option<Vec<Text>>,
     pub(super) freeze_from_data: Option<bool>,
@@ -80,8 +81,8 @@ impl Entry {
         if let (Some(tags), Some(more)) = (&mut self.tags, &defaults.tags) {
             tags.extend(more.iter().filter(|tag| !tags.contains(tag)).cloned().collect::<Vec<_>>());
         }
-        complete!(self, defaults: tags on targets tf32 optimization_level rnn without_passes freeze freeze_from_data
-            min opt max dim shape profile strict_profiles tolerance timeout memory);
+        complete!(self, defaults: tags on targets tf32 optimization_level rnn max_trip without_passes freeze
+            freeze_from_data min opt max dim shape profile strict_profiles tolerance timeout memory);
     }
 
     /// The keys in it that only a model can have, and where they are.

@@ -38,6 +38,7 @@ pub(super) fn options(entry: &Entry, standard: &Options, caps: Caps, mistakes: &
             .map(|level| *level.get_ref())
             .or(standard.optimization_level),
         recurrent: recurrent.unwrap_or(standard.recurrent),
+        max_trip: entry.max_trip.or(standard.max_trip),
         freeze: list(entry.freeze.as_deref(), freeze::parse, mistakes).unwrap_or_default(),
         freeze_from_data: entry.freeze_from_data.unwrap_or(standard.freeze_from_data),
         without_passes: list(entry.without_passes.as_deref(), pipeline::parse_pass, mistakes)

@@ -54,6 +54,7 @@ fn models_take_what_they_do_not_say_from_the_defaults() {
         name = "first"
         on = "cpu"
         rnn = "loop"
+        max_trip = 9
         optimization_level = 5
         freeze = ["k=5"]
         freeze_from_data = true
@@ -70,13 +71,14 @@ fn models_take_what_they_do_not_say_from_the_defaults() {
     let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
     assert_eq!(names, ["b", "b/deep/c", "first"]);
     let first = &jobs[2];
+    assert_eq!(first.options.max_trip.map(std::num::NonZeroU32::get), Some(9));
     assert_eq!((first.options.on, first.options.tf32, first.options.recurrent), (On::Cpu, false, Recurrent::Loop));
     assert_eq!((&first.options.targets[..], first.options.optimization_level), (&[89, 90][..], Some(5)));
     assert_eq!(first.options.tolerance, Some(Tolerance { absolute: 0.0, relative: 0.01 }));
     assert_eq!((first.options.freeze.len(), first.options.freeze_from_data), (1, true));
     assert_eq!((first.timeout_seconds, first.memory_bytes), (Some(60), Some(2 << 20)));
     assert_eq!(first.tags, ["slow", "all"]);
-    assert_eq!((first.expected, first.expected_at.as_ref().unwrap().line), (Some(Status::Unsupported), 20));
+    assert_eq!((first.expected, first.expected_at.as_ref().unwrap().line), (Some(Status::Unsupported), 21));
     let second = &jobs[0];
     assert_eq!((second.options.on, second.skip.as_deref()), (On::Gpu, Some("not today")));
     assert_eq!(second.options.sizes.common.sizes["batch"], [1, 2, 4]);

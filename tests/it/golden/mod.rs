@@ -125,7 +125,7 @@ fn networks_and_calls_are_as_recorded() {
 }
 
 /// Cases without numbers to compare: random ones, or with inputs that decide whether there are any.
-const WITHOUT_NUMBERS: [&str; 2] = ["constant/random", "layout/reshape_computed"];
+pub(crate) const WITHOUT_NUMBERS: [&str; 2] = ["constant/random", "layout/reshape_computed"];
 
 #[test]
 fn passes_keep_the_numbers() {
@@ -177,9 +177,12 @@ fn networks_for_tensorrt_8_compute_the_same() {
     assert_eq!(lacking, NOT_IN_EIGHT);
 }
 
-/// A tensor of a type, where sizes that only the run knows are 6: whole numbers are 1, others vary around 1.
-fn sample(ty: &ValueType) -> Tensor {
-    let dims: Vec<usize> = ty.shape.iter().map(|dim| dim.size().unwrap_or(6)).collect();
+/// What sizes are in tests that only the run knows.
+pub(crate) const USUAL: usize = 6;
+
+/// A tensor of a type, where sizes that only the run knows are [`USUAL`]: whole numbers are 1, others vary around 1.
+pub(crate) fn sample(ty: &ValueType) -> Tensor {
+    let dims: Vec<usize> = ty.shape.iter().map(|dim| dim.size().unwrap_or(USUAL)).collect();
     let count = dims.iter().product();
     let varied = |i: usize| 0.25 + 0.125 * (i % 13) as f32;
     let tensor = match ty.dtype {
