@@ -220,7 +220,8 @@ impl<'m> Reader<'m> {
                 let size = *size;
                 usize::try_from(size).map(DimSpec::Known).map_err(|_| DataError::Dim { index, size })
             }
-            Some(Value::DimParam(name)) if name.is_empty() => Ok(DimSpec::Unknown),
+            // And some `?`, for sizes that need not be equal.
+            Some(Value::DimParam(name)) if name.is_empty() || name == "?" => Ok(DimSpec::Unknown),
             Some(Value::DimParam(name)) => Ok(DimSpec::Symbol(self.shared(name))),
         };
         shape.dim.iter().enumerate().map(dim).collect()

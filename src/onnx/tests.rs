@@ -117,10 +117,10 @@ fn stated_types_are_read() {
         let value = t::Value::TensorType(t::Tensor { elem_type: Some(element), shape });
         pb::TypeProto { value: Some(value), denotation: None }
     };
-    let shape = dims(vec![DimValue(3), DimParam("N".into()), DimParam(String::new()), DimValue(-1)]);
+    let shape = dims(vec![DimValue(3), DimParam("N".into()), DimParam(String::new()), DimParam("?".into()), DimValue(-1)]);
     let sequence = t::Value::SequenceType(Box::new(t::Sequence { elem_type: Some(Box::new(typed(7, None))) }));
     let cases: [(pb::TypeProto, Result<&str, &str>); 5] = [
-        (typed(1, shape), Ok("f32[3, N, ?, ?]")),
+        (typed(1, shape), Ok("f32[3, N, ?, ?, ?]")),
         (typed(8, Some(pb::TensorShapeProto::default())), Ok("string[]")),
         (pb::TypeProto { value: Some(sequence), denotation: None }, Ok("seq(i64)")),
         (typed(99, None), Err("`x` (input): element type 99 is unknown")),
