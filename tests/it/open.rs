@@ -17,6 +17,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("layout/squeeze_even", &["N=1:2:5"]),
     ("microsoft/quantized_lstm", &["T=1:5:9"]),
     ("microsoft/quantized_products", &["N=1:2:5"]),
+    ("norm/layer_of_onnx_runtime", &["N=1:2:5"]),
     ("pool/open_ceil", &["N=1:2:3", "H=3:9:13", "W=4:8:12"]),
     ("pool/open_dilated", &["N=1:2:3", "L=4:7:12"]),
     // ONNX Runtime refuses what windows skip at the end.
