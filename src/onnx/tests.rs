@@ -117,7 +117,8 @@ fn stated_types_are_read() {
         let value = t::Value::TensorType(t::Tensor { elem_type: Some(element), shape });
         pb::TypeProto { value: Some(value), denotation: None }
     };
-    let shape = dims(vec![DimValue(3), DimParam("N".into()), DimParam(String::new()), DimParam("?".into()), DimValue(-1)]);
+    let shape =
+        dims(vec![DimValue(3), DimParam("N".into()), DimParam(String::new()), DimParam("?".into()), DimValue(-1)]);
     let sequence = t::Value::SequenceType(Box::new(t::Sequence { elem_type: Some(Box::new(typed(7, None))) }));
     let cases: [(pb::TypeProto, Result<&str, &str>); 5] = [
         (typed(1, shape), Ok("f32[3, N, ?, ?, ?]")),
