@@ -119,7 +119,7 @@ impl Step {
 
     /// H' = f(X + H·Rᵀ)
     fn rnn(&self, ctx: &mut Ctx<'_>, input: ValueId, h: ValueId) -> Result<Values, OpError> {
-        let sum = plus_product(ctx, input, h, &self.recurrent)?;
+        let sum = plus_product(ctx, input, h, self.recurrent)?;
         Ok(smallvec![self.gate(ctx, sum, 0)?])
     }
 
@@ -127,12 +127,12 @@ impl Step {
     fn gru(&self, ctx: &mut Ctx<'_>, input: ValueId, h: ValueId) -> Result<Values, OpError> {
         let (first, last) = (self.recurrent.rows(ctx, self.of, 0, 2)?, self.recurrent.rows(ctx, self.of, 2, 1)?);
         let gates = self.part(ctx, input, 0, 2)?;
-        let gates = plus_product(ctx, gates, h, &first)?;
+        let gates = plus_product(ctx, gates, h, first)?;
         let (z, r) = (self.part(ctx, gates, 0, 1)?, self.part(ctx, gates, 1, 1)?);
         let (z, r) = (self.gate(ctx, z, 0)?, self.gate(ctx, r, 0)?);
         let reset = ctx.binary(Ew::Prod, r, h)?;
         let candidate = self.part(ctx, input, 2, 1)?;
-        let candidate = plus_product(ctx, candidate, reset, &last)?;
+        let candidate = plus_product(ctx, candidate, reset, last)?;
         let candidate = self.gate(ctx, candidate, 1)?;
         between(ctx, z, candidate, h)
     }
@@ -166,7 +166,7 @@ impl Step {
         c: ValueId,
         input_forget: bool,
     ) -> Result<Values, OpError> {
-        let sum = plus_product(ctx, input, h, &self.recurrent)?;
+        let sum = plus_product(ctx, input, h, self.recurrent)?;
         let gate = |ctx: &mut Ctx<'_>, at: usize, cell: ValueId, function| {
             let mut gate = self.part(ctx, sum, at, 1)?;
             if let Some(&peephole) = self.peepholes.get(at) {
@@ -222,7 +222,7 @@ impl Step {
 }
 
 /// input + state · weightsᵀ
-fn plus_product(ctx: &mut Ctx<'_>, input: ValueId, state: ValueId, weights: &Weights) -> Result<ValueId, OpError> {
+fn plus_product(ctx: &mut Ctx<'_>, input: ValueId, state: ValueId, weights: Weights) -> Result<ValueId, OpError> {
     let product = weights.product(ctx, state)?;
     ctx.binary(Ew::Sum, input, product)
 }

@@ -154,11 +154,8 @@ fn sweep(
     if let Some(mask) = mask.filter(|_| operands.weights.are_quantized()) {
         x = reached(ctx, x, mask)?;
     }
-    let mut input = if operands.skips {
-        ctx.concat(&vec![x; of.cell.gates()], 3)?
-    } else {
-        product(ctx, of, x, &operands.weights)?
-    };
+    let mut input =
+        if operands.skips { ctx.concat(&vec![x; of.cell.gates()], 3)? } else { product(ctx, of, x, operands.weights)? };
     let mut late_biases = Values::new();
     if let Some(biases) = operands.biases.filter(|&biases| !is_zero(ctx, biases)) {
         let (early, late) = split_biases(ctx, of, biases)?;
@@ -195,7 +192,7 @@ fn reached(ctx: &mut Ctx<'_>, x: ValueId, mask: ValueId) -> Result<ValueId, OpEr
 }
 
 /// The product of the data `[d, t, n, width]` with the weights `[d, gates·h, width]`, as one of matrices: `[d, t, n, gates·h]`.
-fn product(ctx: &mut Ctx<'_>, of: Operator, x: ValueId, weights: &Weights) -> Result<ValueId, OpError> {
+fn product(ctx: &mut Ctx<'_>, of: Operator, x: ValueId, weights: Weights) -> Result<ValueId, OpError> {
     let (directions, steps) = (ctx.size_of(x, 0)?, ctx.size_of(x, TIME)?);
     let (width, gates) = (ctx.size_of(x, 3)?, size(ctx, of.cell.gates() * of.hidden)?);
     let rows = ctx.product(&[steps, of.batch])?;

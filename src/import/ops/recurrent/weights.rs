@@ -53,14 +53,14 @@ impl Weights {
     }
 
     /// Whether they are whole numbers with scales.
-    pub(super) fn are_quantized(&self) -> bool {
+    pub(super) fn are_quantized(self) -> bool {
         self.scale.is_some()
     }
 
     /// x · weightsᵀ for each direction: `[d, n, width]` becomes `[d, n, gates·h]`.
     ///
     /// Data for whole numbers is quantized by its range in each direction, as ONNX Runtime does before each product.
-    pub(super) fn product(&self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+    pub(super) fn product(self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
         let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::Transpose };
         let Some(scale) = self.scale else { return ctx.add(product, &[x, self.values]) };
         let Ranged { y, scale: step, zero_point } = ranged(ctx, x, vec![1, 2], true)?;
@@ -74,7 +74,7 @@ impl Weights {
     }
 
     /// Rows of `count` gates from gate `from` on.
-    pub(super) fn rows(&self, ctx: &mut Ctx<'_>, of: Operator, from: usize, count: usize) -> Result<Self, OpError> {
+    pub(super) fn rows(self, ctx: &mut Ctx<'_>, of: Operator, from: usize, count: usize) -> Result<Self, OpError> {
         let (directions, rows) = (size(ctx, of.directions())?, size(ctx, count * of.hidden)?);
         let spans = [(0, directions), (from * of.hidden, rows)];
         let scale = self.scale.map(|scale| if ctx.rank(scale) == 2 { cut(ctx, scale, &spans) } else { Ok(scale) });
@@ -84,7 +84,7 @@ impl Weights {
     }
 
     /// The same with rows of zeros behind those of each gate, and as many columns more.
-    pub(super) fn widened(&self, ctx: &mut Ctx<'_>, of: Operator, by: i64, columns: i64) -> Result<Self, OpError> {
+    pub(super) fn widened(self, ctx: &mut Ctx<'_>, of: Operator, by: i64, columns: i64) -> Result<Self, OpError> {
         let of_each_row = |scale| if ctx.rank(scale) == 2 { widened(ctx, scale, of.hidden, by) } else { Ok(scale) };
         let scale = self.scale.map(of_each_row).transpose()?;
         let values = widened(ctx, self.values, of.hidden, by)?;
