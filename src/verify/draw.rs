@@ -3,8 +3,8 @@
 use super::data::{DataSet, Entry};
 use super::random;
 use super::reference::Reference;
-use crate::error::Result;
-use crate::network::Network;
+use crate::error::{Error, Kind, Result};
+use crate::network::{Network, ValueId};
 use crate::onnx::Constant;
 use std::collections::BTreeMap;
 
@@ -18,6 +18,8 @@ pub struct Shapes<'a> {
     pub what: &'a str,
     /// Shape of each input, in the network's order.
     pub shapes: &'a [Vec<usize>],
+    /// Those to try where the reference refuses these.
+    pub others: &'a [Vec<Vec<usize>>],
     /// Elements of inputs that hold sizes, by name.
     pub values: &'a BTreeMap<String, Vec<i64>>,
 }
@@ -40,6 +42,32 @@ fn drawn(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut Refe
     Ok(DataSet { label, ..referred(reference, what, inputs)? })
 }
 
+/// The same, or at the first of the other shapes that the reference takes: sizes that were guessed need not be such that
+/// the model itself can run.
+fn drawn_near(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut Reference) -> Result<DataSet> {
+    let refusal = match drawn(network, shapes, seed, reference) {
+        Err(refusal) if refusal.kind() == Kind::Usage && !shapes.others.is_empty() => refusal,
+        done => return done,
+    };
+    let what = format!("{}, moved", shapes.what);
+    for other in shapes.others {
+        let other = Shapes { what: &what, shapes: other, others: &[], ..*shapes };
+        match drawn(network, &other, seed, reference) {
+            Err(error) if error.kind() == Kind::Usage => {}
+            done => return done,
+        }
+    }
+    let tried = |(at, &input): (usize, &ValueId)| {
+        let mut sizes: Vec<&Vec<usize>> = Vec::new();
+        for shape in std::iter::once(shapes.shapes).chain(shapes.others.iter().map(Vec::as_slice)) {
+            sizes.extend(shape.get(at).filter(|shape| !sizes.contains(shape)));
+        }
+        (sizes.len() > 1).then(|| format!("tried for input `{}`: {sizes:?}", network.value(input).name))
+    };
+    let error = network.inputs.iter().enumerate().filter_map(tried).fold(refusal, Error::with_note);
+    Err(error.with_hint("give sizes at which the model runs with `--dim`, or data with `--data`"))
+}
+
 /// Data sets for each seed in each of these shapes, seed by seed.
 ///
 /// # Errors
@@ -48,7 +76,7 @@ pub fn all(network: &Network, shapes: &[Shapes<'_>], seeds: &[u64], reference: &
     let mut sets = Vec::with_capacity(seeds.len().saturating_mul(shapes.len()));
     for &seed in seeds {
         for shapes in shapes {
-            sets.push(drawn(network, shapes, seed, reference)?);
+            sets.push(drawn_near(network, shapes, seed, reference)?);
         }
     }
     Ok(sets)

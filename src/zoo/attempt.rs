@@ -328,8 +328,8 @@ fn draw(model: &Path, prepared: &Prepared, planned: &[Planned], library: &Path) 
 
 /// The shapes to draw a sample's inputs in.
 pub(crate) fn shapes_of(sample: &Sample) -> Shapes<'_> {
-    let Sample { what, shapes, values } = sample;
-    Shapes { what, shapes, values }
+    let Sample { what, shapes, others, values } = sample;
+    Shapes { what, shapes, others, values }
 }
 
 /// The smallest and the largest that sizes will be: what is asked for, else what the data has.

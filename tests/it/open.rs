@@ -15,6 +15,9 @@ const CASES: &[(&str, &[&str])] = &[
     ("conv/conv_same_skipping", &["L=2:7:12"]),
     ("conv/transpose_output_shape", &["L=4:5:6"]),
     ("layout/squeeze_even", &["N=1:2:5"]),
+    ("microsoft/quantized_lstm", &["T=1:5:9"]),
+    ("microsoft/quantized_products", &["N=1:2:5"]),
+    ("norm/layer_of_onnx_runtime", &["N=1:2:5"]),
     ("pool/open_ceil", &["N=1:2:3", "H=3:9:13", "W=4:8:12"]),
     ("pool/open_dilated", &["N=1:2:3", "L=4:7:12"]),
     // ONNX Runtime refuses what windows skip at the end.

@@ -360,3 +360,48 @@ fn a_report_shows_every_profile() {
     let shown = "1: values <code>[1, 1]</code> · <code>[2, 3]</code> · <code>[4, 4]</code></td>";
     assert!(page.contains("<br>1: <code>[1, 3, 16, 8]</code>") && page.contains(shown));
 }
+
+/// Nothing is said of sizes within branches, so that a guess may be one at which the model cannot run.
+#[test]
+fn guesses_that_the_reference_refuses_are_moved() {
+    let windowed = |window: i64| {
+        let branch = |maps: i64| {
+            Model::new(17)
+                .weights("w", &[maps, 1, window])
+                .node("Conv", "x w", "c")
+                .attr("strides", [4])
+                .node("ReduceMax", "c", "most")
+                .attr("keepdims", 0)
+                .output("most", "")
+        };
+        Model::new(17)
+            .input("choice", "bool[]")
+            .input("x", "f32[1, 1, L]")
+            .node("If", "choice", "y")
+            .attr("then_branch", branch(1))
+            .attr("else_branch", branch(2))
+            .output("y", "")
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let verify = |window: i64| {
+        let mut command = without_tensorrt();
+        command.env("ORT_DYLIB_PATH", onnx_runtime()).args(["verify", "--on", "cpu", "--json", "--quiet"]);
+        command.args(["--seed", "0"]).arg(windowed(window).write(dir.path())).output().unwrap()
+    };
+    let output = verify(100);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let runs = outcome["verifications"].as_array().unwrap();
+    let agree = runs.iter().all(|run| run["agrees"] == json!(true));
+    let references: Vec<&str> = runs.iter().filter_map(|run| run["reference"].as_str()).collect();
+    // The first multiples of the stride, and of twice as much again and again, that the windows fit into.
+    let wanted = ["opt, moved [[], [1, 1, 128]]", "min, moved [[], [1, 1, 128]]", "max [[], [1, 1, 256]]"];
+    let wanted = [&wanted[..], &["between, moved [[], [1, 1, 100]]"]].concat();
+    assert!(agree, "{outcome}");
+    assert_eq!(references, wanted.iter().map(|at| format!("ONNX Runtime, seed 0, {at}")).collect::<Vec<_>>());
+
+    let output = verify(300);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let tried = "tried for input `x`: [[1, 1, 64], [1, 1, 128], [1, 1, 256]]";
+    assert!(!output.status.success() && said.contains(tried) && said.contains("with `--dim`"), "{said}");
+}

@@ -277,7 +277,9 @@ impl<const N: usize> From<[f32; N]> for pb::AttributeProto {
 /// The model's graph, as a subgraph.
 impl From<Model> for pb::AttributeProto {
     fn from(body: Model) -> Self {
-        Self { g: Some(body.graph), ..attribute(AttributeType::Graph) }
+        // ONNX Runtime wants a name.
+        let graph = pb::GraphProto { name: Some("body".to_owned()), ..body.graph };
+        Self { g: Some(graph), ..attribute(AttributeType::Graph) }
     }
 }
 

@@ -353,6 +353,32 @@ fn recurrent<const N: usize>(op: &str, inputs: &str, w: [f32; N], r: [f32; N], b
 
 const RECURRENT: &[&Trap] = &[
     &Trap {
+        // ONNX Runtime's numbers: the data is quantized over all steps, the state in each.
+        name: "quantized LSTM computes in whole numbers",
+        model: || {
+            let w = [200u8, 30, 128, 90, 10, 128, 255, 60, 100, 140, 160, 20, 250, 77, 5, 128];
+            let r = [10u8, 128, 255, 60, 128, 100, 140, 160, 90, 200, 30, 128, 20, 250, 77, 5];
+            let b = [0.25f32, -0.5, 0.75, 1.0, -1.0, 0.5, 0.25, -0.25, 0.5, 0.25, -0.25, 0.0, 1.0, -0.75, 0.25, 0.5];
+            let operator = "com.microsoft.DynamicQuantizeLSTM";
+            Model::new(17)
+                .opset("com.microsoft", 1)
+                .input("x", "f32[3, 1, 2]")
+                .init("w", &[1, 2, 8], &w)
+                .init("r", &[1, 2, 8], &r)
+                .init("b", &[1, 16], &b)
+                .init("ws", &[1], &[0.01f32])
+                .init("wz", &[1], &[128u8])
+                .init("rs", &[1, 8], &[0.02f32, 0.01, 0.015, 0.005].repeat(2))
+                .init("rz", &[1, 8], &[120u8; 8])
+                .node(operator, "x w r b - - - - ws wz rs rz", "y")
+                .attr("hidden_size", 2)
+                .output("y", "")
+        },
+        dims: &[3, 1, 2],
+        input: &[1.0, -0.5, 0.25, 2.0, -1.5, 0.75],
+        expected: &[0.394_433, -0.066_444_9, 0.334_554_7, 0.013_686_6, 0.128_338_7, 0.402_361_3],
+    },
+    &Trap {
         // i = σ(100), o = σ(0), f = σ(−100), ĉ = tanh(1/2): any other order of the gates gives other numbers.
         name: "gates of LSTM are i, o, f, c",
         model: || recurrent("LSTM", "h0 c0", [100.0, 0.0, -100.0, 0.5], [0.0; 4], &[0.0; 8]),

@@ -2,7 +2,7 @@
 
 use super::axes::rounded;
 use super::conv::less_zero_point;
-use super::quantize::{exact_sum, real};
+use super::quantize::{Ranged, exact_sum, ranged, real};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
@@ -10,7 +10,7 @@ use crate::network::layer::MatrixMultiply;
 use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, ReduceOperation};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
@@ -76,6 +76,43 @@ fn matmul_integer(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let b = less_zero_point(ctx, b, ctx.maybe(3), ctx.rank(b).saturating_sub(1))?;
     let summed = vec![ctx.rank(b).saturating_sub(2)];
     Ok(smallvec![exact_sum(ctx, a, b, summed, &|ctx, a| multiply(ctx, a, b))?])
+}
+
+/// ONNX Runtime's `MatMulIntegerToFloat`: the same scaled, plus a bias.
+pub(super) fn matmul_integer_to_float(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
+    let (a, b) = (real(ctx, ctx.input(0)?)?, real(ctx, ctx.input(1)?)?);
+    let a = less_zero_point(ctx, a, ctx.maybe(4), ctx.rank(a).saturating_sub(2))?;
+    let b = less_zero_point(ctx, b, ctx.maybe(5), ctx.rank(b).saturating_sub(1))?;
+    scaled_product(ctx, [a, b], [ctx.input(2)?, ctx.input(3)?], ctx.maybe(6))
+}
+
+/// ONNX Runtime's `DynamicQuantizeMatMul`: the same of data that is quantized by its own range.
+pub(super) fn dynamic_matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
+    let x = ctx.input(0)?;
+    let Ranged { y, scale, zero_point } = ranged(ctx, x, (0..ctx.rank(x)).collect(), false)?;
+    let a = real(ctx, y)?;
+    let a = less_zero_point(ctx, a, Some(zero_point), 0)?;
+    let b = real(ctx, ctx.input(1)?)?;
+    let b = less_zero_point(ctx, b, ctx.maybe(3), ctx.rank(b).saturating_sub(1))?;
+    scaled_product(ctx, [a, b], [scale, ctx.input(2)?], ctx.maybe(4))
+}
+
+/// The exact product of whole numbers times both scales, that of B one number or one for each column, plus a bias.
+fn scaled_product(
+    ctx: &mut Ctx<'_>,
+    [a, b]: [ValueId; 2],
+    [a_scale, b_scale]: [ValueId; 2],
+    bias: Option<ValueId>,
+) -> Result<Values, OpError> {
+    let summed = vec![ctx.rank(b).saturating_sub(2)];
+    let sum = exact_sum(ctx, a, b, summed, &|ctx, a| multiply(ctx, a, b))?;
+    let sum = ctx.cast(sum, DType::F32)?;
+    let scale = ctx.binary(Ew::Prod, a_scale, b_scale)?;
+    let scaled = ctx.binary(Ew::Prod, sum, scale)?;
+    Ok(smallvec![match bias {
+        Some(bias) => ctx.binary(Ew::Sum, scaled, bias)?,
+        None => scaled,
+    }])
 }
 
 /// The matrix product with ONNX's rules for ranks: leading axes of size 1 are added, vectors have no second axis.

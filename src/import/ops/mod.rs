@@ -19,6 +19,7 @@ mod image;
 mod layout;
 mod loss;
 mod matmul;
+mod microsoft;
 mod native;
 mod norm;
 mod numbers;
@@ -61,6 +62,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("layout", layout::OPS),
     ("loss", loss::OPS),
     ("matmul", matmul::OPS),
+    ("microsoft", microsoft::OPS),
     ("native", native::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),

@@ -30,10 +30,13 @@ pub(super) const OPS: &[Op] = &[
     onnx("GroupNormalization", 21..=NOW, "X scale bias", |ctx, node| group_norm(ctx, node, false)),
     onnx("InstanceNormalization", 1..=NOW, "input scale B", instance_norm).ignoring(&["consumed_inputs"]),
     onnx("LRN", 1..=NOW, "X", lrn),
-    onnx("LayerNormalization", 17..=NOW, "X Scale B?", layer_norm),
+    // Before opset 17 it is ONNX Runtime's own, which writes it without a domain.
+    onnx("LayerNormalization", 1..=NOW, "X Scale B?", layer_norm),
     onnx("LpNormalization", 1..=NOW, "input", lp_norm),
     onnx("MeanVarianceNormalization", 9..=NOW, "X", mean_variance),
     onnx("RMSNormalization", 23..=NOW, "X scale", rms_norm),
+    // ONNX Runtime's name for it.
+    onnx("SimplifiedLayerNormalization", 1..=NOW, "X scale", rms_norm),
 ];
 
 /// Whether somebody uses the output at this position.
@@ -289,7 +292,8 @@ fn zeros_like(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
 /// More zeros than any real bias has.
 const MAX_ZEROS: usize = 1 << 30;
 
-/// `RMSNormalization`: x / √(mean of squares + ε) · scale, as layers.
+/// `RMSNormalization`: x / √(mean of squares + ε) · scale, as layers. Its second output, 1 / √(…), only
+/// `SimplifiedLayerNormalization` has.
 fn rms_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, scale) = (ctx.input(0)?, ctx.input(1)?);
     let rank = ctx.rank(x);
@@ -299,7 +303,7 @@ fn rms_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let inverse = inverse_root_mean_square(ctx, wide, (axis..rank).collect(), epsilon.into())?;
     let normal = ctx.binary(Ew::Prod, wide, inverse)?;
     let normal = ctx.cast(normal, ctx.dtype(scale))?;
-    Ok(smallvec![ctx.binary(Ew::Prod, normal, scale)?])
+    Ok(smallvec![ctx.binary(Ew::Prod, normal, scale)?, inverse])
 }
 
 /// `LpNormalization`: x / ‖x‖ along an axis; 0 where the norm is 0.

@@ -367,12 +367,26 @@ fn store(ctx: &mut Ctx<'_>, x: ValueId, zero_point: Option<ValueId>, to: DType) 
     }
 }
 
-/// `DynamicQuantizeLinear`: scale and zero point from the data's range, which is made to hold 0.
+/// `DynamicQuantizeLinear`, of all data at once.
 fn dynamic(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
-    let axes: Vec<_> = (0..ctx.rank(x)).collect();
-    let largest = ctx.reduce(ReduceOperation::Max, x, axes.clone(), false)?;
-    let smallest = ctx.reduce(ReduceOperation::Min, x, axes, false)?;
+    let Ranged { y, scale, zero_point } = ranged(ctx, x, (0..ctx.rank(x)).collect(), false)?;
+    Ok(smallvec![y, scale, zero_point])
+}
+
+/// Data in `u8`, with scales and zero points from its own range.
+pub(super) struct Ranged {
+    /// The data.
+    pub(super) y: ValueId,
+    pub(super) scale: ValueId,
+    /// In `u8` too.
+    pub(super) zero_point: ValueId,
+}
+
+/// Quantizes data by its range along some axes, which is made to hold 0.
+pub(super) fn ranged(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep_dims: bool) -> Result<Ranged, OpError> {
+    let largest = ctx.reduce(ReduceOperation::Max, x, axes.clone(), keep_dims)?;
+    let smallest = ctx.reduce(ReduceOperation::Min, x, axes, keep_dims)?;
     let largest = ctx.binary_scalar(Ew::Max, largest, 0.0)?;
     let smallest = ctx.binary_scalar(Ew::Min, smallest, 0.0)?;
     let range = ctx.binary(Ew::Sub, largest, smallest)?;
@@ -387,7 +401,7 @@ fn dynamic(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let quotient = ctx.binary(Ew::Div, x, scale)?;
     let shift = real(ctx, zero_point)?;
     let y = store(ctx, quotient, Some(shift), DType::U8)?;
-    Ok(smallvec![y, scale, zero_point])
+    Ok(Ranged { y, scale, zero_point })
 }
 
 /// `QLinearConv`: a Convolution in `f32` of the numbers less their zero points, scaled and quantized again; exact for

@@ -12,7 +12,7 @@ use crate::network::{Dim, Network, Profile, Shape, Symbol, ValueId, sizing};
 use crate::tensor::{DType, Tensor};
 pub use samples::{Sample, samples};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 pub use syntax::{End, Lists, Size};
 use ties::Tie;
 
@@ -67,6 +67,8 @@ pub struct Planned {
     pub profile: Profile,
     /// What was guessed: `` input `x`, axis 0 (batch): 1 to 8, optimised for 1 ``.
     pub guesses: Vec<String>,
+    /// The guessed sizes: names of inputs, and axes.
+    guessed: BTreeSet<(String, usize)>,
     /// Sizes that follow from others.
     ties: Vec<Tie>,
 }
@@ -330,6 +332,9 @@ impl Plan<'_> {
                 opt: of(1),
                 max: of(2),
             };
+            let is_guess = |dim: &Dim| Some(self.symbols.get(dim.as_symbol()?)?.guess.is_some());
+            let guessed = value.ty.shape.iter().enumerate().filter(|(_, dim)| is_guess(dim) == Some(true));
+            planned.guessed.extend(guessed.map(|(axis, _)| (value.name.to_string(), axis)));
             if value.ty.shape.known().is_none() {
                 let size = |end: usize| {
                     let slot = |dim: &Dim| self.symbols.get(dim.as_symbol()?);

@@ -16,6 +16,7 @@ mod image;
 mod layout;
 mod loss;
 mod matmul;
+mod microsoft;
 mod native;
 mod norm;
 mod pool;
@@ -73,6 +74,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("layout", layout::CASES),
     ("loss", loss::CASES),
     ("matmul", matmul::CASES),
+    ("microsoft", microsoft::CASES),
     ("native", native::CASES),
     ("norm", norm::CASES),
     ("pool", pool::CASES),

@@ -15,6 +15,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "instance_and_local", model: instance_and_local },
     Case { name: "layer", model: layer },
     Case { name: "layer_with_mean", model: layer_with_mean },
+    Case { name: "layer_of_onnx_runtime", model: layer_of_onnx_runtime },
     Case { name: "group", model: group },
     Case { name: "group_18", model: group_18 },
     Case { name: "root_mean_square", model: root_mean_square },
@@ -141,6 +142,22 @@ fn layer_with_mean() -> Model {
         .output("y", "")
         .output("mean", "")
         .output("deviation", "")
+}
+
+/// What its optimizer writes before opset 17.
+fn layer_of_onnx_runtime() -> Model {
+    Model::new(11)
+        .input("x", "f32[N, 4]")
+        .weights("scale", &[4])
+        .weights("bias", &[4])
+        .node("LayerNormalization", "x scale bias", "y")
+        .attr("axis", -1)
+        .node("SimplifiedLayerNormalization", "x scale", "z inverse")
+        .attr("axis", -1)
+        .attr("epsilon", 0.5)
+        .output("y", "")
+        .output("z", "")
+        .output("inverse", "")
 }
 
 fn group() -> Model {

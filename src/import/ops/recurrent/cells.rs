@@ -1,12 +1,12 @@
 //! One step of each recurrent operator.
 
 use super::functions::Function;
+use super::weights::Weights;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::ops::numbers::Steps;
-use crate::network::layer::MatrixMultiply;
 use crate::network::layer::data::SampleMode;
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation};
+use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::{ValueId, Values};
 use smallvec::smallvec;
 
@@ -95,7 +95,7 @@ pub(super) struct Step {
     /// Those of each direction.
     pub functions: Vec<Vec<Function>>,
     /// `[d, gates·h, h]`
-    pub recurrent: ValueId,
+    pub recurrent: Weights,
     /// `[d, 1, h]` each: the recurrent biases that are not early.
     pub late_biases: Values,
     /// `[d, 1, h]` each, of the gates i, o, f; empty where there are none.
@@ -125,7 +125,7 @@ impl Step {
 
     /// z, r = f(…), ĥ = g(X + (r ⊙ H)·Rᵀ), H' = (1 − z) ⊙ ĥ + z ⊙ H
     fn gru(&self, ctx: &mut Ctx<'_>, input: ValueId, h: ValueId) -> Result<Values, OpError> {
-        let (first, last) = (self.rows(ctx, 0, 2)?, self.rows(ctx, 2, 1)?);
+        let (first, last) = (self.recurrent.rows(ctx, self.of, 0, 2)?, self.recurrent.rows(ctx, self.of, 2, 1)?);
         let gates = self.part(ctx, input, 0, 2)?;
         let gates = plus_product(ctx, gates, h, first)?;
         let (z, r) = (self.part(ctx, gates, 0, 1)?, self.part(ctx, gates, 1, 1)?);
@@ -139,7 +139,7 @@ impl Step {
 
     /// The same with ĥ = g(X + r ⊙ (H·Rᵀ + b)): one product for all gates.
     fn gru_reset_last(&self, ctx: &mut Ctx<'_>, input: ValueId, h: ValueId) -> Result<Values, OpError> {
-        let product = product(ctx, h, self.recurrent)?;
+        let product = self.recurrent.product(ctx, h)?;
         let gate = |ctx: &mut Ctx<'_>, at| {
             let (from_input, from_state) = (self.part(ctx, input, at, 1)?, self.part(ctx, product, at, 1)?);
             let sum = ctx.binary(Ew::Sum, from_input, from_state)?;
@@ -219,23 +219,11 @@ impl Step {
         let (directions, size) = (size(ctx, self.of.directions())?, size(ctx, count * self.of.hidden)?);
         cut(ctx, gates, &[(0, directions), (0, self.of.batch), (from * self.of.hidden, size)])
     }
-
-    /// Rows of the recurrent weights of `count` gates from gate `from` on.
-    fn rows(&self, ctx: &mut Ctx<'_>, from: usize, count: usize) -> Result<ValueId, OpError> {
-        let (directions, rows) = (size(ctx, self.of.directions())?, size(ctx, count * self.of.hidden)?);
-        let columns = size(ctx, self.of.hidden)?;
-        cut(ctx, self.recurrent, &[(0, directions), (from * self.of.hidden, rows), (0, columns)])
-    }
-}
-
-/// state · weightsᵀ
-fn product(ctx: &mut Ctx<'_>, state: ValueId, weights: ValueId) -> Result<ValueId, OpError> {
-    ctx.add(MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::Transpose }, &[state, weights])
 }
 
 /// input + state · weightsᵀ
-fn plus_product(ctx: &mut Ctx<'_>, input: ValueId, state: ValueId, weights: ValueId) -> Result<ValueId, OpError> {
-    let product = product(ctx, state, weights)?;
+fn plus_product(ctx: &mut Ctx<'_>, input: ValueId, state: ValueId, weights: Weights) -> Result<ValueId, OpError> {
+    let product = weights.product(ctx, state)?;
     ctx.binary(Ew::Sum, input, product)
 }
 

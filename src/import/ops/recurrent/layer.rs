@@ -43,6 +43,9 @@ fn misfit(ctx: &Ctx<'_>, of: Operator, operands: &Operands) -> Option<&'static s
     if !matches!(ctx.dtype(x), DType::F32 | DType::F16) {
         return Some("its data is neither f32 nor f16");
     }
+    if operands.weights.are_quantized() {
+        return Some("its weights are quantized");
+    }
     if of.clip.is_some() {
         return Some("it clips its gates");
     }
@@ -86,8 +89,8 @@ fn layer(ctx: &mut Ctx<'_>, of: Operator, operation: RnnOperation, operands: &Op
             let at = ctx.constant_value(Tensor::scalar(i64::try_from(direction).ok()?));
             ctx.gather(value, at, 0).ok().and_then(|own| ctx.constant(own))
         };
-        let recurrent = own(operands.recurrent).ok_or(late)?;
-        let weights = if operands.skips { None } else { Some(own(operands.weights).ok_or(late)?) };
+        let recurrent = own(operands.recurrent.values).ok_or(late)?;
+        let weights = if operands.skips { None } else { Some(own(operands.weights.values).ok_or(late)?) };
         let biases = match operands.biases {
             None => [zeros(recurrent.dtype(), rows), zeros(recurrent.dtype(), rows)],
             Some(biases) => halves(&own(biases).ok_or(late)?),
@@ -263,9 +266,9 @@ fn operands(
     }
     Ok(Operands {
         functions: vec![functions(of.operation); count],
-        weights: weights.unwrap_or(recurrent),
+        weights: weights.unwrap_or(recurrent).into(),
         skips: weights.is_none(),
-        recurrent,
+        recurrent: recurrent.into(),
         biases: Some(ctx.concat(&[input_bias, recurrent_bias], 1)?),
         peepholes: None,
         initial,

@@ -11,6 +11,7 @@ mod cells;
 mod functions;
 pub(super) mod layer;
 mod sweep;
+mod weights;
 
 use super::axes::{Cut, cut};
 use super::pads::int;
@@ -24,6 +25,7 @@ use crate::tensor::DType;
 use cells::{Cell, Operator, size};
 use functions::{Function, functions};
 use sweep::run;
+use weights::Weights;
 
 const INPUTS: &str = "X W R B? sequence_lens? initial_h?";
 const LSTM_INPUTS: &str = "X W R B? sequence_lens? initial_h? initial_c? P?";
@@ -66,12 +68,39 @@ fn lstm(ctx: &mut Ctx<'_>, node: &Node, time: usize) -> Result<Values, OpError> 
 
 /// Any recurrent operator. The first axis of its input is time, or the batch where `time` is 1.
 fn recurrent(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<Values, OpError> {
+    let weights = [Weights::real(ctx, 1)?, Weights::real(ctx, 2)?];
+    with_weights(ctx, node, cell, time, weights)
+}
+
+/// `DynamicQuantizeLSTM`: an `LSTM` whose products are exact ones of whole numbers. The data is quantized at once, the
+/// state in each step.
+pub(super) fn quantized_lstm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let weights = [Weights::quantized(ctx, 1, 8)?, Weights::quantized(ctx, 2, 10)?];
+    let rows = ctx.size(ctx.input(0)?, 1);
+    if rows != Some(1) {
+        ctx.note(
+            "the state is quantized over all rows of the batch; ONNX Runtime does so over as many as one of its threads \
+             takes, so that its numbers for more than one row depend on the number of threads",
+        );
+    }
+    let input_forget = node.attrs.int_or("input_forget", 0)? != 0;
+    with_weights(ctx, node, Cell::Lstm { input_forget }, 0, weights)
+}
+
+/// The same with weights of the data and of the state, `[d, gates·h, width]` and `[d, gates·h, h]`.
+fn with_weights(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    cell: Cell,
+    time: usize,
+    weights: [Weights; 2],
+) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     if ctx.rank(x) != 3 {
         return Err(OpError::Rank { what: "input `X`", rank: ctx.rank(x), supported: "3" });
     }
-    let of = operator(ctx, node, cell, time)?;
-    let operands = Operands::of(ctx, of, functions(node, cell.functions(), of.directions())?)?;
+    let of = operator(ctx, node, cell, time, weights[1])?;
+    let operands = Operands::of(ctx, of, functions(node, cell.functions(), of.directions())?, weights)?;
     if let Some(outputs) = layer::instead(ctx, of, &operands)? {
         return Ok(outputs);
     }
@@ -94,7 +123,7 @@ fn swap(ctx: &mut Ctx<'_>, value: ValueId, time: usize) -> Result<ValueId, OpErr
 }
 
 /// What all directions share, and which of them lead backwards.
-fn operator(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<Operator, OpError> {
+fn operator(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize, recurrent: Weights) -> Result<Operator, OpError> {
     let reverse: &[bool] = match node.attrs.string_or("direction", "forward")? {
         "forward" => &[false],
         "reverse" => &[true],
@@ -105,14 +134,13 @@ fn operator(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<O
         }
     };
     let clip = node.attrs.float("clip")?;
-    let hidden = hidden(ctx, node, cell)?;
+    let hidden = hidden(ctx, node, cell, recurrent.values)?;
     let batch = ctx.size_of(ctx.input(0)?, 1 - time)?;
     Ok(Operator { cell, time, reverse, clip, hidden, batch })
 }
 
 /// The size of the state, from the recurrent weights; an attribute repeats it.
-fn hidden(ctx: &Ctx<'_>, node: &Node, cell: Cell) -> Result<usize, OpError> {
-    let r = ctx.input(2)?;
+fn hidden(ctx: &Ctx<'_>, node: &Node, cell: Cell, r: ValueId) -> Result<usize, OpError> {
     if ctx.rank(r) != 3 {
         let shape = ctx.shape(r);
         return Err(OpError::invalid(format!("input `R` has shape {shape}, which is none of three axes")));
@@ -123,7 +151,7 @@ fn hidden(ctx: &Ctx<'_>, node: &Node, cell: Cell) -> Result<usize, OpError> {
     if rows != hidden.saturating_mul(cell.gates()) {
         return Err(OpError::invalid(format!(
             "input `R` has shape {}, which is no {} gates",
-            ctx.shape(r),
+            ctx.shape(ctx.input(2)?),
             cell.gates()
         )));
     }
@@ -140,11 +168,11 @@ struct Operands {
     /// Those of each direction.
     functions: Vec<Vec<Function>>,
     /// `[d, gates·h, width]`
-    weights: ValueId,
+    weights: Weights,
     /// Whether the weights of each gate are the identity, so that a product with them is the data.
     skips: bool,
     /// `[d, gates·h, h]`
-    recurrent: ValueId,
+    recurrent: Weights,
     /// `[d, 2·gates·h]`: those of the product with the data, then those of the product with the state.
     biases: Option<ValueId>,
     /// `[d, 3·h]`
@@ -154,17 +182,25 @@ struct Operands {
 }
 
 impl Operands {
-    fn of(ctx: &mut Ctx<'_>, of: Operator, functions: Vec<Vec<Function>>) -> Result<Self, OpError> {
+    fn of(
+        ctx: &mut Ctx<'_>,
+        of: Operator,
+        functions: Vec<Vec<Function>>,
+        [weights, recurrent]: [Weights; 2],
+    ) -> Result<Self, OpError> {
         let x = ctx.shape(ctx.input(0)?).clone();
         let (batch, width) =
             (x.get(1 - of.time).cloned().unwrap_or(Dim::Known(1)), x.get(2).cloned().unwrap_or(Dim::Known(1)));
         let d = Dim::from(of.directions());
         let rows = |per_unit: usize| Dim::from(of.hidden.saturating_mul(per_unit));
         let (gates, h) = (of.cell.gates(), rows(1));
-        let weights = checked(ctx, 1, &[d.clone(), rows(gates), width])?;
-        let weights = weights.ok_or_else(|| OpError::invalid("input `W` is missing"))?;
-        let recurrent = checked(ctx, 2, &[d.clone(), rows(gates), h.clone()])?;
-        let recurrent = recurrent.ok_or_else(|| OpError::invalid("input `R` is missing"))?;
+        for (at, weights, columns) in [(1, weights, width), (2, recurrent, h.clone())] {
+            let mut stored = [d.clone(), rows(gates), columns];
+            if weights.are_quantized() {
+                stored.swap(1, 2);
+            }
+            checked(ctx, at, &stored)?;
+        }
         checked(ctx, 4, std::slice::from_ref(&batch))?;
         let mut states = [d.clone(), batch, h];
         states.swap(0, of.time);
@@ -187,14 +223,14 @@ impl Operands {
     /// The same for so many units. Those added have no weights: whatever their state becomes, nothing sees it.
     fn widened(&self, ctx: &mut Ctx<'_>, of: Operator, units: usize) -> Result<Self, OpError> {
         let by = int(units.saturating_sub(of.hidden));
+        let weights = self.weights.widened(ctx, of, by, 0)?;
+        let recurrent = self.recurrent.widened(ctx, of, by, by)?;
         let mut rows = |value| widened(ctx, value, of.hidden, by);
-        let (weights, recurrent) = (rows(self.weights)?, rows(self.recurrent)?);
         let (biases, peepholes) = (self.biases.map(&mut rows).transpose()?, self.peepholes.map(rows).transpose()?);
         let mut initial = self.initial;
         for state in initial.iter_mut().flatten() {
             *state = grown(ctx, *state, 2, by)?;
         }
-        let recurrent = grown(ctx, recurrent, 2, by)?;
         Ok(Self { functions: self.functions.clone(), weights, skips: false, recurrent, biases, peepholes, initial })
     }
 
@@ -247,10 +283,14 @@ fn checked(ctx: &Ctx<'_>, input: usize, expected: &[Dim]) -> Result<Option<Value
 
 /// Whether the weights of each gate are the identity.
 #[expect(clippy::float_cmp, reason = "what is nearly 1 is not 1")]
-fn is_identity(ctx: &Ctx<'_>, weights: ValueId, of: Operator) -> bool {
-    let (Some(tensor), h) = (ctx.constant(weights), of.hidden) else { return false };
+fn is_identity(ctx: &Ctx<'_>, weights: Weights, of: Operator) -> bool {
+    let (Some(tensor), h) = (ctx.constant(weights.values), of.hidden) else { return false };
     let width = ctx.maybe(0).and_then(|x| ctx.size(x, 2));
-    if h == 0 || width != Some(h) || tensor.dims() != [of.directions(), h * of.cell.gates(), h] {
+    if h == 0
+        || weights.are_quantized()
+        || width != Some(h)
+        || tensor.dims() != [of.directions(), h * of.cell.gates(), h]
+    {
         return false;
     }
     let is_one = |(i, &value): (usize, &f32)| value == f32::from(u8::from(i / h % h == i % h));

@@ -1,15 +1,15 @@
 //! All steps of a recurrent operator: the work before them, the loop or its copies, and the order of what comes out.
 
 use super::cells::{Operator, Step, cut, size};
+use super::weights::Weights;
 use super::{Operands, grown, swap};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::nested::{Iteration, Repeat};
 use crate::import::ops::axes::reversed;
 use crate::import::ops::pads::int;
-use crate::network::layer::MatrixMultiply;
 use crate::network::layer::control::{LoopIterator, LoopOutput};
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation};
+use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::{ValueId, Values};
 use crate::tensor::{DType, Tensor};
 use smallvec::smallvec;
@@ -150,7 +150,10 @@ fn sweep(
     x: ValueId,
     mask: Option<ValueId>,
 ) -> Result<Sweep, OpError> {
-    let x = walked(ctx, of, x)?;
+    let mut x = walked(ctx, of, x)?;
+    if let Some(mask) = mask.filter(|_| operands.weights.are_quantized()) {
+        x = reached(ctx, x, mask)?;
+    }
     let mut input =
         if operands.skips { ctx.concat(&vec![x; of.cell.gates()], 3)? } else { product(ctx, of, x, operands.weights)? };
     let mut late_biases = Values::new();
@@ -179,14 +182,22 @@ fn is_zero(ctx: &Ctx<'_>, value: ValueId) -> bool {
     values.as_ref().and_then(Tensor::to_f32s).is_some_and(|values| values.iter().all(|&value| value == 0.0))
 }
 
+/// The data `[d, t, n, width]` with zeros in steps that no row takes: what stands there must not decide on its range.
+fn reached(ctx: &mut Ctx<'_>, x: ValueId, mask: ValueId) -> Result<ValueId, OpError> {
+    let within = ctx.cast(mask, DType::I32)?;
+    let within = ctx.reduce(ReduceOperation::Max, within, vec![2], true)?;
+    let within = ctx.cast(within, DType::Bool)?;
+    let zero = ctx.scalar(ctx.dtype(x), 0.0)?;
+    ctx.select(within, x, zero)
+}
+
 /// The product of the data `[d, t, n, width]` with the weights `[d, gates·h, width]`, as one of matrices: `[d, t, n, gates·h]`.
-fn product(ctx: &mut Ctx<'_>, of: Operator, x: ValueId, weights: ValueId) -> Result<ValueId, OpError> {
-    let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::Transpose };
+fn product(ctx: &mut Ctx<'_>, of: Operator, x: ValueId, weights: Weights) -> Result<ValueId, OpError> {
     let (directions, steps) = (ctx.size_of(x, 0)?, ctx.size_of(x, TIME)?);
     let (width, gates) = (ctx.size_of(x, 3)?, size(ctx, of.cell.gates() * of.hidden)?);
     let rows = ctx.product(&[steps, of.batch])?;
     let flat = ctx.reshape_to(x, &[directions, rows, width])?;
-    let flat = ctx.add(product, &[flat, weights])?;
+    let flat = weights.product(ctx, flat)?;
     ctx.reshape_to(flat, &[directions, steps, of.batch, gates])
 }
 
