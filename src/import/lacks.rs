@@ -92,7 +92,7 @@ pub const LACKS: &[Lack] = &[
         &["Cast", "CastLike", "QuantizeLinear"],
         "an odd number of elements of 4 bits",
         "TensorRT-RTX refuses them",
-        &["Sub-byte quantization with odd tensor volume"],
+        &["it quantizes no odd number of elements"],
     ),
     part(&["Cast", "CastLike"], "`saturate` 0", "TensorRT always saturates", &["attribute `saturate` is 0"]),
     part(
