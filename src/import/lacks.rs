@@ -89,7 +89,7 @@ pub const LACKS: &[Lack] = &[
         &["holds a sequence or an optional value"],
     ),
     part(
-        &["Cast", "CastLike", "QuantizeLinear"],
+        &["Cast", "CastLike", "DequantizeLinear", "QuantizeLinear"],
         "an odd number of elements of 4 bits",
         "TensorRT-RTX refuses them",
         &["it quantizes no odd number of elements"],
