@@ -11,7 +11,7 @@
 //! - A maximum holds no maximum as a term of its own, no operand that another is certain to reach, and nothing that all
 //!   its operands share: `max(a + 1, max(a, b))` is `max(a + 1, b)`, and `max(a + c, b + c)` is `c + max(a, b)`.
 //!
-//! What is certain of an order is in [`bounds`].
+//! What is certain of an order is in `bounds`.
 
 mod bounds;
 mod rewrite;
