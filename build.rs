@@ -1,4 +1,5 @@
-//! Compiles what is not Rust: the ONNX messages in `proto/`, and `cpp/` once per set of TensorRT headers.
+//! Compiles what is not Rust: the ONNX messages in `proto/`, and `cpp/` once per set of TensorRT
+//! headers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +11,8 @@ fn main() -> Result<(), Failure> {
     compile_bridge()
 }
 
-/// Turns `proto/onnx.proto` into Rust, with a protobuf compiler in Rust: nobody has to install `protoc`.
+/// Turns `proto/onnx.proto` into Rust, with a protobuf compiler in Rust: nobody has to install
+/// `protoc`.
 fn compile_proto() -> Result<(), Failure> {
     println!("cargo::rerun-if-changed=proto/onnx.proto");
     let files = protox::compile(["proto/onnx.proto"], ["proto"])?;
@@ -26,7 +28,8 @@ fn compile_proto() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The bridge and one copy of the shim per header set, each a wrapper file of its own in a single archive.
+/// The bridge and one copy of the shim per header set, each a wrapper file of its own in a single
+/// archive.
 fn compile_bridge() -> Result<(), Failure> {
     println!("cargo::rerun-if-changed=cpp");
     println!("cargo::rerun-if-changed=src/trt/ffi.rs");
@@ -34,8 +37,12 @@ fn compile_bridge() -> Result<(), Failure> {
 
     let mut build = cxx_build::bridge("src/trt/ffi.rs");
     build.std("c++20").include("cpp").files(["cpp/shim.cpp", "cpp/rtx17.cpp", "cpp/trt114.cpp"]);
-    // As system headers, so that warnings are ours alone; deprecated calls are the price of one source for all versions.
-    build.flag("-isystem").flag(tensorrt_headers()?).flag_if_supported("-Wno-deprecated-declarations");
+    // As system headers, so that warnings are ours alone; deprecated calls are the price of one
+    // source for all versions.
+    build
+        .flag("-isystem")
+        .flag(tensorrt_headers()?)
+        .flag_if_supported("-Wno-deprecated-declarations");
     if let Some(root) = std::env::var_os("TENSORRT_ROOT") {
         let include = Path::new(&root).join("include");
         println!("cargo::rerun-if-changed={}", include.display());
@@ -47,17 +54,27 @@ fn compile_bridge() -> Result<(), Failure> {
 
 /// The folder that holds `TRT-RTX-1.7`, `TRT-Enterprise-11.4` and a stand-in for CUDA's header.
 ///
-/// They come with a crate that is fetched for its headers and never compiled; see `cpp/tensorrt-headers/Cargo.toml`.
+/// They come with a crate that is fetched for its headers and never compiled; see
+/// `cpp/tensorrt-headers/Cargo.toml`.
 fn tensorrt_headers() -> Result<PathBuf, Failure> {
     println!("cargo::rerun-if-env-changed=ONNX2PLAN_TENSORRT_HEADERS");
     if let Some(folder) = std::env::var_os("ONNX2PLAN_TENSORRT_HEADERS") {
         return Ok(folder.into());
     }
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["metadata", "--locked", "--format-version=1", "--manifest-path=cpp/tensorrt-headers/Cargo.toml"])
+        .args([
+            "metadata",
+            "--locked",
+            "--format-version=1",
+            "--manifest-path=cpp/tensorrt-headers/Cargo.toml",
+        ])
         .output()?;
     if !output.status.success() {
-        return Err(format!("cargo cannot fetch the headers: {}", String::from_utf8_lossy(&output.stderr)).into());
+        return Err(format!(
+            "cargo cannot fetch the headers: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+        .into());
     }
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let manifest = metadata["packages"]

@@ -1,4 +1,5 @@
-// The implementation, compiled once per header set. A wrapper includes one set of TensorRT headers first and defines
+// The implementation, compiled once per header set. A wrapper includes one set of TensorRT headers
+// first and defines
 //
 //   ONNX2PLAN_SET            namespace of this copy
 //   ONNX2PLAN_NETWORK_FLAGS  what createNetworkV2 takes for explicit batch and strong typing

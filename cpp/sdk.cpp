@@ -4,7 +4,8 @@
 
 #include <NvInfer.h>
 
-// Explicit batch was a choice in 8.x; strong typing became one in 10.x and is the only mode since 11.0 and RTX 1.5.
+// Explicit batch was a choice in 8.x; strong typing became one in 10.x and is the only mode
+// since 11.0 and RTX 1.5.
 #if defined(TRT_MAJOR_RTX)
 #if TRT_MAJOR_RTX == 1 && TRT_MINOR_RTX < 5
 #define ONNX2PLAN_NETWORK_FLAGS 2U
@@ -24,7 +25,8 @@
 #if defined(TRT_MAJOR_RTX) || NV_TENSORRT_MAJOR >= 10
 #define ONNX2PLAN_MONITOR 1
 #endif
-#if defined(TRT_MAJOR_RTX) || NV_TENSORRT_MAJOR > 10 || (NV_TENSORRT_MAJOR == 10 && NV_TENSORRT_MINOR >= 13)
+#if defined(TRT_MAJOR_RTX) || NV_TENSORRT_MAJOR > 10 ||                                            \
+    (NV_TENSORRT_MAJOR == 10 && NV_TENSORRT_MINOR >= 13)
 #define ONNX2PLAN_STREAM 1
 #endif
 

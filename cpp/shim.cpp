@@ -19,7 +19,8 @@ std::unique_ptr<Network> new_network(HeaderSet set, Entry create_builder)
     }
 }
 
-std::unique_ptr<Engine> new_engine(HeaderSet set, Entry create_runtime, rust::Slice<uint8_t const> plan)
+std::unique_ptr<Engine> new_engine(
+    HeaderSet set, Entry create_runtime, rust::Slice<uint8_t const> plan)
 {
     switch (set)
     {

@@ -1,7 +1,8 @@
-// What Rust sees of TensorRT: two abstract classes without any TensorRT type, implemented once per header set.
+// What Rust sees of TensorRT: two abstract classes without any TensorRT type, implemented once per
+// header set.
 //
-// Tensors, loops and conditionals are numbers that this side gives out. Every call throws the first message that
-// TensorRT recorded during it; setters of TensorRT report nothing else.
+// Tensors, loops and conditionals are numbers that this side gives out. Every call throws the first
+// message that TensorRT recorded during it; setters of TensorRT report nothing else.
 #pragma once
 
 #include "rust/cxx.h"
@@ -79,7 +80,8 @@ public:
     virtual Outputs add_quantize(Quantize const& layer) = 0;
     virtual Outputs add_dequantize(Quantize const& layer) = 0;
     virtual Outputs add_einsum(rust::Slice<uint32_t const> inputs, rust::Str equation) = 0;
-    virtual Outputs add_elementwise(uint32_t left, uint32_t right, ElementWiseOperation operation) = 0;
+    virtual Outputs add_elementwise(
+        uint32_t left, uint32_t right, ElementWiseOperation operation) = 0;
     virtual Outputs add_fill(Fill const& layer) = 0;
     virtual Outputs add_gather(Gather const& layer) = 0;
     virtual Outputs add_grid_sample(GridSample const& layer) = 0;
@@ -89,7 +91,8 @@ public:
     virtual Outputs add_nms(Nms const& layer) = 0;
     virtual Outputs add_non_zero(uint32_t input, DType indices) = 0;
     virtual Outputs add_normalization(Normalization const& layer) = 0;
-    virtual Outputs add_one_hot(uint32_t indices, uint32_t values, uint32_t depth, int32_t axis) = 0;
+    virtual Outputs add_one_hot(
+        uint32_t indices, uint32_t values, uint32_t depth, int32_t axis) = 0;
     virtual Outputs add_parametric_relu(uint32_t input, uint32_t slope) = 0;
     virtual Outputs add_pooling(Pooling const& layer) = 0;
     virtual Outputs add_reduce(Reduce const& layer) = 0;
@@ -119,7 +122,8 @@ public:
 
     virtual uint32_t add_conditional(uint32_t condition) = 0;
     virtual Outputs add_conditional_input(uint32_t at, uint32_t tensor) = 0;
-    virtual Outputs add_conditional_output(uint32_t at, uint32_t then_output, uint32_t else_output) = 0;
+    virtual Outputs add_conditional_output(
+        uint32_t at, uint32_t then_output, uint32_t else_output) = 0;
 
     virtual DType constrain(uint32_t tensor, int32_t output, DType dtype) = 0;
     virtual void set_flag(BuilderFlag flag, bool on) = 0;
@@ -153,7 +157,8 @@ public:
 using Entry = size_t;
 
 std::unique_ptr<Network> new_network(HeaderSet set, Entry create_builder);
-std::unique_ptr<Engine> new_engine(HeaderSet set, Entry create_runtime, rust::Slice<uint8_t const> plan);
+std::unique_ptr<Engine> new_engine(
+    HeaderSet set, Entry create_runtime, rust::Slice<uint8_t const> plan);
 int32_t header_version(HeaderSet set) noexcept;
 
 // One implementation of the classes per header set; each lives in a translation unit of its own.

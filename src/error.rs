@@ -1,8 +1,8 @@
 //! The one error type of the library, what it says and the exit code it means.
 //!
-//! Leaf errors (`OpError`, `InferError`, …) know numbers and names but no place. The driver of each stage wraps them
-//! once into an [`Error`] that knows the node. An error may hold many [`Problem`]s, so that a model with ten
-//! unsupported nodes is reported once, whole.
+//! Leaf errors (`OpError`, `InferError`, …) know numbers and names but no place. The driver of each
+//! stage wraps them once into an [`Error`] that knows the node. An error may hold many
+//! [`Problem`]s, so that a model with ten unsupported nodes is reported once, whole.
 
 pub mod said;
 
@@ -115,9 +115,11 @@ impl Error {
         }))
     }
 
-    /// One error for all `problems`. Its kind is `Invalid` if any problem is, else the first problem's.
+    /// One error for all `problems`. Its kind is `Invalid` if any problem is, else the first
+    /// problem's.
     ///
-    /// `message` leads on to the only problem: `cannot import`. Where there are several, it says how many.
+    /// `message` leads on to the only problem: `cannot import`. Where there are several, it says
+    /// how many.
     pub fn of_problems(message: &str, problems: Vec<Problem>) -> Self {
         let kind = if problems.iter().any(|p| p.kind == Kind::Invalid) {
             Kind::Invalid
@@ -148,7 +150,10 @@ impl Error {
 
     /// Adds the error that caused this one.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -323,10 +328,12 @@ mod tests {
         );
         problem.operands.push("in  0 X  `relu_11`   f32[N, 64, 56, 56]    from `Relu_11`".into());
         problem.hint = Some("weights of this shape fit `group` 2".into());
-        let error = Error::of_problems("cannot import", vec![problem]).in_model(Path::new("models/net.onnx"));
+        let error = Error::of_problems("cannot import", vec![problem])
+            .in_model(Path::new("models/net.onnx"));
         assert_eq!(
             error.to_string(),
-            "cannot import `Conv_12` (Conv, opset 17): input has 64 channels but the weights take 32\n  \
+            "cannot import `Conv_12` (Conv, opset 17): input has 64 channels but the weights take \
+             32\n  \
              at models/net.onnx, graph `main`, node 57\n  \
              in  0 X  `relu_11`   f32[N, 64, 56, 56]    from `Relu_11`\n  \
              hint: weights of this shape fit `group` 2"
@@ -337,10 +344,18 @@ mod tests {
     #[test]
     fn many_problems_end_in_a_count_by_operator() {
         let problems = (0..12)
-            .map(|i| Problem::new(Kind::Unsupported, Site::node("main", i, "", "Foo", 17, "o"), "no importer"))
+            .map(|i| {
+                Problem::new(
+                    Kind::Unsupported,
+                    Site::node("main", i, "", "Foo", 17, "o"),
+                    "no importer",
+                )
+            })
             .collect();
         let text = Error::of_problems("cannot import", problems).to_string();
-        assert!(text.starts_with("cannot import: 12 problems\n\nnode 0 -> \"o\" (Foo, opset 17): no importer"));
+        assert!(text.starts_with(
+            "cannot import: 12 problems\n\nnode 0 -> \"o\" (Foo, opset 17): no importer"
+        ));
         assert!(text.ends_with("and 2 more; all of them by operator:\n      12  Foo"), "{text}");
     }
 }

@@ -1,4 +1,5 @@
-//! Turns ONNX models into TensorRT serialized plans, and proves that the plans compute what the models say.
+//! Turns ONNX models into TensorRT serialized plans, and proves that the plans compute what the
+//! models say.
 
 pub mod cli;
 pub mod emit;

@@ -23,8 +23,8 @@ pub(crate) fn map(file: &File) -> io::Result<Bytes> {
     if file.metadata()?.len() == 0 {
         return Ok(Bytes::new());
     }
-    // SAFETY: the map is read-only, and the callers ask of theirs that nobody changes the file while its bytes are in
-    // use, which no program can check.
+    // SAFETY: the map is read-only, and the callers ask of theirs that nobody changes the file
+    // while its bytes are in use, which no program can check.
     let map = Arc::new(unsafe { Mmap::map(file)? });
     let mut maps = MAPS.lock().unwrap_or_else(PoisonError::into_inner);
     maps.retain(|map| map.strong_count() > 0);
@@ -32,7 +32,8 @@ pub(crate) fn map(file: &File) -> io::Result<Bytes> {
     Ok(Bytes::from_owner(Owner(map)))
 }
 
-/// Lets go of the memory behind `bytes`, if they are of a mapped file: the next to read them reads the file again.
+/// Lets go of the memory behind `bytes`, if they are of a mapped file: the next to read them reads
+/// the file again.
 ///
 /// For who has copied them, so that they are not held twice.
 #[allow(unsafe_code, reason = "memory of a map is given back")]
@@ -42,9 +43,11 @@ pub(crate) fn release(bytes: &[u8]) {
     for map in maps.iter().filter_map(Weak::upgrade) {
         let offset = start.wrapping_sub(map.as_ptr().addr());
         if offset < map.len() && bytes.len() <= map.len() - offset {
-            // SAFETY: the pages are of a private, read-only map of a file that nobody changes: they come back as they
-            // were. A failure leaves them where they are.
-            let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, bytes.len()) };
+            // SAFETY: the pages are of a private, read-only map of a file that nobody changes: they
+            // come back as they were. A failure leaves them where they are.
+            let _ = unsafe {
+                map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, bytes.len())
+            };
         }
     }
 }

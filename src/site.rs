@@ -1,6 +1,7 @@
 //! Where in the ONNX file something came from.
 //!
-//! A [`Site`] travels with every layer: error messages, TensorRT's layer metadata and reports all print it.
+//! A [`Site`] travels with every layer: error messages, TensorRT's layer metadata and reports all
+//! print it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,8 +22,8 @@ pub struct Place {
     pub index: Option<usize>,
     /// The node's name, which may be empty; otherwise the tensor's name.
     pub name: String,
-    /// The node's operator, with its domain where that is not ONNX's own: `Conv`, `com.microsoft.Gelu`.
-    /// For places that are no node: `input`, `output`, `initializer`.
+    /// The node's operator, with its domain where that is not ONNX's own: `Conv`,
+    /// `com.microsoft.Gelu`. For places that are no node: `input`, `output`, `initializer`.
     pub op: String,
     /// Opset version that gives the operator its meaning; 0 for places that are no node.
     pub opset: i64,
@@ -60,7 +61,8 @@ impl Site {
         &self.0
     }
 
-    /// The shortest text that finds the place again: the name, or `node 57 -> "out"` where there is none.
+    /// The shortest text that finds the place again: the name, or `node 57 -> "out"` where there is
+    /// none.
     pub fn label(&self) -> String {
         match (self.0.index, self.0.name.as_str()) {
             (Some(index), "") => format!("node {index} -> \"{}\"", self.0.output),
@@ -69,7 +71,8 @@ impl Site {
     }
 }
 
-/// The [label](Site::label) in backticks, with operator and opset: `` `Conv_12` (Conv, opset 17) ``.
+/// The [label](Site::label) in backticks, with operator and opset: `` `Conv_12` (Conv, opset 17)
+/// ``.
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place();

@@ -1,7 +1,7 @@
 //! Element types, and tensors that hold data.
 //!
-//! A [`Tensor`] shares its bytes: weights are slices of the mapped model file and are never copied on the way to
-//! TensorRT. There is no arithmetic here; that is `eval`'s.
+//! A [`Tensor`] shares its bytes: weights are slices of the mapped model file and are never copied
+//! on the way to TensorRT. There is no arithmetic here; that is `eval`'s.
 
 use bytes::Bytes;
 use half::{bf16, f16};
@@ -10,9 +10,11 @@ use std::fmt;
 
 /// Type of a tensor's elements.
 ///
-/// The first group is what a TensorRT network can hold (`nvinfer1::DataType`); the second occurs only in ONNX files and
-/// is converted at import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+/// The first group is what a TensorRT network can hold (`nvinfer1::DataType`); the second occurs
+/// only in ONNX files and is converted at import.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names are the types")]
 pub enum DType {
@@ -99,7 +101,14 @@ impl DType {
     pub const fn is_int(self) -> bool {
         matches!(
             self,
-            DType::I8 | DType::U8 | DType::I16 | DType::U16 | DType::I32 | DType::U32 | DType::I64 | DType::U64
+            DType::I8
+                | DType::U8
+                | DType::I16
+                | DType::U16
+                | DType::I32
+                | DType::U32
+                | DType::I64
+                | DType::U64
         )
     }
 
@@ -141,17 +150,22 @@ impl fmt::Display for DType {
 
 /// A Rust type whose values are the elements of one [`DType`].
 ///
-/// `bytemuck::Pod` through `half`'s feature; `bool` is read as `u8`, where every value but 0 is true.
+/// `bytemuck::Pod` through `half`'s feature; `bool` is read as `u8`, where every value but 0 is
+/// true.
 pub trait Element: Copy + bytemuck::Pod + PartialEq + fmt::Debug + Send + Sync + 'static {
     /// The element type.
     const DTYPE: DType;
 }
 
 macro_rules! elements {
-    ($($rust:ty => $dtype:ident),*) => { $(impl Element for $rust { const DTYPE: DType = DType::$dtype; })* };
+    ($($rust:ty => $dtype:ident),*) => {
+        $(impl Element for $rust { const DTYPE: DType = DType::$dtype; })*
+    };
 }
-elements!(f32 => F32, f64 => F64, f16 => F16, bf16 => BF16, i8 => I8, u8 => U8, i16 => I16, u16 => U16, i32 => I32,
-          u32 => U32, i64 => I64, u64 => U64);
+elements!(
+    f32 => F32, f64 => F64, f16 => F16, bf16 => BF16, i8 => I8, u8 => U8, i16 => I16, u16 => U16,
+    i32 => I32, u32 => U32, i64 => I64, u64 => U64
+);
 
 /// A dense tensor in row-major order, little-endian, in shared bytes.
 #[derive(Clone, PartialEq, Eq)]
@@ -216,18 +230,29 @@ impl Tensor {
     }
 
     /// A tensor of booleans.
-    pub fn of_bools(dims: Vec<usize>, values: impl IntoIterator<Item = bool>) -> Result<Self, TensorError> {
+    pub fn of_bools(
+        dims: Vec<usize>,
+        values: impl IntoIterator<Item = bool>,
+    ) -> Result<Self, TensorError> {
         Self::new(DType::Bool, dims, values.into_iter().map(u8::from).collect::<Vec<_>>().into())
     }
 
     /// A rank-0 tensor.
     pub fn scalar<T: Element>(value: T) -> Self {
-        Self { dtype: T::DTYPE, dims: Vec::new(), data: Bytes::copy_from_slice(bytemuck::bytes_of(&value)) }
+        Self {
+            dtype: T::DTYPE,
+            dims: Vec::new(),
+            data: Bytes::copy_from_slice(bytemuck::bytes_of(&value)),
+        }
     }
 
     /// A rank-1 tensor.
     pub fn vector<T: Element>(values: &[T]) -> Self {
-        Self { dtype: T::DTYPE, dims: vec![values.len()], data: Bytes::copy_from_slice(bytemuck::cast_slice(values)) }
+        Self {
+            dtype: T::DTYPE,
+            dims: vec![values.len()],
+            data: Bytes::copy_from_slice(bytemuck::cast_slice(values)),
+        }
     }
 
     /// Type of the elements.
@@ -256,7 +281,8 @@ impl Tensor {
         &self.data
     }
 
-    /// The elements, without a copy where the bytes are aligned for `T`; `None` if they are of another type.
+    /// The elements, without a copy where the bytes are aligned for `T`; `None` if they are of
+    /// another type.
     pub fn values<T: Element>(&self) -> Option<Cow<'_, [T]>> {
         (self.dtype == T::DTYPE).then(|| cast(&self.data))
     }
@@ -266,7 +292,8 @@ impl Tensor {
         (self.dtype == DType::Bool).then_some(&self.data[..])
     }
 
-    /// Whole-number or boolean elements as `i64`; `None` for other types and for a `u64` that does not fit.
+    /// Whole-number or boolean elements as `i64`; `None` for other types and for a `u64` that does
+    /// not fit.
     pub fn to_i64s(&self) -> Option<Vec<i64>> {
         let d = &self.data;
         Some(match self.dtype {
@@ -277,7 +304,9 @@ impl Tensor {
             DType::U8 => d.iter().map(|&x| x.into()).collect(),
             DType::U16 => cast::<u16>(d).iter().map(|&x| x.into()).collect(),
             DType::U32 => cast::<u32>(d).iter().map(|&x| x.into()).collect(),
-            DType::U64 => cast::<u64>(d).iter().map(|&x| i64::try_from(x).ok()).collect::<Option<_>>()?,
+            DType::U64 => {
+                cast::<u64>(d).iter().map(|&x| i64::try_from(x).ok()).collect::<Option<_>>()?
+            }
             DType::Bool => d.iter().map(|&x| i64::from(x != 0)).collect(),
             _ => return None,
         })
@@ -288,7 +317,10 @@ impl Tensor {
         let d = &self.data;
         Some(match self.dtype {
             DType::F32 => cast::<f32>(d),
-            #[allow(clippy::cast_possible_truncation, reason = "rounding to the nearest f32 is what is asked for")]
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "rounding to the nearest f32 is what is asked for"
+            )]
             DType::F64 => cast::<f64>(d).iter().map(|&x| x as f32).collect(),
             DType::F16 => cast::<f16>(d).iter().map(|x| x.to_f32()).collect(),
             DType::BF16 => cast::<bf16>(d).iter().map(|x| x.to_f32()).collect(),
@@ -310,7 +342,8 @@ fn cast<T: Element>(bytes: &[u8]) -> Cow<'_, [T]> {
     }
 }
 
-/// Type, shape and, for a few elements, the values: `i64[3] = [1, 2, 3]`; for more, the start of a hash of the bytes.
+/// Type, shape and, for a few elements, the values: `i64[3] = [1, 2, 3]`; for more, the start of a
+/// hash of the bytes.
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{:?}", self.dtype, self.dims)?;
@@ -340,7 +373,10 @@ mod tests {
         let error = Tensor::new(DType::F32, vec![usize::MAX, 2], Bytes::new()).unwrap_err();
         assert!(matches!(error, TensorError::TooLarge(_)));
         assert!(Tensor::new(DType::F32, vec![usize::MAX, 0, 7], Bytes::new()).unwrap().is_empty());
-        assert_eq!(Tensor::new(DType::I4, vec![3], Bytes::from_static(&[0x21, 3])).unwrap().len(), 3);
+        assert_eq!(
+            Tensor::new(DType::I4, vec![3], Bytes::from_static(&[0x21, 3])).unwrap().len(),
+            3
+        );
     }
 
     #[test]

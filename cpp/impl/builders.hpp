@@ -7,7 +7,8 @@ constexpr bool keep_builders = false;
 constexpr bool keep_builders = true;
 #endif
 
-// Builders that have done their work, with the entry that made them. Never freed: TensorRT's threads may outlive us.
+// Builders that have done their work, with the entry that made them. Never freed: TensorRT's
+// threads may outlive us.
 class IdleBuilders
 {
 public:
@@ -20,7 +21,8 @@ public:
     nv::IBuilder* take(Entry made_by)
     {
         std::lock_guard lock(mutex_);
-        auto const found = std::find_if(idle_.begin(), idle_.end(), [&](auto& idle) { return idle.first == made_by; });
+        auto const found = std::find_if(
+            idle_.begin(), idle_.end(), [&](auto& idle) { return idle.first == made_by; });
         if (found == idle_.end())
         {
             return nullptr;

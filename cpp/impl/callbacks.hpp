@@ -5,7 +5,8 @@
 rust::Slice<uint8_t const> bytes_of(char const* text) noexcept
 {
     // Messages need not be UTF-8, so they cross as bytes.
-    return {reinterpret_cast<uint8_t const*>(text), text == nullptr ? 0 : std::char_traits<char>::length(text)};
+    return {reinterpret_cast<uint8_t const*>(text),
+        text == nullptr ? 0 : std::char_traits<char>::length(text)};
 }
 
 Severity severity_of(nv::ILogger::Severity severity) noexcept
@@ -32,7 +33,8 @@ public:
     }
 };
 
-// TensorRT keeps the first logger it is given and complains about others, so there is one and it is never freed.
+// TensorRT keeps the first logger it is given and complains about others, so there is one and it is
+// never freed.
 nv::ILogger& logger()
 {
     static auto& instance = *new Logger;

@@ -37,7 +37,8 @@ DType NetworkImpl::constrain(uint32_t at, int32_t output, DType dtype)
         if constexpr (requires { layer.setPrecision(nv::DataType::kFLOAT); })
         {
             // A constant or a cast computes nothing.
-            if (layer.getType() != nv::LayerType::kCONSTANT && layer.getType() != nv::LayerType::kCAST)
+            if (layer.getType() != nv::LayerType::kCONSTANT &&
+                layer.getType() != nv::LayerType::kCAST)
             {
                 layer.setPrecision(native(dtype));
             }
@@ -61,12 +62,14 @@ void NetworkImpl::set_compute_capabilities(rust::Slice<uint32_t const> targets)
         if constexpr (requires { config.setNbComputeCapabilities(1); })
         {
             using Capability = decltype(config.getComputeCapability(0));
-            expect(config.setNbComputeCapabilities(static_cast<int32_t>(targets.size())), "the number of targets");
+            expect(config.setNbComputeCapabilities(static_cast<int32_t>(targets.size())),
+                "the number of targets");
             for (size_t i = 0; i < targets.size(); ++i)
             {
-                // The enumerators' numbers are the capabilities; TensorRT refuses those it does not know.
-                auto const set =
-                    config.setComputeCapability(static_cast<Capability>(targets[i]), static_cast<int32_t>(i));
+                // The enumerators' numbers are the capabilities; TensorRT refuses those it does not
+                // know.
+                auto const set = config.setComputeCapability(
+                    static_cast<Capability>(targets[i]), static_cast<int32_t>(i));
                 expect(set, "a target");
             }
         }
@@ -90,7 +93,8 @@ void NetworkImpl::set_workspace_limit(uint64_t bytes)
     check();
 }
 
-bool set_values(auto& profile, char const* input, nv::OptProfileSelector which, rust::Vec<int64_t> const& values)
+bool set_values(auto& profile, char const* input, nv::OptProfileSelector which,
+    rust::Vec<int64_t> const& values)
 {
     auto const count = static_cast<int32_t>(values.size());
     if constexpr (requires { profile.setShapeValuesV2(input, which, values.data(), count); })
@@ -105,8 +109,9 @@ bool set_values(auto& profile, char const* input, nv::OptProfileSelector which, 
             narrow.push_back(static_cast<int32_t>(value));
             if (narrow.back() != value)
             {
-                throw std::invalid_argument(
-                    set_name() + " has shape values of 32 bits, too few for " + std::to_string(value));
+                throw std::invalid_argument(set_name() +
+                                            " has shape values of 32 bits, too few for " +
+                                            std::to_string(value));
             }
         }
         return profile.setShapeValues(input, which, narrow.data(), count);
@@ -122,9 +127,9 @@ void NetworkImpl::add_profile(rust::Slice<Range const> ranges)
         std::string const input(range.input);
         auto const set = [&](nv::OptProfileSelector which, rust::Vec<int64_t> const& values)
         {
-            auto const done =
-                range.values ? set_values(profile, input.c_str(), which, values)
-                             : profile.setDimensions(input.c_str(), which, native(Dims(values.data(), values.size())));
+            auto const done = range.values ? set_values(profile, input.c_str(), which, values)
+                                           : profile.setDimensions(input.c_str(), which,
+                                                 native(Dims(values.data(), values.size())));
             expect(done, ("the profile of `" + input + "`").c_str());
         };
         set(nv::OptProfileSelector::kMIN, range.min);
@@ -138,8 +143,10 @@ void NetworkImpl::build(Job const& job, [[maybe_unused]] bool in_pieces)
 {
     auto const at_once = [&]
     {
-        std::unique_ptr<nv::IHostMemory> const plan(builder_->buildSerializedNetwork(*network_, *config_));
-        return plan != nullptr && job.write(rust::Slice(static_cast<uint8_t const*>(plan->data()), plan->size()));
+        std::unique_ptr<nv::IHostMemory> const plan(
+            builder_->buildSerializedNetwork(*network_, *config_));
+        return plan != nullptr &&
+               job.write(rust::Slice(static_cast<uint8_t const*>(plan->data()), plan->size()));
     };
 #ifdef ONNX2PLAN_MONITOR
     Monitor monitor(job);
@@ -147,8 +154,9 @@ void NetworkImpl::build(Job const& job, [[maybe_unused]] bool in_pieces)
 #endif
 #ifdef ONNX2PLAN_STREAM
     Writer writer(job);
-    auto const done =
-        in_pieces ? builder_->buildSerializedNetworkToStream(*network_, *config_, writer) : at_once();
+    auto const done = in_pieces
+                          ? builder_->buildSerializedNetworkToStream(*network_, *config_, writer)
+                          : at_once();
 #else
     auto const done = at_once();
 #endif

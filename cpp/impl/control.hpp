@@ -1,6 +1,7 @@
 // Loops and conditionals. Part of impl.hpp.
 //
-// TensorRT has no calls that open or close a body: what uses a tensor of a loop or conditional belongs to it.
+// TensorRT has no calls that open or close a body: what uses a tensor of a loop or conditional
+// belongs to it.
 
 uint32_t NetworkImpl::add_loop()
 {
@@ -32,7 +33,8 @@ void NetworkImpl::close_recurrence(uint32_t recurrence, uint32_t body)
     check();
 }
 
-Outputs NetworkImpl::add_loop_output(uint32_t at, uint32_t input, LoopOutputKind kind, int32_t axis, uint32_t length)
+Outputs NetworkImpl::add_loop_output(
+    uint32_t at, uint32_t input, LoopOutputKind kind, int32_t axis, uint32_t length)
 {
     auto& layer = made(loops_.at(at)->addLoopOutput(tensor(input), native(kind), axis));
     set_optional_input(layer, 1, length);

@@ -7,7 +7,8 @@ Count count_of(int64_t value)
 {
     if (static_cast<int64_t>(static_cast<Count>(value)) != value)
     {
-        throw std::invalid_argument(set_name() + " has counts of 32 bits, too few for " + std::to_string(value));
+        throw std::invalid_argument(
+            set_name() + " has counts of 32 bits, too few for " + std::to_string(value));
     }
     return static_cast<Count>(value);
 }
@@ -28,7 +29,8 @@ Outputs NetworkImpl::add_cast(uint32_t input, DType to)
 Outputs NetworkImpl::add_concatenation(rust::Slice<uint32_t const> inputs, int32_t axis)
 {
     auto const operands = tensors(inputs);
-    auto& layer = made(network_->addConcatenation(operands.data(), static_cast<int32_t>(operands.size())));
+    auto& layer =
+        made(network_->addConcatenation(operands.data(), static_cast<int32_t>(operands.size())));
     layer.setAxis(axis);
     return finish(layer);
 }
@@ -44,7 +46,8 @@ Outputs NetworkImpl::add_constant(Constant const& layer)
         {
             if (__builtin_mul_overflow(volume, size, &volume))
             {
-                throw std::invalid_argument("a constant with more elements than memory can address");
+                throw std::invalid_argument(
+                    "a constant with more elements than memory can address");
             }
         }
         weights.count = std::min(weights.count, volume);
@@ -52,7 +55,8 @@ Outputs NetworkImpl::add_constant(Constant const& layer)
     return finish(made(network_->addConstant(native(layer.dims), weights)));
 }
 
-template <class Layer> Outputs NetworkImpl::finish_convolution(Layer& layer, Convolution const& attributes)
+template <class Layer>
+Outputs NetworkImpl::finish_convolution(Layer& layer, Convolution const& attributes)
 {
     layer.setStrideNd(native(attributes.stride));
     layer.setPaddingMode(native(attributes.padding_mode));
@@ -67,15 +71,17 @@ template <class Layer> Outputs NetworkImpl::finish_convolution(Layer& layer, Con
 
 Outputs NetworkImpl::add_convolution(Convolution const& layer)
 {
-    auto& made_layer = made(network_->addConvolutionNd(tensor(layer.input), count_of(layer.output_maps),
-        native(layer.kernel_size), native(layer.kernel), native(layer.bias)));
+    auto& made_layer =
+        made(network_->addConvolutionNd(tensor(layer.input), count_of(layer.output_maps),
+            native(layer.kernel_size), native(layer.kernel), native(layer.bias)));
     return finish_convolution(made_layer, layer);
 }
 
 Outputs NetworkImpl::add_deconvolution(Convolution const& layer)
 {
-    auto& made_layer = made(network_->addDeconvolutionNd(tensor(layer.input), count_of(layer.output_maps),
-        native(layer.kernel_size), native(layer.kernel), native(layer.bias)));
+    auto& made_layer =
+        made(network_->addDeconvolutionNd(tensor(layer.input), count_of(layer.output_maps),
+            native(layer.kernel_size), native(layer.kernel), native(layer.bias)));
     return finish_convolution(made_layer, layer);
 }
 
@@ -110,8 +116,9 @@ Outputs NetworkImpl::add_quantize(Quantize const& layer)
         }
         else
         {
-            return layer.to == DType::I8 ? network.addQuantize(input, scale)
-                                         : missing<nv::IQuantizeLayer*>("quantization to other types than i8");
+            return layer.to == DType::I8
+                       ? network.addQuantize(input, scale)
+                       : missing<nv::IQuantizeLayer*>("quantization to other types than i8");
         }
     };
     auto& quantize = made(add(*network_));
@@ -134,8 +141,9 @@ Outputs NetworkImpl::add_dequantize(Quantize const& layer)
         }
         else
         {
-            return layer.to == DType::F32 ? network.addDequantize(input, scale)
-                                          : missing<nv::IDequantizeLayer*>("dequantization to other types than f32");
+            return layer.to == DType::F32
+                       ? network.addDequantize(input, scale)
+                       : missing<nv::IDequantizeLayer*>("dequantization to other types than f32");
         }
     };
     auto& dequantize = made(add(*network_));
@@ -149,8 +157,8 @@ Outputs NetworkImpl::add_dequantize(Quantize const& layer)
 Outputs NetworkImpl::add_einsum(rust::Slice<uint32_t const> inputs, rust::Str equation)
 {
     auto const operands = tensors(inputs);
-    return finish(made(
-        network_->addEinsum(operands.data(), static_cast<int32_t>(operands.size()), std::string(equation).c_str())));
+    return finish(made(network_->addEinsum(
+        operands.data(), static_cast<int32_t>(operands.size()), std::string(equation).c_str())));
 }
 
 Outputs NetworkImpl::add_elementwise(uint32_t left, uint32_t right, ElementWiseOperation operation)
@@ -202,7 +210,8 @@ Outputs NetworkImpl::add_fill(Fill const& layer)
 
 Outputs NetworkImpl::add_gather(Gather const& layer)
 {
-    auto& gather = made(network_->addGatherV2(tensor(layer.data), tensor(layer.indices), native(layer.mode)));
+    auto& gather =
+        made(network_->addGatherV2(tensor(layer.data), tensor(layer.indices), native(layer.mode)));
     gather.setGatherAxis(layer.axis);
     gather.setNbElementWiseDims(layer.elementwise_dims);
     return finish(gather);
@@ -224,14 +233,14 @@ Outputs NetworkImpl::add_identity(uint32_t input)
 
 Outputs NetworkImpl::add_lrn(Lrn const& layer)
 {
-    return finish(
-        made(network_->addLRN(tensor(layer.input), count_of(layer.window), layer.alpha, layer.beta, layer.k)));
+    return finish(made(network_->addLRN(
+        tensor(layer.input), count_of(layer.window), layer.alpha, layer.beta, layer.k)));
 }
 
 Outputs NetworkImpl::add_matrix_multiply(MatrixMultiply const& layer)
 {
-    return finish(made(network_->addMatrixMultiply(
-        tensor(layer.left), native(layer.left_operation), tensor(layer.right), native(layer.right_operation))));
+    return finish(made(network_->addMatrixMultiply(tensor(layer.left), native(layer.left_operation),
+        tensor(layer.right), native(layer.right_operation))));
 }
 
 Outputs NetworkImpl::add_nms(Nms const& layer)
@@ -292,7 +301,8 @@ Outputs NetworkImpl::add_normalization(Normalization const& layer)
         {
             // The first version wants one scale per group, not per channel.
             return layer.groups == 1 ? network.addNormalization(input, scale, bias, layer.axes_mask)
-                                     : missing<nv::INormalizationLayer*>("Normalization layer with scales per channel");
+                                     : missing<nv::INormalizationLayer*>(
+                                           "Normalization layer with scales per channel");
         }
     };
     auto& normalization = made(add(*network_));
@@ -313,7 +323,8 @@ Outputs NetworkImpl::add_parametric_relu(uint32_t input, uint32_t slope)
 
 Outputs NetworkImpl::add_pooling(Pooling const& layer)
 {
-    auto& pooling = made(network_->addPoolingNd(tensor(layer.input), native(layer.kind), native(layer.window)));
+    auto& pooling =
+        made(network_->addPoolingNd(tensor(layer.input), native(layer.kind), native(layer.window)));
     pooling.setStrideNd(native(layer.stride));
     pooling.setPaddingMode(native(layer.padding_mode));
     pooling.setPrePadding(native(layer.pre_padding));
@@ -331,8 +342,8 @@ Outputs NetworkImpl::add_pooling(Pooling const& layer)
 
 Outputs NetworkImpl::add_reduce(Reduce const& layer)
 {
-    return finish(
-        made(network_->addReduce(tensor(layer.input), native(layer.operation), layer.axes_mask, layer.keep_dims)));
+    return finish(made(network_->addReduce(
+        tensor(layer.input), native(layer.operation), layer.axes_mask, layer.keep_dims)));
 }
 
 Outputs NetworkImpl::add_resize(Resize const& layer)
@@ -359,7 +370,8 @@ Outputs NetworkImpl::add_resize(Resize const& layer)
     return finish(resize);
 }
 
-Outputs NetworkImpl::add_reverse_sequence(uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis)
+Outputs NetworkImpl::add_reverse_sequence(
+    uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis)
 {
     auto& reverse = made(network_->addReverseSequence(tensor(input), tensor(lengths)));
     reverse.setBatchAxis(batch_axis);
@@ -397,16 +409,18 @@ Gate native_gate(void (Layer::*)(int32_t, Gate, bool, nv::Weights) noexcept, Rnn
 }
 
 template <class Layer, class Operation>
-Outputs NetworkImpl::add_rnn(
-    Layer* (nv::INetworkDefinition::*add)(nv::ITensor&, int32_t, int32_t, int32_t, Operation) noexcept,
+Outputs NetworkImpl::add_rnn(Layer* (nv::INetworkDefinition::*add)(
+                                 nv::ITensor&, int32_t, int32_t, int32_t, Operation) noexcept,
     Rnn const& attributes)
 {
-    auto& layer = made((*network_.*add)(tensor(attributes.input), attributes.layer_count, attributes.hidden_size,
-        attributes.max_seq_length, native_operation<Operation>(attributes.operation)));
+    auto& layer = made(
+        (*network_.*add)(tensor(attributes.input), attributes.layer_count, attributes.hidden_size,
+            attributes.max_seq_length, native_operation<Operation>(attributes.operation)));
     using Mode = decltype(layer.getInputMode());
     using Direction = decltype(layer.getDirection());
     layer.setInputMode(attributes.skips_input ? Mode::kSKIP : Mode::kLINEAR);
-    layer.setDirection(attributes.bidirectional ? Direction::kBIDIRECTION : Direction::kUNIDIRECTION);
+    layer.setDirection(
+        attributes.bidirectional ? Direction::kBIDIRECTION : Direction::kUNIDIRECTION);
     if (attributes.sequence_lengths != no_tensor)
     {
         layer.setSequenceLengths(tensor(attributes.sequence_lengths));
@@ -452,21 +466,22 @@ Outputs NetworkImpl::add_rnn(Rnn const& attributes)
 
 Outputs NetworkImpl::add_scale(Scale const& layer)
 {
-    return finish(made(network_->addScaleNd(tensor(layer.input), native(layer.mode), native(layer.shift),
-        native(layer.scale), native(layer.power), layer.channel_axis)));
+    return finish(made(network_->addScaleNd(tensor(layer.input), native(layer.mode),
+        native(layer.shift), native(layer.scale), native(layer.power), layer.channel_axis)));
 }
 
 Outputs NetworkImpl::add_scatter(Scatter const& layer)
 {
-    auto& scatter = made(
-        network_->addScatter(tensor(layer.data), tensor(layer.indices), tensor(layer.updates), native(layer.mode)));
+    auto& scatter = made(network_->addScatter(
+        tensor(layer.data), tensor(layer.indices), tensor(layer.updates), native(layer.mode)));
     scatter.setAxis(layer.axis);
     return finish(scatter);
 }
 
 Outputs NetworkImpl::add_select(uint32_t condition, uint32_t then_input, uint32_t else_input)
 {
-    return finish(made(network_->addSelect(tensor(condition), tensor(then_input), tensor(else_input))));
+    return finish(
+        made(network_->addSelect(tensor(condition), tensor(then_input), tensor(else_input))));
 }
 
 Outputs NetworkImpl::add_shape(uint32_t input)
@@ -499,8 +514,8 @@ Outputs NetworkImpl::add_shuffle(Shuffle const& layer)
 
 Outputs NetworkImpl::add_slice(Slice const& layer)
 {
-    auto& slice =
-        made(network_->addSlice(tensor(layer.input), native(layer.start), native(layer.size), native(layer.stride)));
+    auto& slice = made(network_->addSlice(
+        tensor(layer.input), native(layer.start), native(layer.size), native(layer.stride)));
     slice.setMode(native(layer.mode));
     set_optional_input(slice, 1, layer.start_tensor);
     set_optional_input(slice, 2, layer.size_tensor);
@@ -560,12 +575,14 @@ Outputs NetworkImpl::add_top_k(TopK const& layer)
     {
         if constexpr (requires { network.addTopK(input, operation, 1, 1U, nv::DataType::kINT32); })
         {
-            return network.addTopK(input, operation, layer.k, layer.axes_mask, native(layer.indices));
+            return network.addTopK(
+                input, operation, layer.k, layer.axes_mask, native(layer.indices));
         }
         else
         {
-            return layer.indices == DType::I32 ? network.addTopK(input, operation, layer.k, layer.axes_mask)
-                                               : missing<nv::ITopKLayer*>("choice of index types");
+            return layer.indices == DType::I32
+                       ? network.addTopK(input, operation, layer.k, layer.axes_mask)
+                       : missing<nv::ITopKLayer*>("choice of index types");
         }
     };
     auto& top = made(add(*network_));

@@ -3,7 +3,8 @@
 class NetworkImpl final : public Network
 {
 public:
-    explicit NetworkImpl(Entry create_builder) : builder_(IdleBuilders::all().take(create_builder), {create_builder})
+    explicit NetworkImpl(Entry create_builder)
+        : builder_(IdleBuilders::all().take(create_builder), {create_builder})
     {
         using CreateBuilder = void* (*)(void*, int32_t) noexcept;
         auto const create = reinterpret_cast<CreateBuilder>(create_builder);
@@ -39,7 +40,8 @@ public:
 
     Outputs add_input(rust::Str name, DType dtype, Dims dims) override
     {
-        auto& input = need(network_->addInput(std::string(name).c_str(), native(dtype), native(dims)));
+        auto& input =
+            need(network_->addInput(std::string(name).c_str(), native(dtype), native(dims)));
         Outputs outputs;
         outputs.push_back(take(input, nullptr));
         check();
@@ -77,7 +79,8 @@ public:
     Outputs add_pooling(Pooling const& layer) override;
     Outputs add_reduce(Reduce const& layer) override;
     Outputs add_resize(Resize const& layer) override;
-    Outputs add_reverse_sequence(uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis) override;
+    Outputs add_reverse_sequence(
+        uint32_t input, uint32_t lengths, int32_t batch_axis, int32_t sequence_axis) override;
     Outputs add_rnn(Rnn const& layer) override;
     Outputs add_scale(Scale const& layer) override;
     Outputs add_scatter(Scatter const& layer) override;
@@ -96,11 +99,13 @@ public:
     Outputs add_iterator(uint32_t at, uint32_t input, int32_t axis, bool reverse) override;
     Outputs add_recurrence(uint32_t at, uint32_t initial) override;
     void close_recurrence(uint32_t recurrence, uint32_t body) override;
-    Outputs add_loop_output(uint32_t at, uint32_t input, LoopOutputKind kind, int32_t axis, uint32_t length) override;
+    Outputs add_loop_output(
+        uint32_t at, uint32_t input, LoopOutputKind kind, int32_t axis, uint32_t length) override;
 
     uint32_t add_conditional(uint32_t condition) override;
     Outputs add_conditional_input(uint32_t at, uint32_t input) override;
-    Outputs add_conditional_output(uint32_t at, uint32_t then_output, uint32_t else_output) override;
+    Outputs add_conditional_output(
+        uint32_t at, uint32_t then_output, uint32_t else_output) override;
 
     void set_tensor_type(uint32_t at, DType dtype) override;
     DType constrain(uint32_t at, int32_t output, DType dtype) override;
@@ -145,8 +150,8 @@ private:
 
     // Ends an `add_…` call: numbers the outputs.
     //
-    // Types and shapes are asked for even where nobody needs them: TensorRT-RTX rejects loops in whose bodies nobody
-    // asked, and this is where a wrong attribute shows.
+    // Types and shapes are asked for even where nobody needs them: TensorRT-RTX rejects loops in
+    // whose bodies nobody asked, and this is where a wrong attribute shows.
     Outputs finish(nv::ILayer& layer)
     {
         Outputs outputs;
@@ -201,13 +206,15 @@ private:
 
     // The recurrent layer, through functions that only TensorRT 8 has.
     template <class Layer, class Operation>
-    Outputs add_rnn(Layer* (nv::INetworkDefinition::*add)(nv::ITensor&, int32_t, int32_t, int32_t, Operation) noexcept,
+    Outputs add_rnn(Layer* (nv::INetworkDefinition::*add)(
+                        nv::ITensor&, int32_t, int32_t, int32_t, Operation) noexcept,
         Rnn const& attributes);
 
     // What convolution and deconvolution have in common.
     template <class Layer> Outputs finish_convolution(Layer& layer, Convolution const& attributes);
 
-    // Freed from the last to the first: TensorRT wants the builder to outlive what it made, and the recorder all.
+    // Freed from the last to the first: TensorRT wants the builder to outlive what it made, and the
+    // recorder all.
     Recorder recorder_;
     BuilderPtr builder_;
     std::unique_ptr<nv::INetworkDefinition> network_;

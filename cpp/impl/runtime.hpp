@@ -4,9 +4,13 @@
 class OutputMemory final : public nv::IOutputAllocator
 {
 public:
-    OutputMemory(uint64_t address, uint64_t bytes) : address_(reinterpret_cast<void*>(address)), bytes_(bytes) {}
+    OutputMemory(uint64_t address, uint64_t bytes)
+        : address_(reinterpret_cast<void*>(address)), bytes_(bytes)
+    {
+    }
 
-    // TensorRT 8 calls the first, TensorRT-RTX the second; neither set of headers has both, so neither says `override`.
+    // TensorRT 8 calls the first, TensorRT-RTX the second; neither set of headers has both, so
+    // neither says `override`.
     void* reallocateOutput(char const*, void*, uint64_t size, uint64_t) noexcept
     {
         return size <= bytes_ ? address_ : nullptr;
@@ -49,11 +53,14 @@ public:
         using CreateRuntime = void* (*)(void*, int32_t) noexcept;
         auto const create = reinterpret_cast<CreateRuntime>(create_runtime);
         auto* const log = static_cast<nv::ILogger*>(&logger());
-        runtime_.reset(&recorder_.need(static_cast<nv::IRuntime*>(create(log, NV_TENSORRT_VERSION)), "to make a runtime"));
+        runtime_.reset(&recorder_.need(
+            static_cast<nv::IRuntime*>(create(log, NV_TENSORRT_VERSION)), "to make a runtime"));
         runtime_->setErrorRecorder(&recorder_);
-        engine_.reset(&recorder_.need(runtime_->deserializeCudaEngine(plan.data(), plan.size()), "the plan"));
+        engine_.reset(
+            &recorder_.need(runtime_->deserializeCudaEngine(plan.data(), plan.size()), "the plan"));
         engine_->setErrorRecorder(&recorder_);
-        context_.reset(&recorder_.need(engine_->createExecutionContext(), "to make an execution context"));
+        context_.reset(
+            &recorder_.need(engine_->createExecutionContext(), "to make an execution context"));
         context_->setErrorRecorder(&recorder_);
         recorder_.check();
     }
@@ -83,24 +90,28 @@ public:
 
     rust::Vec<int64_t> profile_shape(rust::Str input, int32_t profile, ProfileEnd end) override
     {
-        auto const shape = engine_->getProfileShape(std::string(input).c_str(), profile, native(end));
+        auto const shape =
+            engine_->getProfileShape(std::string(input).c_str(), profile, native(end));
         recorder_.check();
         return sizes_of(shape);
     }
 
     void select_profile(int32_t profile, size_t stream) override
     {
-        recorder_.expect(context_->setOptimizationProfileAsync(profile, native_stream(stream)), "the profile");
+        recorder_.expect(
+            context_->setOptimizationProfileAsync(profile, native_stream(stream)), "the profile");
     }
 
     void set_shape(rust::Str input, Dims dims) override
     {
-        recorder_.expect(context_->setInputShape(std::string(input).c_str(), native(dims)), "the shape of an input");
+        recorder_.expect(context_->setInputShape(std::string(input).c_str(), native(dims)),
+            "the shape of an input");
     }
 
     void set_address(rust::Str name, uint64_t address) override
     {
-        auto const set = context_->setTensorAddress(std::string(name).c_str(), reinterpret_cast<void*>(address));
+        auto const set =
+            context_->setTensorAddress(std::string(name).c_str(), reinterpret_cast<void*>(address));
         recorder_.expect(set, "the address of a tensor");
     }
 
@@ -109,16 +120,19 @@ public:
         std::string const key(name);
         memories_.erase(key);
         auto const [place, inserted] = memories_.try_emplace(key, address, bytes);
-        recorder_.expect(context_->setOutputAllocator(key.c_str(), &place->second), "an output allocator");
+        recorder_.expect(
+            context_->setOutputAllocator(key.c_str(), &place->second), "an output allocator");
         set_address(name, address);
     }
 
     void infer_shapes() override
     {
-        // Memory that was set aside for other shapes may be gone, and what was written into it says nothing of these.
+        // Memory that was set aside for other shapes may be gone, and what was written into it says
+        // nothing of these.
         for (auto const& [name, memory] : memories_)
         {
-            recorder_.expect(context_->setOutputAllocator(name.c_str(), nullptr), "an output without allocator");
+            recorder_.expect(
+                context_->setOutputAllocator(name.c_str(), nullptr), "an output without allocator");
         }
         memories_.clear();
         char const* missing_name = nullptr;
@@ -127,7 +141,8 @@ public:
         if (count != 0)
         {
             auto const* const name = missing_name == nullptr ? "?" : missing_name;
-            throw std::runtime_error(std::string("the shapes do not follow from the inputs; missing: ") + name);
+            throw std::runtime_error(
+                std::string("the shapes do not follow from the inputs; missing: ") + name);
         }
     }
 
@@ -135,7 +150,8 @@ public:
     {
         std::string const key(name);
         auto const memory = memories_.find(key);
-        auto const dims = memory == memories_.end() ? context_->getTensorShape(key.c_str()) : memory->second.dims();
+        auto const dims = memory == memories_.end() ? context_->getTensorShape(key.c_str())
+                                                    : memory->second.dims();
         recorder_.check();
         return sizes_of(dims);
     }

@@ -17,18 +17,18 @@ template <class T> T missing(std::string const& what)
 }
 
 // An enumerator if these headers have it, else an exception that names `what`.
-#define ONNX2PLAN_IF_ANY(type, enumerator, what)                                                                       \
-    [](auto any)                                                                                                       \
-    {                                                                                                                  \
-        using E = decltype(any);                                                                                       \
-        if constexpr (requires { E::enumerator; })                                                                     \
-        {                                                                                                              \
-            return E::enumerator;                                                                                      \
-        }                                                                                                              \
-        else                                                                                                           \
-        {                                                                                                              \
-            return missing<E>(what);                                                                                   \
-        }                                                                                                              \
+#define ONNX2PLAN_IF_ANY(type, enumerator, what)                                                   \
+    [](auto any)                                                                                   \
+    {                                                                                              \
+        using E = decltype(any);                                                                   \
+        if constexpr (requires { E::enumerator; })                                                 \
+        {                                                                                          \
+            return E::enumerator;                                                                  \
+        }                                                                                          \
+        else                                                                                       \
+        {                                                                                          \
+            return missing<E>(what);                                                               \
+        }                                                                                          \
     }(nv::type{})
 
 [[noreturn]] void unknown(char const* kind)
@@ -58,8 +58,8 @@ nv::DataType native(DType value)
 
 DType ours(nv::DataType value)
 {
-    for (auto dtype : {DType::F32, DType::F16, DType::I8, DType::U8, DType::I32, DType::Bool, DType::F8E4M3, DType::I64,
-             DType::BF16, DType::I4, DType::F4E2M1, DType::F8E8M0})
+    for (auto dtype : {DType::F32, DType::F16, DType::I8, DType::U8, DType::I32, DType::Bool,
+             DType::F8E4M3, DType::I64, DType::BF16, DType::I4, DType::F4E2M1, DType::F8E8M0})
     {
         if (native(dtype) == value)
         {
@@ -100,8 +100,10 @@ nv::ActivationType native(ActivationType value)
     case ActivationType::HardSigmoid: return nv::ActivationType::kHARD_SIGMOID;
     case ActivationType::ScaledTanh: return nv::ActivationType::kSCALED_TANH;
     case ActivationType::ThresholdedRelu: return nv::ActivationType::kTHRESHOLDED_RELU;
-    case ActivationType::GeluErf: return ONNX2PLAN_IF_ANY(ActivationType, kGELU_ERF, "activation GELU_ERF");
-    case ActivationType::GeluTanh: return ONNX2PLAN_IF_ANY(ActivationType, kGELU_TANH, "activation GELU_TANH");
+    case ActivationType::GeluErf:
+        return ONNX2PLAN_IF_ANY(ActivationType, kGELU_ERF, "activation GELU_ERF");
+    case ActivationType::GeluTanh:
+        return ONNX2PLAN_IF_ANY(ActivationType, kGELU_TANH, "activation GELU_TANH");
     }
     unknown("activation");
 }
@@ -156,7 +158,8 @@ nv::UnaryOperation native(UnaryOperation value)
     case UnaryOperation::Sign: return nv::UnaryOperation::kSIGN;
     case UnaryOperation::Round: return nv::UnaryOperation::kROUND;
     case UnaryOperation::IsInf: return nv::UnaryOperation::kISINF;
-    case UnaryOperation::IsNan: return ONNX2PLAN_IF_ANY(UnaryOperation, kISNAN, "unary operation ISNAN");
+    case UnaryOperation::IsNan:
+        return ONNX2PLAN_IF_ANY(UnaryOperation, kISNAN, "unary operation ISNAN");
     }
     unknown("unary operation");
 }
@@ -293,9 +296,12 @@ nv::ResizeCoordinateTransformation native(CoordinateTransformation value)
 {
     switch (value)
     {
-    case CoordinateTransformation::AlignCorners: return nv::ResizeCoordinateTransformation::kALIGN_CORNERS;
-    case CoordinateTransformation::Asymmetric: return nv::ResizeCoordinateTransformation::kASYMMETRIC;
-    case CoordinateTransformation::HalfPixel: return nv::ResizeCoordinateTransformation::kHALF_PIXEL;
+    case CoordinateTransformation::AlignCorners:
+        return nv::ResizeCoordinateTransformation::kALIGN_CORNERS;
+    case CoordinateTransformation::Asymmetric:
+        return nv::ResizeCoordinateTransformation::kASYMMETRIC;
+    case CoordinateTransformation::HalfPixel:
+        return nv::ResizeCoordinateTransformation::kHALF_PIXEL;
     }
     unknown("coordinate transformation");
 }
@@ -363,13 +369,18 @@ nv::BuilderFlag native(BuilderFlag value)
     case BuilderFlag::Int8: return ONNX2PLAN_IF_ANY(BuilderFlag, kINT8, "flag INT8");
     case BuilderFlag::Fp8: return ONNX2PLAN_IF_ANY(BuilderFlag, kFP8, "flag FP8");
     case BuilderFlag::ObeyPrecisionConstraints:
-        return ONNX2PLAN_IF_ANY(BuilderFlag, kOBEY_PRECISION_CONSTRAINTS, "flag OBEY_PRECISION_CONSTRAINTS");
+        return ONNX2PLAN_IF_ANY(
+            BuilderFlag, kOBEY_PRECISION_CONSTRAINTS, "flag OBEY_PRECISION_CONSTRAINTS");
     case BuilderFlag::SparseWeights: return nv::BuilderFlag::kSPARSE_WEIGHTS;
     case BuilderFlag::Refit: return nv::BuilderFlag::kREFIT;
-    case BuilderFlag::StripPlan: return ONNX2PLAN_IF_ANY(BuilderFlag, kSTRIP_PLAN, "flag STRIP_PLAN");
-    case BuilderFlag::RefitIdentical: return ONNX2PLAN_IF_ANY(BuilderFlag, kREFIT_IDENTICAL, "flag REFIT_IDENTICAL");
-    case BuilderFlag::WeightStreaming: return ONNX2PLAN_IF_ANY(BuilderFlag, kWEIGHT_STREAMING, "flag WEIGHT_STREAMING");
-    case BuilderFlag::StrictNans: return ONNX2PLAN_IF_ANY(BuilderFlag, kSTRICT_NANS, "flag STRICT_NANS");
+    case BuilderFlag::StripPlan:
+        return ONNX2PLAN_IF_ANY(BuilderFlag, kSTRIP_PLAN, "flag STRIP_PLAN");
+    case BuilderFlag::RefitIdentical:
+        return ONNX2PLAN_IF_ANY(BuilderFlag, kREFIT_IDENTICAL, "flag REFIT_IDENTICAL");
+    case BuilderFlag::WeightStreaming:
+        return ONNX2PLAN_IF_ANY(BuilderFlag, kWEIGHT_STREAMING, "flag WEIGHT_STREAMING");
+    case BuilderFlag::StrictNans:
+        return ONNX2PLAN_IF_ANY(BuilderFlag, kSTRICT_NANS, "flag STRICT_NANS");
     case BuilderFlag::VersionCompatible: return nv::BuilderFlag::kVERSION_COMPATIBLE;
     case BuilderFlag::ExcludeLeanRuntime: return nv::BuilderFlag::kEXCLUDE_LEAN_RUNTIME;
     }
@@ -382,8 +393,8 @@ nv::Dims native(Dims dims)
     using Size = std::remove_cvref_t<decltype(nv::Dims{}.d[0])>;
     if (dims.size() > nv::Dims::MAX_DIMS)
     {
-        throw std::invalid_argument(
-            "TensorRT tensors have at most 8 dimensions, but here are " + std::to_string(dims.size()));
+        throw std::invalid_argument("TensorRT tensors have at most 8 dimensions, but here are " +
+                                    std::to_string(dims.size()));
     }
     nv::Dims out{};
     out.nbDims = static_cast<int32_t>(dims.size());
@@ -392,7 +403,8 @@ nv::Dims native(Dims dims)
         out.d[i] = static_cast<Size>(dims[i]);
         if (out.d[i] != dims[i])
         {
-            throw std::invalid_argument(set_name() + " has sizes of 32 bits, too few for " + std::to_string(dims[i]));
+            throw std::invalid_argument(
+                set_name() + " has sizes of 32 bits, too few for " + std::to_string(dims[i]));
         }
     }
     return out;

@@ -18,7 +18,8 @@ pub(super) struct BuildArguments {
     /// Compute f32 products in full f32, not in TF32 with its 10 bits of mantissa
     #[arg(long)]
     pub(super) no_tf32: bool,
-    /// 0 for the fastest build to 5 for the fastest plan [default: TensorRT's own choice]; TensorRT-RTX makes no difference
+    /// 0 for the fastest build to 5 for the fastest plan [default: TensorRT's own choice];
+    /// TensorRT-RTX makes no difference
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=5))]
     pub(super) optimization_level: Option<u8>,
     /// What recurrent operators become: TensorRT 8.x still has a layer of its own for many of them
@@ -85,20 +86,24 @@ impl BuildArguments {
     /// # Errors
     /// What this version has not: it says so.
     pub(super) fn recorded(manifest: &Manifest) -> Result<Self, String> {
-        let Options { tf32, optimization_level, rnn, without_passes, freeze: _, import: _ } = &manifest.options;
+        let Options { tf32, optimization_level, rnn, without_passes, freeze: _, import: _ } =
+            &manifest.options;
         if let Some(level) = optimization_level.filter(|&level| level > 5) {
             return Err(format!("`optimization_level` is {level}, not 0 to 5"));
         }
-        let target =
-            |text: &String| options::parse_target(text).map_err(|why| format!("`targets` has `{text}`, but {why}"));
+        let target = |text: &String| {
+            options::parse_target(text).map_err(|why| format!("`targets` has `{text}`, but {why}"))
+        };
         let pass = |text: &String| {
-            pipeline::parse_pass(text).map_err(|why| format!("`without_passes` has `{text}`, but {why}"))
+            pipeline::parse_pass(text)
+                .map_err(|why| format!("`without_passes` has `{text}`, but {why}"))
         };
         Ok(Self {
             target: manifest.targets.iter().map(target).collect::<Result<_, _>>()?,
             no_tf32: !tf32,
             optimization_level: *optimization_level,
-            rnn: RecurrentForm::from_str(rnn, false).map_err(|_| format!("`rnn` is `{rnn}`, which is no form"))?,
+            rnn: RecurrentForm::from_str(rnn, false)
+                .map_err(|_| format!("`rnn` is `{rnn}`, which is no form"))?,
             without_pass: without_passes.iter().map(pass).collect::<Result<_, _>>()?,
         })
     }

@@ -21,7 +21,8 @@ impl ByLayerArguments {
     /// What each node computes from a data set, compared; nothing where nobody asked.
     ///
     /// # Errors
-    /// [`Kind::Environment`](crate::Kind::Environment) without ONNX Runtime; whatever it, or the candidate, says of the model.
+    /// [`Kind::Environment`](crate::Kind::Environment) without ONNX Runtime; whatever it, or the
+    /// candidate, says of the model.
     pub(super) fn trace(
         &self,
         whole: impl FnOnce() -> Result<Whole>,
@@ -37,7 +38,8 @@ impl ByLayerArguments {
         output.start("by layer");
         let whole = whole()?;
         let inputs = named(set, &whole.part(&[], &whole.outputs())?.model()?);
-        let mut inner = |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs, names);
+        let mut inner =
+            |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs, names);
         let traced = trace::trace(&whole, &inputs, &mut inner, candidate)?;
         output.done(&format!("{} nodes", traced.len()));
         Ok(traced)

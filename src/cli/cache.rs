@@ -63,7 +63,9 @@ pub(super) fn run(command: &Command, environment: &Environment, output: &mut Out
 
 fn held(own: Option<&Path>, environment: &Environment) -> Result<Held> {
     Ok(match own {
-        Some(folder) => Held { folder: folder.to_owned(), results: tidy::held(folder), libraries: Vec::new() },
+        Some(folder) => {
+            Held { folder: folder.to_owned(), results: tidy::held(folder), libraries: Vec::new() }
+        }
         None => {
             let (cache, folder) = (environment.cache()?, environment.results()?);
             Held { results: tidy::held(&folder), libraries: provision::fetched(&cache), folder }
@@ -91,7 +93,12 @@ impl Held {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         let folder = self.folder.display().to_string();
-        table.add_row(["results of zoos", &self.results.count.to_string(), &size(self.results.bytes), &folder]);
+        table.add_row([
+            "results of zoos",
+            &self.results.count.to_string(),
+            &size(self.results.bytes),
+            &folder,
+        ]);
         for library in &self.libraries {
             table.add_row([&*library.name, "", &size(library.bytes), ""]);
         }

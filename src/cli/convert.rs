@@ -27,7 +27,8 @@ pub(super) struct Arguments {
     /// The ONNX model
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
-    /// Where to write the plan [default: the model's name with `.plan`]; the manifest goes beside it
+    /// Where to write the plan [default: the model's name with `.plan`]; the manifest goes beside
+    /// it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print what happened as JSON
@@ -78,7 +79,11 @@ struct Built {
     write: Duration,
 }
 
-pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+pub(super) fn run(
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &mut Output,
+) -> Result<()> {
     let Some(model_path) = arguments.model.as_deref() else {
         return Err(Error::new(Kind::Usage, "no model given").with_hint("run `onnx2plan --help`"));
     };
@@ -94,16 +99,23 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let (model, part) = arguments.import.part.load(model_path)?;
     let read = start.elapsed();
     let options = arguments.build.network(arguments.import.options(&model)?, library.caps())?;
-    let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
-    output.done(&format!("{}: {} layers", model_path.display(), prepared.network.live_layers().len()));
+    let prepared =
+        pipeline::prepare(&model, &options).map_err(|error| error.in_model(model_path))?;
+    output.done(&format!(
+        "{}: {} layers",
+        model_path.display(),
+        prepared.network.live_layers().len()
+    ));
     for note in &prepared.notes {
         output.note(note);
     }
     for (pass, count) in &prepared.passes {
         output.detail(&format!("pass {pass} changed {count} layers"));
     }
-    let planned =
-        arguments.import.profiles.plan(&prepared.network, &data_beside(model_path, &model, &prepared.network)?)?;
+    let planned = arguments
+        .import
+        .profiles
+        .plan(&prepared.network, &data_beside(model_path, &model, &prepared.network)?)?;
     for unsaid in arguments.import.profiles.unsaid() {
         output.note(&unsaid);
     }
@@ -120,7 +132,11 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let (built, model_files) = std::thread::scope(|scope| {
         let hash = scope.spawn(|| files::describe_model(model_path, &model.external));
         let built = build(&library, &prepared, building.clone(), &plan_path);
-        (built, hash.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, "hashing the model failed"))))
+        (
+            built,
+            hash.join()
+                .unwrap_or_else(|_| Err(Error::new(Kind::Internal, "hashing the model failed"))),
+        )
     });
     let built = built.map_err(|error| explained(error, &prepared.network).in_model(model_path))?;
     let model_files = model_files?;
@@ -131,7 +147,12 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let claim = Claim {
         library: &library,
         plan: built.file.as_file(),
-        subject: Subject { path: model_path, part: part.as_ref(), inputs: &inputs, network: &prepared.network },
+        subject: Subject {
+            path: model_path,
+            part: part.as_ref(),
+            inputs: &inputs,
+            network: &prepared.network,
+        },
         profiles: &arguments.import.profiles,
         log: arguments.build.options(Vec::new(), output.is_verbose()).log,
     };
@@ -144,8 +165,12 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let notes = prepared.notes.iter().cloned().chain(guessed).collect();
     let (from, to) = arguments.import.part.ends();
     let options = recipe::options(&options, &building, from, to);
-    let described =
-        trt::Built { library: &library, options: &building, network: &prepared.network, emitted: &built.emitted };
+    let described = trt::Built {
+        library: &library,
+        options: &building,
+        network: &prepared.network,
+        emitted: &built.emitted,
+    };
     let mut manifest = described.manifest(model_files, plan, options, notes);
     proof.verdict.clone_into(&mut manifest.verification);
     let manifest_path = files::persist_plan(built.file, &plan_path, &manifest)?;
@@ -181,7 +206,12 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 }
 
 /// Emits the network into TensorRT and builds the plan into a temporary file beside its place.
-fn build(library: &Library, prepared: &Prepared, options: BuildOptions, plan_path: &Path) -> Result<Built> {
+fn build(
+    library: &Library,
+    prepared: &Prepared,
+    options: BuildOptions,
+    plan_path: &Path,
+) -> Result<Built> {
     let file = files::temporary_beside(plan_path)?;
     let start = Instant::now();
     let mut writer = Hashing::new(file);
@@ -194,7 +224,8 @@ fn build(library: &Library, prepared: &Prepared, options: BuildOptions, plan_pat
 /// How many conditionals and loops a message names.
 const MOST_BRANCHES: usize = 3;
 
-/// Names the nodes behind layers that TensorRT-RTX cannot build without a GPU, where it failed for want of them.
+/// Names the nodes behind layers that TensorRT-RTX cannot build without a GPU, where it failed for
+/// want of them.
 fn explained(error: Error, network: &Network) -> Error {
     if !error.message().contains("no runners that implement it") {
         return at_branches(error, network);
@@ -202,23 +233,28 @@ fn explained(error: Error, network: &Network) -> Error {
     let layers = network.live_layers();
     let layers: Vec<_> = layers.into_iter().map(|id| network.layer(id)).collect();
     let suppresses = |layer: &&&Layer| matches!(layer.kind, LayerKind::NonMaxSuppression(_));
-    let lacking = layers.iter().filter(|layer| matches!(layer.kind, LayerKind::NonZero) || suppresses(layer));
+    let lacking =
+        layers.iter().filter(|layer| matches!(layer.kind, LayerKind::NonZero) || suppresses(layer));
     let sites = lacking.flat_map(|layer| &layer.sites);
-    let error = sites.fold(error, |error, site| error.with_note(format!("not built without a GPU: {site}")));
+    let error = sites
+        .fold(error, |error, site| error.with_note(format!("not built without a GPU: {site}")));
     if layers.iter().any(|layer| suppresses(&layer)) {
         return error.with_hint(
-            "build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression a form for any machine",
+            "build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression a form for \
+             any machine",
         );
     }
     error.with_hint("build on a machine with a GPU")
 }
 
-/// Names the conditionals and loops of a network that TensorRT does not build, and the sizes that are known no sooner than
-/// at run time: it fails inside at some that it builds where they are fixed.
+/// Names the conditionals and loops of a network that TensorRT does not build, and the sizes that
+/// are known no sooner than at run time: it fails inside at some that it builds where they are
+/// fixed.
 fn at_branches(error: Error, network: &Network) -> Error {
     let layers = network.live_layers();
     let layers = layers.into_iter().map(|id| network.layer(id));
-    let branches = layers.filter(|layer| matches!(layer.kind, LayerKind::Conditional(_) | LayerKind::Loop(_)));
+    let branches =
+        layers.filter(|layer| matches!(layer.kind, LayerKind::Conditional(_) | LayerKind::Loop(_)));
     let mut notes: Vec<String> = Vec::new();
     for site in branches.filter_map(|layer| layer.sites.first()) {
         let note = format!("the network branches or loops at {site}");
@@ -241,7 +277,10 @@ fn at_branches(error: Error, network: &Network) -> Error {
     error.with_hint(match open.as_slice() {
         [] => "a condition that is fixed with `--freeze` needs no branches".to_owned(),
         open => {
-            format!("TensorRT builds more where sizes are fixed: {}; or conditions, with `--freeze`", open.join(" "))
+            format!(
+                "TensorRT builds more where sizes are fixed: {}; or conditions, with `--freeze`",
+                open.join(" ")
+            )
         }
     })
 }
@@ -249,7 +288,8 @@ fn at_branches(error: Error, network: &Network) -> Error {
 /// Shapes and values of the test data beside a model.
 pub(super) fn data_beside(path: &Path, model: &Model, network: &Network) -> Result<Vec<End>> {
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-    let of_set = |folder: &PathBuf| Ok(profile::of_data(network, &data::read(folder)?.tensors(&names)));
+    let of_set =
+        |folder: &PathBuf| Ok(profile::of_data(network, &data::read(folder)?.tensors(&names)));
     data::beside(path).iter().map(of_set).collect()
 }
 

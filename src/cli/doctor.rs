@@ -38,7 +38,11 @@ struct Place {
     problem: Option<String>,
 }
 
-pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+pub(super) fn run(
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &mut Output,
+) -> Result<()> {
     let diagnosis = diagnose(arguments, environment);
     if arguments.json { output.json(&diagnosis) } else { output.data(&text(&diagnosis)) }
 }
@@ -57,13 +61,16 @@ fn diagnose(arguments: &Arguments, environment: &Environment) -> Diagnosis {
     Diagnosis {
         version: env!("CARGO_PKG_VERSION"),
         // Every byte is hashed here: a damaged library is what a doctor should notice.
-        cached: cache.as_ref().is_some_and(|cache| provision::verify(&TENSORRT_RTX, cache).is_some()),
+        cached: cache
+            .as_ref()
+            .is_some_and(|cache| provision::verify(&TENSORRT_RTX, cache).is_some()),
         cache,
         offline: arguments.library.offline || environment.offline,
         python: environment.python.clone(),
         gpu_driver: crate::trt::library::has_driver(),
         tried: tried.iter().map(place).collect(),
-        library: library.map(|library| format!("{} at {}", library.version(), library.path().display())),
+        library: library
+            .map(|library| format!("{} at {}", library.version(), library.path().display())),
     }
 }
 
@@ -72,11 +79,24 @@ fn text(diagnosis: &Diagnosis) -> String {
     let mut line = |key: &str, value: &str| {
         let _ = writeln!(out, "{key:>12}  {value}");
     };
-    line("cache", &diagnosis.cache.as_ref().map_or("none: no home folder".into(), |path| path.display().to_string()));
-    let cached = if diagnosis.cached { "in the cache, every byte as published" } else { "not in the cache" };
+    line(
+        "cache",
+        &diagnosis
+            .cache
+            .as_ref()
+            .map_or("none: no home folder".into(), |path| path.display().to_string()),
+    );
+    let cached =
+        if diagnosis.cached { "in the cache, every byte as published" } else { "not in the cache" };
     line("wheel", &format!("{} {}: {cached}", TENSORRT_RTX.title, TENSORRT_RTX.version));
-    line("downloads", if diagnosis.offline { "forbidden" } else { "allowed, with the user's own pip" });
-    line("GPU driver", if diagnosis.gpu_driver { "found" } else { "none: plans can be built, not run" });
+    line(
+        "downloads",
+        if diagnosis.offline { "forbidden" } else { "allowed, with the user's own pip" },
+    );
+    line(
+        "GPU driver",
+        if diagnosis.gpu_driver { "found" } else { "none: plans can be built, not run" },
+    );
     for place in &diagnosis.tried {
         let what = match (&place.version, &place.problem) {
             (Some(version), _) => version.clone(),
@@ -87,7 +107,9 @@ fn text(diagnosis: &Diagnosis) -> String {
     }
     match &diagnosis.library {
         Some(library) => line("would use", library),
-        None => line("would use", "TensorRT-RTX, fetched by the first conversion or `onnx2plan setup`"),
+        None => {
+            line("would use", "TensorRT-RTX, fetched by the first conversion or `onnx2plan setup`")
+        }
     }
     out
 }

@@ -53,7 +53,8 @@ impl Environment {
         Ok(self.cache()?.join("zoo"))
     }
 
-    /// Every place where a library may be, and the first that can be used. `path_of` has Python say where its packages are.
+    /// Every place where a library may be, and the first that can be used. `path_of` has Python say
+    /// where its packages are.
     pub(super) fn find(
         &self,
         tensorrt: Option<&PathBuf>,
@@ -71,7 +72,11 @@ impl Environment {
     }
 
     /// A library to build with: one that is there, else TensorRT-RTX fetched now.
-    pub(super) fn library(&self, arguments: &LibraryArguments, output: &mut Output) -> Result<Library> {
+    pub(super) fn library(
+        &self,
+        arguments: &LibraryArguments,
+        output: &mut Output,
+    ) -> Result<Library> {
         let (library, tried) = match &arguments.wheel {
             // Who names a wheel wants the library in it.
             Some(_) => (None, Vec::new()),
@@ -80,7 +85,9 @@ impl Environment {
         if let Some(library) = library {
             return Ok(library);
         }
-        if arguments.tensorrt.is_some() || (self.variables)(find::VARIABLE).is_some() && arguments.wheel.is_none() {
+        if arguments.tensorrt.is_some()
+            || (self.variables)(find::VARIABLE).is_some() && arguments.wheel.is_none()
+        {
             return Err(nothing_found(&tried));
         }
         let folder = setup::install(self, &TENSORRT_RTX, arguments, false, output)?;
@@ -89,15 +96,19 @@ impl Environment {
 }
 
 impl Environment {
-    /// ONNX Runtime's library: what `ORT_DYLIB_PATH` names, else the one that `setup --reference` fetched.
+    /// ONNX Runtime's library: what `ORT_DYLIB_PATH` names, else the one that `setup --reference`
+    /// fetched.
     pub(super) fn reference(&self) -> Result<PathBuf> {
         if let Some(path) = (self.variables)("ORT_DYLIB_PATH") {
             return Ok(path.into());
         }
         let folder = provision::installed(&ONNX_RUNTIME, &self.cache()?);
         folder.map(|folder| folder.join(REFERENCE)).ok_or_else(|| {
-            Error::new(Kind::Environment, "there is no reference: no test data, and no ONNX Runtime")
-                .with_hint("name a data set with `--data FOLDER`, or run `onnx2plan setup --reference`")
+            Error::new(
+                Kind::Environment,
+                "there is no reference: no test data, and no ONNX Runtime",
+            )
+            .with_hint("name a data set with `--data FOLDER`, or run `onnx2plan setup --reference`")
         })
     }
 }
@@ -107,15 +118,22 @@ const REFERENCE: &str = "libonnxruntime.so.1.31.1";
 /// The library's file in the folder that `provision` fills.
 const LIBRARY: &str = "libtensorrt_rtx.so.1";
 
-/// The user named a library and it cannot be used: fetching another one would not be what was asked for.
+/// The user named a library and it cannot be used: fetching another one would not be what was asked
+/// for.
 fn nothing_found(tried: &[Tried]) -> Error {
     let mut error = Error::new(Kind::Environment, "no usable TensorRT library");
     for tried in tried {
         if let Err(reason) = &tried.outcome {
-            error = error.with_note(format!("{} ({}): {}", tried.path.display(), tried.source, reason.message()));
+            error = error.with_note(format!(
+                "{} ({}): {}",
+                tried.path.display(),
+                tried.source,
+                reason.message()
+            ));
         }
     }
     error.with_hint(
-        "leave `--tensorrt` and ONNX2PLAN_TENSORRT away to use TensorRT-RTX, which is fetched where it is missing",
+        "leave `--tensorrt` and ONNX2PLAN_TENSORRT away to use TensorRT-RTX, which is fetched \
+         where it is missing",
     )
 }

@@ -1,4 +1,5 @@
-//! The options that decide on what is imported: which part of a model, with which sizes and constants.
+//! The options that decide on what is imported: which part of a model, with which sizes and
+//! constants.
 
 use super::freeze::FreezeArguments;
 use super::part::PartArguments;
@@ -18,19 +19,24 @@ pub(super) struct ImportArguments {
     pub(super) part: PartArguments,
     #[command(flatten)]
     freeze: FreezeArguments,
-    /// Give NonMaxSuppression N rows whatever it finds, so that its output has a fixed size: those it does not need
-    /// hold -1, those beyond N are lost
+    /// Give NonMaxSuppression N rows whatever it finds, so that its output has a fixed size: those
+    /// it does not need hold -1, those beyond N are lost
     #[arg(long, value_name = "N")]
     nms_fixed: Option<NonZeroU16>,
-    /// Allow N iterations to a Loop that collects values and has no limit of its own: TensorRT must know how many those
-    /// are at most, and what goes on after N is cut off
+    /// Allow N iterations to a Loop that collects values and has no limit of its own: TensorRT must
+    /// know how many those are at most, and what goes on after N is cut off
     #[arg(long, value_name = "N")]
     max_trip: Option<NonZeroU32>,
 }
 
 impl ImportArguments {
-    /// Those of a plan, by its manifest. `data` is a folder with the values of inputs made constant that it does not hold.
-    pub(super) fn recorded(import: &Import, inputs: &[Binding], data: Option<PathBuf>) -> Result<Self, String> {
+    /// Those of a plan, by its manifest. `data` is a folder with the values of inputs made constant
+    /// that it does not hold.
+    pub(super) fn recorded(
+        import: &Import,
+        inputs: &[Binding],
+        data: Option<PathBuf>,
+    ) -> Result<Self, String> {
         let rows = |rows: usize| {
             let fixed = u16::try_from(rows).ok().and_then(NonZeroU16::new);
             fixed.ok_or_else(|| format!("`nms_fixed` is {rows}, not 1 to {}", u16::MAX))

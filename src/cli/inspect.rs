@@ -1,4 +1,5 @@
-//! `onnx2plan inspect`: what a model holds, which node became which layers, which cannot be converted and why.
+//! `onnx2plan inspect`: what a model holds, which node became which layers, which cannot be
+//! converted and why.
 
 use super::output::Output;
 use super::part::PartArguments;
@@ -78,7 +79,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     let failure = (!problems.is_empty()).then(|| {
         let kind = import::failure(problems.clone()).kind();
         let count = problems.len();
-        Error::new(kind, format!("{count} {} in the way", if count == 1 { "problem is" } else { "problems are" }))
+        Error::new(
+            kind,
+            format!(
+                "{count} {} in the way",
+                if count == 1 { "problem is" } else { "problems are" }
+            ),
+        )
     });
     let inspection = Inspection {
         model: arguments.model.clone(),
@@ -98,7 +105,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
 }
 
 fn bindings(infos: &[onnx::ValueInfo]) -> Vec<Binding> {
-    infos.iter().map(|info| Binding { name: info.name.to_string(), ty: info.ty.to_string() }).collect()
+    infos
+        .iter()
+        .map(|info| Binding { name: info.name.to_string(), ty: info.ty.to_string() })
+        .collect()
 }
 
 /// How often each operator occurs, subgraphs included.
@@ -115,7 +125,8 @@ fn operators(model: &Model) -> BTreeMap<String, usize> {
 }
 
 fn weights_bytes(model: &Model) -> usize {
-    let tensors = model.graph.initializers.iter().filter_map(|initializer| initializer.tensor.tensor().ok());
+    let tensors =
+        model.graph.initializers.iter().filter_map(|initializer| initializer.tensor.tensor().ok());
     tensors.map(|tensor| tensor.bytes().len()).sum()
 }
 
@@ -146,7 +157,11 @@ fn text(inspection: &Inspection) -> String {
     let opsets: Vec<String> = inspection
         .opsets
         .iter()
-        .map(|(domain, opset)| if domain.is_empty() { opset.to_string() } else { format!("{domain} {opset}") })
+        .map(
+            |(domain, opset)| {
+                if domain.is_empty() { opset.to_string() } else { format!("{domain} {opset}") }
+            },
+        )
         .collect();
     let _ = writeln!(
         out,

@@ -18,7 +18,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LocateArguments {
-    /// Where outputs differ, write the first wrong node into this folder, as a model with its inputs and outputs
+    /// Where outputs differ, write the first wrong node into this folder, as a model with its
+    /// inputs and outputs
     #[arg(long, value_name = "FOLDER")]
     reproducer: Option<PathBuf>,
 }
@@ -32,10 +33,12 @@ pub(super) enum Found {
 }
 
 impl LocateArguments {
-    /// Looks for the first node of the model that is wrong, with ONNX Runtime as the reference of all that is inside the model.
+    /// Looks for the first node of the model that is wrong, with ONNX Runtime as the reference of
+    /// all that is inside the model.
     ///
     /// # Errors
-    /// A reproducer that cannot be written. What else stands in the way is no error of its own: the numbers differ.
+    /// A reproducer that cannot be written. What else stands in the way is no error of its own: the
+    /// numbers differ.
     pub(super) fn locate(
         &self,
         whole: impl FnOnce() -> Result<Whole>,
@@ -45,22 +48,31 @@ impl LocateArguments {
         candidate: &mut dyn Candidate,
         output: &mut Output,
     ) -> Result<Found> {
-        let unknown = |why: &str| Found::Nothing(format!("the first wrong node was not looked for: {why}"));
+        let unknown =
+            |why: &str| Found::Nothing(format!("the first wrong node was not looked for: {why}"));
         let Ok(library) = environment.reference() else {
-            return Ok(unknown("that takes ONNX Runtime; `onnx2plan setup --reference` fetches it"));
+            return Ok(unknown(
+                "that takes ONNX Runtime; `onnx2plan setup --reference` fetches it",
+            ));
         };
         output.start("locate");
-        let wrong: Vec<&str> =
-            verification.outputs.iter().filter(|output| !output.agrees).map(|output| output.name.as_str()).collect();
+        let wrong: Vec<&str> = verification
+            .outputs
+            .iter()
+            .filter(|output| !output.agrees)
+            .map(|output| output.name.as_str())
+            .collect();
         let located = whole().and_then(|whole| {
             let inputs = named(set, &whole.part(&[], &wrong)?.model()?);
-            let mut inner = |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs, names);
+            let mut inner =
+                |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs, names);
             locate::locate(&whole, &wrong, &inputs, &mut inner, candidate)
         });
         let mut located = match located {
             Err(error) => return Ok(unknown(&error.to_string())),
             Ok(None) => {
-                let why = "computed again, the model agrees with ONNX Runtime: what differs is the data set, or a first plan from a second";
+                let why = "computed again, the model agrees with ONNX Runtime: what differs is \
+                           the data set, or a first plan from a second";
                 return Ok(Found::Nothing(why.to_owned()));
             }
             Ok(Some(located)) => located,
@@ -91,7 +103,9 @@ impl Found {
 pub(super) fn named(set: &DataSet, model: &Model) -> Vec<(String, Tensor)> {
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
     let found = names.iter().zip(data::in_order(&set.inputs, &names));
-    found.filter_map(|(name, data)| Some(((*name).to_owned(), data?.tensor().ok()?.clone()))).collect()
+    found
+        .filter_map(|(name, data)| Some(((*name).to_owned(), data?.tensor().ok()?.clone())))
+        .collect()
 }
 
 /// The evaluator on the CPU: converts a model and evaluates its network.

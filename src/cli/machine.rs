@@ -73,7 +73,12 @@ pub(super) struct Loaded {
 
 impl Loaded {
     /// Builds a plan and loads it.
-    pub(super) fn build(library: &Library, device: &Device, network: &Checked, options: BuildOptions) -> Result<Self> {
+    pub(super) fn build(
+        library: &Library,
+        device: &Device,
+        network: &Checked,
+        options: BuildOptions,
+    ) -> Result<Self> {
         let log = options.log.clone();
         let mut plan = Vec::new();
         trt::build(library, network, options, &mut plan, &super::CANCELLED)?;
@@ -81,12 +86,22 @@ impl Loaded {
     }
 
     /// Loads a plan that was built before.
-    pub(super) fn load(library: &Library, device: &Device, plan: &[u8], log: &LogSink) -> Result<Self> {
+    pub(super) fn load(
+        library: &Library,
+        device: &Device,
+        plan: &[u8],
+        log: &LogSink,
+    ) -> Result<Self> {
         Ok(Self { engine: Engine::load(library, device, plan, log)? })
     }
 
     /// Judges one data set.
-    pub(super) fn judge(&mut self, network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verification> {
+    pub(super) fn judge(
+        &mut self,
+        network: &Network,
+        inputs: &[&str],
+        set: &DataSet,
+    ) -> Result<Verification> {
         verify::on_gpu(&mut self.engine, inputs, &verify::declared(network), set)
     }
 
@@ -109,7 +124,8 @@ pub(super) fn on_gpu<'a>(
         options.import.freeze.retain(|name, _| names.contains(&name.as_str()));
         let network = pipeline::prepare(model, &options)?.network;
         let profiles = profile::plan(&network, &Request::exactly(&network, inputs))?.profiles();
-        let mut loaded = Loaded::build(library, device, &network, BuildOptions { profiles, ..build.clone() })?;
+        let mut loaded =
+            Loaded::build(library, device, &network, BuildOptions { profiles, ..build.clone() })?;
         gpu::compute(&mut loaded.engine, &network, inputs)
     }
 }

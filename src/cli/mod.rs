@@ -44,8 +44,12 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 #[command(name = "onnx2plan", version, arg_required_else_help = true)]
 #[command(override_usage = "onnx2plan [OPTIONS] [MODEL]\n       onnx2plan [OPTIONS] <COMMAND>")]
-#[command(after_help = "Exit codes: 0 done, 1 the numbers differ, 2 usage, 3 model invalid, 4 model unsupported,\n\
-5 TensorRT refused or crashed, 6 environment (no library, no GPU, no reference), 70 a bug in onnx2plan, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the numbers differ, 2 usage, 3 model invalid, 4 model \
+                  unsupported,\n\
+5 TensorRT refused or crashed, 6 environment (no library, no GPU, no reference), 70 a bug in \
+onnx2plan, 130 interrupted."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -102,8 +106,8 @@ enum ErrorFormat {
     Json,
 }
 
-/// How long a command that was asked to stop may go on. TensorRT 8 answers when a build is done, which can take minutes, and
-/// other libraries do not answer within a step.
+/// How long a command that was asked to stop may go on. TensorRT 8 answers when a build is done,
+/// which can take minutes, and other libraries do not answer within a step.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl ErrorFormat {
@@ -128,7 +132,8 @@ pub fn main() -> ExitCode {
         }
     };
     let mut output = Output::new(cli.common.quiet, cli.common.verbose);
-    // A zoo's own process only waits for its workers, and has a report to write when it is asked to stop.
+    // A zoo's own process only waits for its workers, and has a report to write when it is asked to
+    // stop.
     let patience = if matches!(cli.command, Some(Command::Zoo(_))) { None } else { Some(PATIENCE) };
     let result = interruptible(patience, cli.common.error_format).and_then(|()| {
         let environment = Environment::read();
@@ -138,7 +143,9 @@ pub fn main() -> ExitCode {
             Some(Command::Time(arguments)) => time::run(&arguments, &environment, &mut output),
             Some(Command::Zoo(arguments)) => zoo::run(&arguments, &environment, &mut output),
             Some(Command::Report(command)) => report::run(&command, &mut output),
-            Some(Command::Worker(arguments)) => zoo::worker::run(&arguments, &environment, &mut output),
+            Some(Command::Worker(arguments)) => {
+                zoo::worker::run(&arguments, &environment, &mut output)
+            }
             Some(Command::Ops(arguments)) => ops::run(&arguments, &mut output),
             Some(Command::Doctor(arguments)) => doctor::run(&arguments, &environment, &mut output),
             Some(Command::Setup(arguments)) => setup::run(&arguments, &environment, &mut output),
@@ -161,10 +168,13 @@ fn parse() -> Result<Cli, clap::Error> {
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     if let Some((name, own)) = matches.subcommand() {
         let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-        let of_conversion = |argument: &&Arg| !argument.is_global_set() && given(argument.get_id().as_str());
+        let of_conversion =
+            |argument: &&Arg| !argument.is_global_set() && given(argument.get_id().as_str());
         let wrong = command.get_arguments().find(of_conversion).map(ToString::to_string);
         if let Some(argument) = wrong {
-            let message = format!("`{argument}` is for converting a model: options of `{name}` stand behind it");
+            let message = format!(
+                "`{argument}` is for converting a model: options of `{name}` stand behind it"
+            );
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         if let Some(verify) = command.find_subcommand_mut(name).filter(|_| name == "verify")
@@ -176,8 +186,8 @@ fn parse() -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches)
 }
 
-/// The first Ctrl-C or SIGTERM asks the command to stop and clean up; the second one does not wait for that, and neither
-/// does the first for longer than `patience`.
+/// The first Ctrl-C or SIGTERM asks the command to stop and clean up; the second one does not wait
+/// for that, and neither does the first for longer than `patience`.
 fn interruptible(patience: Option<Duration>, format: ErrorFormat) -> Result<(), Error> {
     ctrlc::set_handler(move || {
         if CANCELLED.swap(true, Ordering::SeqCst) {

@@ -1,5 +1,5 @@
-//! `onnx2plan ops`: the table of operators, from the registry; which of their sizes must be known at build time; and what
-//! is not converted, with its cause.
+//! `onnx2plan ops`: the table of operators, from the registry; which of their sizes must be known
+//! at build time; and what is not converted, with its cause.
 
 use super::output::Output;
 use crate::error::Result;
@@ -84,17 +84,20 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// What operators say of sizes that are known only at run time, but for those that are converted whatever is.
+/// What operators say of sizes that are known only at run time, but for those that are converted
+/// whatever is.
 fn unknown_sizes(rows: &[Row], markdown: bool) -> String {
     let mut table = empty(markdown);
     table.set_header(["operator", "batch unknown", "last axis unknown", "all unknown"]);
-    let told: Vec<Unknown> = rows.iter().filter_map(|row| row.unknown_sizes).filter(|one| !one.converts()).collect();
+    let told: Vec<Unknown> =
+        rows.iter().filter_map(|row| row.unknown_sizes).filter(|one| !one.converts()).collect();
     for Unknown { operator, batch, inner, all } in &told {
         table.add_row([operator, batch, inner, all]);
     }
     let others = rows.len() - told.len();
     format!(
-        "{others} operators are converted whatever sizes of their inputs are unknown. The others, as their tests show (–: no \
+        "{others} operators are converted whatever sizes of their inputs are unknown. The others, \
+         as their tests show (–: no \
          input of theirs has such a size, or constants fix it):\n\n{}",
         text(&table)
     )
@@ -128,8 +131,14 @@ fn table(rows: &[Row], markdown: bool) -> String {
     let mut table = empty(markdown);
     table.set_header(["operator", "opsets", "inputs", "family"]);
     for row in rows {
-        let opsets: Vec<String> = row.opsets.iter().map(|[since, until]| format!("{since}-{until}")).collect();
-        table.add_row([row.label.clone(), opsets.join(", "), row.inputs.to_owned(), row.family.to_owned()]);
+        let opsets: Vec<String> =
+            row.opsets.iter().map(|[since, until]| format!("{since}-{until}")).collect();
+        table.add_row([
+            row.label.clone(),
+            opsets.join(", "),
+            row.inputs.to_owned(),
+            row.family.to_owned(),
+        ]);
     }
     format!("{}\n\n{} operators, up to opset {NEWEST_OPSET}", text(&table), rows.len())
 }

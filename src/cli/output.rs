@@ -89,8 +89,9 @@ impl Output {
         let Some(bar) = self.phase.as_ref().and_then(|phase| phase.bar.as_ref()) else { return };
         if bar.length() != Some(total) {
             bar.set_length(total);
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bar:30} {bytes}/{total_bytes} {elapsed}")
-            {
+            if let Ok(style) = ProgressStyle::with_template(
+                "{spinner} {msg} {bar:30} {bytes}/{total_bytes} {elapsed}",
+            ) {
                 bar.set_style(style);
             }
         }

@@ -30,7 +30,8 @@ struct Wanted {
 impl From<&str> for Wanted {
     /// Reads `NAME` or `NAME=NEW`.
     fn from(text: &str) -> Self {
-        let (tensor, renamed) = text.rsplit_once('=').map_or((text, None), |(tensor, new)| (tensor, Some(new)));
+        let (tensor, renamed) =
+            text.rsplit_once('=').map_or((text, None), |(tensor, new)| (tensor, Some(new)));
         Self { tensor: tensor.to_owned(), renamed: renamed.map(str::to_owned) }
     }
 }
@@ -38,8 +39,15 @@ impl From<&str> for Wanted {
 impl PartArguments {
     /// Those of a plan, by its manifest.
     pub(super) fn recorded(import: &Import) -> Self {
-        let wanted = |tensor: &String| Wanted { tensor: tensor.clone(), renamed: import.names.get(tensor).cloned() };
-        Self { outputs: Vec::new(), from: import.from.clone(), to: import.to.iter().map(wanted).collect() }
+        let wanted = |tensor: &String| Wanted {
+            tensor: tensor.clone(),
+            renamed: import.names.get(tensor).cloned(),
+        };
+        Self {
+            outputs: Vec::new(),
+            from: import.from.clone(),
+            to: import.to.iter().map(wanted).collect(),
+        }
     }
 
     /// The model, or the part of it, and the part as a file.
@@ -67,7 +75,9 @@ impl PartArguments {
 
     /// New names of outputs.
     pub(super) fn names(&self) -> BTreeMap<String, String> {
-        self.wanted().filter_map(|wanted| Some((wanted.tensor.clone(), wanted.renamed.clone()?))).collect()
+        self.wanted()
+            .filter_map(|wanted| Some((wanted.tensor.clone(), wanted.renamed.clone()?)))
+            .collect()
     }
 
     /// The tensors where the part begins and ends; empty where the model does.

@@ -37,17 +37,21 @@ pub(super) struct PlanFile {
 }
 
 impl PlanFile {
-    /// Opens a file whose name ends in `.plan`; `None` for others, which are models. Its model is `model`, else it lies beside
-    /// the plan.
+    /// Opens a file whose name ends in `.plan`; `None` for others, which are models. Its model is
+    /// `model`, else it lies beside the plan.
     ///
     /// # Errors
-    /// [`Kind::Usage`] where the plan, its manifest or its model is missing, or is another than the manifest says; for a
-    /// model of a model.
+    /// [`Kind::Usage`] where the plan, its manifest or its model is missing, or is another than the
+    /// manifest says; for a model of a model.
     pub(super) fn open(path: &Path, model: Option<&Path>) -> Result<Option<Self>> {
         let unusable = |message: String| Error::new(Kind::Usage, message);
         if !is_plan(path) {
-            let given =
-                |_| unusable(format!("`--model` is for the model of a plan, which `{}` is not", path.display()));
+            let given = |_| {
+                unusable(format!(
+                    "`--model` is for the model of a plan, which `{}` is not",
+                    path.display()
+                ))
+            };
             return model.map(given).map_or(Ok(None), Err);
         }
         if !path.is_file() {
@@ -56,7 +60,8 @@ impl PlanFile {
         let manifest = manifest(&files::with_suffix(path, ".json"))?;
         let name = Path::new(&manifest.model.name);
         if name.file_name() != Some(name.as_os_str()) {
-            let message = format!("the manifest names `{}`, which is no file beside it", manifest.model.name);
+            let message =
+                format!("the manifest names `{}`, which is no file beside it", manifest.model.name);
             return Err(unusable(message).with_hint(AGAIN));
         }
         let model = model.map_or_else(|| path.with_file_name(name), Path::to_owned);
@@ -66,36 +71,57 @@ impl PlanFile {
         for external in &manifest.external {
             let name = Path::new(&external.name);
             if !name.components().all(|part| matches!(part, Component::Normal(_))) {
-                let message = format!("the manifest names `{}`, which is no file below its folder", external.name);
+                let message = format!(
+                    "the manifest names `{}`, which is no file below its folder",
+                    external.name
+                );
                 return Err(unusable(message).with_hint(AGAIN));
             }
             is_described(&model.with_file_name(name), external, "external data", AGAIN)?;
         }
         let bytes = std::fs::File::open(path).and_then(|file| mapped::map(&file));
-        let bytes = bytes.map_err(|error| unusable(format!("cannot read `{}`", path.display())).with_source(error))?;
+        let bytes = bytes.map_err(|error| {
+            unusable(format!("cannot read `{}`", path.display())).with_source(error)
+        })?;
         Ok(Some(Self { path: path.to_owned(), manifest, bytes, model }))
     }
 
-    /// The options that the plan was made with, as though they were given again. Values of constants that the manifest does
-    /// not hold are in the folder `data`, or in the first test data beside the model.
+    /// The options that the plan was made with, as though they were given again. Values of
+    /// constants that the manifest does not hold are in the folder `data`, or in the first test
+    /// data beside the model.
     ///
     /// # Errors
     /// [`Kind::Usage`] for a manifest that does not say them, or says what this version has not.
-    pub(super) fn options(&self, data: Option<&PathBuf>) -> Result<(ImportArguments, BuildArguments)> {
+    pub(super) fn options(
+        &self,
+        data: Option<&PathBuf>,
+    ) -> Result<(ImportArguments, BuildArguments)> {
         let manifest_path = files::with_suffix(&self.path, ".json");
-        let unusable =
-            |why: String| Error::new(Kind::Usage, format!("`{}` {why}", manifest_path.display())).with_hint(AGAIN);
+        let unusable = |why: String| {
+            Error::new(Kind::Usage, format!("`{}` {why}", manifest_path.display())).with_hint(AGAIN)
+        };
         let Manifest { inputs, options, .. } = &self.manifest;
-        let import = options.import.as_ref().ok_or_else(|| unusable("does not say how the network was made".into()))?;
+        let import = options
+            .import
+            .as_ref()
+            .ok_or_else(|| unusable("does not say how the network was made".into()))?;
         let wanted = import.frozen.iter().any(|frozen| frozen.values.is_none());
         if let (Some(folder), false) = (data, wanted) {
-            let message = format!("nothing is wanted from `{}`: the manifest holds every constant", folder.display());
+            let message = format!(
+                "nothing is wanted from `{}`: the manifest holds every constant",
+                folder.display()
+            );
             return Err(Error::new(Kind::Usage, message).with_hint("leave out `--freeze-from`"));
         }
-        let data = data.cloned().or_else(|| data::beside(&self.model).into_iter().next()).filter(|_| wanted);
+        let data = data
+            .cloned()
+            .or_else(|| data::beside(&self.model).into_iter().next())
+            .filter(|_| wanted);
         let import = ImportArguments::recorded(import, inputs, data);
         let build = BuildArguments::recorded(&self.manifest);
-        import.and_then(|import| Ok((import, build?))).map_err(|why| unusable(format!("says what cannot be: {why}")))
+        import
+            .and_then(|import| Ok((import, build?)))
+            .map_err(|why| unusable(format!("says what cannot be: {why}")))
     }
 
     /// The model and the plan, as the manifest describes them.
@@ -103,16 +129,21 @@ impl PlanFile {
         (self.manifest.model.clone(), self.manifest.plan.clone())
     }
 
-    /// Whether a library on a GPU can run the plan, asked before anything is called that might crash.
+    /// Whether a library on a GPU can run the plan, asked before anything is called that might
+    /// crash.
     ///
     /// # Errors
     /// [`Kind::Environment`] for a plan of another version, or for other GPUs.
     pub(super) fn fits(&self, library: &Library, device: &Device) -> Result<()> {
         let (built_by, version) = (&self.manifest.library, library.version().to_string());
         if *built_by != version {
-            let message = format!("`{}` was built by {built_by}, which {version} cannot run", self.path.display());
-            return Err(Error::new(Kind::Environment, message)
-                .with_hint("name the library that built it with `--tensorrt`, or build the plan again"));
+            let message = format!(
+                "`{}` was built by {built_by}, which {version} cannot run",
+                self.path.display()
+            );
+            return Err(Error::new(Kind::Environment, message).with_hint(
+                "name the library that built it with `--tensorrt`, or build the plan again",
+            ));
         }
         let info = device.info()?;
         let (targets, here) = (&self.manifest.targets, format!("sm{}", info.compute_capability));
@@ -123,7 +154,8 @@ impl PlanFile {
                 targets.join(", "),
                 info.name
             );
-            return Err(Error::new(Kind::Environment, message).with_hint(format!("build it with `--target {here}`")));
+            return Err(Error::new(Kind::Environment, message)
+                .with_hint(format!("build it with `--target {here}`")));
         }
         Ok(())
     }
@@ -140,15 +172,22 @@ fn manifest(path: &Path) -> Result<Manifest> {
     let none = || unusable(format!("`{}` is no manifest of a plan", path.display()));
     let found = std::fs::metadata(path).and_then(|found| {
         // Nothing else ends for certain.
-        if found.is_file() && found.len() <= MOST_BYTES { std::fs::read(path).map(Some) } else { Ok(None) }
+        if found.is_file() && found.len() <= MOST_BYTES {
+            std::fs::read(path).map(Some)
+        } else {
+            Ok(None)
+        }
     });
     let found = found.map_err(|error| {
-        unusable(format!("cannot read `{}`, the manifest of the plan", path.display())).with_source(error)
+        unusable(format!("cannot read `{}`, the manifest of the plan", path.display()))
+            .with_source(error)
     })?;
     let text = found.ok_or_else(none)?;
-    let Any { schema } = serde_json::from_slice(&text).map_err(|error| none().with_source(error))?;
+    let Any { schema } =
+        serde_json::from_slice(&text).map_err(|error| none().with_source(error))?;
     if schema != SCHEMA {
-        let message = format!("`{}` has schema {schema}; this program reads schema {SCHEMA}", path.display());
+        let message =
+            format!("`{}` has schema {schema}; this program reads schema {SCHEMA}", path.display());
         return Err(unusable(message));
     }
     serde_json::from_slice(&text).map_err(|error| none().with_source(error))
@@ -158,9 +197,15 @@ fn manifest(path: &Path) -> Result<Manifest> {
 fn is_described(path: &Path, described: &File, what: &str, hint: &str) -> Result<()> {
     let refused = |message: String| Err(Error::new(Kind::Usage, message).with_hint(hint));
     let Ok(found) = std::fs::metadata(path) else {
-        return refused(format!("the {what} that the manifest describes is not there: `{}`", path.display()));
+        return refused(format!(
+            "the {what} that the manifest describes is not there: `{}`",
+            path.display()
+        ));
     };
-    if found.is_file() && found.len() == described.bytes && files::describe(path)?.sha256 == described.sha256 {
+    if found.is_file()
+        && found.len() == described.bytes
+        && files::describe(path)?.sha256 == described.sha256
+    {
         return Ok(());
     }
     refused(format!("`{}` is not the {what} that the manifest describes", path.display()))

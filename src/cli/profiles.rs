@@ -12,7 +12,8 @@ use std::ops::Deref;
 /// The options as clap reads them. Their order says which of them belong to which `--profile`.
 #[derive(Debug, Clone, clap::Args)]
 struct Written {
-    /// Smallest input shapes, as in x:1x3x224x224,y:1; values of inputs that hold sizes as in sizes=1,1,64
+    /// Smallest input shapes, as in x:1x3x224x224,y:1; values of inputs that hold sizes as in
+    /// sizes=1,1,64
     #[arg(long, value_name = "SHAPES", value_parser = parse_end)]
     min: Vec<End>,
     /// Likeliest input shapes
@@ -21,13 +22,15 @@ struct Written {
     /// Largest input shapes
     #[arg(long, value_name = "SHAPES", value_parser = parse_end)]
     max: Vec<End>,
-    /// Range of a size by its name in the model, as in batch=1:8:32; with one number, as in batch=4, the size is fixed
+    /// Range of a size by its name in the model, as in batch=1:8:32; with one number, as in
+    /// batch=4, the size is fixed
     #[arg(long, value_name = "NAME=MIN:OPT:MAX", value_parser = parse_size)]
     dim: Vec<Size>,
     /// Fix the shapes of inputs, as in x:1x3x224x224
     #[arg(long, value_name = "SHAPES", value_parser = parse_end)]
     shape: Vec<End>,
-    /// Begin a profile, to which --min, --opt, --max and --dim behind it belong; those in front of it belong to all
+    /// Begin a profile, to which --min, --opt, --max and --dim behind it belong; those in front of
+    /// it belong to all
     #[arg(long, num_args = 0, default_missing_value = "begin")]
     profile: Vec<String>,
     /// Refuse to guess sizes that are not given
@@ -42,10 +45,16 @@ pub(super) struct ProfileArguments(Asked);
 impl ProfileArguments {
     /// Those of a plan, by its manifest: nothing is left to be guessed.
     pub(super) fn recorded(import: &Import, inputs: &[Binding]) -> Self {
-        let count = inputs.iter().map(|input| input.profiles.len().max(input.values.len())).max().unwrap_or(0);
+        let count = inputs
+            .iter()
+            .map(|input| input.profiles.len().max(input.values.len()))
+            .max()
+            .unwrap_or(0);
         let request = |at: usize| {
             let lists = |of: fn(&Binding) -> &Vec<[Vec<i64>; 3]>, end: usize| -> Lists {
-                let ranges = inputs.iter().filter_map(|input| Some((input.name.clone(), of(input).get(at)?)));
+                let ranges = inputs
+                    .iter()
+                    .filter_map(|input| Some((input.name.clone(), of(input).get(at)?)));
                 ranges.filter_map(|(name, range)| Some((name, range.get(end)?.clone()))).collect()
             };
             let [min, opt, max] = [0, 1, 2].map(|end| End {
@@ -94,7 +103,9 @@ impl FromArgMatches for ProfileArguments {
         said.sort_by_key(|(at, _)| *at);
         let mut asked = Asked::default();
         for (_, said) in said {
-            asked.take(said).map_err(|twice| clap::Error::raw(ErrorKind::ArgumentConflict, format!("{twice}\n")))?;
+            asked.take(said).map_err(|twice| {
+                clap::Error::raw(ErrorKind::ArgumentConflict, format!("{twice}\n"))
+            })?;
         }
         asked.common.strict = matches.get_flag("strict_profiles");
         Ok(Self(asked))

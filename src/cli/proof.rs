@@ -41,7 +41,8 @@ pub(super) struct Claim<'a> {
 }
 
 impl ProofArguments {
-    /// The GPU to run the plan on; why there is none, where the user leaves it open. Asked before anything is built.
+    /// The GPU to run the plan on; why there is none, where the user leaves it open. Asked before
+    /// anything is built.
     ///
     /// # Errors
     /// [`Kind::Environment`] where the plan shall be run and no GPU can.
@@ -59,8 +60,8 @@ impl ProofArguments {
     /// Runs the plan on the model's test data, or on drawn inputs where ONNX Runtime is there.
     ///
     /// # Errors
-    /// Whatever TensorRT and CUDA say of the run; [`Kind::Environment`] where the plan shall be run and there is nothing to
-    /// compare with. Numbers that differ are in the [`Proof`].
+    /// Whatever TensorRT and CUDA say of the run; [`Kind::Environment`] where the plan shall be run
+    /// and there is nothing to compare with. Numbers that differ are in the [`Proof`].
     pub(super) fn prove(
         &self,
         claim: &Claim<'_>,
@@ -73,16 +74,18 @@ impl ProofArguments {
             Ok(device) => device,
             Err(why) => return Ok(not_run(why)),
         };
-        let sets = match ReferenceArguments::default().sets(&claim.subject, claim.profiles, environment) {
-            Ok(sets) => sets,
-            Err(error) if error.kind() == Kind::Environment && !self.verify => {
-                return Ok(not_run(error.message().to_owned()));
-            }
-            Err(error) => return Err(error),
-        };
+        let sets =
+            match ReferenceArguments::default().sets(&claim.subject, claim.profiles, environment) {
+                Ok(sets) => sets,
+                Err(error) if error.kind() == Kind::Environment && !self.verify => {
+                    return Ok(not_run(error.message().to_owned()));
+                }
+                Err(error) => return Err(error),
+            };
         output.start("verify");
-        let plan = mapped::map(claim.plan)
-            .map_err(|error| Error::new(Kind::Environment, "cannot read the plan back").with_source(error))?;
+        let plan = mapped::map(claim.plan).map_err(|error| {
+            Error::new(Kind::Environment, "cannot read the plan back").with_source(error)
+        })?;
         let mut loaded = Loaded::load(claim.library, &device, &plan, &claim.log)?;
         let network = claim.subject.network;
         let judged = sets.iter().map(|set| loaded.judge(network, claim.subject.inputs, set));

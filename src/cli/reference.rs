@@ -15,13 +15,15 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct ReferenceArguments {
-    /// A folder with input_0.pb, … and output_0.pb, … [default: every test_data_set_N beside the model]
+    /// A folder with input_0.pb, … and output_0.pb, … [default: every test_data_set_N beside the
+    /// model]
     #[arg(long, value_name = "FOLDER")]
     data: Vec<PathBuf>,
     /// An archive of NumPy arrays named like the model's inputs; ONNX Runtime gives the outputs
     #[arg(long, value_name = "FILE.npz", conflicts_with = "data")]
     inputs: Option<PathBuf>,
-    /// Seeds of the inputs that are drawn where there is no data; ONNX Runtime then gives the outputs [default: 0,1]
+    /// Seeds of the inputs that are drawn where there is no data; ONNX Runtime then gives the
+    /// outputs [default: 0,1]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     seed: Vec<u64>,
 }
@@ -39,8 +41,8 @@ pub(super) struct Subject<'a> {
 }
 
 impl ReferenceArguments {
-    /// The data sets named or found beside the model, else drawn ones with ONNX Runtime's outputs, at the smallest, the
-    /// likeliest and the largest shapes of every profile.
+    /// The data sets named or found beside the model, else drawn ones with ONNX Runtime's outputs,
+    /// at the smallest, the likeliest and the largest shapes of every profile.
     pub(super) fn sets(
         &self,
         subject: &Subject<'_>,
@@ -52,7 +54,8 @@ impl ReferenceArguments {
             let what = format!("ONNX Runtime, inputs of {}", archive.display());
             return Ok(vec![draw::referred(&mut subject.reference(environment)?, what, inputs)?]);
         }
-        let folders = if self.data.is_empty() { data::beside(subject.path) } else { self.data.clone() };
+        let folders =
+            if self.data.is_empty() { data::beside(subject.path) } else { self.data.clone() };
         if !folders.is_empty() {
             return folders.iter().map(|folder| data::read(folder)).collect();
         }

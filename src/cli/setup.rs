@@ -20,8 +20,16 @@ pub(super) struct Arguments {
     offline: bool,
 }
 
-pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
-    let library = LibraryArguments { tensorrt: None, offline: arguments.offline, wheel: arguments.wheel.clone() };
+pub(super) fn run(
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &mut Output,
+) -> Result<()> {
+    let library = LibraryArguments {
+        tensorrt: None,
+        offline: arguments.offline,
+        wheel: arguments.wheel.clone(),
+    };
     let package = if arguments.reference { &ONNX_RUNTIME } else { &TENSORRT_RTX };
     let folder = install(environment, package, &library, true, output)?;
     output.data(&folder.display().to_string())

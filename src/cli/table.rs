@@ -18,7 +18,16 @@ pub(super) fn by_layer(traced: &[Traced]) -> String {
     for Traced { node, op, comparison } in traced {
         let verdict = verdict(comparison);
         let [differ, absolute, relative, cosine] = statistics(comparison);
-        table.add_row([verdict, node, op, &comparison.actual, &differ, &absolute, &relative, &cosine]);
+        table.add_row([
+            verdict,
+            node,
+            op,
+            &comparison.actual,
+            &differ,
+            &absolute,
+            &relative,
+            &cosine,
+        ]);
     }
     format!("{}\n", lines(&table))
 }
@@ -32,7 +41,16 @@ pub(super) fn by_output(verifications: &[Verification], caveat: Option<&str>) ->
         for output in &verification.outputs {
             let [differ, absolute, relative, cosine] = statistics(output);
             let (name, verdict, data) = (&output.name, verdict(output), &verification.reference);
-            table.add_row([verdict, name, &output.actual, &differ, &absolute, &relative, &cosine, data]);
+            table.add_row([
+                verdict,
+                name,
+                &output.actual,
+                &differ,
+                &absolute,
+                &relative,
+                &cosine,
+                data,
+            ]);
         }
     }
     let caveat = caveat.map_or_else(String::new, |caveat| format!("\n\n{caveat}"));
@@ -46,7 +64,12 @@ fn verdict(compared: &OutputComparison) -> &'static str {
 /// Elements that differ, largest absolute and relative error, cosine.
 fn statistics(compared: &OutputComparison) -> [String; 4] {
     match compared.statistics.as_ref().filter(|_| compared.incomparable.is_none()) {
-        None => [compared.incomparable.clone().unwrap_or_default(), String::new(), String::new(), String::new()],
+        None => [
+            compared.incomparable.clone().unwrap_or_default(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ],
         Some(statistics) => [
             format!("{} of {}", statistics.mismatches, statistics.elements),
             format!("{:.2e}", statistics.max_absolute),

@@ -41,21 +41,28 @@ struct Outcome {
     latency: Latency,
 }
 
-pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+pub(super) fn run(
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &mut Output,
+) -> Result<()> {
     let library = environment.library(&arguments.library, output)?;
     let device = Device::open()?;
     device.fits(&library)?;
     let quiet: LogSink = Arc::new(|_, _| ());
     output.start("load");
     let load = |path: &PathBuf| {
-        let cannot = |error| Error::new(Kind::Usage, format!("cannot read `{}`", path.display())).with_source(error);
+        let cannot = |error| {
+            Error::new(Kind::Usage, format!("cannot read `{}`", path.display())).with_source(error)
+        };
         let plan = mapped::map(&File::open(path).map_err(cannot)?).map_err(cannot)?;
         Engine::load(&library, &device, &plan, &quiet).map_err(|error| about(error, path))
     };
     let mut engines = arguments.plans.iter().map(load).collect::<Result<Vec<_>>>()?;
     let sessions = engines.iter_mut().zip(&arguments.plans);
-    let mut sessions =
-        sessions.map(|(engine, path)| bind(engine).map_err(|error| about(error, path))).collect::<Result<Vec<_>>>()?;
+    let mut sessions = sessions
+        .map(|(engine, path)| bind(engine).map_err(|error| about(error, path)))
+        .collect::<Result<Vec<_>>>()?;
     output.done(&format!("{} plans on {}", sessions.len(), device.info()?.name));
 
     output.start("time");
@@ -71,13 +78,15 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     }
     output.done(&format!("{} rounds of {} runs", arguments.rounds, arguments.runs));
     let plans = arguments.plans.iter().cloned();
-    let outcomes: Vec<Outcome> = plans.zip(latencies).map(|(plan, latency)| Outcome { plan, latency }).collect();
+    let outcomes: Vec<Outcome> =
+        plans.zip(latencies).map(|(plan, latency)| Outcome { plan, latency }).collect();
     if arguments.json { output.json(&outcomes) } else { output.data(&table(&outcomes)) }
 }
 
 /// A session with drawn inputs, in the likeliest shapes of the first profile.
 fn bind(engine: &mut Engine) -> Result<Session<'_>> {
-    let inputs: Vec<_> = engine.bindings().iter().filter(|binding| binding.input).cloned().collect();
+    let inputs: Vec<_> =
+        engine.bindings().iter().filter(|binding| binding.input).cloned().collect();
     let mut data: Vec<(String, Tensor)> = Vec::with_capacity(inputs.len());
     for binding in inputs {
         let dims = if binding.dims.iter().any(|&size| size < 0) {
@@ -86,10 +95,14 @@ fn bind(engine: &mut Engine) -> Result<Session<'_>> {
         } else {
             binding.dims
         };
-        let dims: Vec<usize> = dims.into_iter().filter_map(|size| usize::try_from(size).ok()).collect();
+        let dims: Vec<usize> =
+            dims.into_iter().filter_map(|size| usize::try_from(size).ok()).collect();
         let drawn = random::tensor_of(binding.dtype, &dims, 0);
         let cannot = || {
-            let message = format!("no data can be drawn for input `{}` of type {}", binding.name, binding.dtype);
+            let message = format!(
+                "no data can be drawn for input `{}` of type {}",
+                binding.name, binding.dtype
+            );
             Error::new(Kind::Unsupported, message)
         };
         data.push((binding.name.clone(), drawn.ok_or_else(cannot)?));
@@ -106,7 +119,8 @@ fn table(outcomes: &[Outcome]) -> String {
     table.load_style(presets::NOTHING);
     table.set_header(["plan", "", "median ms", "p90", "p99", "min", "runs"]);
     for Outcome { plan, latency } in outcomes {
-        for (how, timing) in [("stream", Some(&latency.stream)), ("graph", latency.graph.as_ref())] {
+        for (how, timing) in [("stream", Some(&latency.stream)), ("graph", latency.graph.as_ref())]
+        {
             let Some(timing) = timing else { continue };
             let ms = |share| format!("{:.4}", timing.quantile(share));
             table.add_row([

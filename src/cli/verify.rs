@@ -40,7 +40,8 @@ pub(super) struct Arguments {
     /// The model of a plan, where it does not lie beside it
     #[arg(long = "model", value_name = "FILE")]
     source: Option<PathBuf>,
-    /// Where to compute: `gpu` runs the plan, `cpu` evaluates the network of TensorRT layers, not the plan
+    /// Where to compute: `gpu` runs the plan, `cpu` evaluates the network of TensorRT layers, not
+    /// the plan
     #[arg(long, value_enum, default_value = "auto")]
     on: On,
     /// Print JSON
@@ -79,14 +80,23 @@ struct Outcome<'a> {
 /// What is said of a plan although its manifest says it, if anything.
 pub(super) fn misplaced(command: &Command, matches: &ArgMatches) -> Option<String> {
     let plan = matches.get_one::<PathBuf>("model").filter(|path| plan::is_plan(path))?;
-    let given = |argument: &&Arg| matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let given = |argument: &&Arg| {
+        matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
+    };
     let shaping = |argument: &&Arg| argument.get_help_heading() == Some(plan::SHAPING);
     let mut wrong = command.get_arguments().filter(shaping).filter(given);
     let wrong = wrong.find(|argument| argument.get_id() != "freeze_from")?;
-    Some(format!("`{wrong}` is for making a plan: `{}` is made, and its manifest says how", plan.display()))
+    Some(format!(
+        "`{wrong}` is for making a plan: `{}` is made, and its manifest says how",
+        plan.display()
+    ))
 }
 
-pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+pub(super) fn run(
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &mut Output,
+) -> Result<()> {
     // A report has a model, which nobody knows of a plan that is none.
     let plan = PlanFile::open(&arguments.model, arguments.source.as_deref())?;
     let mut page = Page { files: plan.as_ref().map(PlanFile::files), ..Page::default() };
@@ -123,9 +133,11 @@ fn verify(
     output.done(&format!("{}: {} layers", path.display(), prepared.network.live_layers().len()));
 
     let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-    let subject = Subject { path, part: part.as_ref(), inputs: &inputs, network: &prepared.network };
+    let subject =
+        Subject { path, part: part.as_ref(), inputs: &inputs, network: &prepared.network };
     let sets = arguments.reference.sets(&subject, &arguments.import.profiles, environment)?;
-    let data: Vec<End> = sets.iter().map(|set| profile::of_data(&prepared.network, &set.tensors(&inputs))).collect();
+    let data: Vec<End> =
+        sets.iter().map(|set| profile::of_data(&prepared.network, &set.tensors(&inputs))).collect();
     let planned = arguments.import.profiles.plan(&prepared.network, &data)?;
     (page.inputs, page.outputs) = page::bindings(&prepared.network, &planned);
     let judged = arguments.judge(&machine, plan, &subject, &planned, &sets, output);
@@ -135,13 +147,17 @@ fn verify(
     let wrong = sets.iter().zip(&verifications).position(|(_, verification)| !verification.agrees);
     let whole = || part.as_ref().map_or_else(|| Whole::open(path), |part: &Part| Ok(part.whole()));
     let mut candidate = arguments.candidate(&machine, &options, output.is_verbose());
-    let found = wrong.and_then(|at| Some((sets.get(at)?, verifications.get(at)?))).map(|(set, verification)| {
-        arguments.locate.locate(whole, environment, set, verification, &mut *candidate, output)
-    });
+    let found = wrong.and_then(|at| Some((sets.get(at)?, verifications.get(at)?))).map(
+        |(set, verification)| {
+            arguments.locate.locate(whole, environment, set, verification, &mut *candidate, output)
+        },
+    );
     let found = found.transpose()?;
     page.culprit(wrong, found.as_ref());
     let shown = wrong.unwrap_or_default();
-    let traced = sets.get(shown).map(|set| arguments.by_layer.trace(whole, environment, set, &mut *candidate, output));
+    let traced = sets
+        .get(shown)
+        .map(|set| arguments.by_layer.trace(whole, environment, set, &mut *candidate, output));
     // What stops the trace must not hide what the outputs say.
     let (traced, untraced) = match traced.transpose() {
         Ok(traced) => (traced.unwrap_or_default(), None),
@@ -152,7 +168,14 @@ fn verify(
     if arguments.json {
         let (agrees, fault) = (found.is_none(), found.as_ref().and_then(locate::Found::fault));
         let by_layer = traced.iter().map(|traced| &traced.comparison).collect();
-        output.json(&Outcome { model: path, agrees, note: caveat, verifications: &verifications, fault, by_layer })?;
+        output.json(&Outcome {
+            model: path,
+            agrees,
+            note: caveat,
+            verifications: &verifications,
+            fault,
+            by_layer,
+        })?;
     } else {
         if !traced.is_empty() {
             output.data(&table::by_layer(&traced))?;
@@ -163,7 +186,11 @@ fn verify(
         return untraced.map_or(Ok(()), |error| Err(error.in_model(path)));
     };
     let untraced = untraced.map(|why| format!("the nodes were not compared: {}", why.message()));
-    let lines = found.iter().flat_map(locate::Found::lines).chain(untraced).chain(caveat.map(str::to_owned));
+    let lines = found
+        .iter()
+        .flat_map(locate::Found::lines)
+        .chain(untraced)
+        .chain(caveat.map(str::to_owned));
     Err(lines.fold(error, Error::with_note).in_model(path))
 }
 
@@ -193,9 +220,10 @@ impl Page {
         self.caveat = machine.caveat();
         self.environment = Some(match machine {
             Machine::Cpu => report::Environment::here(None),
-            Machine::Gpu(library, device) => {
-                with_gpu(report::Environment::here(Some(library.version().to_string())), Some(device))?
-            }
+            Machine::Gpu(library, device) => with_gpu(
+                report::Environment::here(Some(library.version().to_string())),
+                Some(device),
+            )?,
         });
         Ok(())
     }
@@ -203,12 +231,22 @@ impl Page {
     fn network(&mut self, prepared: &Prepared, options: &pipeline::Options) -> Result<()> {
         self.layers = page::layers(&prepared.network)?;
         self.notes.clone_from(&prepared.notes);
-        self.freeze = options.import.freeze.iter().map(|(name, tensor)| freezing::text(name, tensor)).collect();
+        self.freeze = options
+            .import
+            .freeze
+            .iter()
+            .map(|(name, tensor)| freezing::text(name, tensor))
+            .collect();
         Ok(())
     }
 
     /// What the plan, or the network, made of the data sets; the latency is of the first.
-    fn runs(&mut self, sets: &[DataSet], verifications: &[Verification], latency: Option<latency::Latency>) {
+    fn runs(
+        &mut self,
+        sets: &[DataSet],
+        verifications: &[Verification],
+        latency: Option<latency::Latency>,
+    ) {
         let made = sets.iter().zip(verifications).map(|(set, verification)| set.made(verification));
         self.runs = report::model::runs(made.collect());
         self.latency = latency.zip(self.runs.first()).map(|(times, run)| Latency::of(run, times));
@@ -224,7 +262,8 @@ impl Page {
 
     fn by_layer(&mut self, run: usize, traced: &[Traced]) {
         let Some(run) = self.runs.get(run).filter(|_| !traced.is_empty()) else { return };
-        let layers = traced.iter().filter_map(|traced| page::error_of(traced, &self.layers)).collect();
+        let layers =
+            traced.iter().filter_map(|traced| page::error_of(traced, &self.layers)).collect();
         self.error_by_layer = Some(ErrorByLayer { run: run.label.clone(), layers });
     }
 
@@ -260,13 +299,15 @@ impl Page {
 }
 
 impl Arguments {
-    /// The same for a plan, which was made with what its manifest says, and of which only a GPU can say anything.
+    /// The same for a plan, which was made with what its manifest says, and of which only a GPU can
+    /// say anything.
     fn replaying(&self, plan: Option<&PlanFile>) -> Result<Self> {
         let Some(plan) = plan else { return Ok(self.clone()) };
         if self.on == On::Cpu {
             let message = format!("`{}` is a plan, which only a GPU can run", self.model.display());
             return Err(Error::new(Kind::Usage, message).with_hint(format!(
-                "`onnx2plan verify {} --on cpu` with the options that made it evaluates its network",
+                "`onnx2plan verify {} --on cpu` with the options that made it evaluates its \
+                 network",
                 plan.model.display()
             )));
         }
@@ -285,7 +326,8 @@ impl Arguments {
         }
     }
 
-    /// Computes every data set and compares. Where a plan runs and a report is wanted, the first data set is timed as well.
+    /// Computes every data set and compares. Where a plan runs and a report is wanted, the first
+    /// data set is timed as well.
     fn judge(
         &self,
         machine: &Machine,
@@ -329,9 +371,12 @@ impl Arguments {
     ) -> Box<dyn Candidate + 'a> {
         match machine {
             Machine::Cpu => Box::new(locate::on_cpu(options)),
-            Machine::Gpu(library, device) => {
-                Box::new(machine::on_gpu(library, device, options, self.build.options(Vec::new(), verbose)))
-            }
+            Machine::Gpu(library, device) => Box::new(machine::on_gpu(
+                library,
+                device,
+                options,
+                self.build.options(Vec::new(), verbose),
+            )),
         }
     }
 }

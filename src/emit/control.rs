@@ -74,7 +74,8 @@ impl Emitter<'_> {
         // Inside, every tensor from outside goes by the name that its input layer gives it.
         let outside = self.handles.clone();
         for captured in captures(self.network, of) {
-            let made = self.sink.conditional_input(handle, self.handle(captured)?).map_err(refused)?;
+            let made =
+                self.sink.conditional_input(handle, self.handle(captured)?).map_err(refused)?;
             self.handles.insert(captured, made.handle);
         }
         self.block(&of.then_block)?;
@@ -84,7 +85,11 @@ impl Emitter<'_> {
             let output_name = self.name(layer);
             let label = Label { name: &output_name, metadata: &metadata };
             let (then_value, else_value) = (self.handle(then_value)?, self.handle(else_value)?);
-            outputs.push(self.sink.conditional_output(label, handle, then_value, else_value).map_err(refused)?);
+            outputs.push(
+                self.sink
+                    .conditional_output(label, handle, then_value, else_value)
+                    .map_err(refused)?,
+            );
         }
         self.handles = outside;
         for (made, &value) in outputs.iter().zip(&layer.outputs) {
@@ -97,20 +102,31 @@ impl Emitter<'_> {
         values.next().ok_or_else(|| self.missing()).and_then(|value| self.handle(value))
     }
 
-    fn param(&mut self, layer: &Layer, params: &mut impl Iterator<Item = ValueId>, made: &super::Made) -> Result<()> {
+    fn param(
+        &mut self,
+        layer: &Layer,
+        params: &mut impl Iterator<Item = ValueId>,
+        made: &super::Made,
+    ) -> Result<()> {
         let param = params.next().ok_or_else(|| self.missing())?;
         self.made(layer, param, made)
     }
 
     fn missing(&self) -> crate::Error {
-        let message = format!("a loop of `{}` lacks an operand that its attributes name", self.network.name);
+        let message =
+            format!("a loop of `{}` lacks an operand that its attributes name", self.network.name);
         crate::Error::new(crate::Kind::Internal, message)
     }
 }
 
 /// The values that the branches take from around them, in order of first use.
 fn captures(network: &Network, of: &Conditional) -> Vec<ValueId> {
-    fn visit(network: &Network, block: &Block, own: &mut HashSet<ValueId>, found: &mut Vec<ValueId>) {
+    fn visit(
+        network: &Network,
+        block: &Block,
+        own: &mut HashSet<ValueId>,
+        found: &mut Vec<ValueId>,
+    ) {
         own.extend(&block.params);
         let mut take = |value: &ValueId, own: &HashSet<ValueId>| {
             if !own.contains(value) && !found.contains(value) {

@@ -1,7 +1,8 @@
 //! From a checked network to the calls that make it.
 //!
-//! [`emit`] walks the layers in order, gives each a unique name and its ONNX sites as metadata, flattens loops and
-//! conditionals, and checks that the sink sees the same types and shapes as we do. [`trace`] is a sink that writes text.
+//! [`emit`] walks the layers in order, gives each a unique name and its ONNX sites as metadata,
+//! flattens loops and conditionals, and checks that the sink sees the same types and shapes as we
+//! do. [`trace`] is a sink that writes text.
 
 mod control;
 mod names;
@@ -30,11 +31,16 @@ pub struct Emitted {
 const NAMED: usize = 3;
 
 impl Emitted {
-    /// The error of a back end that knows layers by their names, with the ONNX nodes behind those that it names.
+    /// The error of a back end that knows layers by their names, with the ONNX nodes behind those
+    /// that it names.
     #[must_use]
     pub fn place(&self, error: Error) -> Error {
-        let said: Vec<&str> = error.notes().iter().map(String::as_str).chain([error.message()]).collect();
-        let named = self.layers.iter().filter(|layer| said.iter().any(|said| names::mentions(said, &layer.name)));
+        let said: Vec<&str> =
+            error.notes().iter().map(String::as_str).chain([error.message()]).collect();
+        let named = self
+            .layers
+            .iter()
+            .filter(|layer| said.iter().any(|said| names::mentions(said, &layer.name)));
         let mut sites: Vec<&Site> = Vec::new();
         for site in named.filter_map(|layer| layer.sites.first()) {
             if !sites.contains(&site) {
@@ -44,7 +50,8 @@ impl Emitted {
         if sites.is_empty() {
             return error.with_note("TensorRT does not say at which node");
         }
-        let notes: Vec<String> = sites.iter().take(NAMED).map(|site| format!("at {site}")).collect();
+        let notes: Vec<String> =
+            sites.iter().take(NAMED).map(|site| format!("at {site}")).collect();
         notes.into_iter().fold(error, Error::with_note)
     }
 }
@@ -63,11 +70,16 @@ pub struct Named {
 /// Makes a network in a sink.
 ///
 /// # Errors
-/// [`Kind::TensorRt`] where the sink refuses a call, with the ONNX nodes behind the layer; [`Kind::Internal`] where the
-/// sink infers another type or shape than we did.
+/// [`Kind::TensorRt`] where the sink refuses a call, with the ONNX nodes behind the layer;
+/// [`Kind::Internal`] where the sink infers another type or shape than we did.
 pub fn emit(network: &Checked, sink: &mut dyn Sink) -> Result<Emitted> {
-    let mut emitter =
-        Emitter { network, sink, handles: HashMap::new(), names: Names::default(), emitted: Emitted::default() };
+    let mut emitter = Emitter {
+        network,
+        sink,
+        handles: HashMap::new(),
+        names: Names::default(),
+        emitted: Emitted::default(),
+    };
     emitter.inputs()?;
     emitter.block(&network.body)?;
     emitter.outputs()?;
@@ -87,9 +99,14 @@ impl Emitter<'_> {
     fn inputs(&mut self) -> Result<()> {
         for &input in &self.network.inputs {
             let value = self.network.value(input);
-            let dims: Vec<i64> = value.ty.shape.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
-            let texts: Vec<Option<String>> =
-                value.ty.shape.iter().map(|dim| dim.known().is_none().then(|| dim.to_string())).collect();
+            let dims: Vec<i64> =
+                value.ty.shape.iter().map(|dim| dim.known().unwrap_or(-1)).collect();
+            let texts: Vec<Option<String>> = value
+                .ty
+                .shape
+                .iter()
+                .map(|dim| dim.known().is_none().then(|| dim.to_string()))
+                .collect();
             let dim_names: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             let site = Site::tensor("main", "input", &value.name);
             let made = self
@@ -109,9 +126,9 @@ impl Emitter<'_> {
         for output in &self.network.outputs {
             let handle = self.handle(output.value)?;
             let dtype = self.network.value(output.value).ty.dtype;
-            self.sink
-                .output(handle, &output.name, dtype)
-                .map_err(|refused| refusal(std::slice::from_ref(&output.site), "output", &output.name, &refused))?;
+            self.sink.output(handle, &output.name, dtype).map_err(|refused| {
+                refusal(std::slice::from_ref(&output.site), "output", &output.name, &refused)
+            })?;
         }
         Ok(())
     }
@@ -130,7 +147,8 @@ impl Emitter<'_> {
 
     fn layer(&mut self, id: LayerId) -> Result<()> {
         let layer = self.network.layer(id);
-        let inputs = layer.inputs.iter().map(|&input| self.handle(input)).collect::<Result<Vec<_>>>()?;
+        let inputs =
+            layer.inputs.iter().map(|&input| self.handle(input)).collect::<Result<Vec<_>>>()?;
         let name = self.name(layer);
         let metadata = metadata(&layer.sites);
         let types: SmallVec<[DType; 2]> =
@@ -140,7 +158,12 @@ impl Emitter<'_> {
             .layer(Label { name: &name, metadata: &metadata }, &layer.kind, &inputs, &types)
             .map_err(|refused| refusal(&layer.sites, layer.kind.name(), &name, &refused))?;
         if made.len() != layer.outputs.len() {
-            let message = format!("{} gave {} outputs, not {}", layer.kind.name(), made.len(), layer.outputs.len());
+            let message = format!(
+                "{} gave {} outputs, not {}",
+                layer.kind.name(),
+                made.len(),
+                layer.outputs.len()
+            );
             return Err(Error::new(Kind::Internal, message));
         }
         for (made, &output) in made.iter().zip(&layer.outputs) {
@@ -163,7 +186,11 @@ impl Emitter<'_> {
                 ty.dtype,
                 ty.shape
             );
-            let problems = layer.sites.iter().take(1).map(|site| Problem::new(Kind::Internal, site.clone(), &*message));
+            let problems = layer
+                .sites
+                .iter()
+                .take(1)
+                .map(|site| Problem::new(Kind::Internal, site.clone(), &*message));
             return Err(Error::of_problems("inconsistent shapes at", problems.collect())
                 .with_hint("this is a bug in onnx2plan: please report it with the model"));
         }
@@ -172,7 +199,8 @@ impl Emitter<'_> {
     }
 
     fn handle(&self, value: ValueId) -> Result<Handle> {
-        let missing = || Error::new(Kind::Internal, format!("{value:?} is used before it is emitted"));
+        let missing =
+            || Error::new(Kind::Internal, format!("{value:?} is used before it is emitted"));
         self.handles.get(&value).copied().ok_or_else(missing)
     }
 
@@ -189,10 +217,14 @@ impl Emitter<'_> {
 /// Whether sizes as a sink sees them can be those of a shape: −1 and symbols agree with everything.
 fn agrees(theirs: &[i64], ours: &[Dim]) -> bool {
     theirs.len() == ours.len()
-        && theirs.iter().zip(ours).all(|(&theirs, ours)| theirs < 0 || ours.known().is_none_or(|ours| ours == theirs))
+        && theirs
+            .iter()
+            .zip(ours)
+            .all(|(&theirs, ours)| theirs < 0 || ours.known().is_none_or(|ours| ours == theirs))
 }
 
-/// What a layer's metadata says: the ONNX nodes behind it, as many as TensorRT takes. The manifest names them all.
+/// What a layer's metadata says: the ONNX nodes behind it, as many as TensorRT takes. The manifest
+/// names them all.
 fn metadata(sites: &[Site]) -> String {
     let mut text = String::new();
     for (at, site) in sites.iter().enumerate() {
@@ -209,7 +241,8 @@ fn metadata(sites: &[Site]) -> String {
 }
 
 fn refusal(sites: &[Site], kind: &str, name: &str, refused: &Refused) -> Error {
-    let mut labels: Vec<String> = sites.iter().take(NAMED).map(|site| format!("`{}`", site.label())).collect();
+    let mut labels: Vec<String> =
+        sites.iter().take(NAMED).map(|site| format!("`{}`", site.label())).collect();
     if sites.len() > NAMED {
         labels.push(format!("{} more", sites.len() - NAMED));
     }

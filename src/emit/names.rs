@@ -54,7 +54,8 @@ pub(super) fn shorten(name: &str) -> String {
     format!("{}~{hash}", &name[..end])
 }
 
-/// Whether TensorRT's words name this layer. Inside, it writes some characters of a name as `_`, and adds to its end.
+/// Whether TensorRT's words name this layer. Inside, it writes some characters of a name as `_`,
+/// and adds to its end.
 ///
 /// A name of nothing but letters could be any word.
 pub(super) fn mentions(said: &str, name: &str) -> bool {
@@ -96,7 +97,8 @@ mod tests {
     fn names_are_unique_and_short_enough() {
         let mut names = Names::default();
         names.reserve("y");
-        let made: Vec<_> = ["a", "a", "a#2", "a", "y", ""].iter().map(|base| names.unique(base)).collect();
+        let made: Vec<_> =
+            ["a", "a", "a#2", "a", "y", ""].iter().map(|base| names.unique(base)).collect();
         assert_eq!(made, ["a", "a#2", "a#2#2", "a#3", "y#2", "layer"]);
         let long = "é".repeat(4000);
         assert!(names.unique(&long).len() <= LIMIT && names.unique(&long).len() <= LIMIT);

@@ -23,7 +23,8 @@ pub struct Made {
     pub handle: Handle,
     /// Its type according to the sink; `None` where the sink has no opinion.
     pub dtype: Option<DType>,
-    /// Its sizes according to the sink, −1 where only the run knows; `None` where the sink has no opinion.
+    /// Its sizes according to the sink, −1 where only the run knows; `None` where the sink has no
+    /// opinion.
     pub dims: Option<Vec<i64>>,
 }
 
@@ -46,13 +47,20 @@ pub struct Label<'a> {
 
 /// A back end that takes a network call by call.
 ///
-/// Calls come in an order in which operands are made before they are used. Loops and conditionals come flattened: what
-/// is called between their calls and uses their tensors belongs to their body.
+/// Calls come in an order in which operands are made before they are used. Loops and conditionals
+/// come flattened: what is called between their calls and uses their tensors belongs to their body.
 pub trait Sink {
     /// An input of the network; a size of −1 is known only at run time and then has a name.
-    fn input(&mut self, name: &str, dtype: DType, dims: &[i64], dim_names: &[Option<&str>]) -> Result<Made, Refused>;
+    fn input(
+        &mut self,
+        name: &str,
+        dtype: DType,
+        dims: &[i64],
+        dim_names: &[Option<&str>],
+    ) -> Result<Made, Refused>;
 
-    /// A layer without nested blocks. `types` are those of its outputs, for sinks that have to be told.
+    /// A layer without nested blocks. `types` are those of its outputs, for sinks that have to be
+    /// told.
     fn layer(
         &mut self,
         label: Label<'_>,
@@ -74,7 +82,12 @@ pub trait Sink {
     fn loop_while(&mut self, of: LoopHandle, condition: Handle) -> Result<(), Refused>;
 
     /// Cuts a tensor from outside into slices, one per iteration.
-    fn loop_iterator(&mut self, of: LoopHandle, over: Handle, how: &LoopIterator) -> Result<Made, Refused>;
+    fn loop_iterator(
+        &mut self,
+        of: LoopHandle,
+        over: Handle,
+        how: &LoopIterator,
+    ) -> Result<Made, Refused>;
 
     /// Carries a value from iteration to iteration; gives its current value.
     fn loop_recurrence(&mut self, of: LoopHandle, initial: Handle) -> Result<Made, Refused>;
@@ -83,7 +96,12 @@ pub trait Sink {
     fn loop_next(&mut self, recurrence: Handle, next: Handle) -> Result<(), Refused>;
 
     /// Takes the final value of a recurrence out of the loop.
-    fn loop_last_value(&mut self, label: Label<'_>, of: LoopHandle, recurrence: Handle) -> Result<Made, Refused>;
+    fn loop_last_value(
+        &mut self,
+        label: Label<'_>,
+        of: LoopHandle,
+        recurrence: Handle,
+    ) -> Result<Made, Refused>;
 
     /// Takes the values of all iterations out of the loop, side by side along a new axis.
     fn loop_collect(
@@ -97,7 +115,11 @@ pub trait Sink {
     ) -> Result<Made, Refused>;
 
     /// Starts a conditional.
-    fn conditional_begin(&mut self, label: Label<'_>, condition: Handle) -> Result<ConditionalHandle, Refused>;
+    fn conditional_begin(
+        &mut self,
+        label: Label<'_>,
+        condition: Handle,
+    ) -> Result<ConditionalHandle, Refused>;
 
     /// Brings a tensor from outside into a conditional; branches use what this gives.
     fn conditional_input(&mut self, of: ConditionalHandle, value: Handle) -> Result<Made, Refused>;

@@ -59,9 +59,18 @@ fn output_count(kind: &LayerKind) -> usize {
 }
 
 impl Sink for Trace {
-    fn input(&mut self, name: &str, dtype: DType, dims: &[i64], names: &[Option<&str>]) -> Result<Made, Refused> {
-        let sizes: Vec<String> =
-            dims.iter().zip(names).map(|(size, name)| name.map_or_else(|| size.to_string(), str::to_owned)).collect();
+    fn input(
+        &mut self,
+        name: &str,
+        dtype: DType,
+        dims: &[i64],
+        names: &[Option<&str>],
+    ) -> Result<Made, Refused> {
+        let sizes: Vec<String> = dims
+            .iter()
+            .zip(names)
+            .map(|(size, name)| name.map_or_else(|| size.to_string(), str::to_owned))
+            .collect();
         Ok(self.made(&format!("input {name:?} {dtype}[{}]", sizes.join(", "))))
     }
 
@@ -75,7 +84,8 @@ impl Sink for Trace {
         let made: Vec<Made> = (0..output_count(kind)).map(|_| self.make()).collect();
         let handles: Vec<Handle> = made.iter().map(|made| made.handle).collect();
         let mut line = format!("{} = add{}({})", tensors(&handles), kind.name(), tensors(inputs));
-        let _ = write!(line, "{}  name {:?}  from {:?}", attributes(kind), label.name, label.metadata);
+        let _ =
+            write!(line, "{}  name {:?}  from {:?}", attributes(kind), label.name, label.metadata);
         self.line(&line);
         Ok(made)
     }
@@ -87,7 +97,10 @@ impl Sink for Trace {
 
     fn loop_begin(&mut self, label: Label<'_>) -> Result<LoopHandle, Refused> {
         let scope = self.scope();
-        self.line(&format!("loop{scope} = addLoop()  name {:?}  from {:?}", label.name, label.metadata));
+        self.line(&format!(
+            "loop{scope} = addLoop()  name {:?}  from {:?}",
+            label.name, label.metadata
+        ));
         Ok(LoopHandle(scope))
     }
 
@@ -101,8 +114,16 @@ impl Sink for Trace {
         Ok(())
     }
 
-    fn loop_iterator(&mut self, of: LoopHandle, over: Handle, how: &LoopIterator) -> Result<Made, Refused> {
-        Ok(self.made(&format!("loop{}.addIterator(t{}, axis {}, reverse {})", of.0, over.0, how.axis, how.reverse)))
+    fn loop_iterator(
+        &mut self,
+        of: LoopHandle,
+        over: Handle,
+        how: &LoopIterator,
+    ) -> Result<Made, Refused> {
+        Ok(self.made(&format!(
+            "loop{}.addIterator(t{}, axis {}, reverse {})",
+            of.0, over.0, how.axis, how.reverse
+        )))
     }
 
     fn loop_recurrence(&mut self, of: LoopHandle, initial: Handle) -> Result<Made, Refused> {
@@ -114,8 +135,16 @@ impl Sink for Trace {
         Ok(())
     }
 
-    fn loop_last_value(&mut self, label: Label<'_>, of: LoopHandle, recurrence: Handle) -> Result<Made, Refused> {
-        Ok(self.made(&format!("loop{}.addLoopOutput(t{}, last value)  name {:?}", of.0, recurrence.0, label.name)))
+    fn loop_last_value(
+        &mut self,
+        label: Label<'_>,
+        of: LoopHandle,
+        recurrence: Handle,
+    ) -> Result<Made, Refused> {
+        Ok(self.made(&format!(
+            "loop{}.addLoopOutput(t{}, last value)  name {:?}",
+            of.0, recurrence.0, label.name
+        )))
     }
 
     fn loop_collect(
@@ -135,10 +164,17 @@ impl Sink for Trace {
         )))
     }
 
-    fn conditional_begin(&mut self, label: Label<'_>, condition: Handle) -> Result<ConditionalHandle, Refused> {
+    fn conditional_begin(
+        &mut self,
+        label: Label<'_>,
+        condition: Handle,
+    ) -> Result<ConditionalHandle, Refused> {
         let scope = self.scope();
         let (name, metadata) = (label.name, label.metadata);
-        self.line(&format!("if{scope} = addIfConditional(t{})  name {name:?}  from {metadata:?}", condition.0));
+        self.line(&format!(
+            "if{scope} = addIfConditional(t{})  name {name:?}  from {metadata:?}",
+            condition.0
+        ));
         Ok(ConditionalHandle(scope))
     }
 
@@ -153,6 +189,9 @@ impl Sink for Trace {
         then_value: Handle,
         else_value: Handle,
     ) -> Result<Made, Refused> {
-        Ok(self.made(&format!("if{}.addOutput(t{}, t{})  name {:?}", of.0, then_value.0, else_value.0, label.name)))
+        Ok(self.made(&format!(
+            "if{}.addOutput(t{}, t{})  name {:?}",
+            of.0, then_value.0, else_value.0, label.name
+        )))
     }
 }

@@ -7,9 +7,12 @@ const MOST_CHARACTERS: usize = 300;
 pub fn plain(said: &str) -> String {
     // `IBuilder::buildSerializedNetwork: Error Code 1: Myelin (…)`
     let code = said.rsplit_once("Error Code ").and_then(|(_, rest)| rest.split_once(": "));
-    let said = code.map_or(said, |(_, rest)| rest.split_once(" (").map_or(rest, |(_, inner)| inner));
+    let said =
+        code.map_or(said, |(_, rest)| rest.split_once(" (").map_or(rest, |(_, inner)| inner));
     // `…  In compileGraph at /_src/optimizer/myelin/codeGenerator.cpp:2012)`
-    let place = said.match_indices(" In ").find(|(at, _)| said.get(*at..).is_some_and(|rest| rest.contains(" at /")));
+    let place = said
+        .match_indices(" In ")
+        .find(|(at, _)| said.get(*at..).is_some_and(|rest| rest.contains(" at /")));
     let said = place.map_or(said, |(at, _)| said.get(..at).unwrap_or(said));
     let mut words = Vec::new();
     let mut bracket = Vec::new();
@@ -45,23 +48,30 @@ mod tests {
     fn places_in_sources_are_left_out() {
         let cases = [
             (
-                "IBuilder::buildSerializedNetwork: Error Code 1: Myelin ([myelin_graph.h:1295: attachExceptionMsgToGraph] \
-                 MyelinCheckException: convolution_common.cpp:27: CHECK(nbdims_bias == 4 || nbdims_bias == 5) failed.  In \
+                "IBuilder::buildSerializedNetwork: Error Code 1: Myelin ([myelin_graph.h:1295: \
+                 attachExceptionMsgToGraph] \
+                 MyelinCheckException: convolution_common.cpp:27: CHECK(nbdims_bias == 4 || \
+                 nbdims_bias == 5) failed.  In \
                  compileGraph at /_src/optimizer/myelin/codeGenerator.cpp:2012)",
                 "CHECK(nbdims_bias == 4 || nbdims_bias == 5) failed.",
             ),
             (
-                "IBuilder::buildSerializedNetwork: Error Code 1: Myelin ([shape.cpp:175: ~op_constraints_msg_streamer_t] \n\
-                 Error during shape inference of\nnorm : f32[] = inorm(x)\n In compileGraph at /_src/a.cpp:2012)",
+                "IBuilder::buildSerializedNetwork: Error Code 1: Myelin ([shape.cpp:175: \
+                 ~op_constraints_msg_streamer_t] \n\
+                 Error during shape inference of\nnorm : f32[] = inorm(x)\n In compileGraph at \
+                 /_src/a.cpp:2012)",
                 "Error during shape inference of norm : f32[] = inorm(x)",
             ),
             (
-                "[graphShapeAnalyzer.cpp::checkCalculationStatusSanity::2155] Error Code 2: Internal Error (Assertion \
-                 !isInFlight(p.second.symbolicRep) failed.  In checkCalculationStatusSanity at /_src/shapeof/a.cpp:2155)",
+                "[graphShapeAnalyzer.cpp::checkCalculationStatusSanity::2155] Error Code 2: \
+                 Internal Error (Assertion \
+                 !isInFlight(p.second.symbolicRep) failed.  In checkCalculationStatusSanity at \
+                 /_src/shapeof/a.cpp:2155)",
                 "Assertion !isInFlight(p.second.symbolicRep) failed.",
             ),
             (
-                "Non-zero status code. Status Message: /onnxruntime_src/core/gather.cc:123 index 7 is out of bounds",
+                "Non-zero status code. Status Message: /onnxruntime_src/core/gather.cc:123 index \
+                 7 is out of bounds",
                 "Non-zero status code. Status Message: index 7 is out of bounds",
             ),
             ("out of memory", "out of memory"),

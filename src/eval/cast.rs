@@ -10,8 +10,8 @@ use crate::tensor::{DType, Tensor};
 
 /// Computes a `Cast` layer.
 ///
-/// Floating point to whole numbers truncates and saturates, a NaN becomes 0; whole numbers to smaller ones wrap around;
-/// to the quantized types rounds half to even and saturates.
+/// Floating point to whole numbers truncates and saturates, a NaN becomes 0; whole numbers to
+/// smaller ones wrap around; to the quantized types rounds half to even and saturates.
 pub(super) fn cast(layer: &Cast, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
     let data = operand(inputs, 0)?;
     let (from, dims) = (data.dtype(), data.dims().to_vec());
@@ -32,7 +32,12 @@ pub(super) fn cast(layer: &Cast, inputs: &[&Tensor]) -> Result<Tensor, EvalError
 
 fn whole_numbers(data: &Tensor) -> Option<Vec<i64>> {
     if data.dtype() == DType::I4 {
-        return Some(unpack(data.bytes(), 4, data.len()).into_iter().map(|x| small::sign_extended(x).into()).collect());
+        return Some(
+            unpack(data.bytes(), 4, data.len())
+                .into_iter()
+                .map(|x| small::sign_extended(x).into())
+                .collect(),
+        );
     }
     data.to_i64s()
 }
@@ -72,7 +77,9 @@ pub(super) fn quantize(layer: &Quantize, inputs: &[&Tensor]) -> Result<Tensor, E
     let dims = data.dims().to_vec();
     let values = scaled(layer.axis, &dims, &reals(inputs, 0)?, inputs, |x, scale| x / scale)?;
     match layer.to {
-        DType::I8 => Ok(Tensor::of(dims, values.iter().map(|x| x.round_ties_even() as i8).collect())?),
+        DType::I8 => {
+            Ok(Tensor::of(dims, values.iter().map(|x| x.round_ties_even() as i8).collect())?)
+        }
         to if small::encodes(to) => Ok(small::encode(to, dims, &values)?),
         to => Err(EvalError::Conversion { from: data.dtype(), to }),
     }
@@ -84,12 +91,21 @@ pub(super) fn dequantize(layer: &Dequantize, inputs: &[&Tensor]) -> Result<Tenso
     let dims = data.dims().to_vec();
     let values = match data.values::<i8>() {
         Some(values) => values.iter().map(|&x| x.into()).collect(),
-        None => small::decode(data).ok_or(EvalError::Type { at: 0, actual: data.dtype(), expected: "quantized" })?,
+        None => small::decode(data).ok_or(EvalError::Type {
+            at: 0,
+            actual: data.dtype(),
+            expected: "quantized",
+        })?,
     };
-    rounded(layer.to, dims.clone(), scaled(layer.axis, &dims, &values, inputs, |x, scale| x * scale)?)
+    rounded(
+        layer.to,
+        dims.clone(),
+        scaled(layer.axis, &dims, &values, inputs, |x, scale| x * scale)?,
+    )
 }
 
-/// Each value with its scale, which is the second operand: one element, or one for each index of `axis`.
+/// Each value with its scale, which is the second operand: one element, or one for each index of
+/// `axis`.
 fn scaled(
     axis: Option<usize>,
     dims: &[usize],
@@ -126,11 +142,20 @@ mod tests {
         assert_eq!(to(DType::Bool, &x).unwrap(), Tensor::of_bools(vec![5], [true; 5]).unwrap());
         let n = Tensor::vector(&[-1i64, 0, 1 << 32 | 7]);
         assert_eq!(to(DType::I32, &n).unwrap(), Tensor::vector(&[-1i32, 0, 7]));
-        assert_eq!(to(DType::Bool, &n).unwrap(), Tensor::of_bools(vec![3], [true, false, true]).unwrap());
-        assert_eq!(to(DType::F16, &Tensor::vector(&[2049i32])).unwrap(), Tensor::vector(&[f16::from_f32(2048.0)]));
+        assert_eq!(
+            to(DType::Bool, &n).unwrap(),
+            Tensor::of_bools(vec![3], [true, false, true]).unwrap()
+        );
+        assert_eq!(
+            to(DType::F16, &Tensor::vector(&[2049i32])).unwrap(),
+            Tensor::vector(&[f16::from_f32(2048.0)])
+        );
         let truths = Tensor::of_bools(vec![2], [true, false]).unwrap();
         assert_eq!(to(DType::F32, &truths).unwrap(), Tensor::vector(&[1f32, 0.0]));
-        assert_eq!(to(DType::F8E8M0, &x).unwrap_err().to_string(), "f32 cannot be converted to f8e8m0");
+        assert_eq!(
+            to(DType::F8E8M0, &x).unwrap_err().to_string(),
+            "f32 cannot be converted to f8e8m0"
+        );
     }
 
     #[test]
@@ -141,7 +166,11 @@ mod tests {
             (DType::F4E2M1, [-6.0, 0.5, 1.5, 6.0]),
             (DType::F8E4M3, [-9.0, 0.5, 1.5, 6.0]),
         ] {
-            assert_eq!(to(DType::F32, &to(dtype, &x).unwrap()).unwrap(), Tensor::vector(&expected), "{dtype}");
+            assert_eq!(
+                to(DType::F32, &to(dtype, &x).unwrap()).unwrap(),
+                Tensor::vector(&expected),
+                "{dtype}"
+            );
         }
         let nibbles = to(DType::I4, &x).unwrap();
         assert_eq!(to(DType::I64, &nibbles).unwrap(), Tensor::vector(&[-8i64, 0, 2, 6]));
@@ -154,9 +183,11 @@ mod tests {
         let layer = Quantize { axis: Some(0), to: DType::I8 };
         let quantized = quantize(&layer, &[&data, &scale]).unwrap();
         assert_eq!(quantized, Tensor::of(vec![2, 2], vec![0i8, 2, 2, 127]).unwrap());
-        let back = dequantize(&Dequantize { axis: Some(1), to: DType::F32 }, &[&quantized, &scale]).unwrap();
+        let back = dequantize(&Dequantize { axis: Some(1), to: DType::F32 }, &[&quantized, &scale])
+            .unwrap();
         assert_eq!(back, Tensor::of(vec![2, 2], vec![0f32, 1.0, 4.0, 63.5]).unwrap());
-        let error = quantize(&Quantize { axis: None, to: DType::I8 }, &[&data, &scale]).unwrap_err();
+        let error =
+            quantize(&Quantize { axis: None, to: DType::I8 }, &[&data, &scale]).unwrap_err();
         assert_eq!(error.to_string(), "operand 1 has shape [2], but must hold one element");
     }
 }

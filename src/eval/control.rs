@@ -31,21 +31,28 @@ pub(super) fn run_conditional<'n>(
 
 /// Computes a `Loop` layer.
 ///
-/// As in TensorRT the condition decides on the iteration that computes it: where it is false, that iteration changes
-/// nothing. So it is computed first, and the rest of the body only where it holds.
-pub(super) fn run_loop<'n>(runner: &mut Runner<'n, '_>, layer: &'n Layer, l: &'n Loop) -> Result<Vec<Tensor>> {
+/// As in TensorRT the condition decides on the iteration that computes it: where it is false, that
+/// iteration changes nothing. So it is computed first, and the rest of the body only where it
+/// holds.
+pub(super) fn run_loop<'n>(
+    runner: &mut Runner<'n, '_>,
+    layer: &'n Layer,
+    l: &'n Loop,
+) -> Result<Vec<Tensor>> {
     let wrap = |error: EvalError| at(layer, &error);
     let mut state = State::new(runner, layer, l).map_err(wrap)?;
     let condition = if l.while_result { l.body.results.first().copied() } else { None };
     let (first, rest) = split(runner.network, &l.body, condition);
-    // Where the user sets the limit, the condition is asked once more, so that nothing is cut off in silence.
+    // Where the user sets the limit, the condition is asked once more, so that nothing is cut off
+    // in silence.
     while state.iteration < state.count || l.capped {
         if state.iteration == MAX_ITERATIONS {
             return Err(wrap(EvalError::Iterations(MAX_ITERATIONS)));
         }
         state.enter(runner).map_err(wrap)?;
         first.iter().try_for_each(|&id| runner.layer(id))?;
-        let goes_on = condition.map_or(Ok(true), |value| runner.get(value).and_then(truth)).map_err(wrap)?;
+        let goes_on =
+            condition.map_or(Ok(true), |value| runner.get(value).and_then(truth)).map_err(wrap)?;
         if goes_on && state.iteration == state.count {
             return Err(wrap(EvalError::CutOff(state.count)));
         }
@@ -96,13 +103,20 @@ struct State<'n> {
 impl<'n> State<'n> {
     fn new(runner: &Runner<'_, '_>, layer: &Layer, l: &'n Loop) -> Result<Self, EvalError> {
         let mut inputs = (0..layer.inputs.len()).map(|i| input(runner, layer, i));
-        let mut next =
-            || inputs.next().unwrap_or(Err(EvalError::Operands { at: layer.inputs.len(), count: layer.inputs.len() }));
+        let mut next = || {
+            inputs.next().unwrap_or(Err(EvalError::Operands {
+                at: layer.inputs.len(),
+                count: layer.inputs.len(),
+            }))
+        };
         let count = if l.counted { length(next()?)? } else { usize::MAX };
         let iterated = l.iterators.iter().map(|_| next().cloned()).collect::<Result<_, _>>()?;
         let recurrences = (0..l.recurrences).map(|_| next().cloned()).collect::<Result<_, _>>()?;
-        let concatenated = l.outputs.iter().filter(|output| !matches!(output, LoopOutput::LastValue(_)));
-        let collected = concatenated.map(|_| Ok((Vec::new(), length(next()?)?))).collect::<Result<_, EvalError>>()?;
+        let concatenated =
+            l.outputs.iter().filter(|output| !matches!(output, LoopOutput::LastValue(_)));
+        let collected = concatenated
+            .map(|_| Ok((Vec::new(), length(next()?)?)))
+            .collect::<Result<_, EvalError>>()?;
         Ok(Self { l, count, iteration: 0, iterated, recurrences, collected })
     }
 
@@ -111,12 +125,18 @@ impl<'n> State<'n> {
         let (iterators, params) = (self.iterated.len(), &self.l.body.params);
         let missing = EvalError::Operands { at: iterators, count: params.len() };
         let (slices, carried) = params.split_at_checked(iterators).ok_or(missing)?;
-        for ((&param, tensor), iterator) in slices.iter().zip(&self.iterated).zip(&self.l.iterators) {
+        for ((&param, tensor), iterator) in slices.iter().zip(&self.iterated).zip(&self.l.iterators)
+        {
             // TensorRT counts backwards from the trip count where there is one.
             let (_, size, _) = around(tensor.dims(), iterator.axis)?;
             let last = if self.l.counted { self.count } else { size };
-            let at = if iterator.reverse { index(last) - 1 - index(self.iteration) } else { index(self.iteration) };
-            let layer = Gather { mode: GatherMode::Default, axis: iterator.axis, element_wise_dims: 0 };
+            let at = if iterator.reverse {
+                index(last) - 1 - index(self.iteration)
+            } else {
+                index(self.iteration)
+            };
+            let layer =
+                Gather { mode: GatherMode::Default, axis: iterator.axis, element_wise_dims: 0 };
             runner.set(param, gather::gather(&layer, &[tensor, &Tensor::scalar(at)])?);
         }
         for (&param, tensor) in carried.iter().zip(&self.recurrences) {
@@ -146,7 +166,11 @@ impl<'n> State<'n> {
             let (axis, reverse) = match *output {
                 LoopOutput::LastValue(at) => {
                     let count = self.recurrences.len();
-                    return self.recurrences.get(at).cloned().ok_or(EvalError::Operands { at, count });
+                    return self
+                        .recurrences
+                        .get(at)
+                        .cloned()
+                        .ok_or(EvalError::Operands { at, count });
                 }
                 LoopOutput::Concatenate { axis } => (axis, false),
                 LoopOutput::Reverse { axis } => (axis, true),
@@ -169,7 +193,13 @@ impl<'n> State<'n> {
 /// The tensors side by side along a new axis of size `length`; where there are fewer the rest is 0.
 ///
 /// Reversed, the first tensor comes last.
-fn stacked(tensors: &[Tensor], first: &Tensor, axis: usize, length: usize, reverse: bool) -> Result<Tensor, EvalError> {
+fn stacked(
+    tensors: &[Tensor],
+    first: &Tensor,
+    axis: usize,
+    length: usize,
+    reverse: bool,
+) -> Result<Tensor, EvalError> {
     if let Some(other) = tensors.iter().find(|tensor| tensor.dims() != first.dims()) {
         return Err(EvalError::Shapes(first.dims().to_vec(), other.dims().to_vec()));
     }
@@ -195,7 +225,11 @@ fn zeros(dtype: DType, dims: Vec<usize>) -> Result<Tensor, EvalError> {
     Ok(Tensor::new(dtype, dims, vec![0; bytes].into())?)
 }
 
-fn input<'r>(runner: &'r Runner<'_, '_>, layer: &Layer, at: usize) -> Result<&'r Tensor, EvalError> {
+fn input<'r>(
+    runner: &'r Runner<'_, '_>,
+    layer: &Layer,
+    at: usize,
+) -> Result<&'r Tensor, EvalError> {
     let &id = layer.inputs.get(at).ok_or(EvalError::Operands { at, count: layer.inputs.len() })?;
     runner.get(id)
 }

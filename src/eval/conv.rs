@@ -11,7 +11,8 @@ use crate::network::layer::conv::{Convolution, Deconvolution};
 use crate::tensor::Tensor;
 use std::ops::Range;
 
-/// Number of `f32` in the buffer that a product is computed through: small enough to stay in the cache.
+/// Number of `f32` in the buffer that a product is computed through: small enough to stay in the
+/// cache.
 const BUFFER: usize = 1 << 20;
 
 /// Computes a `Convolution` layer.
@@ -31,16 +32,22 @@ pub(super) fn convolution(layer: &Convolution, inputs: &[&Tensor]) -> Result<Ten
 }
 
 /// Computes a `Deconvolution` layer.
-pub(super) fn deconvolution(Deconvolution(layer): &Deconvolution, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
+pub(super) fn deconvolution(
+    Deconvolution(layer): &Deconvolution,
+    inputs: &[&Tensor],
+) -> Result<Tensor, EvalError> {
     let (batch, channels, spatial) = split(operand(inputs, 0)?, layer.kernel.len())?;
     let (groups, maps) = (groups(layer, channels)?, layer.maps);
     let window = Window::back(geometry(layer), spatial)?;
     let dims = [&[batch, maps], window.input().as_slice()].concat();
     let planes = Planes { groups, per_group: channels / groups, maps: maps / groups, window };
-    computed(layer, inputs, [channels, planes.maps], dims, |data, weights, out| planes.deconvolve(data, weights, out))
+    computed(layer, inputs, [channels, planes.maps], dims, |data, weights, out| {
+        planes.deconvolve(data, weights, out)
+    })
 }
 
-/// What `compute` makes of data and kernel, with the bias. `leading` are the kernel's sizes in front of its window's.
+/// What `compute` makes of data and kernel, with the bias. `leading` are the kernel's sizes in
+/// front of its window's.
 fn computed(
     layer: &Convolution,
     inputs: &[&Tensor],
@@ -74,7 +81,11 @@ fn geometry(layer: &Convolution) -> Geometry<'_> {
 fn split(data: &Tensor, spatial: usize) -> Result<(usize, usize, &[usize]), EvalError> {
     match data.dims() {
         [batch, channels, sizes @ ..] if sizes.len() == spatial => Ok((*batch, *channels, sizes)),
-        dims => Err(EvalError::Shape { at: 0, dims: dims.to_vec(), rule: "have 2 axes more than the kernel" }),
+        dims => Err(EvalError::Shape {
+            at: 0,
+            dims: dims.to_vec(),
+            rule: "have 2 axes more than the kernel",
+        }),
     }
 }
 
@@ -85,7 +96,11 @@ fn groups(layer: &Convolution, channels: usize) -> Result<usize, EvalError> {
         return Ok(groups);
     }
     let value = i64::try_from(groups).unwrap_or(i64::MAX);
-    Err(EvalError::Attribute { what: "groups", value, rule: "divide the channels of data and result" })
+    Err(EvalError::Attribute {
+        what: "groups",
+        value,
+        rule: "divide the channels of data and result",
+    })
 }
 
 fn argument<'a>(arg: &'a Arg<Tensor>, inputs: &[&'a Tensor]) -> Result<&'a Tensor, EvalError> {
@@ -103,7 +118,12 @@ fn expect(weights: &Tensor, dims: &[usize]) -> Result<(), EvalError> {
 }
 
 /// Adds to each plane of `out` its channel's bias.
-fn add_bias(layer: &Convolution, inputs: &[&Tensor], plane: &[usize], out: &mut [f32]) -> Result<(), EvalError> {
+fn add_bias(
+    layer: &Convolution,
+    inputs: &[&Tensor],
+    plane: &[usize],
+    out: &mut [f32],
+) -> Result<(), EvalError> {
     let Some(bias) = &layer.bias else { return Ok(()) };
     let bias = argument(bias, inputs)?;
     expect(bias, &[layer.maps])?;
@@ -130,11 +150,14 @@ struct Planes {
 impl Planes {
     /// Elements of one channel on the window's input side, on its output side, and of the kernel.
     fn sizes(&self) -> [usize; 3] {
-        let volume = |size: fn(&super::window::Sliding) -> usize| self.window.axes.iter().map(size).product();
+        let volume = |size: fn(&super::window::Sliding) -> usize| {
+            self.window.axes.iter().map(size).product()
+        };
         [volume(|axis| axis.input), volume(|axis| axis.output), volume(|axis| axis.kernel)]
     }
 
-    /// How many rows of the output side are computed through one buffer whose columns have `height` elements.
+    /// How many rows of the output side are computed through one buffer whose columns have `height`
+    /// elements.
     fn rows_at_once(&self, height: usize) -> Result<usize, EvalError> {
         let row = self.window.axes[2].output.max(1);
         match height.checked_mul(row) {
@@ -146,12 +169,16 @@ impl Planes {
     }
 
     /// The rows of the output side in blocks that fit the buffer.
-    fn blocks(&self, height: usize) -> Result<impl Iterator<Item = Range<usize>> + use<>, EvalError> {
+    fn blocks(
+        &self,
+        height: usize,
+    ) -> Result<impl Iterator<Item = Range<usize>> + use<>, EvalError> {
         let (rows, at_once) = (self.window.rows(), self.rows_at_once(height)?);
         Ok((0..rows).step_by(at_once).map(move |first| first..rows.min(first + at_once)))
     }
 
-    /// Gathers what each output reads into the columns of a matrix, and multiplies the kernel with it.
+    /// Gathers what each output reads into the columns of a matrix, and multiplies the kernel with
+    /// it.
     fn convolve(&self, data: &[f32], weights: &[f32], out: &mut [f32]) -> Result<(), EvalError> {
         let [input, output, kernel] = self.sizes();
         if input == 0 {
@@ -159,15 +186,22 @@ impl Planes {
         }
         let height = self.per_group * kernel;
         let row = self.window.axes[2].output;
-        let direct =
-            kernel == 1 && input == output && self.window.axes.iter().all(|axis| axis.stride == 1 && axis.pre == 0);
+        let direct = kernel == 1
+            && input == output
+            && self.window.axes.iter().all(|axis| axis.stride == 1 && axis.pre == 0);
         let mut columns = Vec::new();
         for (i, out) in out.chunks_mut(self.maps * output).enumerate() {
             let group = i % self.groups;
             let data = &data[i * self.per_group * input..][..self.per_group * input];
             let weights = Matrix::new(&weights[group * self.maps * height..], height);
             if direct {
-                multiply([self.maps, height, output], weights, Matrix::new(data, output), out, output);
+                multiply(
+                    [self.maps, height, output],
+                    weights,
+                    Matrix::new(data, output),
+                    out,
+                    output,
+                );
                 continue;
             }
             for rows in self.blocks(height)? {
@@ -175,13 +209,20 @@ impl Planes {
                 columns.clear();
                 columns.resize(height * width, 0.0);
                 self.gather(data, rows, &mut columns, width);
-                multiply([self.maps, height, width], weights, Matrix::new(&columns, width), &mut out[first..], output);
+                multiply(
+                    [self.maps, height, width],
+                    weights,
+                    Matrix::new(&columns, width),
+                    &mut out[first..],
+                    output,
+                );
             }
         }
         Ok(())
     }
 
-    /// Fills the columns, one row of them per channel and tap, with what the outputs of these rows read.
+    /// Fills the columns, one row of them per channel and tap, with what the outputs of these rows
+    /// read.
     fn gather(&self, data: &[f32], rows: Range<usize>, columns: &mut [f32], width: usize) {
         let [input, _, kernel] = self.sizes();
         let taps: Vec<_> = self.window.taps().collect();
@@ -194,7 +235,9 @@ impl Planes {
                 if stride == 1 {
                     to.copy_from_slice(&from[..line.count]);
                 } else {
-                    to.iter_mut().zip(from.iter().step_by(stride)).for_each(|(to, &from)| *to = from);
+                    to.iter_mut()
+                        .zip(from.iter().step_by(stride))
+                        .for_each(|(to, &from)| *to = from);
                 }
             });
         });
@@ -214,14 +257,18 @@ impl Planes {
                 for (tap, &weight) in self.window.taps().zip(weights) {
                     self.window.visit(tap, 0..self.window.rows(), |line| {
                         let from = data[line.input..].iter().step_by(stride);
-                        out[line.output..][..line.count].iter_mut().zip(from).for_each(|(to, &x)| *to += weight * x);
+                        out[line.output..][..line.count]
+                            .iter_mut()
+                            .zip(from)
+                            .for_each(|(to, &x)| *to += weight * x);
                     });
                 }
             }
         });
     }
 
-    /// Multiplies the kernel with the data, and scatters what each element contributes to the result.
+    /// Multiplies the kernel with the data, and scatters what each element contributes to the
+    /// result.
     fn deconvolve(&self, data: &[f32], weights: &[f32], out: &mut [f32]) -> Result<(), EvalError> {
         // The window leads back: its input is the result.
         let [result, size, kernel] = self.sizes();
@@ -235,7 +282,8 @@ impl Planes {
         let mut columns = Vec::new();
         for (i, out) in out.chunks_mut(self.maps * result).enumerate() {
             let data = &data[i * self.per_group * size..][..self.per_group * size];
-            let weights = &weights[i % self.groups * self.per_group * height..][..self.per_group * height];
+            let weights =
+                &weights[i % self.groups * self.per_group * height..][..self.per_group * height];
             for rows in self.blocks(height)? {
                 let (first, width) = (rows.start * row, rows.len() * row);
                 columns.resize(height * width, 0.0);

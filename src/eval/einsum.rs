@@ -22,10 +22,16 @@ pub(super) fn einsum(layer: &Einsum, inputs: &[&Tensor]) -> Result<Tensor, EvalE
         };
         of.push(letter);
     }
-    let summed: Vec<u8> = equation.sizes.keys().copied().filter(|letter| !equation.output.contains(letter)).collect();
-    let shared: Vec<u8> = summed.iter().copied().filter(|x| left.contains(x) && right.contains(x)).collect();
+    let summed: Vec<u8> =
+        equation.sizes.keys().copied().filter(|letter| !equation.output.contains(letter)).collect();
+    let shared: Vec<u8> =
+        summed.iter().copied().filter(|x| left.contains(x) && right.contains(x)).collect();
     let alone = |term: &[u8]| -> Vec<u8> {
-        summed.iter().copied().filter(|letter| term.contains(letter) && !shared.contains(letter)).collect()
+        summed
+            .iter()
+            .copied()
+            .filter(|letter| term.contains(letter) && !shared.contains(letter))
+            .collect()
     };
     let a = equation.arranged(0, inputs, &[&batch, &rows, &shared], &alone(left))?;
     let b = equation.arranged(1, inputs, &[&batch, &columns, &shared], &alone(right))?;
@@ -39,8 +45,12 @@ pub(super) fn einsum(layer: &Einsum, inputs: &[&Tensor]) -> Result<Tensor, EvalE
     }
     // From the order in which the product comes to the order asked for.
     let made_strides = strides(&equation.dims(&made));
-    let steps: Vec<isize> =
-        equation.output.iter().filter_map(|x| made.iter().position(|y| x == y)).map(|at| made_strides[at]).collect();
+    let steps: Vec<isize> = equation
+        .output
+        .iter()
+        .filter_map(|x| made.iter().position(|y| x == y))
+        .map(|at| made_strides[at])
+        .collect();
     let dims = equation.dims(&equation.output);
     let ordered = Walk::new(&dims, [&steps]).map(|[at]| out[at]).collect();
     rounded(first.dtype(), dims, ordered)
@@ -72,11 +82,19 @@ impl Equation {
             if term.len() != tensor.dims().len() {
                 return Err(wrong("does not have one letter for each axis"));
             }
-            if term.iter().zip(tensor.dims()).any(|(&letter, &size)| *sizes.entry(letter).or_insert(size) != size) {
+            if term
+                .iter()
+                .zip(tensor.dims())
+                .any(|(&letter, &size)| *sizes.entry(letter).or_insert(size) != size)
+            {
                 return Err(wrong("gives one letter to axes of different sizes"));
             }
         }
-        if output.iter().enumerate().any(|(i, letter)| !sizes.contains_key(letter) || output[..i].contains(letter)) {
+        if output
+            .iter()
+            .enumerate()
+            .any(|(i, letter)| !sizes.contains_key(letter) || output[..i].contains(letter))
+        {
             return Err(wrong("has a letter in the result that no operand has, or has it twice"));
         }
         Ok(Self { terms, output, sizes })
@@ -92,14 +110,27 @@ impl Equation {
     }
 
     /// The operand with its axes in the order of `letters`, summed over those of `alone`.
-    fn arranged(&self, at: usize, inputs: &[&Tensor], letters: &[&[u8]], alone: &[u8]) -> Result<Vec<f32>, EvalError> {
+    fn arranged(
+        &self,
+        at: usize,
+        inputs: &[&Tensor],
+        letters: &[&[u8]],
+        alone: &[u8],
+    ) -> Result<Vec<f32>, EvalError> {
         if at >= inputs.len() {
             return Ok(vec![1.0; count(&self.dims(&letters.concat()))?]);
         }
         let values = reals(inputs, at)?;
         let own = strides(operand(inputs, at)?.dims());
         let steps = |letters: &[u8]| -> Vec<isize> {
-            let step = |x: &u8| self.term(at).iter().zip(&own).filter(|(y, _)| x == *y).map(|(_, stride)| stride).sum();
+            let step = |x: &u8| {
+                self.term(at)
+                    .iter()
+                    .zip(&own)
+                    .filter(|(y, _)| x == *y)
+                    .map(|(_, stride)| stride)
+                    .sum()
+            };
             letters.iter().map(step).collect()
         };
         let letters = letters.concat();
@@ -107,7 +138,8 @@ impl Equation {
         count(&dims)?;
         let (outer, inner) = (steps(&letters), steps(alone));
         let sums = Walk::new(&dims, [&outer]).map(|[from]| {
-            let terms = Walk::new(&summed, [&inner]).map(|[offset]| f64::from(values[from + offset]));
+            let terms =
+                Walk::new(&summed, [&inner]).map(|[offset]| f64::from(values[from + offset]));
             terms.sum::<f64>() as f32
         });
         Ok(sums.collect())
@@ -119,7 +151,8 @@ mod tests {
     use super::*;
 
     fn iota(dims: &[usize]) -> Tensor {
-        Tensor::of(dims.to_vec(), (0u8..).map(f32::from).take(dims.iter().product()).collect()).unwrap()
+        Tensor::of(dims.to_vec(), (0u8..).map(f32::from).take(dims.iter().product()).collect())
+            .unwrap()
     }
 
     fn run(equation: &str, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
@@ -149,7 +182,10 @@ mod tests {
     fn batches_stay_apart() {
         let (a, b) = (iota(&[2, 2, 1]), iota(&[2, 1, 2]));
         let expected = vec![0f32, 0.0, 0.0, 1.0, 4.0, 6.0, 6.0, 9.0];
-        assert_eq!(run("bij,bjk->bik", &[&a, &b]), Ok(Tensor::of(vec![2, 2, 2], expected).unwrap()));
+        assert_eq!(
+            run("bij,bjk->bik", &[&a, &b]),
+            Ok(Tensor::of(vec![2, 2, 2], expected).unwrap())
+        );
     }
 
     #[test]
@@ -157,7 +193,10 @@ mod tests {
         let a = iota(&[2, 3]);
         let message = |equation| run(equation, &[&a]).unwrap_err().to_string();
         assert_eq!(message("ij"), "equation `ij` has no `->`");
-        assert_eq!(message("ii->i"), "equation `ii->i` gives one letter to axes of different sizes");
+        assert_eq!(
+            message("ii->i"),
+            "equation `ii->i` gives one letter to axes of different sizes"
+        );
         assert_eq!(message("i->i"), "equation `i->i` does not have one letter for each axis");
         assert!(message("ij->ik").contains("no operand has"));
         assert!(message("ij,jk->ik").contains("one term for each"));

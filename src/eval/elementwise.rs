@@ -27,7 +27,8 @@ pub(super) fn elementwise(layer: &ElementWise, inputs: &[&Tensor]) -> Result<Ten
         }
         DType::Bool if layer.operation.compares() => {
             let (x, y) = (truths(inputs, 0)?, truths(inputs, 1)?);
-            let normal = |values: &[u8]| values.iter().map(|&v| u8::from(v != 0)).collect::<Vec<_>>();
+            let normal =
+                |values: &[u8]| values.iter().map(|&v| u8::from(v != 0)).collect::<Vec<_>>();
             compared(layer.operation, &pairs, &normal(x), &normal(y))
         }
         _ => with_whole_number!(a, 0, T => {
@@ -45,7 +46,12 @@ pub(super) fn parametric_relu(inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
     let (data, slope) = (operand(inputs, 0)?, operand(inputs, 1)?);
     broadcast_strides(slope.dims(), data.dims())?;
     let pairs = Pairs::new(data.dims(), slope.dims())?;
-    let values = pairs.map(&reals(inputs, 0)?, &reals(inputs, 1)?, |x, slope| if x >= 0.0 { x } else { x * slope });
+    let values =
+        pairs.map(
+            &reals(inputs, 0)?,
+            &reals(inputs, 1)?,
+            |x, slope| if x >= 0.0 { x } else { x * slope },
+        );
     rounded(data.dtype(), pairs.dims, values)
 }
 
@@ -81,7 +87,12 @@ fn logical(operation: Op, pairs: &Pairs, a: &[u8], b: &[u8]) -> Result<Tensor, E
     Ok(Tensor::new(DType::Bool, pairs.dims.clone(), values.into())?)
 }
 
-fn compared<T: Number>(operation: Op, pairs: &Pairs, a: &[T], b: &[T]) -> Result<Tensor, EvalError> {
+fn compared<T: Number>(
+    operation: Op,
+    pairs: &Pairs,
+    a: &[T],
+    b: &[T],
+) -> Result<Tensor, EvalError> {
     let values = match operation {
         Op::Greater => pairs.map(a, b, |a, b| u8::from(a > b)),
         Op::Less => pairs.map(a, b, |a, b| u8::from(a < b)),
@@ -90,7 +101,12 @@ fn compared<T: Number>(operation: Op, pairs: &Pairs, a: &[T], b: &[T]) -> Result
     Ok(Tensor::new(DType::Bool, pairs.dims.clone(), values.into())?)
 }
 
-fn arithmetic<T: Number>(operation: Op, pairs: &Pairs, a: &[T], b: &[T]) -> Result<Vec<T>, EvalError> {
+fn arithmetic<T: Number>(
+    operation: Op,
+    pairs: &Pairs,
+    a: &[T],
+    b: &[T],
+) -> Result<Vec<T>, EvalError> {
     let divides = matches!(operation, Op::Div | Op::FloorDiv);
     if divides && T::WHOLE && !pairs.is_empty() && b.contains(&T::ZERO) {
         return Err(EvalError::DivisionByZero);
@@ -127,7 +143,12 @@ impl Pairs {
     }
 
     /// `f` of each pair. The innermost axis of either operand is dense or repeats one element.
-    fn map<T: Element, U: Element>(&self, a: &[T], b: &[T], f: impl Fn(T, T) -> U + Sync) -> Vec<U> {
+    fn map<T: Element, U: Element>(
+        &self,
+        a: &[T],
+        b: &[T],
+        f: impl Fn(T, T) -> U + Sync,
+    ) -> Vec<U> {
         let mut out = vec![U::zeroed(); self.walk.len()];
         let (rows, inner) = self.walk.clone().rows();
         if rows.len() == 1 && inner.strides == [1, 1] {
@@ -185,7 +206,11 @@ mod tests {
         assert_eq!(run(Op::Sum, &ints(&[i32::MAX]), &ints(&[1])).unwrap(), ints(&[i32::MIN]));
         let halves = Tensor::vector(&[f16::from_f32(2048.0)]);
         let one = Tensor::vector(&[f16::ONE]);
-        assert_eq!(run(Op::Sum, &halves, &one).unwrap(), halves, "2049 is a tie in f16 and rounds to even");
+        assert_eq!(
+            run(Op::Sum, &halves, &one).unwrap(),
+            halves,
+            "2049 is a tie in f16 and rounds to even"
+        );
         let bools = |values: [bool; 4]| Tensor::of_bools(vec![4], values).unwrap();
         let (x, y) = (bools([true, true, false, false]), bools([true, false, true, false]));
         assert_eq!(run(Op::Xor, &x, &y).unwrap(), bools([false, true, true, false]));
@@ -206,8 +231,14 @@ mod tests {
             run(Op::Sum, &ints, &Tensor::vector(&[1f32, 2.0])).unwrap_err().to_string(),
             "operand 1 is f32, but must be of the first operand's type"
         );
-        assert_eq!(run(Op::And, &ints, &ints).unwrap_err().to_string(), "operand 0 is i32, but must be bool");
-        assert_eq!(elementwise(&ElementWise { operation: Op::Sum }, &[]), Err(EvalError::Operands { at: 0, count: 0 }));
+        assert_eq!(
+            run(Op::And, &ints, &ints).unwrap_err().to_string(),
+            "operand 0 is i32, but must be bool"
+        );
+        assert_eq!(
+            elementwise(&ElementWise { operation: Op::Sum }, &[]),
+            Err(EvalError::Operands { at: 0, count: 0 })
+        );
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::tensor::{DType, TensorError};
 /// The most elements of one value that are computed here.
 pub const MAX_ELEMENTS: usize = 1 << 31;
 
-/// Why a layer cannot be computed from these operands. It knows no place; the driver of the network adds it.
+/// Why a layer cannot be computed from these operands. It knows no place; the driver of the network
+/// adds it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum EvalError {
     /// An operand is not there.

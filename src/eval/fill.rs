@@ -7,22 +7,25 @@ use crate::network::layer::Arg;
 use crate::network::layer::data::{Fill, FillOperation};
 use crate::tensor::{DType, Tensor};
 
-/// Computes a `Fill` layer. Reals are computed in `f64` from parameters of the output's type, then rounded.
+/// Computes a `Fill` layer. Reals are computed in `f64` from parameters of the output's type, then
+/// rounded.
 pub(super) fn fill(layer: &Fill, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
     if layer.operation != FillOperation::Linspace {
         return Err(EvalError::Random);
     }
     let dims = match &layer.dims {
         Arg::Static(dims) => dims.clone(),
-        Arg::Input(at) => {
-            integers(inputs, *at)?.into_iter().map(|n| size("a size of the fill", n)).collect::<Result<_, _>>()?
-        }
+        Arg::Input(at) => integers(inputs, *at)?
+            .into_iter()
+            .map(|n| size("a size of the fill", n))
+            .collect::<Result<_, _>>()?,
     };
     count(&dims)?;
     match layer.dtype {
         DType::I32 | DType::I64 => {
             let first = parameter(&layer.alpha, inputs, |at| integers(inputs, at), |x| x as i64)?;
-            let steps = steps(&layer.beta, inputs, dims.len(), |at| integers(inputs, at), |x| x as i64)?;
+            let steps =
+                steps(&layer.beta, inputs, dims.len(), |at| integers(inputs, at), |x| x as i64)?;
             let values = series(&dims, first, &steps, |sum, index, step| {
                 sum.wrapping_add(i64::try_from(index).unwrap_or(i64::MAX).wrapping_mul(step))
             });
@@ -73,11 +76,19 @@ fn steps<T: Copy>(
 }
 
 /// `first` plus index times step along every axis, for each element.
-fn series<T: Copy>(dims: &[usize], first: T, steps: &[T], add: impl Fn(T, usize, T) -> T) -> Vec<T> {
+fn series<T: Copy>(
+    dims: &[usize],
+    first: T,
+    steps: &[T],
+    add: impl Fn(T, usize, T) -> T,
+) -> Vec<T> {
     // Axis by axis: each value so far becomes the beginning of a row along the next axis.
     let mut values = vec![first; usize::from(!dims.contains(&0))];
     for (&size, &step) in dims.iter().zip(steps) {
-        values = values.iter().flat_map(|&start| (0..size).map(|i| add(start, i, step)).collect::<Vec<_>>()).collect();
+        values = values
+            .iter()
+            .flat_map(|&start| (0..size).map(|i| add(start, i, step)).collect::<Vec<_>>())
+            .collect();
     }
     values
 }
@@ -103,14 +114,21 @@ mod tests {
         let reals = fill(&layer(DType::F32, &[3], 0.5, -1.0), &[]).unwrap();
         assert_eq!(reals, Tensor::vector(&[0.5f32, -0.5, -1.5]));
         assert_eq!(fill(&layer(DType::I32, &[], 7.0, 1.0), &[]).unwrap(), Tensor::scalar(7i32));
-        assert!(fill(&layer(DType::I32, &[usize::MAX, 0], 7.0, 1.0), &[]).unwrap().bytes().is_empty());
+        assert!(
+            fill(&layer(DType::I32, &[usize::MAX, 0], 7.0, 1.0), &[]).unwrap().bytes().is_empty()
+        );
     }
 
     #[test]
     fn parameters_come_from_tensors() {
-        let by_tensor =
-            Fill { dims: Arg::Input(0), alpha: Arg::Input(1), beta: Arg::Input(2), ..layer(DType::I32, &[], 0.0, 0.0) };
-        let (dims, first, steps) = (Tensor::vector(&[2i64, 2]), Tensor::scalar(5i32), Tensor::vector(&[10i32, 1]));
+        let by_tensor = Fill {
+            dims: Arg::Input(0),
+            alpha: Arg::Input(1),
+            beta: Arg::Input(2),
+            ..layer(DType::I32, &[], 0.0, 0.0)
+        };
+        let (dims, first, steps) =
+            (Tensor::vector(&[2i64, 2]), Tensor::scalar(5i32), Tensor::vector(&[10i32, 1]));
         let filled = fill(&by_tensor, &[&dims, &first, &steps]).unwrap();
         assert_eq!(filled, Tensor::of(vec![2, 2], vec![5i32, 6, 15, 16]).unwrap());
         let short = Tensor::vector(&[1i32]);
@@ -120,7 +138,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_made_is_refused() {
-        let random = Fill { operation: FillOperation::RandomNormal, ..layer(DType::F32, &[1], 0.0, 1.0) };
+        let random =
+            Fill { operation: FillOperation::RandomNormal, ..layer(DType::F32, &[1], 0.0, 1.0) };
         assert_eq!(fill(&random, &[]), Err(EvalError::Random));
         assert_eq!(
             fill(&layer(DType::F32, &[1 << 20, 1 << 20], 0.0, 1.0), &[]),

@@ -4,7 +4,9 @@ use super::error::EvalError;
 use super::index::{Walk, around, count, position, size_at, strides};
 use super::operand::{integer, integers, operand, reals, size, truths};
 use super::pick::Source;
-use crate::network::layer::data::{Gather, GatherMode, OneHot, ReverseSequence, Scatter, ScatterMode};
+use crate::network::layer::data::{
+    Gather, GatherMode, OneHot, ReverseSequence, Scatter, ScatterMode,
+};
 use crate::tensor::{DType, Tensor, volume};
 
 /// Computes a `Gather` layer. Indices outside the data are errors, negative ones included.
@@ -35,7 +37,10 @@ fn gather_slices(layer: &Gather, inputs: &[&Tensor]) -> Result<Tensor, EvalError
     if count(&dims)? == 0 {
         return Source::new(data).runs(dims, 0, std::iter::empty());
     }
-    let at = integers(inputs, 1)?.into_iter().map(|index| position(index, size)).collect::<Result<Vec<_>, _>>()?;
+    let at = integers(inputs, 1)?
+        .into_iter()
+        .map(|index| position(index, size))
+        .collect::<Result<Vec<_>, _>>()?;
     let (per_batch, rows_per_batch) = (count(own)?, count(&data.dims()[shared..axis])?);
     let at = &at;
     let starts = (0..before).flat_map(move |row| {
@@ -45,13 +50,18 @@ fn gather_slices(layer: &Gather, inputs: &[&Tensor]) -> Result<Tensor, EvalError
     Source::new(data).runs(dims, run, starts)
 }
 
-/// For each index of the second operand, the offset of the element of the first operand that it names: the one at the
-/// same position but for `axis`, where the index stands.
+/// For each index of the second operand, the offset of the element of the first operand that it
+/// names: the one at the same position but for `axis`, where the index stands.
 fn elements(axis: usize, inputs: &[&Tensor]) -> Result<Vec<usize>, EvalError> {
     let (data, indices) = (operand(inputs, 0)?, operand(inputs, 1)?);
     let size = size_at(data.dims(), axis)?;
     let fits = data.dims().len() == indices.dims().len()
-        && data.dims().iter().zip(indices.dims()).enumerate().all(|(i, (d, n))| i == axis || n <= d);
+        && data
+            .dims()
+            .iter()
+            .zip(indices.dims())
+            .enumerate()
+            .all(|(i, (d, n))| i == axis || n <= d);
     if !fits {
         return Err(EvalError::Shapes(data.dims().to_vec(), indices.dims().to_vec()));
     }
@@ -59,16 +69,22 @@ fn elements(axis: usize, inputs: &[&Tensor]) -> Result<Vec<usize>, EvalError> {
     let step = steps[axis].cast_unsigned();
     steps[axis] = 0;
     let walk = Walk::new(indices.dims(), [&steps]);
-    walk.zip(integers(inputs, 1)?).map(|([at], index)| Ok(at + position(index, size)? * step)).collect()
+    walk.zip(integers(inputs, 1)?)
+        .map(|([at], index)| Ok(at + position(index, size)? * step))
+        .collect()
 }
 
-/// For each index vector of the second operand, the offset of the part of the first operand that it names. Gives the
-/// shape of all parts together and the size of one part.
-fn vectors(shared: usize, inputs: &[&Tensor]) -> Result<(Vec<usize>, usize, Vec<usize>), EvalError> {
+/// For each index vector of the second operand, the offset of the part of the first operand that it
+/// names. Gives the shape of all parts together and the size of one part.
+fn vectors(
+    shared: usize,
+    inputs: &[&Tensor],
+) -> Result<(Vec<usize>, usize, Vec<usize>), EvalError> {
     let (data, indices) = (operand(inputs, 0)?, operand(inputs, 1)?);
     let misfit = || EvalError::Shapes(data.dims().to_vec(), indices.dims().to_vec());
     let (&depth, outer) = indices.dims().split_last().ok_or_else(misfit)?;
-    let named = shared.checked_add(depth).filter(|&named| named <= data.dims().len()).ok_or_else(misfit)?;
+    let named =
+        shared.checked_add(depth).filter(|&named| named <= data.dims().len()).ok_or_else(misfit)?;
     if outer.get(..shared) != data.dims().get(..shared) {
         return Err(misfit());
     }
@@ -85,7 +101,9 @@ fn vectors(shared: usize, inputs: &[&Tensor]) -> Result<(Vec<usize>, usize, Vec<
     let mut starts = Vec::with_capacity(count(outer)?);
     for i in 0..count(outer)? {
         let mut start = i / per_batch * batch_step;
-        for ((&index, &size), step) in values[i * depth..][..depth].iter().zip(sizes).zip(&steps[shared..]) {
+        for ((&index, &size), step) in
+            values[i * depth..][..depth].iter().zip(sizes).zip(&steps[shared..])
+        {
             start += position(index, size)? * step.cast_unsigned();
         }
         starts.push(start);
@@ -104,7 +122,11 @@ pub(super) fn scatter(layer: &Scatter, inputs: &[&Tensor]) -> Result<Tensor, Eva
         return Err(EvalError::Shapes(dims, updates.dims().to_vec()));
     }
     if updates.dtype() != data.dtype() {
-        return Err(EvalError::Type { at: 2, actual: updates.dtype(), expected: "of the data's type" });
+        return Err(EvalError::Type {
+            at: 2,
+            actual: updates.dtype(),
+            expected: "of the data's type",
+        });
     }
     let mut from: Vec<usize> = (0..data.len()).collect();
     for (i, start) in starts.into_iter().enumerate() {
@@ -116,7 +138,10 @@ pub(super) fn scatter(layer: &Scatter, inputs: &[&Tensor]) -> Result<Tensor, Eva
 }
 
 /// Computes a `ReverseSequence` layer.
-pub(super) fn reverse_sequence(layer: &ReverseSequence, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
+pub(super) fn reverse_sequence(
+    layer: &ReverseSequence,
+    inputs: &[&Tensor],
+) -> Result<Tensor, EvalError> {
     let data = operand(inputs, 0)?;
     let dims = data.dims();
     let (batch, time) = (size_at(dims, layer.batch_axis)?, size_at(dims, layer.sequence_axis)?);
@@ -140,7 +165,8 @@ pub(super) fn reverse_sequence(layer: &ReverseSequence, inputs: &[&Tensor]) -> R
     Source::new(data).each(dims.to_vec(), walk)
 }
 
-/// Computes a `OneHot` layer. Negative indices count from the end; rows of indices outside are all off.
+/// Computes a `OneHot` layer. Negative indices count from the end; rows of indices outside are all
+/// off.
 pub(super) fn one_hot(layer: &OneHot, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
     let (indices, values) = (operand(inputs, 0)?, operand(inputs, 1)?);
     if values.dims() != [2] {
@@ -161,7 +187,8 @@ pub(super) fn one_hot(layer: &OneHot, inputs: &[&Tensor]) -> Result<Tensor, Eval
     let mut steps = strides(indices.dims());
     steps.insert(layer.axis, 0);
     let row: Vec<isize> = (0..dims.len()).map(|axis| isize::from(axis == layer.axis)).collect();
-    let picked = Walk::new(&dims, [&steps, &row]).map(|[at, i]| usize::from(usize::try_from(on[at]) == Ok(i)));
+    let picked = Walk::new(&dims, [&steps, &row])
+        .map(|[at, i]| usize::from(usize::try_from(on[at]) == Ok(i)));
     Source::new(values).each(dims.clone(), picked)
 }
 
@@ -177,7 +204,9 @@ pub(super) fn non_zero(inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
     };
     let axes = data.dims().iter().zip(strides(data.dims()));
     let rows = axes.flat_map(|(&size, stride)| {
-        found.iter().map(move |at| i64::try_from(at / stride.unsigned_abs() % size).unwrap_or(i64::MAX))
+        found
+            .iter()
+            .map(move |at| i64::try_from(at / stride.unsigned_abs() % size).unwrap_or(i64::MAX))
     });
     Ok(Tensor::of(vec![data.dims().len(), found.len()], rows.collect())?)
 }
@@ -202,7 +231,13 @@ mod tests {
         Ok(Tensor::of(dims.to_vec(), values.to_vec())?)
     }
 
-    fn run(mode: GatherMode, axis: usize, shared: usize, data: &Tensor, at: &Tensor) -> Result<Tensor, EvalError> {
+    fn run(
+        mode: GatherMode,
+        axis: usize,
+        shared: usize,
+        data: &Tensor,
+        at: &Tensor,
+    ) -> Result<Tensor, EvalError> {
         gather(&Gather { mode, axis, element_wise_dims: shared }, &[data, at])
     }
 
@@ -210,7 +245,10 @@ mod tests {
     fn slices_by_index() {
         let data = iota(&[2, 3]);
         let by = |axis, shared, at| run(GatherMode::Default, axis, shared, &data, &at);
-        assert_eq!(by(0, 0, indices(&[3], &[1, 0, 1])), expect(&[3, 3], &[3, 4, 5, 0, 1, 2, 3, 4, 5]));
+        assert_eq!(
+            by(0, 0, indices(&[3], &[1, 0, 1])),
+            expect(&[3, 3], &[3, 4, 5, 0, 1, 2, 3, 4, 5])
+        );
         assert_eq!(by(1, 0, indices(&[1, 2], &[2, 0])), expect(&[2, 1, 2], &[2, 0, 5, 3]));
         assert_eq!(by(1, 0, indices(&[], &[1])), expect(&[2], &[1, 4]));
         assert_eq!(by(1, 1, indices(&[2, 2], &[2, 0, 1, 1])), expect(&[2, 2], &[2, 0, 4, 4]));
@@ -229,9 +267,18 @@ mod tests {
         let data = iota(&[2, 3]);
         let at = indices(&[2, 2], &[2, 0, 1, 1]);
         assert_eq!(run(GatherMode::Element, 1, 0, &data, &at), expect(&[2, 2], &[2, 0, 4, 4]));
-        assert_eq!(run(GatherMode::Nd, 0, 0, &data, &indices(&[2, 2], &[0, 2, 1, 0])), expect(&[2], &[2, 3]));
-        assert_eq!(run(GatherMode::Nd, 0, 0, &data, &indices(&[1, 1], &[1])), expect(&[1, 3], &[3, 4, 5]));
-        assert_eq!(run(GatherMode::Nd, 0, 1, &data, &indices(&[2, 1], &[2, 0])), expect(&[2], &[2, 3]));
+        assert_eq!(
+            run(GatherMode::Nd, 0, 0, &data, &indices(&[2, 2], &[0, 2, 1, 0])),
+            expect(&[2], &[2, 3])
+        );
+        assert_eq!(
+            run(GatherMode::Nd, 0, 0, &data, &indices(&[1, 1], &[1])),
+            expect(&[1, 3], &[3, 4, 5])
+        );
+        assert_eq!(
+            run(GatherMode::Nd, 0, 1, &data, &indices(&[2, 1], &[2, 0])),
+            expect(&[2], &[2, 3])
+        );
         let outside = run(GatherMode::Nd, 0, 0, &data, &indices(&[1, 2], &[0, 3]));
         assert_eq!(outside, Err(EvalError::Index { index: 3, size: 3 }));
         assert!(run(GatherMode::Nd, 0, 0, &data, &indices(&[1, 3], &[0, 0, 0])).is_err());
@@ -241,7 +288,9 @@ mod tests {
     #[test]
     fn updates_replace_elements() {
         let data = iota(&[2, 3]);
-        let run = |mode, axis, at: Tensor, updates: Tensor| scatter(&Scatter { mode, axis }, &[&data, &at, &updates]);
+        let run = |mode, axis, at: Tensor, updates: Tensor| {
+            scatter(&Scatter { mode, axis }, &[&data, &at, &updates])
+        };
         let updates = Tensor::of(vec![1, 3], vec![70, 80, 90]).unwrap();
         let placed = run(ScatterMode::Element, 0, indices(&[1, 3], &[1, 0, 1]), updates.clone());
         assert_eq!(placed, expect(&[2, 3], &[0, 80, 2, 70, 4, 90]));

@@ -20,7 +20,8 @@ impl<'a> Matrix<'a> {
     }
 
     fn holds(&self, rows: usize, columns: usize) -> bool {
-        reaches(self.row_stride, self.column_stride, rows, columns).is_some_and(|last| last < self.data.len())
+        reaches(self.row_stride, self.column_stride, rows, columns)
+            .is_some_and(|last| last < self.data.len())
     }
 }
 
@@ -34,20 +35,29 @@ fn reaches(row_stride: usize, column_stride: usize, rows: usize, columns: usize)
 ///
 /// # Panics
 /// Where a matrix does not lie within its slice, or rows of the output would overlap.
-pub(super) fn multiply([m, k, n]: [usize; 3], a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], out_stride: usize) {
+pub(super) fn multiply(
+    [m, k, n]: [usize; 3],
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    out: &mut [f32],
+    out_stride: usize,
+) {
     if m == 0 || n == 0 {
         return;
     }
     assert!(n <= out_stride || m == 1, "rows of the product overlap");
-    assert!(reaches(out_stride, 1, m, n).is_some_and(|last| last < out.len()), "the product does not fit");
+    assert!(
+        reaches(out_stride, 1, m, n).is_some_and(|last| last < out.len()),
+        "the product does not fit"
+    );
     if k == 0 {
         out.chunks_mut(out_stride.max(1)).take(m).for_each(|row| row[..n].fill(0.0));
         return;
     }
     assert!(a.holds(m, k) && b.holds(k, n), "a factor does not fit");
     let signed = usize::cast_signed;
-    // SAFETY: all elements that the strides reach lie within the slices, which was just checked, and those of the
-    // output do not overlap; strides of slices fit in `isize`.
+    // SAFETY: all elements that the strides reach lie within the slices, which was just checked,
+    // and those of the output do not overlap; strides of slices fit in `isize`.
     #[expect(unsafe_code, reason = "matrixmultiply has no safe interface")]
     unsafe {
         matrixmultiply::sgemm(

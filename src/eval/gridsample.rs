@@ -17,7 +17,9 @@ const CUBIC: f32 = -0.75;
 pub(super) fn grid_sample(layer: &GridSample, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
     let (data, grid) = (operand(inputs, 0)?, operand(inputs, 1)?);
     let misfit = || EvalError::Shapes(data.dims().to_vec(), grid.dims().to_vec());
-    let (&[batch, channels, ref sizes @ ..], &[batches, ref places @ .., axes]) = (data.dims(), grid.dims()) else {
+    let (&[batch, channels, ref sizes @ ..], &[batches, ref places @ .., axes]) =
+        (data.dims(), grid.dims())
+    else {
         return Err(misfit());
     };
     if batch != batches || sizes.len() != axes || places.len() != axes || axes == 0 {
@@ -29,12 +31,15 @@ pub(super) fn grid_sample(layer: &GridSample, inputs: &[&Tensor]) -> Result<Tens
     if out.is_empty() {
         return rounded(data.dtype(), dims, out);
     }
-    // The taps of a position, whose coordinates start with the innermost, are the same in all channels.
+    // The taps of a position, whose coordinates start with the innermost, are the same in all
+    // channels.
     let taps = grid.chunks_exact(axes).map(|position| {
         let mut taps: SmallVec<[(usize, f32); 8]> = smallvec![(0, 1.0)];
         for (&at, &size) in position.iter().rev().zip(sizes) {
             let line = along(layer, at, size)?;
-            let inner = |&(outer, v): &(usize, f32)| line.iter().map(move |&(x, w)| (outer * size + x, v * w));
+            let inner = |&(outer, v): &(usize, f32)| {
+                line.iter().map(move |&(x, w)| (outer * size + x, v * w))
+            };
             taps = taps.iter().flat_map(inner).collect();
         }
         Ok(taps)
@@ -50,8 +55,13 @@ pub(super) fn grid_sample(layer: &GridSample, inputs: &[&Tensor]) -> Result<Tens
     rounded(data.dtype(), dims, out)
 }
 
-/// The samples along one axis for a position from −1 to 1, with their weights; samples of value 0 are left out.
-fn along(layer: &GridSample, position: f32, size: usize) -> Result<SmallVec<[(usize, f32); 4]>, EvalError> {
+/// The samples along one axis for a position from −1 to 1, with their weights; samples of value 0
+/// are left out.
+fn along(
+    layer: &GridSample,
+    position: f32,
+    size: usize,
+) -> Result<SmallVec<[(usize, f32); 4]>, EvalError> {
     let extent = size as f32;
     let x = if layer.align_corners {
         (position + 1.0) * (extent - 1.0) / 2.0
@@ -69,10 +79,9 @@ fn along(layer: &GridSample, position: f32, size: usize) -> Result<SmallVec<[(us
         SampleMode::StrictBounds => SampleMode::Fill,
         mode => mode,
     };
-    let samples = weights
-        .into_iter()
-        .zip(0..)
-        .map(|(weight, i)| Ok(outside(mode, first.saturating_add(i), size)?.map(|at| (at, weight))));
+    let samples = weights.into_iter().zip(0..).map(|(weight, i)| {
+        Ok(outside(mode, first.saturating_add(i), size)?.map(|at| (at, weight)))
+    });
     samples.filter_map(Result::transpose).collect()
 }
 
@@ -80,7 +89,12 @@ fn along(layer: &GridSample, position: f32, size: usize) -> Result<SmallVec<[(us
 mod tests {
     use super::*;
 
-    fn run(interpolation: InterpolationMode, align_corners: bool, sample_mode: SampleMode, xs: &[f32]) -> Vec<f32> {
+    fn run(
+        interpolation: InterpolationMode,
+        align_corners: bool,
+        sample_mode: SampleMode,
+        xs: &[f32],
+    ) -> Vec<f32> {
         let data = Tensor::of(vec![1, 1, 1, 4], vec![10f32, 20.0, 30.0, 40.0]).unwrap();
         let grid = xs.iter().flat_map(|&x| [x, 0.0]).collect();
         let grid = Tensor::of(vec![1, 1, xs.len(), 2], grid).unwrap();
@@ -92,7 +106,10 @@ mod tests {
     fn positions_mean_centres_or_edges() {
         use InterpolationMode::{Cubic, Linear, Nearest};
         assert_eq!(run(Linear, true, SampleMode::Clamp, &[-1.0, 0.0, 1.0]), [10.0, 25.0, 40.0]);
-        assert_eq!(run(Linear, false, SampleMode::Clamp, &[-1.0, -0.5, 0.0, 1.0]), [10.0, 15.0, 25.0, 40.0]);
+        assert_eq!(
+            run(Linear, false, SampleMode::Clamp, &[-1.0, -0.5, 0.0, 1.0]),
+            [10.0, 15.0, 25.0, 40.0]
+        );
         assert_eq!(run(Linear, false, SampleMode::Fill, &[-1.0, 1.0]), [5.0, 20.0]);
         // Positions 0.5 and 1.5: ties go to the even sample.
         assert_eq!(run(Nearest, false, SampleMode::Fill, &[-0.5, 0.0, 9.0]), [10.0, 30.0, 0.0]);

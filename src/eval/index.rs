@@ -33,14 +33,19 @@ pub(super) fn strides(dims: &[usize]) -> Vec<isize> {
     out
 }
 
-/// The strides by which a tensor of shape `dims` is read as one of shape `to`: 0 along axes of size 1.
+/// The strides by which a tensor of shape `dims` is read as one of shape `to`: 0 along axes of size
+/// 1.
 ///
 /// Both have the same rank, as everywhere in TensorRT.
 pub(super) fn broadcast_strides(dims: &[usize], to: &[usize]) -> Result<Vec<isize>, EvalError> {
     if dims.len() != to.len() || dims.iter().zip(to).any(|(&d, &t)| d != t && d != 1) {
         return Err(EvalError::Shapes(dims.to_vec(), to.to_vec()));
     }
-    Ok(strides(dims).into_iter().zip(dims).map(|(stride, &d)| if d == 1 { 0 } else { stride }).collect())
+    Ok(strides(dims)
+        .into_iter()
+        .zip(dims)
+        .map(|(stride, &d)| if d == 1 { 0 } else { stride })
+        .collect())
 }
 
 /// The shape that two shapes of one rank broadcast to.
@@ -64,7 +69,8 @@ pub(super) fn position(index: i64, size: usize) -> Result<usize, EvalError> {
     usize::try_from(index).ok().filter(|&at| at < size).ok_or(EvalError::Index { index, size })
 }
 
-/// The element that stands for position `at` of an axis, which may lie outside; `None` is the fill value.
+/// The element that stands for position `at` of an axis, which may lie outside; `None` is the fill
+/// value.
 pub(super) fn outside(mode: SampleMode, at: i64, size: usize) -> Result<Option<usize>, EvalError> {
     if let Ok(inside) = position(at, size) {
         return Ok(Some(inside));
@@ -109,9 +115,11 @@ impl<const N: usize> Walk<N> {
     pub(super) fn new(dims: &[usize], strides: [&[isize]; N]) -> Self {
         let mut axes: Vec<Axis<N>> = Vec::with_capacity(dims.len());
         for (i, &size) in dims.iter().enumerate().filter(|&(_, &size)| size != 1) {
-            let axis = Axis { size, strides: strides.map(|s| s.get(i).copied().unwrap_or_default()) };
-            let joins =
-                |outer: &Axis<N>| (0..N).all(|t| outer.strides[t] == axis.strides[t].wrapping_mul(size.cast_signed()));
+            let axis =
+                Axis { size, strides: strides.map(|s| s.get(i).copied().unwrap_or_default()) };
+            let joins = |outer: &Axis<N>| {
+                (0..N).all(|t| outer.strides[t] == axis.strides[t].wrapping_mul(size.cast_signed()))
+            };
             match axes.last_mut() {
                 Some(outer) if joins(outer) => {
                     *outer = Axis { size: outer.size.saturating_mul(size), strides: axis.strides };
@@ -158,7 +166,8 @@ impl<const N: usize> Iterator for Walk<N> {
 
 impl<const N: usize> ExactSizeIterator for Walk<N> {}
 
-/// A tensor seen as many small boxes, all alike: those along some axes, one for each index of the others.
+/// A tensor seen as many small boxes, all alike: those along some axes, one for each index of the
+/// others.
 #[derive(Debug)]
 pub(super) struct Lanes {
     /// Offset of the first element of each box, in row-major order of the other axes.
@@ -186,13 +195,18 @@ impl Lanes {
     }
 }
 
-/// The offsets of a grid of elements, from the offsets along each axis, in row-major order; `fill` where any axis lies
-/// outside. Of every `run` elements only the first is given.
-pub(super) fn grid(axes: &[Vec<Option<usize>>], fill: usize, run: usize) -> impl Iterator<Item = usize> {
+/// The offsets of a grid of elements, from the offsets along each axis, in row-major order; `fill`
+/// where any axis lies outside. Of every `run` elements only the first is given.
+pub(super) fn grid(
+    axes: &[Vec<Option<usize>>],
+    fill: usize,
+    run: usize,
+) -> impl Iterator<Item = usize> {
     let total = axes.iter().map(Vec::len).product::<usize>() / run;
     let mut at = vec![0; axes.len()];
     (0..total).map(move |_| {
-        let offset = axes.iter().zip(&at).try_fold(0, |sum, (axis, &i)| axis[i].map(|offset| sum + offset));
+        let offset =
+            axes.iter().zip(&at).try_fold(0, |sum, (axis, &i)| axis[i].map(|offset| sum + offset));
         let mut step = run;
         for (axis, i) in axes.iter().zip(&mut at).rev() {
             *i += step;
@@ -243,7 +257,10 @@ mod tests {
         assert_eq!(at(SampleMode::Wrap, -3..5), [0, 1, 2, 0, 1, 2, 0, 1]);
         assert_eq!(at(SampleMode::Clamp, -2..5), [0, 0, 0, 1, 2, 2, 2]);
         assert_eq!(outside(SampleMode::Fill, -1, 3), Ok(None));
-        assert_eq!(outside(SampleMode::StrictBounds, 3, 3), Err(EvalError::Index { index: 3, size: 3 }));
+        assert_eq!(
+            outside(SampleMode::StrictBounds, 3, 3),
+            Err(EvalError::Index { index: 3, size: 3 })
+        );
         assert_eq!(outside(SampleMode::Wrap, 0, 0), Err(EvalError::Index { index: 0, size: 0 }));
         assert_eq!(outside(SampleMode::Reflect, i64::MIN, 1), Ok(Some(0)));
     }

@@ -8,7 +8,10 @@ use crate::network::layer::math::{MatrixMultiply, MatrixOperation};
 use crate::tensor::Tensor;
 
 /// Computes a `MatrixMultiply` layer.
-pub(super) fn matrix_multiply(layer: &MatrixMultiply, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
+pub(super) fn matrix_multiply(
+    layer: &MatrixMultiply,
+    inputs: &[&Tensor],
+) -> Result<Tensor, EvalError> {
     let (a, b) = (operand(inputs, 0)?, operand(inputs, 1)?);
     same_type(inputs, 1)?;
     let (x, y) = (reals(inputs, 0)?, reals(inputs, 1)?);
@@ -28,7 +31,8 @@ pub(super) fn matrix_multiply(layer: &MatrixMultiply, inputs: &[&Tensor]) -> Res
         // One right factor for all: the batches of the left one are just more rows.
         multiply([count(&batch)? * m, k, n], left.matrix(&x, 0), right.matrix(&y, 0), &mut out, n);
     } else if !out.is_empty() {
-        let strides = [&broadcast_strides(left.batch, &batch)?[..], &broadcast_strides(right.batch, &batch)?];
+        let strides =
+            [&broadcast_strides(left.batch, &batch)?[..], &broadcast_strides(right.batch, &batch)?];
         for ([i, j], out) in Walk::new(&batch, strides).zip(out.chunks_mut(m * n)) {
             multiply([m, k, n], left.matrix(&x, i), right.matrix(&y, j), out, n);
         }
@@ -45,9 +49,17 @@ struct Factor<'a> {
 }
 
 impl<'a> Factor<'a> {
-    fn new(at: usize, dims: &'a [usize], operation: MatrixOperation, left: bool) -> Result<Self, EvalError> {
-        let too_small =
-            || EvalError::Shape { at, dims: dims.to_vec(), rule: "hold a matrix, or a vector where it is one" };
+    fn new(
+        at: usize,
+        dims: &'a [usize],
+        operation: MatrixOperation,
+        left: bool,
+    ) -> Result<Self, EvalError> {
+        let too_small = || EvalError::Shape {
+            at,
+            dims: dims.to_vec(),
+            rule: "hold a matrix, or a vector where it is one",
+        };
         if operation == MatrixOperation::Vector {
             let (&size, batch) = dims.split_last().ok_or_else(too_small)?;
             let (rows, columns) = if left { (1, size) } else { (size, 1) };
@@ -66,7 +78,11 @@ impl<'a> Factor<'a> {
     /// The matrix of the batch with this number, counted in matrices.
     fn matrix<'v>(&self, values: &'v [f32], batch: usize) -> Matrix<'v> {
         let data = values.get(batch * self.rows * self.columns..).unwrap_or_default();
-        if self.transposed { Matrix::transposed(data, self.rows) } else { Matrix::new(data, self.columns) }
+        if self.transposed {
+            Matrix::transposed(data, self.rows)
+        } else {
+            Matrix::new(data, self.columns)
+        }
     }
 }
 
@@ -76,7 +92,8 @@ mod tests {
     use MatrixOperation::{None, Transpose, Vector};
 
     fn iota(dims: &[usize]) -> Tensor {
-        Tensor::of(dims.to_vec(), (0..dims.iter().product::<usize>()).map(|x| x as f32).collect()).unwrap()
+        Tensor::of(dims.to_vec(), (0..dims.iter().product::<usize>()).map(|x| x as f32).collect())
+            .unwrap()
     }
 
     #[test]
@@ -91,7 +108,8 @@ mod tests {
             (None, vec![2, 0], None, vec![0, 1], vec![2, 1], vec![0.0f32, 0.0]),
         ];
         for (op0, a, op1, b, dims, values) in cases {
-            let product = matrix_multiply(&MatrixMultiply { op0, op1 }, &[&iota(&a), &iota(&b)]).unwrap();
+            let product =
+                matrix_multiply(&MatrixMultiply { op0, op1 }, &[&iota(&a), &iota(&b)]).unwrap();
             assert_eq!(product, Tensor::of(dims, values).unwrap(), "{op0:?} {a:?} {op1:?} {b:?}");
         }
     }
@@ -99,9 +117,11 @@ mod tests {
     #[test]
     fn batches_broadcast() {
         let layer = MatrixMultiply { op0: None, op1: None };
-        for (a, b) in
-            [(vec![2, 3, 4, 5], vec![1, 3, 5, 2]), (vec![2, 1, 4, 5], vec![1, 1, 5, 2]), (vec![1, 4, 5], vec![3, 5, 2])]
-        {
+        for (a, b) in [
+            (vec![2, 3, 4, 5], vec![1, 3, 5, 2]),
+            (vec![2, 1, 4, 5], vec![1, 1, 5, 2]),
+            (vec![1, 4, 5], vec![3, 5, 2]),
+        ] {
             let (x, y) = (iota(&a), iota(&b));
             let product = matrix_multiply(&layer, &[&x, &y]).unwrap();
             let values = product.to_f32s().unwrap();
@@ -114,8 +134,12 @@ mod tests {
             ];
             for (index, [i, j]) in Walk::new(&batch, [&strides[0], &strides[1]]).enumerate() {
                 for (row, column) in (0..4).flat_map(|r| (0..2).map(move |c| (r, c))) {
-                    let expected: f32 = (0..5).map(|k| xs[i * 20 + row * 5 + k] * ys[j * 10 + k * 2 + column]).sum();
-                    assert!((values[index * 8 + row * 2 + column] - expected).abs() <= expected * 1e-6);
+                    let expected: f32 = (0..5)
+                        .map(|k| xs[i * 20 + row * 5 + k] * ys[j * 10 + k * 2 + column])
+                        .sum();
+                    assert!(
+                        (values[index * 8 + row * 2 + column] - expected).abs() <= expected * 1e-6
+                    );
                 }
             }
         }
@@ -124,7 +148,8 @@ mod tests {
     #[test]
     fn misfits_are_errors() {
         let layer = MatrixMultiply { op0: None, op1: None };
-        let error = |a: &[usize], b: &[usize]| matrix_multiply(&layer, &[&iota(a), &iota(b)]).unwrap_err();
+        let error =
+            |a: &[usize], b: &[usize]| matrix_multiply(&layer, &[&iota(a), &iota(b)]).unwrap_err();
         assert_eq!(error(&[2, 3], &[2, 3]), EvalError::Shapes(vec![2, 3], vec![2, 3]));
         assert_eq!(error(&[2, 2, 3], &[3, 3, 3]), EvalError::Shapes(vec![2], vec![3]));
         assert!(matches!(error(&[3], &[3, 3]), EvalError::Shape { at: 0, .. }));

@@ -1,18 +1,21 @@
 //! Computes layers on the CPU with TensorRT's semantics.
 //!
-//! `opt` folds constants with it, `verify` compares a whole network with its reference. Floating-point layers compute
-//! in `f32` or better and round once, where a layer gives its result; whole numbers wrap around. Nothing here panics
-//! whatever the operands are: what has no result is an [`EvalError`].
+//! `opt` folds constants with it, `verify` compares a whole network with its reference.
+//! Floating-point layers compute in `f32` or better and round once, where a layer gives its result;
+//! whole numbers wrap around. Nothing here panics whatever the operands are: what has no result is
+//! an [`EvalError`].
 //!
-//! One file per family of layers; the shared ground is `index` (where elements lie), `operand` (tensors as numbers and
-//! back), `pick` (moving elements), `number` (arithmetic) and `gemm` (matrix products).
+//! One file per family of layers; the shared ground is `index` (where elements lie), `operand`
+//! (tensors as numbers and back), `pick` (moving elements), `number` (arithmetic) and `gemm`
+//! (matrix products).
 
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     clippy::float_cmp,
-    reason = "narrowing, rounding and exact comparison are what these layers compute; attributes use `try_from`"
+    reason = "narrowing, rounding and exact comparison are what these layers compute; attributes \
+              use `try_from`"
 )]
 
 mod cast;
@@ -58,7 +61,8 @@ pub type Outputs = SmallVec<[Tensor; 2]>;
 /// Computes one layer without nested blocks. `inputs` are in the order of the layer's inputs.
 ///
 /// # Errors
-/// Operands that the layer cannot take, indices outside the data, results that are too large or random.
+/// Operands that the layer cannot take, indices outside the data, results that are too large or
+/// random.
 pub fn layer(kind: &LayerKind, inputs: &[&Tensor]) -> Result<Outputs, EvalError> {
     let output = match kind {
         LayerKind::Activation(layer) => unary::activation(layer, inputs),
@@ -77,7 +81,9 @@ pub fn layer(kind: &LayerKind, inputs: &[&Tensor]) -> Result<Outputs, EvalError>
         LayerKind::Identity => operand::operand(inputs, 0).cloned(),
         LayerKind::Lrn(layer) => norm::lrn(layer, inputs),
         LayerKind::MatrixMultiply(layer) => matmul::matrix_multiply(layer, inputs),
-        LayerKind::NonMaxSuppression(layer) => return Ok(nms::non_max_suppression(layer, inputs)?.into()),
+        LayerKind::NonMaxSuppression(layer) => {
+            return Ok(nms::non_max_suppression(layer, inputs)?.into());
+        }
         LayerKind::NonZero => gather::non_zero(inputs),
         LayerKind::Normalization(layer) => norm::normalization(layer, inputs),
         LayerKind::OneHot(layer) => gather::one_hot(layer, inputs),

@@ -9,7 +9,10 @@ use crate::tensor::Tensor;
 /// Computes a `NonMaxSuppression` layer: `i32[n, 3]` of (batch, class, box) and their number.
 ///
 /// Entries are ordered by batch, then by falling score.
-pub(super) fn non_max_suppression(layer: &NonMaxSuppression, inputs: &[&Tensor]) -> Result<[Tensor; 2], EvalError> {
+pub(super) fn non_max_suppression(
+    layer: &NonMaxSuppression,
+    inputs: &[&Tensor],
+) -> Result<[Tensor; 2], EvalError> {
     let (boxes, scores) = (operand(inputs, 0)?, operand(inputs, 1)?);
     let misfit = || EvalError::Shapes(boxes.dims().to_vec(), scores.dims().to_vec());
     // Boxes without an axis of classes are one for all classes.
@@ -24,19 +27,25 @@ pub(super) fn non_max_suppression(layer: &NonMaxSuppression, inputs: &[&Tensor])
     }
     let limits = Limits::new(layer, inputs)?;
     let (corners, scores) = (reals(inputs, 0)?, reals(inputs, 1)?);
-    let boxes: Vec<Corners> =
-        corners.chunks_exact(4).map(|c| Corners::new(layer.format, [c[0], c[1], c[2], c[3]])).collect();
+    let boxes: Vec<Corners> = corners
+        .chunks_exact(4)
+        .map(|c| Corners::new(layer.format, [c[0], c[1], c[2], c[3]]))
+        .collect();
     let mut entries: Vec<i32> = Vec::new();
     for batch in 0..batches {
         let mut kept: Vec<(f32, usize, usize)> = Vec::new();
         for class in 0..classes {
             let score = |i: usize| scores[(batch * count + i) * classes + class];
             let candidate = |i: usize| &boxes[(batch * count + i) * sets + class % sets];
-            kept.extend(limits.select(count, score, candidate).into_iter().map(|i| (score(i), class, i)));
+            kept.extend(
+                limits.select(count, score, candidate).into_iter().map(|i| (score(i), class, i)),
+            );
         }
         kept.sort_by(|a, b| b.0.total_cmp(&a.0));
         let entry = |x: usize| i32::try_from(x).unwrap_or(i32::MAX);
-        entries.extend(kept.into_iter().flat_map(|(_, class, i)| [entry(batch), entry(class), entry(i)]));
+        entries.extend(
+            kept.into_iter().flat_map(|(_, class, i)| [entry(batch), entry(class), entry(i)]),
+        );
     }
     let number = entries.len() / 3;
     let number_tensor = Tensor::scalar(i32::try_from(number).unwrap_or(i32::MAX));
@@ -102,7 +111,9 @@ impl Corners {
     fn new(format: BoundingBoxFormat, [a, b, c, d]: [f32; 4]) -> Self {
         match format {
             // Any two opposite corners.
-            BoundingBoxFormat::CornerPairs => Self { low: [a.min(c), b.min(d)], high: [a.max(c), b.max(d)] },
+            BoundingBoxFormat::CornerPairs => {
+                Self { low: [a.min(c), b.min(d)], high: [a.max(c), b.max(d)] }
+            }
             BoundingBoxFormat::CenterSizes => {
                 Self { low: [a - c / 2.0, b - d / 2.0], high: [a + c / 2.0, b + d / 2.0] }
             }
@@ -115,7 +126,8 @@ impl Corners {
 
     /// Intersection over union; 0 for boxes without area.
     fn overlap(&self, other: &Self) -> f32 {
-        let side = |i: usize| (self.high[i].min(other.high[i]) - self.low[i].max(other.low[i])).max(0.0);
+        let side =
+            |i: usize| (self.high[i].min(other.high[i]) - self.low[i].max(other.low[i])).max(0.0);
         let intersection = side(0) * side(1);
         let union = self.area() + other.area() - intersection;
         if union > 0.0 { intersection / union } else { 0.0 }
@@ -137,7 +149,8 @@ mod tests {
     }
 
     fn run(layer: &NonMaxSuppression, scores: &[f32], classes: usize) -> Vec<i32> {
-        // The first two overlap by 1 / 1.2 and so on; the third, with corners swapped, overlaps none.
+        // The first two overlap by 1 / 1.2 and so on; the third, with corners swapped, overlaps
+        // none.
         let boxes = [0.0, 0.0, 1.0, 1.0, 0.0, 0.1, 1.0, 1.1, 1.0, 11.0, 0.0, 10.0];
         let boxes = Tensor::of(vec![1, 3, 1, 4], boxes.to_vec()).unwrap();
         let scores = Tensor::of(vec![1, 3, classes], scores.to_vec()).unwrap();
@@ -153,7 +166,11 @@ mod tests {
         let loose = NonMaxSuppression { iou_threshold: Arg::Static(0.9), ..layer() };
         assert_eq!(run(&loose, &[0.5, 0.9, 0.7], 1), [0, 0, 1, 0, 0, 2, 0, 0, 0]);
         let strict = NonMaxSuppression { score_threshold: Arg::Static(0.7), ..layer() };
-        assert_eq!(run(&strict, &[0.5, 0.9, 0.7], 1), [0, 0, 1], "a score must exceed the threshold");
+        assert_eq!(
+            run(&strict, &[0.5, 0.9, 0.7], 1),
+            [0, 0, 1],
+            "a score must exceed the threshold"
+        );
         let none = NonMaxSuppression { max_output_boxes: Arg::Static(0), ..layer() };
         assert!(run(&none, &[0.5, 0.9, 0.7], 1).is_empty());
         let first = NonMaxSuppression { top_k_box_limit: 1, ..layer() };

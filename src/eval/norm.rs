@@ -13,7 +13,8 @@ pub(super) fn softmax(layer: &SoftMax, inputs: &[&Tensor]) -> Result<Tensor, Eva
     let lanes = Lanes::new(data.dims(), &[layer.axis])?;
     let mut out = reals(inputs, 0)?.into_owned();
     for &start in &lanes.starts {
-        let max = lanes.inside.iter().map(|step| out[start + step]).fold(f32::NEG_INFINITY, f32::max);
+        let max =
+            lanes.inside.iter().map(|step| out[start + step]).fold(f32::NEG_INFINITY, f32::max);
         let mut sum = 0.0;
         for step in &lanes.inside {
             let value = &mut out[start + step];
@@ -27,7 +28,10 @@ pub(super) fn softmax(layer: &SoftMax, inputs: &[&Tensor]) -> Result<Tensor, Eva
 }
 
 /// Computes a `Normalization` layer. Mean and variance are kept in `f64`.
-pub(super) fn normalization(layer: &Normalization, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
+pub(super) fn normalization(
+    layer: &Normalization,
+    inputs: &[&Tensor],
+) -> Result<Tensor, EvalError> {
     let data = operand(inputs, 0)?;
     same_type(inputs, 1)?;
     same_type(inputs, 2)?;
@@ -53,7 +57,8 @@ pub(super) fn normalization(layer: &Normalization, inputs: &[&Tensor]) -> Result
     rounded(data.dtype(), data.dims().to_vec(), out)
 }
 
-/// The shape in which groups of channels are an axis of their own, and the axes to normalize over in it.
+/// The shape in which groups of channels are an axis of their own, and the axes to normalize over
+/// in it.
 fn grouped(layer: &Normalization, dims: &[usize]) -> Result<(Vec<usize>, Vec<usize>), EvalError> {
     if layer.groups == 1 {
         return Ok((dims.to_vec(), layer.axes.clone()));
@@ -91,7 +96,9 @@ pub(super) fn lrn(layer: &Lrn, inputs: &[&Tensor]) -> Result<Tensor, EvalError> 
             out.iter_mut().zip(squares).for_each(|(sum, square)| *sum += square);
         }
         let own = &values[i * plane..];
-        out.iter_mut().zip(own).for_each(|(sum, x)| *sum = x / (layer.k + alpha * *sum).powf(layer.beta));
+        out.iter_mut()
+            .zip(own)
+            .for_each(|(sum, x)| *sum = x / (layer.k + alpha * *sum).powf(layer.beta));
     });
     rounded(data.dtype(), data.dims().to_vec(), out)
 }
@@ -106,7 +113,9 @@ pub(super) fn scale(layer: &Scale, inputs: &[&Tensor]) -> Result<Tensor, EvalErr
             let (_, channels, run) = around(data.dims(), layer.channel_axis)?;
             (channels, run)
         }
-        ScaleMode::ElementWise => (count(data.dims().get(layer.channel_axis..).unwrap_or_default())?, 1),
+        ScaleMode::ElementWise => {
+            (count(data.dims().get(layer.channel_axis..).unwrap_or_default())?, 1)
+        }
     };
     let coefficients = |tensor: &Option<Tensor>, neutral: f32| match tensor {
         None => Ok(vec![neutral; number]),
@@ -144,7 +153,10 @@ mod tests {
         let data = tensor(&[2, 2], &[0.0, 1000.0, 0.0, 1000.0 + 2f32.ln()]);
         close(&softmax(&SoftMax { axis: 0 }, &[&data]).unwrap(), &[0.5, 1.0 / 3.0, 0.5, 2.0 / 3.0]);
         close(&softmax(&SoftMax { axis: 1 }, &[&data]).unwrap(), &[0.0, 1.0, 0.0, 1.0]);
-        assert_eq!(softmax(&SoftMax { axis: 2 }, &[&data]), Err(EvalError::Axis { axis: 2, rank: 2 }));
+        assert_eq!(
+            softmax(&SoftMax { axis: 2 }, &[&data]),
+            Err(EvalError::Axis { axis: 2, rank: 2 })
+        );
     }
 
     #[test]

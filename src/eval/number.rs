@@ -1,5 +1,7 @@
 //! Arithmetic that is the same for `f32` and the whole-number types.
 
+use std::cmp::Ordering;
+
 use crate::tensor::Element;
 
 /// A type that layers compute in. Whole numbers wrap around.
@@ -103,11 +105,13 @@ macro_rules! whole_numbers {
             fn floor_div(self, other: Self) -> Self {
                 let inexact = other != 0 && self.wrapping_rem(other) != 0;
                 let quotient = self.div(other);
-                if inexact && (self < Self::ZERO) != (other < Self::ZERO) { quotient.wrapping_sub(1) } else { quotient }
+                let rounded_up = inexact && (self < Self::ZERO) != (other < Self::ZERO);
+                if rounded_up { quotient.wrapping_sub(1) } else { quotient }
             }
             fn pow(self, exponent: Self) -> Self {
                 if exponent < Self::ZERO {
-                    // 1 / self^n truncates to 0 but for ±1, whose power only depends on n being odd.
+                    // 1 / self^n truncates to 0 but for ±1, whose power only depends on n being
+                    // odd.
                     return match self.mul(self) {
                         1 if self == Self::ONE || exponent & 1 == 0 => 1,
                         1 => self,
@@ -137,14 +141,19 @@ macro_rules! whole_numbers {
                 self.wrapping_neg()
             }
             fn sign(self) -> Self {
-                if self == 0 { 0 } else if self < Self::ZERO { Self::ZERO.wrapping_sub(1) } else { 1 }
+                match self.cmp(&Self::ZERO) {
+                    Ordering::Less => Self::ZERO.wrapping_sub(1),
+                    Ordering::Equal => 0,
+                    Ordering::Greater => 1,
+                }
             }
         }
     )* };
 }
 whole_numbers!(i8, u8, i32, i64);
 
-/// Runs an expression with `$number` naming the Rust type of a whole-number `DType`; any other type is an error.
+/// Runs an expression with `$number` naming the Rust type of a whole-number `DType`; any other type
+/// is an error.
 macro_rules! with_whole_number {
     ($tensor:expr, $at:expr, $number:ident => $body:expr) => {
         match $tensor.dtype() {
@@ -164,9 +173,11 @@ macro_rules! with_whole_number {
                 type $number = i64;
                 $body
             }
-            actual => {
-                Err($crate::eval::EvalError::Type { at: $at, actual, expected: "a number that layers compute in" })
-            }
+            actual => Err($crate::eval::EvalError::Type {
+                at: $at,
+                actual,
+                expected: "a number that layers compute in",
+            }),
         }
     };
 }
@@ -178,15 +189,27 @@ mod tests {
 
     #[test]
     fn whole_numbers_divide_and_raise() {
-        assert_eq!((Number::div(-7i32, 2), Number::floor_div(-7i32, 2), Number::floor_div(7i32, -2)), (-3, -4, -4));
+        assert_eq!(
+            (Number::div(-7i32, 2), Number::floor_div(-7i32, 2), Number::floor_div(7i32, -2)),
+            (-3, -4, -4)
+        );
         assert_eq!((Number::div(i32::MIN, -1), Number::floor_div(-6i64, 3)), (i32::MIN, -2));
-        assert_eq!((Number::pow(3i32, 4), Number::pow(-2i64, 3), Number::pow(2i8, 7)), (81, -8, -128));
-        assert_eq!((Number::pow(-1i32, -3), Number::pow(-1i32, -2), Number::pow(2i32, -1)), (-1, 1, 0));
+        assert_eq!(
+            (Number::pow(3i32, 4), Number::pow(-2i64, 3), Number::pow(2i8, 7)),
+            (81, -8, -128)
+        );
+        assert_eq!(
+            (Number::pow(-1i32, -3), Number::pow(-1i32, -2), Number::pow(2i32, -1)),
+            (-1, 1, 0)
+        );
         assert_eq!((Number::sign(-5i8), Number::abs(-5i64), Number::abs(200u8)), (-1, 5, 200));
     }
 
     #[test]
     fn a_nan_yields_to_a_number() {
-        assert_eq!((f32::NAN.larger(1.0), 1.0f32.smaller(f32::NAN), Number::sign(f32::NAN)), (1.0, 1.0, 0.0));
+        assert_eq!(
+            (f32::NAN.larger(1.0), 1.0f32.smaller(f32::NAN), Number::sign(f32::NAN)),
+            (1.0, 1.0, 0.0)
+        );
     }
 }

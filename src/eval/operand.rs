@@ -19,7 +19,11 @@ pub(super) fn reals<'a>(inputs: &[&'a Tensor], at: usize) -> Result<Cow<'a, [f32
 
 /// The same for a tensor that stands for the operand at position `at`.
 pub(super) fn real_elements(tensor: &Tensor, at: usize) -> Result<Cow<'_, [f32]>, EvalError> {
-    tensor.to_f32s().ok_or(EvalError::Type { at, actual: tensor.dtype(), expected: "floating point" })
+    tensor.to_f32s().ok_or(EvalError::Type {
+        at,
+        actual: tensor.dtype(),
+        expected: "floating point",
+    })
 }
 
 /// The elements of an operand with positions or sizes.
@@ -47,12 +51,19 @@ pub(super) fn integer(inputs: &[&Tensor], at: usize) -> Result<i64, EvalError> {
 pub(super) fn only<T: Copy>(values: &[T], inputs: &[&Tensor], at: usize) -> Result<T, EvalError> {
     match values {
         [value] => Ok(*value),
-        _ => Err(EvalError::Shape { at, dims: operand(inputs, at)?.dims().to_vec(), rule: "hold one element" }),
+        _ => Err(EvalError::Shape {
+            at,
+            dims: operand(inputs, at)?.dims().to_vec(),
+            rule: "hold one element",
+        }),
     }
 }
 
 /// A list of whole numbers that is an attribute or comes from an operand.
-pub(super) fn list<'a>(arg: &'a Arg<Vec<i64>>, inputs: &[&Tensor]) -> Result<Cow<'a, [i64]>, EvalError> {
+pub(super) fn list<'a>(
+    arg: &'a Arg<Vec<i64>>,
+    inputs: &[&Tensor],
+) -> Result<Cow<'a, [i64]>, EvalError> {
     match arg {
         Arg::Static(values) => Ok(Cow::Borrowed(values)),
         Arg::Input(at) => integers(inputs, *at).map(Cow::Owned),
@@ -61,7 +72,11 @@ pub(super) fn list<'a>(arg: &'a Arg<Vec<i64>>, inputs: &[&Tensor]) -> Result<Cow
 
 /// A size that came as a number.
 pub(super) fn size(what: &'static str, value: i64) -> Result<usize, EvalError> {
-    usize::try_from(value).map_err(|_| EvalError::Attribute { what, value, rule: "not be negative" })
+    usize::try_from(value).map_err(|_| EvalError::Attribute {
+        what,
+        value,
+        rule: "not be negative",
+    })
 }
 
 /// Refuses a list without one entry per axis.
@@ -79,7 +94,11 @@ pub(super) fn same_type(inputs: &[&Tensor], at: usize) -> Result<(), EvalError> 
 }
 
 /// A tensor of `dtype`, which is floating point, from values that are rounded to it half to even.
-pub(super) fn rounded(dtype: DType, dims: Vec<usize>, values: Vec<f32>) -> Result<Tensor, EvalError> {
+pub(super) fn rounded(
+    dtype: DType,
+    dims: Vec<usize>,
+    values: Vec<f32>,
+) -> Result<Tensor, EvalError> {
     Ok(match dtype {
         DType::F16 => Tensor::of(dims, values.into_iter().map(f16::from_f32).collect())?,
         DType::BF16 => Tensor::of(dims, values.into_iter().map(bf16::from_f32).collect())?,

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 /// Results smaller than this are computed faster than threads are started.
 const WORTH_THREADS: usize = 1 << 15;
 
-/// Calls `fill` with each piece of `out` and its number, on all cores. All pieces but the last have `piece` elements.
+/// Calls `fill` with each piece of `out` and its number, on all cores. All pieces but the last have
+/// `piece` elements.
 pub(super) fn pieces<T: Send>(out: &mut [T], piece: usize, fill: impl Fn(usize, &mut [T]) + Sync) {
     let piece = piece.max(1);
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -18,7 +19,9 @@ pub(super) fn pieces<T: Send>(out: &mut [T], piece: usize, fill: impl Fn(usize, 
         for (thread, part) in out.chunks_mut(share.saturating_mul(piece)).enumerate() {
             let fill = &fill;
             scope.spawn(move || {
-                part.chunks_mut(piece).enumerate().for_each(|(i, part)| fill(thread * share + i, part));
+                part.chunks_mut(piece)
+                    .enumerate()
+                    .for_each(|(i, part)| fill(thread * share + i, part));
             });
         }
     });
@@ -30,9 +33,13 @@ mod tests {
 
     #[test]
     fn every_piece_is_filled_once() {
-        for (len, piece) in [(0, 3), (10, 3), (WORTH_THREADS + 5, 7), (WORTH_THREADS * 2, WORTH_THREADS)] {
+        for (len, piece) in
+            [(0, 3), (10, 3), (WORTH_THREADS + 5, 7), (WORTH_THREADS * 2, WORTH_THREADS)]
+        {
             let mut out = vec![0usize; len];
-            pieces(&mut out, piece, |i, part| part.iter_mut().enumerate().for_each(|(j, x)| *x += i * piece + j));
+            pieces(&mut out, piece, |i, part| {
+                part.iter_mut().enumerate().for_each(|(j, x)| *x += i * piece + j)
+            });
             assert!(out.iter().enumerate().all(|(i, &x)| i == x), "{len} in pieces of {piece}");
         }
     }

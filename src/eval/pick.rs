@@ -1,4 +1,5 @@
-//! Moving elements without looking at them: the base of every layer that reorders, repeats or picks data.
+//! Moving elements without looking at them: the base of every layer that reorders, repeats or picks
+//! data.
 
 use super::error::EvalError;
 use super::index::count;
@@ -64,7 +65,10 @@ impl<'a> Source<'a> {
                 let mut out = Vec::with_capacity(bytes);
                 for start in starts {
                     let at = start.saturating_mul(self.width);
-                    let piece = self.bytes.get(at..at.saturating_add(length)).ok_or_else(|| self.beyond(start))?;
+                    let piece = self
+                        .bytes
+                        .get(at..at.saturating_add(length))
+                        .ok_or_else(|| self.beyond(start))?;
                     out.extend_from_slice(piece);
                 }
                 out
@@ -78,11 +82,19 @@ impl<'a> Source<'a> {
     }
 
     /// A tensor of the elements at these positions.
-    pub(super) fn each(&self, dims: Vec<usize>, at: impl Iterator<Item = usize>) -> Result<Tensor, EvalError> {
+    pub(super) fn each(
+        &self,
+        dims: Vec<usize>,
+        at: impl Iterator<Item = usize>,
+    ) -> Result<Tensor, EvalError> {
         self.runs(dims, 1, at)
     }
 
-    fn units<const W: usize>(&self, bytes: usize, at: impl Iterator<Item = usize>) -> Result<Vec<u8>, EvalError> {
+    fn units<const W: usize>(
+        &self,
+        bytes: usize,
+        at: impl Iterator<Item = usize>,
+    ) -> Result<Vec<u8>, EvalError> {
         let (units, _) = self.bytes.as_chunks::<W>();
         let mut out = Vec::with_capacity(bytes / W);
         for at in at {
@@ -106,7 +118,8 @@ pub(super) fn unpack(bytes: &[u8], bits: usize, count: usize) -> Vec<u8> {
 /// The inverse of [`unpack`].
 pub(super) fn pack(elements: &[u8], bits: usize) -> Vec<u8> {
     let mask = u8::MAX >> (8 - bits);
-    let join = |piece: &[u8]| piece.iter().rev().fold(0, |byte, &element| byte << bits | element & mask);
+    let join =
+        |piece: &[u8]| piece.iter().rev().fold(0, |byte, &element| byte << bits | element & mask);
     elements.chunks(8 / bits).map(join).collect()
 }
 
@@ -120,18 +133,33 @@ mod tests {
         let reversed = Source::new(&nibbles).each(vec![3], [2, 1, 0].into_iter()).unwrap();
         assert_eq!(reversed.bytes()[..], [0x23, 0x01]);
         let longs = Tensor::vector(&[1i64, 2, 3]);
-        assert_eq!(Source::new(&longs).runs(vec![2], 2, [1].into_iter()).unwrap(), Tensor::vector(&[2i64, 3]));
+        assert_eq!(
+            Source::new(&longs).runs(vec![2], 2, [1].into_iter()).unwrap(),
+            Tensor::vector(&[2i64, 3])
+        );
         let bytes = Tensor::vector(&[1u8, 2, 3]);
-        assert_eq!(Source::new(&bytes).runs(vec![2], 2, [1].into_iter()).unwrap(), Tensor::vector(&[2u8, 3]));
+        assert_eq!(
+            Source::new(&bytes).runs(vec![2], 2, [1].into_iter()).unwrap(),
+            Tensor::vector(&[2u8, 3])
+        );
         let halves = Tensor::vector(&[half::f16::ONE, half::f16::PI]);
-        assert_eq!(Source::new(&halves).each(vec![1], [1].into_iter()).unwrap(), Tensor::vector(&[half::f16::PI]));
+        assert_eq!(
+            Source::new(&halves).each(vec![1], [1].into_iter()).unwrap(),
+            Tensor::vector(&[half::f16::PI])
+        );
     }
 
     #[test]
     fn reading_beyond_the_end_is_an_error() {
         let data = Tensor::vector(&[1f32, 2.0]);
         let source = Source::new(&data);
-        assert_eq!(source.each(vec![1], [2].into_iter()), Err(EvalError::Index { index: 2, size: 2 }));
-        assert_eq!(source.runs(vec![3], 3, [0].into_iter()), Err(EvalError::Index { index: 0, size: 2 }));
+        assert_eq!(
+            source.each(vec![1], [2].into_iter()),
+            Err(EvalError::Index { index: 2, size: 2 })
+        );
+        assert_eq!(
+            source.runs(vec![3], 3, [0].into_iter()),
+            Err(EvalError::Index { index: 0, size: 2 })
+        );
     }
 }

@@ -10,8 +10,8 @@ use crate::tensor::Tensor;
 
 /// Computes a `Pooling` layer.
 ///
-/// A mean that counts padding counts the padding that the layer declares, and not what lies beyond it where the output
-/// is rounded up.
+/// A mean that counts padding counts the padding that the layer declares, and not what lies beyond
+/// it where the output is rounded up.
 pub(super) fn pooling(layer: &Pooling, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
     let data = operand(inputs, 0)?;
     let spatial = layer.window.len();
@@ -50,7 +50,9 @@ pub(super) fn pooling(layer: &Pooling, inputs: &[&Tensor]) -> Result<Tensor, Eva
                 mean(&window, data, &divisors, &mut means);
                 maximum(&window, data, out);
                 let blend = layer.blend;
-                out.iter_mut().zip(means).for_each(|(out, mean)| *out = (1.0 - blend) * *out + blend * mean);
+                out.iter_mut()
+                    .zip(means)
+                    .for_each(|(out, mean)| *out = (1.0 - blend) * *out + blend * mean);
             }
         }
     });
@@ -86,10 +88,17 @@ fn divisors(layer: &Pooling, window: &Window) -> Vec<f32> {
     let along = |axis: usize| -> Vec<f32> {
         let axis = window.axes[axis];
         let taps = (0..axis.output).map(|o| axis.taps_inside(o));
-        taps.map(|(data, all)| if layer.average_count_excludes_padding { data as f32 } else { all as f32 }).collect()
+        taps.map(
+            |(data, all)| {
+                if layer.average_count_excludes_padding { data as f32 } else { all as f32 }
+            },
+        )
+        .collect()
     };
     let [z, y, x] = [along(0), along(1), along(2)];
-    z.iter().flat_map(|z| y.iter().flat_map(|y| x.iter().map(move |x| z * y * x)).collect::<Vec<_>>()).collect()
+    z.iter()
+        .flat_map(|z| y.iter().flat_map(|y| x.iter().map(move |x| z * y * x)).collect::<Vec<_>>())
+        .collect()
 }
 
 #[cfg(test)]
@@ -119,7 +128,11 @@ mod tests {
     fn windows_take_maximum_mean_or_both() {
         use PoolingType as P;
         let x = [-1.0, -2.0, -3.0, -4.0];
-        assert_eq!(run(&layer(P::Max, 2, 1, [1, 0]), &x), [-1.0, -1.0, -2.0, -3.0], "padding is no 0");
+        assert_eq!(
+            run(&layer(P::Max, 2, 1, [1, 0]), &x),
+            [-1.0, -1.0, -2.0, -3.0],
+            "padding is no 0"
+        );
         assert_eq!(run(&layer(P::Average, 2, 2, [0, 0]), &x), [-1.5, -3.5]);
         assert_eq!(run(&layer(P::MaxAverageBlend, 2, 2, [0, 0]), &x), [-1.125, -3.125]);
     }
@@ -132,13 +145,21 @@ mod tests {
         assert_eq!(run(&exclusive, &x), [1.5, 3.0]);
         assert_eq!(run(&inclusive, &x), [1.0, 3.0]);
         let up = Pooling { padding_mode: PaddingMode::ExplicitRoundUp, ..inclusive };
-        assert_eq!(run(&up, &x), [1.0, 3.0, 2.0], "the last window has one element of data and one of padding");
+        assert_eq!(
+            run(&up, &x),
+            [1.0, 3.0, 2.0],
+            "the last window has one element of data and one of padding"
+        );
     }
 
     #[test]
     fn same_modes_pad_the_end_or_the_start() {
-        let same =
-            |mode| run(&Pooling { padding_mode: mode, ..layer(PoolingType::Max, 2, 1, [9, 9]) }, &[1.0, 3.0, 2.0]);
+        let same = |mode| {
+            run(
+                &Pooling { padding_mode: mode, ..layer(PoolingType::Max, 2, 1, [9, 9]) },
+                &[1.0, 3.0, 2.0],
+            )
+        };
         assert_eq!(same(PaddingMode::SameUpper), [3.0, 3.0, 2.0]);
         assert_eq!(same(PaddingMode::SameLower), [1.0, 3.0, 3.0]);
     }
@@ -156,7 +177,13 @@ mod tests {
             error(Pooling { stride: vec![1, 0], ..fitting.clone() }),
             "stride is 0, but must be at least 1 (paddings: 0) and at most 2^31"
         );
-        assert_eq!(error(Pooling { stride: vec![1], ..fitting.clone() }), "stride has 1 entries, but there are 2 axes");
-        assert!(error(Pooling { post_padding: vec![0, usize::MAX], ..fitting }).contains("at most 2^31"));
+        assert_eq!(
+            error(Pooling { stride: vec![1], ..fitting.clone() }),
+            "stride has 1 entries, but there are 2 axes"
+        );
+        assert!(
+            error(Pooling { post_padding: vec![0, usize::MAX], ..fitting })
+                .contains("at most 2^31")
+        );
     }
 }

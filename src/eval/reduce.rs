@@ -7,14 +7,14 @@ use super::operand::{operand, reals, rounded};
 use crate::network::layer::math::{Cumulative, CumulativeOperation, Reduce, ReduceOperation as Op};
 use crate::tensor::Tensor;
 
-/// Computes a `Reduce` layer. Sums of reals are kept in `f64`; whole numbers wrap around, and their mean truncates.
+/// Computes a `Reduce` layer. Sums of reals are kept in `f64`; whole numbers wrap around, and their
+/// mean truncates.
 pub(super) fn reduce(layer: &Reduce, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
     let data = operand(inputs, 0)?;
     let lanes = Lanes::new(data.dims(), &layer.axes)?;
-    let dims =
-        data.dims().iter().enumerate().filter_map(|(axis, &size)| {
-            if layer.axes.contains(&axis) { layer.keep_dims.then_some(1) } else { Some(size) }
-        });
+    let dims = data.dims().iter().enumerate().filter_map(|(axis, &size)| {
+        if layer.axes.contains(&axis) { layer.keep_dims.then_some(1) } else { Some(size) }
+    });
     let dims: Vec<usize> = dims.collect();
     if data.dtype().is_int() {
         return with_whole_number!(data, 0, T => {
@@ -51,7 +51,10 @@ fn whole<T: Number + TryFrom<i64> + Into<i64>>(
         Op::Avg => {
             let sum: i128 = lane.map(|x| i128::from(x.into())).sum();
             // A mean lies between its terms, so that it always fits.
-            i64::try_from(sum / size).ok().and_then(|mean| T::try_from(mean).ok()).unwrap_or(T::ZERO)
+            i64::try_from(sum / size)
+                .ok()
+                .and_then(|mean| T::try_from(mean).ok())
+                .unwrap_or(T::ZERO)
         }
     }))
 }
@@ -99,7 +102,10 @@ fn running<T: Number, A: Copy>(
 impl Lanes {
     /// One number from each lane of `values`.
     fn map<T: Number>(&self, values: &[T], f: impl Fn(&mut dyn Iterator<Item = T>) -> T) -> Vec<T> {
-        self.starts.iter().map(|start| f(&mut self.inside.iter().map(|step| values[start + step]))).collect()
+        self.starts
+            .iter()
+            .map(|start| f(&mut self.inside.iter().map(|step| values[start + step])))
+            .collect()
     }
 }
 
@@ -107,14 +113,21 @@ impl Lanes {
 mod tests {
     use super::*;
 
-    fn run(operation: Op, axes: &[usize], keep_dims: bool, data: &Tensor) -> Result<Tensor, EvalError> {
+    fn run(
+        operation: Op,
+        axes: &[usize],
+        keep_dims: bool,
+        data: &Tensor,
+    ) -> Result<Tensor, EvalError> {
         reduce(&Reduce { operation, axes: axes.to_vec(), keep_dims }, &[data])
     }
 
     #[test]
     fn axes_vanish_or_stay_as_1() {
         let data = Tensor::of(vec![2, 3], vec![1f32, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
-        let expect = |dims: &[usize], values: &[f32]| Ok(Tensor::of(dims.to_vec(), values.to_vec()).unwrap());
+        let expect = |dims: &[usize], values: &[f32]| {
+            Ok(Tensor::of(dims.to_vec(), values.to_vec()).unwrap())
+        };
         assert_eq!(run(Op::Sum, &[0], false, &data), expect(&[3], &[5.0, 7.0, 9.0]));
         assert_eq!(run(Op::Avg, &[1], true, &data), expect(&[2, 1], &[2.0, 5.0]));
         assert_eq!(run(Op::Prod, &[0, 1], false, &data), expect(&[], &[720.0]));
@@ -151,10 +164,22 @@ mod tests {
             (1, false, true, [6, 5, 3, 15, 11, 6]),
             (0, true, true, [4, 5, 6, 0, 0, 0]),
         ] {
-            let layer = Cumulative { operation: CumulativeOperation::Sum, axis, exclusive, reverse };
-            assert_eq!(cumulative(&layer, &[&data]).unwrap(), Tensor::of(vec![2, 3], expected.to_vec()).unwrap());
+            let layer =
+                Cumulative { operation: CumulativeOperation::Sum, axis, exclusive, reverse };
+            assert_eq!(
+                cumulative(&layer, &[&data]).unwrap(),
+                Tensor::of(vec![2, 3], expected.to_vec()).unwrap()
+            );
         }
-        let layer = Cumulative { operation: CumulativeOperation::Sum, axis: 0, exclusive: false, reverse: false };
-        assert_eq!(cumulative(&layer, &[&Tensor::vector(&[0.5f32, 1.0])]).unwrap(), Tensor::vector(&[0.5f32, 1.5]));
+        let layer = Cumulative {
+            operation: CumulativeOperation::Sum,
+            axis: 0,
+            exclusive: false,
+            reverse: false,
+        };
+        assert_eq!(
+            cumulative(&layer, &[&Tensor::vector(&[0.5f32, 1.0])]).unwrap(),
+            Tensor::vector(&[0.5f32, 1.5])
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! `Resize`: data sampled on another regular grid, axis by axis.
 //!
-//! Positions are computed in `f64`. Where scales are given, the formulas divide by the scale; where sizes are given,
-//! they multiply by input size and divide by output size, so that positions which are whole numbers come out whole.
+//! Positions are computed in `f64`. Where scales are given, the formulas divide by the scale; where
+//! sizes are given, they multiply by input size and divide by output size, so that positions which
+//! are whole numbers come out whole.
 
 use super::error::EvalError;
 use super::index::{around, count, grid, position, strides};
@@ -9,7 +10,8 @@ use super::operand::{entries, integers, operand, reals, rounded, size};
 use super::parallel::pieces;
 use super::pick::Source;
 use crate::network::layer::resample::{
-    CoordinateTransformation, InterpolationMode, Resize, ResizeOutput, ResizeRoundMode, ResizeSelector,
+    CoordinateTransformation, InterpolationMode, Resize, ResizeOutput, ResizeRoundMode,
+    ResizeSelector,
 };
 use crate::tensor::Tensor;
 use smallvec::{SmallVec, smallvec};
@@ -101,7 +103,9 @@ impl Axis {
                 x * self.input.saturating_sub(1) as f64 / (self.output - 1) as f64
             }
             CoordinateTransformation::Asymmetric => x * self.numerator / self.denominator,
-            CoordinateTransformation::HalfPixel => (x + 0.5) * self.numerator / self.denominator - 0.5,
+            CoordinateTransformation::HalfPixel => {
+                (x + 0.5) * self.numerator / self.denominator - 0.5
+            }
         }
     }
 
@@ -133,7 +137,8 @@ impl Axis {
         if !layer.exclude_outside {
             return at.map(|(at, weight)| (self.inside(at), weight)).collect();
         }
-        let mut taps: Taps = at.filter_map(|(at, weight)| Some((position(at, self.input).ok()?, weight))).collect();
+        let mut taps: Taps =
+            at.filter_map(|(at, weight)| Some((position(at, self.input).ok()?, weight))).collect();
         let sum: f32 = taps.iter().map(|(_, weight)| weight).sum();
         taps.iter_mut().for_each(|(_, weight)| *weight /= sum);
         taps
@@ -161,7 +166,8 @@ impl Axis {
     }
 }
 
-/// The weights of the samples at −1, 0, 1 and 2 for a position between 0 and 1, by the cubic kernel with coefficient a.
+/// The weights of the samples at −1, 0, 1 and 2 for a position between 0 and 1, by the cubic kernel
+/// with coefficient a.
 pub(super) fn cubic(a: f32, x: f32) -> [f32; 4] {
     let near = |d: f32| ((a + 2.0) * d - (a + 3.0)) * d * d + 1.0;
     let far = |d: f32| ((a * d - 5.0 * a) * d + 8.0 * a) * d - 4.0 * a;
@@ -196,7 +202,13 @@ mod tests {
         let x = [0.0, 1.0, 2.0, 3.0];
         let sizes = |n| ResizeOutput::Sizes(vec![n]);
         let with = |rounding, n, transformation| {
-            run(&Resize { nearest_rounding: rounding, ..layer(M::Nearest, sizes(n), transformation) }, &x)
+            run(
+                &Resize {
+                    nearest_rounding: rounding,
+                    ..layer(M::Nearest, sizes(n), transformation)
+                },
+                &x,
+            )
         };
         assert_eq!(with(R::Floor, 8, C::Asymmetric), [0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0]);
         assert_eq!(with(R::Ceil, 8, C::Asymmetric), [0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 3.0]);
@@ -206,19 +218,26 @@ mod tests {
         assert_eq!(with(R::HalfDown, 7, C::AlignCorners), [0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0]);
         let ints = Tensor::of(vec![1, 2], vec![5i8, 6]).unwrap();
         let wide = layer(M::Nearest, ResizeOutput::Sizes(vec![2, 4]), C::HalfPixel);
-        assert_eq!(resize(&wide, &[&ints]).unwrap(), Tensor::of(vec![2, 4], vec![5i8, 5, 6, 6, 5, 5, 6, 6]).unwrap());
+        assert_eq!(
+            resize(&wide, &[&ints]).unwrap(),
+            Tensor::of(vec![2, 4], vec![5i8, 5, 6, 6, 5, 5, 6, 6]).unwrap()
+        );
     }
 
     #[test]
     fn linear_interpolates_between_centres() {
         let x = [0.0, 4.0];
-        let doubled = |transformation| run(&layer(M::Linear, ResizeOutput::Sizes(vec![4]), transformation), &x);
+        let doubled = |transformation| {
+            run(&layer(M::Linear, ResizeOutput::Sizes(vec![4]), transformation), &x)
+        };
         assert_eq!(doubled(C::HalfPixel), [0.0, 1.0, 3.0, 4.0]);
         assert_eq!(doubled(C::Asymmetric), [0.0, 2.0, 4.0, 4.0]);
         let thirds = run(&layer(M::Linear, ResizeOutput::Sizes(vec![3]), C::AlignCorners), &x);
         assert_eq!(thirds, [0.0, 2.0, 4.0]);
         let plane = Tensor::of(vec![2, 2], vec![0f32, 2.0, 4.0, 6.0]).unwrap();
-        let grown = resize(&layer(M::Linear, ResizeOutput::Sizes(vec![3, 3]), C::AlignCorners), &[&plane]).unwrap();
+        let grown =
+            resize(&layer(M::Linear, ResizeOutput::Sizes(vec![3, 3]), C::AlignCorners), &[&plane])
+                .unwrap();
         let expected = vec![0f32, 1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 5.0, 6.0];
         assert_eq!(grown, Tensor::of(vec![3, 3], expected).unwrap());
     }
@@ -230,7 +249,8 @@ mod tests {
         let scaled = run(&layer(M::Linear, ResizeOutput::Scales(vec![1.5]), C::Asymmetric), &x);
         let expected = [0.0, 2.0 / 3.0, 4.0 / 3.0, 2.0];
         assert!(scaled.iter().zip(expected).all(|(a, e)| (a - e).abs() < 1e-6), "{scaled:?}");
-        let down = run(&layer(M::Nearest, ResizeOutput::Scales(vec![0.7]), C::Asymmetric), &[0.0; 10]);
+        let down =
+            run(&layer(M::Nearest, ResizeOutput::Scales(vec![0.7]), C::Asymmetric), &[0.0; 10]);
         assert_eq!(down.len(), 7);
     }
 
@@ -239,8 +259,14 @@ mod tests {
         let x = [0.0, 1.0, 2.0];
         let centre = layer(M::Linear, ResizeOutput::Sizes(vec![1]), C::HalfPixel);
         assert_eq!(run(&centre, &x), [1.0]);
-        assert_eq!(run(&Resize { selector_for_single_pixel: ResizeSelector::Upper, ..centre }, &x), [0.0]);
-        assert_eq!(run(&layer(M::Linear, ResizeOutput::Sizes(vec![1]), C::AlignCorners), &x), [0.0]);
+        assert_eq!(
+            run(&Resize { selector_for_single_pixel: ResizeSelector::Upper, ..centre }, &x),
+            [0.0]
+        );
+        assert_eq!(
+            run(&layer(M::Linear, ResizeOutput::Sizes(vec![1]), C::AlignCorners), &x),
+            [0.0]
+        );
     }
 
     #[test]
@@ -252,7 +278,10 @@ mod tests {
         let clamped = layer(M::Cubic, ResizeOutput::Sizes(vec![2]), C::HalfPixel);
         let x = [1.0, 2.0, 4.0, 8.0];
         // Positions 0.5 and 2.5 with a = −0.75: weights −3/32, 19/32, 19/32, −3/32.
-        assert_eq!(run(&clamped, &x), [(-3.0 + 19.0 + 38.0 - 12.0) / 32.0, (-6.0 + 76.0 + 152.0 - 24.0) / 32.0]);
+        assert_eq!(
+            run(&clamped, &x),
+            [(-3.0 + 19.0 + 38.0 - 12.0) / 32.0, (-6.0 + 76.0 + 152.0 - 24.0) / 32.0]
+        );
         let excluded = run(&Resize { exclude_outside: true, ..clamped }, &x);
         assert!((excluded[0] - (19.0 + 38.0 - 12.0) / 35.0).abs() < 1e-6, "{excluded:?}");
     }

@@ -23,8 +23,14 @@ struct Sizes {
 /// Computes an `RNNv2` layer.
 pub(super) fn rnn(layer: &Rnn, inputs: &[&Tensor]) -> Result<SmallVec<[Tensor; 2]>, EvalError> {
     let data = operand(inputs, 0)?;
-    let misfit = || EvalError::Shape { at: 0, dims: data.dims().to_vec(), rule: "end in the steps and their width" };
-    let Some((batch, &[steps, mut width])) = data.dims().split_last_chunk::<2>() else { return Err(misfit()) };
+    let misfit = || EvalError::Shape {
+        at: 0,
+        dims: data.dims().to_vec(),
+        rule: "end in the steps and their width",
+    };
+    let Some((batch, &[steps, mut width])) = data.dims().split_last_chunk::<2>() else {
+        return Err(misfit());
+    };
     if steps != layer.max_seq_length {
         return Err(misfit());
     }
@@ -46,7 +52,8 @@ pub(super) fn rnn(layer: &Rnn, inputs: &[&Tensor]) -> Result<SmallVec<[Tensor; 2
         for (d, cell) in cells.iter().enumerate() {
             let weights = Weights::of(cell, &sizes, width)?;
             for row in 0..sizes.rows {
-                let gates = weights.of_data(&values[row * steps * width..][..steps * width], &sizes)?;
+                let gates =
+                    weights.of_data(&values[row * steps * width..][..steps * width], &sizes)?;
                 let at = (row * sizes.cells + l * directions + d) * sizes.hidden;
                 let h = &mut state[at..at + sizes.hidden];
                 let c = &mut memory[at..at + sizes.hidden];
@@ -55,7 +62,8 @@ pub(super) fn rnn(layer: &Rnn, inputs: &[&Tensor]) -> Result<SmallVec<[Tensor; 2
                     let from_data = &gates[t * weights.rows..][..weights.rows];
                     let from_state = weights.of_state(h);
                     step(layer.operation, from_data, &from_state, h, c);
-                    out[(row * steps + t) * out_width + d * sizes.hidden..][..sizes.hidden].copy_from_slice(h);
+                    out[(row * steps + t) * out_width + d * sizes.hidden..][..sizes.hidden]
+                        .copy_from_slice(h);
                 }
             }
         }
@@ -74,8 +82,9 @@ pub(super) fn rnn(layer: &Rnn, inputs: &[&Tensor]) -> Result<SmallVec<[Tensor; 2
 fn lengths(layer: &Rnn, inputs: &[&Tensor], rows: usize) -> Result<Vec<usize>, EvalError> {
     let Some(at) = layer.sequence_lengths else { return Ok(vec![layer.max_seq_length; rows]) };
     let given = integers(inputs, at)?;
-    let fits =
-        |&length: &i64| usize::try_from(length).ok().filter(|length| (1..=layer.max_seq_length).contains(length));
+    let fits = |&length: &i64| {
+        usize::try_from(length).ok().filter(|length| (1..=layer.max_seq_length).contains(length))
+    };
     match given.iter().map(fits).collect::<Option<Vec<_>>>() {
         Some(lengths) if lengths.len() == rows => Ok(lengths),
         _ => Err(EvalError::Shape {
@@ -94,7 +103,10 @@ fn first(at: Option<usize>, inputs: &[&Tensor], sizes: &Sizes) -> Result<Vec<f32
     if values.len() == size {
         return Ok(values);
     }
-    Err(EvalError::Shapes(operand(inputs, at)?.dims().to_vec(), vec![sizes.rows, sizes.cells, sizes.hidden]))
+    Err(EvalError::Shapes(
+        operand(inputs, at)?.dims().to_vec(),
+        vec![sizes.rows, sizes.cells, sizes.hidden],
+    ))
 }
 
 /// The weights of a layer in one direction, as numbers.
@@ -123,7 +135,11 @@ impl Weights {
         Ok(Self {
             rows,
             width,
-            input: cell.weights.as_ref().map(|weights| numbers(weights, &[rows, width])).transpose()?,
+            input: cell
+                .weights
+                .as_ref()
+                .map(|weights| numbers(weights, &[rows, width]))
+                .transpose()?,
             recurrent: numbers(&cell.recurrent, &[rows, sizes.hidden])?,
             input_bias: numbers(&cell.input_bias, &[rows])?,
             recurrent_bias: numbers(&cell.recurrent_bias, &[rows])?,
@@ -135,12 +151,15 @@ impl Weights {
         let mut out = vec![0.0; count(&[sizes.steps, self.rows])?];
         match &self.input {
             Some(weights) => {
-                let (x, weights) = (Matrix::new(x, self.width), Matrix::transposed(weights, self.width));
+                let (x, weights) =
+                    (Matrix::new(x, self.width), Matrix::transposed(weights, self.width));
                 multiply([sizes.steps, self.width, self.rows], x, weights, &mut out, self.rows);
             }
             None => {
                 let gates = out.chunks_mut(self.width.max(1)).enumerate();
-                gates.for_each(|(i, gate)| gate.copy_from_slice(&x[i / sizes.gates * self.width..][..self.width]));
+                gates.for_each(|(i, gate)| {
+                    gate.copy_from_slice(&x[i / sizes.gates * self.width..][..self.width])
+                });
             }
         }
         for gates in out.chunks_mut(self.rows.max(1)) {
@@ -156,7 +175,8 @@ impl Weights {
     }
 }
 
-/// One step: the share of the data in the gates, and that of the state; the state and the cell state change.
+/// One step: the share of the data in the gates, and that of the state; the state and the cell
+/// state change.
 fn step(operation: RnnOperation, x: &[f32], r: &[f32], h: &mut [f32], c: &mut [f32]) {
     let size = h.len();
     let sigmoid = |v: f32| 1.0 / (1.0 + (-v).exp());

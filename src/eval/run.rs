@@ -10,15 +10,18 @@ use std::collections::{HashMap, HashSet};
 /// How deep blocks may nest.
 const MAX_DEPTH: usize = 64;
 
-/// Computes a network: `inputs` in the order of [`Network::inputs`], results in the order of [`Network::outputs`].
+/// Computes a network: `inputs` in the order of [`Network::inputs`], results in the order of
+/// [`Network::outputs`].
 ///
 /// # Errors
-/// Inputs that do not fit the network ([`Kind::Usage`]), or a layer that cannot be computed, with its site.
+/// Inputs that do not fit the network ([`Kind::Usage`]), or a layer that cannot be computed, with
+/// its site.
 pub fn run(network: &Network, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     run_with(network, inputs, &mut |_, _| {})
 }
 
-/// The same, showing each value to `observe` as it is made: inputs first, values in loops once per iteration.
+/// The same, showing each value to `observe` as it is made: inputs first, values in loops once per
+/// iteration.
 ///
 /// Values are dropped after their last use.
 pub fn run_with(
@@ -37,10 +40,15 @@ pub fn run_with(
     made.collect::<Result<_, _>>().map_err(|error| Error::new(error.kind(), error.to_string()))
 }
 
-/// Refuses inputs of other types or sizes than the network takes; a symbol may stand for one size only.
+/// Refuses inputs of other types or sizes than the network takes; a symbol may stand for one size
+/// only.
 fn check_inputs(network: &Network, inputs: &[Tensor]) -> Result<()> {
     if inputs.len() != network.inputs.len() {
-        let message = format!("the network takes {} inputs, but there are {}", network.inputs.len(), inputs.len());
+        let message = format!(
+            "the network takes {} inputs, but there are {}",
+            network.inputs.len(),
+            inputs.len()
+        );
         return Err(Error::new(Kind::Usage, message));
     }
     let mut symbols: HashMap<&Dim, usize> = HashMap::new();
@@ -55,14 +63,20 @@ fn check_inputs(network: &Network, inputs: &[Tensor]) -> Result<()> {
             });
         if !fits {
             let (given, dims) = (tensor.dtype(), tensor.dims());
-            let message =
-                format!("input `{}` is {given}{dims:?}, but the network takes {}", value.name, network.ty(id));
+            let message = format!(
+                "input `{}` is {given}{dims:?}, but the network takes {}",
+                value.name,
+                network.ty(id)
+            );
             return Err(Error::new(Kind::Usage, message));
         }
     }
-    let promised = |dim: &Dim| Some((dim.as_symbol()?.clone(), *network.ranges.get(dim.as_symbol()?)?));
+    let promised =
+        |dim: &Dim| Some((dim.as_symbol()?.clone(), *network.ranges.get(dim.as_symbol()?)?));
     for (dim, size) in symbols {
-        if let Some((symbol, [min, max])) = promised(dim).filter(|(_, [min, max])| !holds(*min, *max, size)) {
+        if let Some((symbol, [min, max])) =
+            promised(dim).filter(|(_, [min, max])| !holds(*min, *max, size))
+        {
             let message = format!("{symbol} is {size}, but the network is made for {min} to {max}");
             return Err(Error::new(Kind::Usage, message));
         }
@@ -97,7 +111,9 @@ impl Schedule {
                     }
                 });
                 // What nobody takes ends where it is made.
-                last.extend(network.layer(id).outputs.iter().filter(|&&output| needed.insert(output)));
+                last.extend(
+                    network.layer(id).outputs.iter().filter(|&&output| needed.insert(output)),
+                );
                 (id, last)
             })
             .collect();
@@ -160,11 +176,19 @@ impl Runner<'_, '_> {
     pub(super) fn layer(&mut self, id: LayerId) -> Result<()> {
         let layer = self.network.layer(id);
         let outputs = match &layer.kind {
-            LayerKind::Loop(l) => self.nested(layer, |runner| control::run_loop(runner, layer, l))?,
-            LayerKind::Conditional(c) => self.nested(layer, |runner| control::run_conditional(runner, layer, c))?,
+            LayerKind::Loop(l) => {
+                self.nested(layer, |runner| control::run_loop(runner, layer, l))?
+            }
+            LayerKind::Conditional(c) => {
+                self.nested(layer, |runner| control::run_conditional(runner, layer, c))?
+            }
             kind => {
-                let inputs = layer.inputs.iter().map(|&id| self.get(id)).collect::<Result<Vec<_>, _>>();
-                inputs.and_then(|inputs| super::layer(kind, &inputs)).map_err(|error| at(layer, &error))?.into_vec()
+                let inputs =
+                    layer.inputs.iter().map(|&id| self.get(id)).collect::<Result<Vec<_>, _>>();
+                inputs
+                    .and_then(|inputs| super::layer(kind, &inputs))
+                    .map_err(|error| at(layer, &error))?
+                    .into_vec()
             }
         };
         for (&id, tensor) in layer.outputs.iter().zip(outputs) {
@@ -173,7 +197,11 @@ impl Runner<'_, '_> {
         Ok(())
     }
 
-    fn nested(&mut self, layer: &Layer, run: impl FnOnce(&mut Self) -> Result<Vec<Tensor>>) -> Result<Vec<Tensor>> {
+    fn nested(
+        &mut self,
+        layer: &Layer,
+        run: impl FnOnce(&mut Self) -> Result<Vec<Tensor>>,
+    ) -> Result<Vec<Tensor>> {
         if self.depth == MAX_DEPTH {
             return Err(at(layer, &EvalError::Depth(MAX_DEPTH)));
         }
@@ -187,9 +215,13 @@ impl Runner<'_, '_> {
 /// The error of this layer, with its place in the model.
 pub(super) fn at(layer: &Layer, error: &EvalError) -> Error {
     match layer.sites.first() {
-        Some(site) => {
-            Error::of_problems("cannot evaluate", vec![Problem::new(error.kind(), site.clone(), error.to_string())])
-        }
-        None => Error::new(error.kind(), format!("cannot evaluate a {} layer: {error}", layer.kind.name())),
+        Some(site) => Error::of_problems(
+            "cannot evaluate",
+            vec![Problem::new(error.kind(), site.clone(), error.to_string())],
+        ),
+        None => Error::new(
+            error.kind(),
+            format!("cannot evaluate a {} layer: {error}", layer.kind.name()),
+        ),
     }
 }

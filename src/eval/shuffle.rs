@@ -1,4 +1,5 @@
-//! `Shuffle`, `Squeeze`, `Unsqueeze`, `Shape` and `Concatenation`: the same elements in another shape or order.
+//! `Shuffle`, `Squeeze`, `Unsqueeze`, `Shape` and `Concatenation`: the same elements in another
+//! shape or order.
 
 use super::error::EvalError;
 use super::index::{Walk, around, count, strides};
@@ -15,8 +16,12 @@ pub(super) fn shuffle(layer: &Shuffle, inputs: &[&Tensor]) -> Result<Tensor, Eva
     }
     data = match &layer.reshape {
         None => data,
-        Some(Reshape::Static { dims, zero_is_placeholder }) => reshaped(&data, dims, *zero_is_placeholder)?,
-        Some(Reshape::Input { zero_is_placeholder }) => reshaped(&data, &integers(inputs, 1)?, *zero_is_placeholder)?,
+        Some(Reshape::Static { dims, zero_is_placeholder }) => {
+            reshaped(&data, dims, *zero_is_placeholder)?
+        }
+        Some(Reshape::Input { zero_is_placeholder }) => {
+            reshaped(&data, &integers(inputs, 1)?, *zero_is_placeholder)?
+        }
     };
     match &layer.second_transpose {
         Some(order) => transposed(&data, order),
@@ -33,7 +38,11 @@ pub(super) fn transposed(data: &Tensor, order: &[usize]) -> Result<Tensor, EvalE
     }
     if let Some(twice) = (0..rank).find(|&i| order[..i].contains(&order[i])) {
         let value = i64::try_from(order[twice]).unwrap_or(i64::MAX);
-        return Err(EvalError::Attribute { what: "an axis of the permutation", value, rule: "not occur twice" });
+        return Err(EvalError::Attribute {
+            what: "an axis of the permutation",
+            value,
+            rule: "not occur twice",
+        });
     }
     let strides = strides(data.dims());
     let dims: Vec<usize> = order.iter().map(|&axis| data.dims()[axis]).collect();
@@ -60,7 +69,11 @@ fn reshaped(data: &Tensor, to: &[i64], zero_is_placeholder: bool) -> Result<Tens
             }
             Err(_) => {
                 let rule = "not be negative, but for one −1";
-                return Err(EvalError::Attribute { what: "a size of the new shape", value: size, rule });
+                return Err(EvalError::Attribute {
+                    what: "a size of the new shape",
+                    value: size,
+                    rule,
+                });
             }
         });
     }
@@ -97,8 +110,9 @@ pub(super) fn unsqueeze(layer: &Unsqueeze, inputs: &[&Tensor]) -> Result<Tensor,
     let data = operand(inputs, 0)?;
     let rank = data.dims().len() + layer.axes.len();
     let mut old = data.dims().iter();
-    let dims: Vec<usize> =
-        (0..rank).filter_map(|axis| if layer.axes.contains(&axis) { Some(1) } else { old.next().copied() }).collect();
+    let dims: Vec<usize> = (0..rank)
+        .filter_map(|axis| if layer.axes.contains(&axis) { Some(1) } else { old.next().copied() })
+        .collect();
     match layer.axes.iter().find(|&&axis| axis >= rank) {
         Some(&axis) => Err(EvalError::Axis { axis, rank }),
         None if dims.len() != rank => Err(EvalError::Shapes(data.dims().to_vec(), dims)),
@@ -113,12 +127,16 @@ pub(super) fn shape(inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
 }
 
 /// Computes a `Concatenation` layer.
-pub(super) fn concatenation(layer: &Concatenation, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
+pub(super) fn concatenation(
+    layer: &Concatenation,
+    inputs: &[&Tensor],
+) -> Result<Tensor, EvalError> {
     let first = operand(inputs, 0)?;
     let (outer, ..) = around(first.dims(), layer.axis)?;
     let mut dims = first.dims().to_vec();
     dims[layer.axis] = 0;
-    // Where each operand begins in the joined source, and how much of it one step of the outer axes takes.
+    // Where each operand begins in the joined source, and how much of it one step of the outer axes
+    // takes.
     let (mut parts, mut from) = (Vec::with_capacity(inputs.len()), 0);
     for tensor in inputs {
         let (_, size, inner) = around(tensor.dims(), layer.axis)?;
@@ -135,7 +153,9 @@ pub(super) fn concatenation(layer: &Concatenation, inputs: &[&Tensor]) -> Result
     // Runs have one length, so that the common divisor of the parts is what can be moved at once.
     let run = parts.iter().fold(0, |gcd, &(_, length)| greatest_common_divisor(gcd, length));
     let pieces = (0..outer).flat_map(|i| {
-        parts.iter().flat_map(move |&(from, length)| (0..length / run.max(1)).map(move |j| from + i * length + j * run))
+        parts.iter().flat_map(move |&(from, length)| {
+            (0..length / run.max(1)).map(move |j| from + i * length + j * run)
+        })
     });
     Source::join(inputs)?.runs(dims, run, pieces)
 }
@@ -174,7 +194,10 @@ mod tests {
             assert_eq!(actual.map(|tensor| tensor.dims().to_vec()), expected, "{dims:?} {zero}");
         }
         let to = Tensor::vector(&[4i64, -1]);
-        let layer = Shuffle { reshape: Some(Reshape::Input { zero_is_placeholder: true }), ..Shuffle::default() };
+        let layer = Shuffle {
+            reshape: Some(Reshape::Input { zero_is_placeholder: true }),
+            ..Shuffle::default()
+        };
         assert_eq!(shuffle(&layer, &[&data, &to]).unwrap().dims(), [4, 6]);
         let empty = iota(&[0, 3]);
         assert_eq!(shuffle(&with(&[0, 5], true), &[&empty]).unwrap().dims(), [0, 5]);
@@ -183,7 +206,10 @@ mod tests {
     #[test]
     fn transposes_move_axes() {
         let data = iota(&[2, 3]);
-        assert_eq!(transposed(&data, &[1, 0]).unwrap(), Tensor::of(vec![3, 2], vec![0, 3, 1, 4, 2, 5]).unwrap());
+        assert_eq!(
+            transposed(&data, &[1, 0]).unwrap(),
+            Tensor::of(vec![3, 2], vec![0, 3, 1, 4, 2, 5]).unwrap()
+        );
         let data = iota(&[2, 2, 2]);
         let expected = Tensor::of(vec![2, 2, 2], vec![0, 1, 4, 5, 2, 3, 6, 7]).unwrap();
         assert_eq!(transposed(&data, &[1, 0, 2]).unwrap(), expected);

@@ -17,13 +17,19 @@ pub(super) fn slice(layer: &Slice, inputs: &[&Tensor]) -> Result<Tensor, EvalErr
     entries("start", start.len(), rank)?;
     entries("size", sizes.len(), rank)?;
     entries("stride", stride.len(), rank)?;
-    let dims = sizes.iter().map(|&n| size("a size of the slice", n)).collect::<Result<Vec<_>, _>>()?;
+    let dims =
+        sizes.iter().map(|&n| size("a size of the slice", n)).collect::<Result<Vec<_>, _>>()?;
     if count(&dims)? == 0 {
         return Source::new(data).each(dims, std::iter::empty());
     }
     let mut axes = Vec::with_capacity(rank);
     for (axis, distance) in strides(data.dims()).into_iter().enumerate() {
-        let steps = Steps { start: start[axis], stride: stride[axis], count: dims[axis], size: data.dims()[axis] };
+        let steps = Steps {
+            start: start[axis],
+            stride: stride[axis],
+            count: dims[axis],
+            size: data.dims()[axis],
+        };
         axes.push(steps.offsets(layer.mode, distance.cast_unsigned())?);
     }
     let fill;
@@ -53,7 +59,8 @@ impl Steps {
         let at = |i: usize| {
             let step = i64::try_from(i).ok().and_then(|i| i.checked_mul(self.stride));
             let rule = "stay within the range of 64 bits";
-            let beyond = EvalError::Attribute { what: "stride of a slice", value: self.stride, rule };
+            let beyond =
+                EvalError::Attribute { what: "stride of a slice", value: self.stride, rule };
             let position = step.and_then(|step| step.checked_add(self.start)).ok_or(beyond)?;
             Ok(outside(mode, position, self.size)?.map(|at| at * distance))
         };
@@ -76,9 +83,12 @@ fn fill_value(layer: &Slice, data: &Tensor, inputs: &[&Tensor]) -> Result<Tensor
     Ok(fill.clone())
 }
 
-/// How many elements can be moved at once: the whole innermost axis, where it is dense and nothing lies outside.
+/// How many elements can be moved at once: the whole innermost axis, where it is dense and nothing
+/// lies outside.
 fn dense_run(axes: &[Vec<Option<usize>>]) -> usize {
-    let dense = |axis: &Vec<Option<usize>>| axis.windows(2).all(|w| matches!(w, [Some(a), Some(b)] if a + 1 == *b));
+    let dense = |axis: &Vec<Option<usize>>| {
+        axis.windows(2).all(|w| matches!(w, [Some(a), Some(b)] if a + 1 == *b))
+    };
     match axes.last() {
         Some(last) if dense(last) && axes.iter().flatten().all(Option::is_some) => last.len(),
         _ => 1,
@@ -101,7 +111,9 @@ mod tests {
         let strict = |start: &[i64], size: &[i64], stride: &[i64]| {
             slice(&layer(start, size, stride, SampleMode::StrictBounds), &[&data])
         };
-        let expect = |dims: &[usize], values: &[i32]| Ok(Tensor::of(dims.to_vec(), values.to_vec()).unwrap());
+        let expect = |dims: &[usize], values: &[i32]| {
+            Ok(Tensor::of(dims.to_vec(), values.to_vec()).unwrap())
+        };
         assert_eq!(strict(&[1, 1], &[2, 2], &[1, 1]), expect(&[2, 2], &[5, 6, 9, 10]));
         assert_eq!(strict(&[2, 3], &[2, 2], &[-2, -3]), expect(&[2, 2], &[11, 8, 3, 0]));
         assert_eq!(strict(&[0, 9], &[3, 0], &[1, 1]), expect(&[3, 0], &[]));
@@ -115,21 +127,34 @@ mod tests {
     #[test]
     fn what_lies_outside_follows_the_mode() {
         let data = Tensor::vector(&[1f32, 2.0, 3.0]);
-        let run = |mode| slice(&layer(&[-2], &[7], &[1], mode), &[&data]).unwrap().to_f32s().unwrap().into_owned();
+        let run = |mode| {
+            slice(&layer(&[-2], &[7], &[1], mode), &[&data])
+                .unwrap()
+                .to_f32s()
+                .unwrap()
+                .into_owned()
+        };
         assert_eq!(run(SampleMode::Fill), [0.0, 0.0, 1.0, 2.0, 3.0, 0.0, 0.0]);
         assert_eq!(run(SampleMode::Clamp), [1.0, 1.0, 1.0, 2.0, 3.0, 3.0, 3.0]);
         assert_eq!(run(SampleMode::Reflect), [3.0, 2.0, 1.0, 2.0, 3.0, 2.0, 1.0]);
         assert_eq!(run(SampleMode::Wrap), [2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0]);
         let filled = Slice { fill: Some(1), ..layer(&[2], &[2], &[1], SampleMode::Fill) };
-        assert_eq!(slice(&filled, &[&data, &Tensor::scalar(7f32)]).unwrap(), Tensor::vector(&[3f32, 7.0]));
+        assert_eq!(
+            slice(&filled, &[&data, &Tensor::scalar(7f32)]).unwrap(),
+            Tensor::vector(&[3f32, 7.0])
+        );
         assert!(slice(&filled, &[&data, &Tensor::scalar(7i32)]).is_err());
     }
 
     #[test]
     fn arguments_come_from_tensors() {
         let data = Tensor::vector(&[1i64, 2, 3, 4]);
-        let layer = Slice { start: Arg::Input(1), ..layer(&[], &[2], &[1], SampleMode::StrictBounds) };
-        assert_eq!(slice(&layer, &[&data, &Tensor::vector(&[2i32])]).unwrap(), Tensor::vector(&[3i64, 4]));
+        let layer =
+            Slice { start: Arg::Input(1), ..layer(&[], &[2], &[1], SampleMode::StrictBounds) };
+        assert_eq!(
+            slice(&layer, &[&data, &Tensor::vector(&[2i32])]).unwrap(),
+            Tensor::vector(&[3i64, 4])
+        );
         assert_eq!(slice(&layer, &[&data]), Err(EvalError::Operands { at: 1, count: 1 }));
     }
 }

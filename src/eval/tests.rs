@@ -1,5 +1,5 @@
-//! Layers with random attributes and operands, most of which make no sense: whatever they are, nothing panics, and
-//! what has a value has the type that `infer` promised.
+//! Layers with random attributes and operands, most of which make no sense: whatever they are,
+//! nothing panics, and what has a value has the type that `infer` promised.
 
 use super::*;
 use crate::infer;
@@ -19,7 +19,8 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % end
     }
 
@@ -64,7 +65,8 @@ impl Random {
 
     fn tensor(&mut self, dtype: DType, dims: &[usize]) -> Tensor {
         let count = dims.iter().product();
-        let values: Vec<f32> = (0..count).map(|_| self.pick(&[0.0f32, 1.0, 2.0, 3.0, -1.0, 1.0])).collect();
+        let values: Vec<f32> =
+            (0..count).map(|_| self.pick(&[0.0f32, 1.0, 2.0, 3.0, -1.0, 1.0])).collect();
         let tensor = Tensor::of(dims.to_vec(), values).unwrap();
         layer(&Cast { to: dtype }.into(), &[&tensor]).map_or(tensor, |mut cast| cast.remove(0))
     }
@@ -84,7 +86,9 @@ impl Random {
     }
 
     fn padding(&mut self) -> PaddingMode {
-        use PaddingMode::{CaffeRoundDown, CaffeRoundUp, ExplicitRoundDown, ExplicitRoundUp, SameLower, SameUpper};
+        use PaddingMode::{
+            CaffeRoundDown, CaffeRoundUp, ExplicitRoundDown, ExplicitRoundUp, SameLower, SameUpper,
+        };
         self.pick(&[
             ExplicitRoundDown,
             ExplicitRoundDown,
@@ -115,7 +119,8 @@ fn random_layer(kind: usize, r: &mut Random) -> Option<(LayerKind, Vec<Tensor>)>
 fn pointwise(kind: usize, r: &mut Random, dims: &[usize]) -> (LayerKind, Vec<Tensor>) {
     let dtype = r.any();
     // Some axes broadcast.
-    let other: Vec<usize> = dims.iter().map(|&d| if r.below(4) == 0 { r.pick(&[1, 2]) } else { d }).collect();
+    let other: Vec<usize> =
+        dims.iter().map(|&d| if r.below(4) == 0 { r.pick(&[1, 2]) } else { d }).collect();
     let x = r.tensor(dtype, dims);
     match kind {
         0 | 1 => {
@@ -156,13 +161,24 @@ fn pointwise(kind: usize, r: &mut Random, dims: &[usize]) -> (LayerKind, Vec<Ten
         7 => (LayerKind::Select, vec![r.tensor(DType::Bool, &other), x, r.tensor(dtype, dims)]),
         8 => {
             use UnaryOperation as U;
-            let operation =
-                r.pick(&[U::Exp, U::Sqrt, U::Abs, U::Neg, U::Not, U::Sign, U::Round, U::IsInf, U::IsNan, U::Erf]);
+            let operation = r.pick(&[
+                U::Exp,
+                U::Sqrt,
+                U::Abs,
+                U::Neg,
+                U::Not,
+                U::Sign,
+                U::Round,
+                U::IsInf,
+                U::IsNan,
+                U::Erf,
+            ]);
             (Unary { operation }.into(), vec![x])
         }
         _ => {
             let axis = r.flag().then(|| r.size());
-            let scale = r.tensor(DType::F32, &dims.get(axis.unwrap_or(9)).map_or(vec![], |&d| vec![d]));
+            let scale =
+                r.tensor(DType::F32, &dims.get(axis.unwrap_or(9)).map_or(vec![], |&d| vec![d]));
             if r.flag() {
                 let to = r.pick(&[DType::I8, DType::F8E4M3, DType::I4, DType::F4E2M1]);
                 (Quantize { axis, to }.into(), vec![r.tensor(DType::F32, dims), scale])
@@ -199,17 +215,25 @@ fn moving(kind: usize, r: &mut Random, dims: &[usize], axis: usize) -> (LayerKin
             let (first_transpose, second_transpose) = (order(r), order(r));
             let reshape = r.flag().then(|| {
                 let sizes = dims.iter().map(|&d| i64::try_from(d).unwrap());
-                let dims = sizes.map(|d| if r.below(4) == 0 { r.pick(&[-1, 0, 1]) } else { d }).collect();
+                let dims =
+                    sizes.map(|d| if r.below(4) == 0 { r.pick(&[-1, 0, 1]) } else { d }).collect();
                 Reshape::Static { dims, zero_is_placeholder: r.flag() }
             });
             (Shuffle { first_transpose, reshape, second_transpose }.into(), vec![x])
         }
         13..=15 => {
-            let fixed = |r: &mut Random, entry: fn(&mut Random) -> i64| Arg::Static(r.list(rank, entry));
-            let size = |r: &mut Random| if r.below(50) == 0 { r.step() } else { i64::try_from(r.below(5)).unwrap() };
-            let (start, size, stride) = (fixed(r, Random::step), fixed(r, size), fixed(r, Random::step));
+            let fixed =
+                |r: &mut Random, entry: fn(&mut Random) -> i64| Arg::Static(r.list(rank, entry));
+            let size = |r: &mut Random| {
+                if r.below(50) == 0 { r.step() } else { i64::try_from(r.below(5)).unwrap() }
+            };
+            let (start, size, stride) =
+                (fixed(r, Random::step), fixed(r, size), fixed(r, Random::step));
             let fill = r.flag().then_some(1);
-            (Slice { start, size, stride, mode: r.mode(), fill }.into(), vec![x, r.tensor(dtype, &[])])
+            (
+                Slice { start, size, stride, mode: r.mode(), fill }.into(),
+                vec![x, r.tensor(dtype, &[])],
+            )
         }
         16 => (Squeeze { axes: vec![axis] }.into(), vec![x]),
         17 => (Unsqueeze { axes: r.list(1, Random::size) }.into(), vec![x]),
@@ -217,7 +241,11 @@ fn moving(kind: usize, r: &mut Random, dims: &[usize], axis: usize) -> (LayerKin
         _ => {
             let dims = Arg::Static(r.list(rank, Random::size));
             let (alpha, beta) = (Arg::Static(r.real()), Arg::Static(r.real()));
-            let operation = r.pick(&[FillOperation::Linspace, FillOperation::Linspace, FillOperation::RandomUniform]);
+            let operation = r.pick(&[
+                FillOperation::Linspace,
+                FillOperation::Linspace,
+                FillOperation::RandomUniform,
+            ]);
             let dtype = r.pick(&[DType::F32, DType::I32, DType::I64]);
             (Fill { operation, dims, alpha, beta, dtype }.into(), vec![])
         }
@@ -268,14 +296,17 @@ fn windowed(kind: usize, r: &mut Random) -> (LayerKind, Vec<Tensor>) {
     let kernel = r.list(spatial, |r| 1 + r.below(2));
     let positive = |r: &mut Random| r.size().max(1);
     let (stride, dilation) = (r.list(spatial, positive), r.list(spatial, positive));
-    let (pre_padding, post_padding) = (r.list(spatial, Random::size), r.list(spatial, Random::size));
+    let (pre_padding, post_padding) =
+        (r.list(spatial, Random::size), r.list(spatial, Random::size));
     let padding_mode = r.padding();
     let bias = r.flag().then(|| Arg::Static(r.tensor(dtype, &[maps])));
     match kind {
         27..=29 => {
             let back = kind == 29;
             let (rows, columns) = if back { (channels, maps) } else { (maps, channels) };
-            let weights = Arg::Static(r.tensor(dtype, &[&[rows, columns / groups.max(1)], kernel.as_slice()].concat()));
+            let weights = Arg::Static(
+                r.tensor(dtype, &[&[rows, columns / groups.max(1)], kernel.as_slice()].concat()),
+            );
             let layer = Convolution {
                 maps,
                 kernel,
@@ -291,7 +322,8 @@ fn windowed(kind: usize, r: &mut Random) -> (LayerKind, Vec<Tensor>) {
             (if back { Deconvolution(layer).into() } else { layer.into() }, vec![x])
         }
         _ => {
-            let kind = r.pick(&[PoolingType::Max, PoolingType::Average, PoolingType::MaxAverageBlend]);
+            let kind =
+                r.pick(&[PoolingType::Max, PoolingType::Average, PoolingType::MaxAverageBlend]);
             let average_count_excludes_padding = r.flag();
             let layer = Pooling {
                 kind,
@@ -316,29 +348,45 @@ fn reducing(kind: usize, r: &mut Random, dims: &[usize], axis: usize) -> (LayerK
             use ReduceOperation as R;
             let operation = r.pick(&[R::Sum, R::Prod, R::Max, R::Min, R::Avg]);
             let any = r.any();
-            (Reduce { operation, axes: vec![axis], keep_dims: r.flag() }.into(), vec![r.tensor(any, dims)])
+            (
+                Reduce { operation, axes: vec![axis], keep_dims: r.flag() }.into(),
+                vec![r.tensor(any, dims)],
+            )
         }
         33 => {
-            let layer =
-                Cumulative { operation: CumulativeOperation::Sum, axis, exclusive: r.flag(), reverse: r.flag() };
+            let layer = Cumulative {
+                operation: CumulativeOperation::Sum,
+                axis,
+                exclusive: r.flag(),
+                reverse: r.flag(),
+            };
             (layer.into(), vec![x])
         }
         34 => (SoftMax { axis }.into(), vec![x]),
         35 => {
             let mut per_channel = vec![1; dims.len()];
-            per_channel.iter_mut().skip(1).take(1).zip(dims.iter().skip(1)).for_each(|(to, &d)| *to = d);
+            per_channel
+                .iter_mut()
+                .skip(1)
+                .take(1)
+                .zip(dims.iter().skip(1))
+                .for_each(|(to, &d)| *to = d);
             let (scale, bias) = (r.tensor(dtype, &per_channel), r.tensor(dtype, &per_channel));
-            let layer = Normalization { epsilon: 1e-5, axes: vec![axis], groups: r.pick(&[1, 1, 2, 0]) };
+            let layer =
+                Normalization { epsilon: 1e-5, axes: vec![axis], groups: r.pick(&[1, 1, 2, 0]) };
             (layer.into(), vec![x, scale, bias])
         }
         36 => {
-            let coefficients =
-                |r: &mut Random| r.flag().then(|| r.tensor(dtype, &dims[dims.len().min(1)..dims.len().min(2)]));
+            let coefficients = |r: &mut Random| {
+                r.flag().then(|| r.tensor(dtype, &dims[dims.len().min(1)..dims.len().min(2)]))
+            };
             let mode = r.pick(&[ScaleMode::Uniform, ScaleMode::Channel, ScaleMode::ElementWise]);
             let (shift, scale, power) = (coefficients(r), coefficients(r), coefficients(r));
             (Scale { mode, shift, scale, power, channel_axis: 1 }.into(), vec![x])
         }
-        37 => (Lrn { window: r.size(), alpha: 1.0, beta: 0.75, k: r.real() as f32 }.into(), vec![x]),
+        37 => {
+            (Lrn { window: r.size(), alpha: 1.0, beta: 0.75, k: r.real() as f32 }.into(), vec![x])
+        }
         38 => {
             let output = if r.flag() {
                 ResizeOutput::Sizes(r.list(dims.len(), Random::size))
@@ -347,31 +395,49 @@ fn reducing(kind: usize, r: &mut Random, dims: &[usize], axis: usize) -> (LayerK
             };
             let layer = Resize {
                 output,
-                mode: r.pick(&[InterpolationMode::Nearest, InterpolationMode::Linear, InterpolationMode::Cubic]),
+                mode: r.pick(&[
+                    InterpolationMode::Nearest,
+                    InterpolationMode::Linear,
+                    InterpolationMode::Cubic,
+                ]),
                 coordinate_transformation: r.pick(&[
                     CoordinateTransformation::AlignCorners,
                     CoordinateTransformation::Asymmetric,
                     CoordinateTransformation::HalfPixel,
                 ]),
-                selector_for_single_pixel: r.pick(&[ResizeSelector::Formula, ResizeSelector::Upper]),
-                nearest_rounding: r.pick(&[ResizeRoundMode::HalfUp, ResizeRoundMode::HalfDown, ResizeRoundMode::Ceil]),
+                selector_for_single_pixel: r
+                    .pick(&[ResizeSelector::Formula, ResizeSelector::Upper]),
+                nearest_rounding: r.pick(&[
+                    ResizeRoundMode::HalfUp,
+                    ResizeRoundMode::HalfDown,
+                    ResizeRoundMode::Ceil,
+                ]),
                 cubic_coeff: -0.75,
                 exclude_outside: r.flag(),
             };
             (layer.into(), vec![x])
         }
         39 => {
-            let operation =
-                |r: &mut Random| r.pick(&[MatrixOperation::None, MatrixOperation::Transpose, MatrixOperation::Vector]);
+            let operation = |r: &mut Random| {
+                r.pick(&[
+                    MatrixOperation::None,
+                    MatrixOperation::Transpose,
+                    MatrixOperation::Vector,
+                ])
+            };
             let mut other = dims.to_vec();
             if r.flag() && other.len() > 1 {
                 other.swap(dims.len() - 1, dims.len() - 2);
             }
-            (MatrixMultiply { op0: operation(r), op1: operation(r) }.into(), vec![x, r.tensor(dtype, &other)])
+            (
+                MatrixMultiply { op0: operation(r), op1: operation(r) }.into(),
+                vec![x, r.tensor(dtype, &other)],
+            )
         }
         _ => {
-            let equation =
-                r.pick(&["ij,jk->ik", "ij->ji", "ii->i", "i,i->", "bij,bjk->bki", "->", "", "a->bb"]).to_owned();
+            let equation = r
+                .pick(&["ij,jk->ik", "ij->ji", "ii->i", "i,i->", "bij,bjk->bki", "->", "", "a->bb"])
+                .to_owned();
             let other = r.dims(dims.len());
             (Einsum { equation }.into(), vec![x, r.tensor(dtype, &other)])
         }
@@ -386,16 +452,22 @@ fn nothing_panics_and_types_are_as_inferred() {
         let Some((kind, operands)) = random_layer(round % 41, &mut random) else { continue };
         let inputs: Vec<&Tensor> = operands.iter().collect();
         let describe = || format!("round {round}: {kind:?} of {operands:?}");
-        let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| layer(&kind, &inputs))) else { panic!("{}", describe()) };
+        let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| layer(&kind, &inputs))) else {
+            panic!("{}", describe())
+        };
         let mut network = Network::default();
         let types = operands.iter().map(|x| ValueType::new(x.dtype(), Shape::of(x.dims())));
         let ids: Vec<_> = types.map(|ty| network.add_input("x", ty)).collect();
-        let (Ok(outputs), Ok(types)) = (&outcome, infer::outputs(&network, &kind, &ids)) else { continue };
+        let (Ok(outputs), Ok(types)) = (&outcome, infer::outputs(&network, &kind, &ids)) else {
+            continue;
+        };
         computed += 1;
         for (tensor, ty) in outputs.iter().zip(&types) {
             assert_eq!(tensor.dtype(), ty.dtype, "{}", describe());
-            let fits = |(dim, &size): (&Dim, &usize)| dim.known().is_none() || *dim == Dim::from(size);
-            let alike = ty.shape.rank() == tensor.dims().len() && ty.shape.iter().zip(tensor.dims()).all(fits);
+            let fits =
+                |(dim, &size): (&Dim, &usize)| dim.known().is_none() || *dim == Dim::from(size);
+            let alike = ty.shape.rank() == tensor.dims().len()
+                && ty.shape.iter().zip(tensor.dims()).all(fits);
             assert!(alike, "{} gives {tensor:?}, inferred {}", describe(), ty.shape);
         }
     }

@@ -9,8 +9,8 @@ use crate::network::layer::data::{TopK, TopKOperation};
 use crate::tensor::Tensor;
 use std::cmp::Reverse;
 
-/// Computes a `TopK` layer: values and `i32` indices. Of equal elements the first comes first; a positive NaN counts as
-/// the largest.
+/// Computes a `TopK` layer: values and `i32` indices. Of equal elements the first comes first; a
+/// positive NaN counts as the largest.
 pub(super) fn top_k(layer: &TopK, inputs: &[&Tensor]) -> Result<[Tensor; 2], EvalError> {
     let data = operand(inputs, 0)?;
     let k = match layer.k {
@@ -20,7 +20,11 @@ pub(super) fn top_k(layer: &TopK, inputs: &[&Tensor]) -> Result<[Tensor; 2], Eva
     let lanes = Lanes::new(data.dims(), &[layer.axis])?;
     if k > lanes.inside.len() {
         let value = i64::try_from(k).unwrap_or(i64::MAX);
-        return Err(EvalError::Attribute { what: "k", value, rule: "not exceed the size of the axis" });
+        return Err(EvalError::Attribute {
+            what: "k",
+            value,
+            rule: "not exceed the size of the axis",
+        });
     }
     let mut dims = data.dims().to_vec();
     dims[layer.axis] = k;
@@ -64,8 +68,11 @@ mod tests {
 
     #[test]
     fn ties_keep_their_order() {
-        let data = Tensor::of(vec![2, 4], vec![1f32, -0.0, 1.0, 0.0, -5.0, 7.0, -2.0, 7.0]).unwrap();
-        let run = |operation, axis, k| top_k(&TopK { operation, k: Arg::Static(k), axis }, &[&data]).unwrap();
+        let data =
+            Tensor::of(vec![2, 4], vec![1f32, -0.0, 1.0, 0.0, -5.0, 7.0, -2.0, 7.0]).unwrap();
+        let run = |operation, axis, k| {
+            top_k(&TopK { operation, k: Arg::Static(k), axis }, &[&data]).unwrap()
+        };
         let [values, indices] = run(TopKOperation::Max, 1, 3);
         assert_eq!(values, Tensor::of(vec![2, 3], vec![1f32, 1.0, -0.0, 7.0, 7.0, -2.0]).unwrap());
         assert_eq!(indices, Tensor::of(vec![2, 3], vec![0i32, 2, 1, 1, 3, 2]).unwrap());

@@ -63,7 +63,8 @@ pub(super) fn activation(layer: &Activation, inputs: &[&Tensor]) -> Result<Tenso
     if layer.kind == ActivationType::Relu && data.dtype().is_int() {
         return with_whole_number!(data, 0, T => {
             let values = data.values::<T>().unwrap_or_default();
-            Ok(Tensor::of(data.dims().to_vec(), values.iter().map(|&x| x.larger(T::ZERO)).collect())?)
+            let positive = values.iter().map(|&x| x.larger(T::ZERO)).collect();
+            Ok(Tensor::of(data.dims().to_vec(), positive)?)
         });
     }
     each(data, &reals(inputs, 0)?, |x| activated(layer, x))
@@ -120,13 +121,16 @@ fn activated(layer: &Activation, x: f32) -> f32 {
 fn each(data: &Tensor, values: &[f32], f: impl Fn(f32) -> f32 + Sync) -> Result<Tensor, EvalError> {
     const PIECE: usize = 1 << 12;
     let mut out = vec![0.0; values.len()];
-    pieces(&mut out, PIECE, |i, part| part.iter_mut().zip(&values[i * PIECE..]).for_each(|(out, &x)| *out = f(x)));
+    pieces(&mut out, PIECE, |i, part| {
+        part.iter_mut().zip(&values[i * PIECE..]).for_each(|(out, &x)| *out = f(x))
+    });
     rounded(data.dtype(), data.dims().to_vec(), out)
 }
 
 /// The error function, to about the precision of `f64`.
 ///
-/// erf x = 2/√π · e^(−x²) · Σ 2ⁿ·x^(2n+1) / (1·3·…·(2n+1)): all terms have one sign, so that nothing cancels.
+/// erf x = 2/√π · e^(−x²) · Σ 2ⁿ·x^(2n+1) / (1·3·…·(2n+1)): all terms have one sign, so that
+/// nothing cancels.
 fn erf(x: f64) -> f64 {
     if x.is_nan() || x.abs() >= 6.0 {
         // From 6 on the result differs from ±1 by less than the precision.
@@ -165,7 +169,11 @@ mod tests {
             (3.0, 0.999_977_909_503_001_4),
         ];
         for (x, y) in table {
-            assert!((erf(x) - y).abs() < 1e-15 && (erf(-x) + y).abs() < 1e-15, "erf {x} = {}", erf(x));
+            assert!(
+                (erf(x) - y).abs() < 1e-15 && (erf(-x) + y).abs() < 1e-15,
+                "erf {x} = {}",
+                erf(x)
+            );
         }
         assert_eq!((erf(f64::INFINITY), erf(-7.0), erf(f64::NAN).is_nan()), (1.0, -1.0, true));
     }
@@ -188,12 +196,24 @@ mod tests {
         let run = |operation, x: &Tensor| unary(&Unary { operation }, &[x]);
         assert_eq!(run(Op::Abs, &ints).unwrap(), Tensor::vector(&[3i64, 0, 4]));
         assert_eq!(run(Op::Sign, &ints).unwrap(), Tensor::vector(&[-1i64, 0, 1]));
-        assert_eq!(run(Op::Exp, &ints).unwrap_err().to_string(), "operand 0 is i64, but must be floating point");
+        assert_eq!(
+            run(Op::Exp, &ints).unwrap_err().to_string(),
+            "operand 0 is i64, but must be floating point"
+        );
         let bools = Tensor::of_bools(vec![2], [true, false]).unwrap();
-        assert_eq!(run(Op::Not, &bools).unwrap(), Tensor::of_bools(vec![2], [false, true]).unwrap());
+        assert_eq!(
+            run(Op::Not, &bools).unwrap(),
+            Tensor::of_bools(vec![2], [false, true]).unwrap()
+        );
         let odd = Tensor::vector(&[f32::NAN, f32::NEG_INFINITY]);
-        assert_eq!(run(Op::IsInf, &odd).unwrap(), Tensor::of_bools(vec![2], [false, true]).unwrap());
-        assert_eq!(run(Op::IsNan, &odd).unwrap(), Tensor::of_bools(vec![2], [true, false]).unwrap());
+        assert_eq!(
+            run(Op::IsInf, &odd).unwrap(),
+            Tensor::of_bools(vec![2], [false, true]).unwrap()
+        );
+        assert_eq!(
+            run(Op::IsNan, &odd).unwrap(),
+            Tensor::of_bools(vec![2], [true, false]).unwrap()
+        );
         let coarse = Tensor::vector(&[bf16::from_f32(3.0)]);
         assert_eq!(run(Op::Recip, &coarse).unwrap(), Tensor::vector(&[bf16::from_f32(1.0 / 3.0)]));
     }
@@ -222,7 +242,10 @@ mod tests {
             close(&activation(&Activation { kind, alpha, beta }, &[&x]).unwrap(), &expected);
         }
         let layer = Activation { kind: A::Relu, alpha: 0.0, beta: 0.0 };
-        assert_eq!(activation(&layer, &[&Tensor::vector(&[-1i32, 5])]).unwrap(), Tensor::vector(&[0i32, 5]));
+        assert_eq!(
+            activation(&layer, &[&Tensor::vector(&[-1i32, 5])]).unwrap(),
+            Tensor::vector(&[0i32, 5])
+        );
         let layer = Activation { kind: A::Softplus, alpha: 1.0, beta: 1.0 };
         close(&activation(&layer, &[&Tensor::vector(&[1000f32])]).unwrap(), &[1000.0]);
     }

@@ -26,7 +26,8 @@ pub(super) struct Window {
     rank: usize,
 }
 
-/// A window along one axis: output o reads at its tap k the input o·stride + k·dilation − pre, if there is one.
+/// A window along one axis: output o reads at its tap k the input o·stride + k·dilation − pre, if
+/// there is one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sliding {
     pub input: usize,
@@ -38,7 +39,8 @@ pub(super) struct Sliding {
     pub post: usize,
 }
 
-/// Neighbouring outputs of one row, and the first input that they read; the next ones are `stride` apart.
+/// Neighbouring outputs of one row, and the first input that they read; the next ones are `stride`
+/// apart.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {
     pub output: usize,
@@ -52,8 +54,8 @@ impl Window {
         Self::new(geometry, input, Sliding::forward)
     }
 
-    /// The window of a deconvolution of inputs of this size: of the convolution that would lead back. Its `input` is
-    /// what the deconvolution gives.
+    /// The window of a deconvolution of inputs of this size: of the convolution that would lead
+    /// back. Its `input` is what the deconvolution gives.
     pub(super) fn back(geometry: Geometry<'_>, input: &[usize]) -> Result<Self, EvalError> {
         Self::new(geometry, input, Sliding::backward)
     }
@@ -66,9 +68,12 @@ impl Window {
         let rank = geometry.kernel.len();
         let Geometry { kernel, stride, dilation, pre_padding, post_padding, mode } = geometry;
         entries("the size of the data", sizes.len(), rank)?;
-        for (what, list) in
-            [("stride", stride), ("dilation", dilation), ("pre_padding", pre_padding), ("post_padding", post_padding)]
-        {
+        for (what, list) in [
+            ("stride", stride),
+            ("dilation", dilation),
+            ("pre_padding", pre_padding),
+            ("post_padding", post_padding),
+        ] {
             entries(what, list.len(), rank)?;
         }
         for (what, least, list) in [
@@ -80,12 +85,18 @@ impl Window {
             ("a size of the data", 0, sizes),
         ] {
             // With all of them this small nothing below overflows.
-            if let Some(&wrong) = list.iter().find(|value| !(least..=MAX_ELEMENTS).contains(*value)) {
+            if let Some(&wrong) = list.iter().find(|value| !(least..=MAX_ELEMENTS).contains(*value))
+            {
                 let value = i64::try_from(wrong).unwrap_or(i64::MAX);
-                return Err(EvalError::Attribute { what, value, rule: "be at least 1 (paddings: 0) and at most 2^31" });
+                return Err(EvalError::Attribute {
+                    what,
+                    value,
+                    rule: "be at least 1 (paddings: 0) and at most 2^31",
+                });
             }
         }
-        let one = Sliding { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, pre: 0, post: 0 };
+        let one =
+            Sliding { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, pre: 0, post: 0 };
         let mut axes = [one; 3];
         let first = 3usize.checked_sub(rank).ok_or(EvalError::Axis { axis: rank, rank: 3 })?;
         for (i, axis) in axes.iter_mut().skip(first).enumerate() {
@@ -97,7 +108,11 @@ impl Window {
                 post: post_padding[i],
                 ..one
             };
-            let misfit = || EvalError::Shape { at: 0, dims: sizes.to_vec(), rule: "be as large as the window" };
+            let misfit = || EvalError::Shape {
+                at: 0,
+                dims: sizes.to_vec(),
+                rule: "be as large as the window",
+            };
             *axis = solve(given, sizes[i], mode).ok_or_else(misfit)?;
         }
         Ok(Self { axes, rank })
@@ -124,8 +139,8 @@ impl Window {
         self.axes[0].output * self.axes[1].output
     }
 
-    /// Shows each line of outputs, of these rows, that read inside the data at this tap. Offsets of outputs count from
-    /// the first of the rows.
+    /// Shows each line of outputs, of these rows, that read inside the data at this tap. Offsets of
+    /// outputs count from the first of the rows.
     pub(super) fn visit(&self, tap: [usize; 3], rows: Range<usize>, mut show: impl FnMut(Line)) {
         let [z, y, x] = self.axes;
         let (zs, ys, xs) = (z.reach(tap[0]), y.reach(tap[1]), x.reach(tap[2]));
@@ -137,7 +152,11 @@ impl Window {
             let (oz, oy) = (row / y.output, row % y.output);
             if zs.contains(&oz) && ys.contains(&oy) {
                 let line = (z.at(oz, tap[0]) * y.input + y.at(oy, tap[1])) * x.input;
-                show(Line { output: i * x.output + xs.start, input: line + column, count: xs.len() });
+                show(Line {
+                    output: i * x.output + xs.start,
+                    input: line + column,
+                    count: xs.len(),
+                });
             }
         }
     }
@@ -152,7 +171,8 @@ impl Sliding {
     /// Sets `total` elements of padding, the odd one as the mode says.
     fn pad(mut self, total: usize, mode: PaddingMode) -> Self {
         let (less, more) = (total / 2, total - total / 2);
-        (self.pre, self.post) = if mode == PaddingMode::SameLower { (more, less) } else { (less, more) };
+        (self.pre, self.post) =
+            if mode == PaddingMode::SameLower { (more, less) } else { (less, more) };
         self
     }
 
@@ -171,7 +191,9 @@ impl Sliding {
                 }
                 let room = (input + self.pre + self.post).checked_sub(self.extent())?;
                 let steps = match mode {
-                    PaddingMode::ExplicitRoundUp | PaddingMode::CaffeRoundUp => room.div_ceil(self.stride),
+                    PaddingMode::ExplicitRoundUp | PaddingMode::CaffeRoundUp => {
+                        room.div_ceil(self.stride)
+                    }
                     _ => room / self.stride,
                 };
                 self.output = steps + 1;
@@ -196,7 +218,8 @@ impl Sliding {
     fn reach(&self, k: usize) -> Range<usize> {
         let shift = k * self.dilation;
         let first = self.pre.saturating_sub(shift).div_ceil(self.stride);
-        let end = (self.input + self.pre).saturating_sub(shift).div_ceil(self.stride).min(self.output);
+        let end =
+            (self.input + self.pre).saturating_sub(shift).div_ceil(self.stride).min(self.output);
         first.min(end)..end
     }
 
@@ -208,7 +231,11 @@ impl Sliding {
     /// How many taps of output o lie in the data, and how many in the data or its padding.
     pub(super) fn taps_inside(&self, o: usize) -> (usize, usize) {
         let begin = o * self.stride;
-        let before = |limit: usize| limit.saturating_sub(begin).div_ceil(self.dilation).min(self.kernel);
-        (before(self.pre + self.input) - before(self.pre), before(self.pre + self.input + self.post))
+        let before =
+            |limit: usize| limit.saturating_sub(begin).div_ceil(self.dilation).min(self.kernel);
+        (
+            before(self.pre + self.input) - before(self.pre),
+            before(self.pre + self.input + self.post),
+        )
     }
 }

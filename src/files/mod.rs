@@ -43,7 +43,9 @@ fn clear(folder: &Path) {
         return;
     }
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) && is_stale(&entry) {
+        if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
+            && is_stale(&entry)
+        {
             // Litter that cannot be removed is no reason to fail.
             let _ = std::fs::remove_file(entry.path());
         }
@@ -52,7 +54,11 @@ fn clear(folder: &Path) {
 
 /// Whether a temporary file or folder was left by a process that was killed.
 fn is_stale(entry: &std::fs::DirEntry) -> bool {
-    let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|time| time.elapsed().ok());
+    let age = entry
+        .metadata()
+        .and_then(|metadata| metadata.modified())
+        .ok()
+        .and_then(|time| time.elapsed().ok());
     age.is_some_and(|age| age > STALE)
 }
 
@@ -70,13 +76,20 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
     file.persist(path).map(drop).map_err(|error| cannot_write(path, error.error))
 }
 
-/// Gives a plan in a temporary file its name and writes its manifest beside it, whose path this returns.
+/// Gives a plan in a temporary file its name and writes its manifest beside it, whose path this
+/// returns.
 ///
 /// At no moment does a manifest stand beside a plan that it does not describe.
-pub(crate) fn persist_plan(file: NamedTempFile, path: &Path, manifest: &Manifest) -> Result<PathBuf> {
+pub(crate) fn persist_plan(
+    file: NamedTempFile,
+    path: &Path,
+    manifest: &Manifest,
+) -> Result<PathBuf> {
     let beside = with_suffix(path, ".json");
     match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot_write(&beside, error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(cannot_write(&beside, error));
+        }
         _ => {}
     }
     persist(file, path)?;
@@ -88,7 +101,8 @@ pub(crate) fn persist_plan(file: NamedTempFile, path: &Path, manifest: &Manifest
 pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
     let mut file = temporary_beside(path)?;
     // At once: the serializer writes token by token.
-    let text = serde_json::to_string_pretty(value).map_err(|error| cannot_write(path, error.into()))?;
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| cannot_write(path, error.into()))?;
     writeln!(file, "{text}").map_err(|error| cannot_write(path, error))?;
     persist(file, path)
 }
@@ -121,8 +135,10 @@ pub(crate) fn name(path: &Path) -> String {
 
 /// Name, size and hash of a file.
 pub(crate) fn describe(path: &Path) -> Result<File> {
-    let cannot_read =
-        |error| Error::new(Kind::Environment, format!("cannot read `{}`", path.display())).with_source(error);
+    let cannot_read = |error| {
+        Error::new(Kind::Environment, format!("cannot read `{}`", path.display()))
+            .with_source(error)
+    };
     let mut file = std::fs::File::open(path).map_err(cannot_read)?;
     let mut hashing = Hashing::new(io::sink());
     let mut buffer = vec![0; 1 << 20];
@@ -229,7 +245,10 @@ mod tests {
         persist(file, &path).unwrap();
         let described = describe(&path).unwrap();
         assert_eq!((described.name.as_str(), described.bytes), ("a.plan", 3));
-        assert_eq!(described.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            described.sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         assert_eq!(with_suffix(&path, ".json"), folder.path().join("a.plan.json"));
     }
 
@@ -237,13 +256,19 @@ mod tests {
     fn leftovers_of_killed_processes_go_after_a_day() {
         let folder = tempfile::tempdir().unwrap();
         let hour = Duration::from_hours(1);
-        for (name, age) in [(".onnx2plan-old", 25 * hour), (".onnx2plan-young", 23 * hour), ("other", 99 * hour)] {
+        for (name, age) in
+            [(".onnx2plan-old", 25 * hour), (".onnx2plan-young", 23 * hour), ("other", 99 * hour)]
+        {
             let file = std::fs::File::create(folder.path().join(name)).unwrap();
             file.set_modified(std::time::SystemTime::now() - age).unwrap();
         }
         write_text(&folder.path().join("text"), "").unwrap();
-        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
-        assert_eq!(names.collect::<BTreeSet<_>>(), [".onnx2plan-young", "other", "text"].map(Into::into).into());
+        let names =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(
+            names.collect::<BTreeSet<_>>(),
+            [".onnx2plan-young", "other", "text"].map(Into::into).into()
+        );
     }
 
     #[test]
@@ -256,8 +281,14 @@ mod tests {
         let external = ["w.bin", "./w.bin", "sub/v.bin"].map(|name| folder.path().join(name));
         let (model, external) = describe_model(&folder.path().join("m.onnx"), &external).unwrap();
         assert_eq!(model.name, "m.onnx");
-        assert_eq!(external.iter().map(|file| &*file.name).collect::<Vec<_>>(), ["sub/v.bin", "w.bin"]);
-        assert_eq!(external[1], File { name: "w.bin".to_owned(), ..describe(&folder.path().join("w.bin")).unwrap() });
+        assert_eq!(
+            external.iter().map(|file| &*file.name).collect::<Vec<_>>(),
+            ["sub/v.bin", "w.bin"]
+        );
+        assert_eq!(
+            external[1],
+            File { name: "w.bin".to_owned(), ..describe(&folder.path().join("w.bin")).unwrap() }
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Folders that appear whole or not at all, in a home that any number of processes share.
 //!
-//! Work happens in `tmp/` on the same disk. A finished folder is renamed into place and a broken one is renamed away, so
-//! nobody ever sees half of one.
+//! Work happens in `tmp/` on the same disk. A finished folder is renamed into place and a broken
+//! one is renamed away, so nobody ever sees half of one.
 
 use super::{TEMPORARY, is_stale};
 use std::fs;
@@ -38,16 +38,22 @@ impl Store {
         }
         // Litter that cannot be removed is no reason to fail.
         for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
-            if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) && is_stale(&entry) {
+            if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
+                && is_stale(&entry)
+            {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
         Ok(store)
     }
 
-    /// The folder of that name in a home, if it is nothing but a folder of files that `is_ours` knows by name. Whatever
-    /// else stands there, a link for one, somebody else has put there.
-    pub(crate) fn placed(home: &Path, name: &str, is_ours: impl Fn(&str) -> bool) -> Option<Placed> {
+    /// The folder of that name in a home, if it is nothing but a folder of files that `is_ours`
+    /// knows by name. Whatever else stands there, a link for one, somebody else has put there.
+    pub(crate) fn placed(
+        home: &Path,
+        name: &str,
+        is_ours: impl Fn(&str) -> bool,
+    ) -> Option<Placed> {
         let folder = home.join(name);
         let found = fs::symlink_metadata(&folder).ok().filter(fs::Metadata::is_dir)?;
         let mut bytes = 0;

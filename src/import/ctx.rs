@@ -48,7 +48,8 @@ pub struct Ctx<'a> {
 impl Ctx<'_> {
     /// The node's input at this position, which its operator requires.
     pub fn input(&self, at: usize) -> Result<ValueId, OpError> {
-        self.maybe(at).ok_or_else(|| OpError::invalid(format!("input `{}` is missing", self.input_name(at))))
+        self.maybe(at)
+            .ok_or_else(|| OpError::invalid(format!("input `{}` is missing", self.input_name(at))))
     }
 
     /// The node's input at this position, or `None` where it is left out.
@@ -123,19 +124,21 @@ impl Ctx<'_> {
         tensor_of_ints(ty.dtype, ty.shape.known()?, &elements?)
     }
 
-    /// The data of the node's input at this position, which must be known at build time; `None` if left out.
+    /// The data of the node's input at this position, which must be known at build time; `None` if
+    /// left out.
     pub fn constant_input(&self, at: usize) -> Result<Option<Tensor>, OpError> {
         let Some(value) = self.maybe(at) else { return Ok(None) };
         self.constant(value).map(Some).ok_or_else(|| OpError::NotConstant(self.input_name(at)))
     }
 
-    /// Checks that sizes can be computed from the node's input at this position: TensorRT takes sizes from whole numbers
-    /// and from shapes, but not from real numbers that the run is given.
+    /// Checks that sizes can be computed from the node's input at this position: TensorRT takes
+    /// sizes from whole numbers and from shapes, but not from real numbers that the run is given.
     pub fn check_sizes_from(&self, at: usize) -> Result<(), OpError> {
         let mut left: Vec<ValueId> = self.maybe(at).into_iter().collect();
         let mut seen: HashSet<ValueId> = left.iter().copied().collect();
         while let Some(value) = left.pop() {
-            let Some(layer) = self.network.maker(value).map(|layer| self.network.layer(layer)) else {
+            let Some(layer) = self.network.maker(value).map(|layer| self.network.layer(layer))
+            else {
                 if self.dtype(value).is_float() {
                     return Err(OpError::NotConstant(self.input_name(at)));
                 }
@@ -148,13 +151,15 @@ impl Ctx<'_> {
         Ok(())
     }
 
-    /// The whole numbers of the node's input at this position, known at build time; `None` if left out.
+    /// The whole numbers of the node's input at this position, known at build time; `None` if left
+    /// out.
     pub fn ints(&self, at: usize) -> Result<Option<Vec<i64>>, OpError> {
         let Some(tensor) = self.constant_input(at)? else { return Ok(None) };
         tensor.to_i64s().map(Some).ok_or_else(|| self.wrong_type(at, &tensor, "whole numbers"))
     }
 
-    /// The real numbers of the node's input at this position, known at build time; `None` if left out.
+    /// The real numbers of the node's input at this position, known at build time; `None` if left
+    /// out.
     pub fn floats(&self, at: usize) -> Result<Option<Vec<f32>>, OpError> {
         let Some(tensor) = self.constant_input(at)? else { return Ok(None) };
         let floats = tensor.to_f32s().map(std::borrow::Cow::into_owned);
@@ -162,21 +167,34 @@ impl Ctx<'_> {
     }
 
     fn wrong_type(&self, at: usize, tensor: &Tensor, wanted: &str) -> OpError {
-        OpError::invalid(format!("input `{}` holds {}, not {wanted}", self.input_name(at), tensor.dtype()))
+        OpError::invalid(format!(
+            "input `{}` holds {}, not {wanted}",
+            self.input_name(at),
+            tensor.dtype()
+        ))
     }
 
-    /// The elements of a small whole-number value, as far as they are known: see [`ValueType::elements`].
+    /// The elements of a small whole-number value, as far as they are known: see
+    /// [`ValueType::elements`].
     pub fn elements(&self, value: ValueId) -> Option<Arc<[Dim]>> {
         self.ty(value).elements.clone()
     }
 
     /// Adds a layer with one output.
-    pub fn add(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> Result<ValueId, OpError> {
+    pub fn add(
+        &mut self,
+        kind: impl Into<LayerKind>,
+        inputs: &[ValueId],
+    ) -> Result<ValueId, OpError> {
         self.add_all(kind, inputs).and_then(|outputs| first(&outputs))
     }
 
     /// Adds a layer; gives all its outputs. Where its inputs are constant, so are they.
-    pub fn add_all(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> Result<Values, OpError> {
+    pub fn add_all(
+        &mut self,
+        kind: impl Into<LayerKind>,
+        inputs: &[ValueId],
+    ) -> Result<Values, OpError> {
         let kind = kind.into();
         let Inferred { types, demands } = infer::infer(&self.network, &kind, inputs)?;
         let certain = self.blocks.len() == 1;
@@ -190,7 +208,11 @@ impl Ctx<'_> {
     }
 
     /// The types that a layer's outputs would have.
-    pub(super) fn types(&self, kind: &LayerKind, inputs: &[ValueId]) -> Result<SmallVec<[ValueType; 2]>, OpError> {
+    pub(super) fn types(
+        &self,
+        kind: &LayerKind,
+        inputs: &[ValueId],
+    ) -> Result<SmallVec<[ValueType; 2]>, OpError> {
         Ok(infer::outputs(&self.network, kind, inputs)?)
     }
 
@@ -200,7 +222,12 @@ impl Ctx<'_> {
         first(&self.push(LayerKind::Identity, &[value], types))
     }
 
-    fn push(&mut self, kind: LayerKind, inputs: &[ValueId], types: impl IntoIterator<Item = ValueType>) -> Values {
+    fn push(
+        &mut self,
+        kind: LayerKind,
+        inputs: &[ValueId],
+        types: impl IntoIterator<Item = ValueType>,
+    ) -> Values {
         let layer = self.network.add_layer(kind, inputs, std::slice::from_ref(&self.site), types);
         if let Some(block) = self.blocks.last_mut() {
             block.layers.push(layer);
@@ -208,11 +235,17 @@ impl Ctx<'_> {
         self.network.layer(layer).outputs.clone()
     }
 
-    fn folded(&self, kind: &LayerKind, inputs: &[ValueId], types: &[ValueType]) -> Option<Vec<Tensor>> {
+    fn folded(
+        &self,
+        kind: &LayerKind,
+        inputs: &[ValueId],
+        types: &[ValueType],
+    ) -> Option<Vec<Tensor>> {
         if let LayerKind::Constant(_) = kind {
             return None;
         }
-        // Shape arithmetic over static shapes has known elements although its inputs are no constants.
+        // Shape arithmetic over static shapes has known elements although its inputs are no
+        // constants.
         if let [ty] = types
             && let (Some(elements), Some(dims)) = (&ty.elements, ty.shape.known())
             && let Some(elements) = elements.iter().map(Dim::known).collect::<Option<Vec<_>>>()
@@ -220,7 +253,8 @@ impl Ctx<'_> {
         {
             return Some(vec![tensor]);
         }
-        let constants: Option<Vec<&Tensor>> = inputs.iter().map(|&input| self.network.constant(input)).collect();
+        let constants: Option<Vec<&Tensor>> =
+            inputs.iter().map(|&input| self.network.constant(input)).collect();
         (self.fold)(kind, &constants?, types)
     }
 
@@ -232,8 +266,14 @@ impl Ctx<'_> {
 
     pub(super) fn constant_at(&mut self, weights: Tensor, site: &Site) -> ValueId {
         let ty = infer::constant_type(&weights);
-        let layer = self.network.add_layer(Constant { weights }.into(), &[], std::slice::from_ref(site), [ty]);
-        // Constants stand in the outermost block, so that every graph that sees the name can use them.
+        let layer = self.network.add_layer(
+            Constant { weights }.into(),
+            &[],
+            std::slice::from_ref(site),
+            [ty],
+        );
+        // Constants stand in the outermost block, so that every graph that sees the name can use
+        // them.
         if let Some(block) = self.blocks.first_mut() {
             block.layers.push(layer);
         }
@@ -261,7 +301,8 @@ fn tensor_of_ints(dtype: DType, dims: Vec<usize>, values: &[i64]) -> Option<Tens
     match dtype {
         DType::I64 => Tensor::of(dims, values.to_vec()).ok(),
         DType::I32 => {
-            let narrow: Option<Vec<i32>> = values.iter().map(|&value| value.try_into().ok()).collect();
+            let narrow: Option<Vec<i32>> =
+                values.iter().map(|&value| value.try_into().ok()).collect();
             Tensor::of(dims, narrow?).ok()
         }
         DType::Bool => Tensor::of_bools(dims, values.iter().map(|&value| value != 0)).ok(),

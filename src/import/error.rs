@@ -33,11 +33,13 @@ pub enum OpError {
         /// The values that work.
         supported: &'static str,
     },
-    /// A node of a graph that this node holds cannot be imported, and is reported as a problem of its own.
+    /// A node of a graph that this node holds cannot be imported, and is reported as a problem of
+    /// its own.
     #[error("a node of a nested graph cannot be imported")]
     Reported,
     /// Weights for another number of channels than the data has.
-    #[error("input has {channels} channels but the weights take {}", .per_group.saturating_mul(*.group))]
+    #[error("input has {channels} channels but the weights take \
+             {}", .per_group.saturating_mul(*.group))]
     Channels {
         /// Channels of the data.
         channels: usize,
@@ -55,7 +57,14 @@ pub enum OpError {
     #[error("collecting values in a loop without a limit on its iterations is not supported")]
     Unlimited,
     /// A part of the operator that we convert only where what decides on it is known at build time.
-    #[error("{what} {}", if .deciding.is_empty() { "is not supported" } else { "is converted only where what decides on it is known at build time" })]
+    #[error(
+        "{what} {}",
+        if .deciding.is_empty() {
+            "is not supported"
+        } else {
+            "is converted only where what decides on it is known at build time"
+        }
+    )]
     Undecided {
         /// The part.
         what: String,
@@ -114,7 +123,8 @@ impl Deciding {
     /// The options that fix it.
     fn hint(&self) -> Option<String> {
         let sizes = self.sizes.iter().map(|size| format!("`--dim {size}=…`"));
-        let all: Vec<String> = sizes.chain(self.inputs.iter().map(|input| format!("`--freeze {input}=…`"))).collect();
+        let all: Vec<String> =
+            sizes.chain(self.inputs.iter().map(|input| format!("`--freeze {input}=…`"))).collect();
         (!all.is_empty()).then(|| format!("give it with {}", all.join(" and ")))
     }
 }
@@ -161,7 +171,8 @@ impl OpError {
                 Some("attribute `group` is 1, so axis 1 of W must be as long as axis 1 of X".into())
             }
             OpError::Channels { group, .. } => Some(format!(
-                "attribute `group` is {group}, so {group} times axis 1 of W must be as long as axis 1 of X"
+                "attribute `group` is {group}, so {group} times axis 1 of W must be as long as \
+                 axis 1 of X"
             )),
             _ => None,
         }
@@ -172,9 +183,10 @@ impl OpError {
         match self {
             OpError::Undecided { deciding, .. } => deciding.hint(),
             OpError::Unlimited => Some("`--max-trip N` limits it to N iterations".into()),
-            OpError::NotConstant(_) => {
-                Some("make it an initializer; where it is an input of the model, `--freeze` does that".into())
-            }
+            OpError::NotConstant(_) => Some(
+                "make it an initializer; where it is an input of the model, `--freeze` does that"
+                    .into(),
+            ),
             OpError::OpenSize { size, .. } => Some(match size.as_symbol() {
                 Some(symbol) => format!("`--dim {symbol}=SIZE` fixes it"),
                 None => "`--dim NAME=SIZE` fixes the sizes that it depends on".into(),

@@ -1,4 +1,5 @@
-//! Inputs that become constants, as users write them: `axes=[0,2]`, `k=5`, or `axes` with a value from elsewhere.
+//! Inputs that become constants, as users write them: `axes=[0,2]`, `k=5`, or `axes` with a value
+//! from elsewhere.
 
 use crate::error::{Error, Kind, Result};
 use crate::onnx::{ElementType, Model, ValueType};
@@ -18,7 +19,8 @@ pub struct Frozen {
     literal: Option<Literal>,
 }
 
-/// A number, or a list of numbers in brackets, which may have more axes than one. What type they have is the model's to say.
+/// A number, or a list of numbers in brackets, which may have more axes than one. What type they
+/// have is the model's to say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Literal {
     dims: Vec<usize>,
@@ -32,8 +34,8 @@ impl Frozen {
     }
 }
 
-/// The elements of a value as [`parse`] reads them: from them comes the same value, bit by bit. `None` for more than 64, and
-/// where no text says the bits.
+/// The elements of a value as [`parse`] reads them: from them comes the same value, bit by bit.
+/// `None` for more than 64, and where no text says the bits.
 pub fn written(tensor: &Tensor) -> Option<Vec<String>> {
     if tensor.len() > MOST_WRITTEN {
         return None;
@@ -57,14 +59,16 @@ fn texts<T: ToString>(values: impl IntoIterator<Item = T>) -> Vec<String> {
 /// The constants for a model's inputs. `given` holds values for those that are written without one.
 ///
 /// # Errors
-/// [`Kind::Usage`] for a name that is no input, a value that its type cannot hold, or a value that is nowhere.
+/// [`Kind::Usage`] for a name that is no input, a value that its type cannot hold, or a value that
+/// is nowhere.
 pub fn constants(
     frozen: &[Frozen],
     model: &Model,
     given: &BTreeMap<String, Tensor>,
 ) -> Result<BTreeMap<String, Tensor>> {
     let constant = |Frozen { name, literal }: &Frozen| {
-        let usage = |why: String| Error::new(Kind::Usage, format!("cannot freeze input `{name}`: {why}"));
+        let usage =
+            |why: String| Error::new(Kind::Usage, format!("cannot freeze input `{name}`: {why}"));
         let info = model.graph.inputs.iter().find(|info| *info.name == **name);
         let info = info.ok_or_else(|| usage("the model has no such input".into()))?;
         let tensor = match literal {
@@ -89,7 +93,8 @@ pub fn parse(text: &str) -> Result<Frozen, String> {
         None => (vec![], vec![value.trim().to_owned()]),
         Some(list) => {
             let list = list.strip_suffix(']').ok_or("a list ends with `]`")?.trim();
-            let numbers: Vec<String> = list.split(',').map(|number| number.trim().to_owned()).collect();
+            let numbers: Vec<String> =
+                list.split(',').map(|number| number.trim().to_owned()).collect();
             let numbers = if list.is_empty() { Vec::new() } else { numbers };
             (vec![numbers.len()], numbers)
         }
@@ -117,9 +122,8 @@ impl Literal {
             Some(DType::U32) => self.of(|value: u32| value),
             Some(DType::U16) => self.of(|value: u16| value),
             Some(DType::U8) => self.of(|value: u8| value),
-            Some(DType::Bool) => {
-                Tensor::of_bools(self.dims.clone(), self.numbers::<bool>()?).map_err(|error| error.to_string())
-            }
+            Some(DType::Bool) => Tensor::of_bools(self.dims.clone(), self.numbers::<bool>()?)
+                .map_err(|error| error.to_string()),
             _ => Err(format!("values of type {ty} cannot be written here")),
         }
     }
@@ -130,7 +134,9 @@ impl Literal {
     }
 
     fn numbers<T: FromStr>(&self) -> Result<Vec<T>, String> {
-        let parse = |number: &String| number.parse().map_err(|_| format!("`{number}` does not fit its type"));
+        let parse = |number: &String| {
+            number.parse().map_err(|_| format!("`{number}` does not fit its type"))
+        };
         self.numbers.iter().map(parse).collect()
     }
 }

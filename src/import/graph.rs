@@ -25,21 +25,38 @@ impl Ctx<'_> {
         }
     }
 
-    /// Imports a graph that the node at work holds, as if its nodes stood in the node's place; gives its outputs.
+    /// Imports a graph that the node at work holds, as if its nodes stood in the node's place;
+    /// gives its outputs.
     ///
     /// What is wrong inside is reported there; the error is then [`OpError::Reported`].
-    pub(super) fn inline(&mut self, graph: &Graph, arguments: &[ValueId]) -> Result<Values, OpError> {
+    pub(super) fn inline(
+        &mut self,
+        graph: &Graph,
+        arguments: &[ValueId],
+    ) -> Result<Values, OpError> {
         let outputs = self.inline_operands(graph, &Operand::of(arguments.iter().copied()))?;
         Operand::values(&outputs, &format!("an output of graph `{}`", graph.path))
     }
 
     /// The same for a graph that may take and give sequences and optional values.
-    pub(super) fn inline_operands(&mut self, graph: &Graph, arguments: &[Operand]) -> Result<Vec<Operand>, OpError> {
+    pub(super) fn inline_operands(
+        &mut self,
+        graph: &Graph,
+        arguments: &[Operand],
+    ) -> Result<Vec<Operand>, OpError> {
         if graph.inputs.len() != arguments.len() {
             let (takes, gets) = (graph.inputs.len(), arguments.len());
-            return Err(OpError::invalid(format!("graph `{}` takes {takes} inputs, but gets {gets}", graph.path)));
+            return Err(OpError::invalid(format!(
+                "graph `{}` takes {takes} inputs, but gets {gets}",
+                graph.path
+            )));
         }
-        let node = (self.op, self.site.clone(), std::mem::take(&mut self.inputs), std::mem::take(&mut self.operands));
+        let node = (
+            self.op,
+            self.site.clone(),
+            std::mem::take(&mut self.inputs),
+            std::mem::take(&mut self.operands),
+        );
         self.scopes.push(HashMap::new());
         for (info, argument) in graph.inputs.iter().zip(arguments) {
             self.bind(&info.name, argument.clone());
@@ -67,15 +84,21 @@ impl Ctx<'_> {
     }
 
     /// The value of a graph's output; `None` where the node that makes it failed.
-    pub(super) fn graph_output(&mut self, name: &Arc<str>) -> Result<Option<ValueId>, (Kind, String)> {
+    pub(super) fn graph_output(
+        &mut self,
+        name: &Arc<str>,
+    ) -> Result<Option<ValueId>, (Kind, String)> {
         match self.resolve(name) {
             Ok(Operand::Poisoned) => Ok(None),
             Ok(Operand::Value(value)) => Ok(Some(value)),
             Ok(Operand::Data(tensor, site)) => {
-                let lacks = |dtype| (Kind::Unsupported, format!("has type {dtype}, which TensorRT lacks"));
+                let lacks =
+                    |dtype| (Kind::Unsupported, format!("has type {dtype}, which TensorRT lacks"));
                 Ok(Some(self.constant_at(storable(tensor).map_err(lacks)?, &site)))
             }
-            Ok(other) => Err((Kind::Unsupported, format!("is {}", other.foreign().unwrap_or("absent")))),
+            Ok(other) => {
+                Err((Kind::Unsupported, format!("is {}", other.foreign().unwrap_or("absent"))))
+            }
             Err(_) => Err((Kind::Invalid, "is made by no node".into())),
         }
     }
@@ -95,7 +118,10 @@ impl Ctx<'_> {
     fn node(&mut self, graph: &Graph, node: &Node) {
         self.site = node.site.clone();
         let operands: Vec<_> = node.inputs.iter().map(|name| self.resolve(name)).collect();
-        let stands_in = |operand: &Result<Operand, Arc<str>>| matches!(operand, Ok(Operand::Value(value)) if self.stand_ins.contains(value));
+        let stands_in = |operand: &Result<Operand, Arc<str>>| match operand {
+            Ok(Operand::Value(value)) => self.stand_ins.contains(value),
+            _ => false,
+        };
         let supposed = operands.iter().any(stands_in);
         let result = if operands.iter().any(|operand| matches!(operand, Ok(Operand::Poisoned))) {
             // Of a node whose inputs nothing is known of, the operator still is.
@@ -106,7 +132,8 @@ impl Ctx<'_> {
         let outputs = match result {
             Ok(outputs) => outputs,
             Err(problem) => {
-                // What a file states of a value may be wrong, and what is no constant might have been one.
+                // What a file states of a value may be wrong, and what is no constant might have
+                // been one.
                 if !supposed || (problem.kind == Kind::Unsupported && !problem.wants_constant) {
                     self.problems.push(problem);
                 }
@@ -120,17 +147,21 @@ impl Ctx<'_> {
         for (at, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             let operand = match &outputs {
                 None => self.stand_in(graph, name),
-                // Many files name outputs that nobody wants; it is an error only to want one that is not made.
+                // Many files name outputs that nobody wants; it is an error only to want one that
+                // is not made.
                 Some(made) => made.get(at).cloned().unwrap_or(Operand::Foreign(NOT_CONVERTED)),
             };
             self.bind(name, operand);
         }
     }
 
-    /// What stands for the output of a node that failed: a value of the type that the file states, so that the nodes which
-    /// take it are examined too.
+    /// What stands for the output of a node that failed: a value of the type that the file states,
+    /// so that the nodes which take it are examined too.
     fn stand_in(&mut self, graph: &Graph, name: &Arc<str>) -> Operand {
-        let stated = graph.value_info.get(name).or_else(|| graph.outputs.iter().find(|info| info.name == *name));
+        let stated = graph
+            .value_info
+            .get(name)
+            .or_else(|| graph.outputs.iter().find(|info| info.name == *name));
         let Some(Ok(ty)) = stated.map(|info| super::input_type(info, &BTreeMap::new())) else {
             return Operand::Poisoned;
         };
@@ -150,31 +181,48 @@ impl Ctx<'_> {
     }
 
     /// Makes what its inputs stand for known to the node's handler; initializers become values.
-    fn set_inputs(&mut self, node: &Node, operands: Vec<Result<Operand, Arc<str>>>) -> Result<(), Problem> {
+    fn set_inputs(
+        &mut self,
+        node: &Node,
+        operands: Vec<Result<Operand, Arc<str>>>,
+    ) -> Result<(), Problem> {
         let mut known = Vec::with_capacity(operands.len());
         for (name, operand) in node.inputs.iter().zip(operands) {
             known.push(match operand {
-                Ok(Operand::Data(tensor, site)) => Operand::Value(self.materialize(name, tensor, &site, node)?),
+                Ok(Operand::Data(tensor, site)) => {
+                    Operand::Value(self.materialize(name, tensor, &site, node)?)
+                }
                 Ok(Operand::Foreign(what)) => {
                     let message = format!("input `{name}` is {what}");
                     return Err(Problem::new(Kind::Unsupported, node.site.clone(), message));
                 }
-                Ok(Operand::Poisoned) => return Err(self.internal("a poisoned input reached a handler")),
+                Ok(Operand::Poisoned) => {
+                    return Err(self.internal("a poisoned input reached a handler"));
+                }
                 Ok(operand) => operand,
                 Err(name) => {
-                    let message = format!("input `{name}` is made by no node and is no input or initializer");
+                    let message =
+                        format!("input `{name}` is made by no node and is no input or initializer");
                     return Err(Problem::new(Kind::Invalid, node.site.clone(), message));
                 }
             });
         }
-        let value = |operand: &Operand| if let Operand::Value(value) = operand { Some(*value) } else { None };
+        let value = |operand: &Operand| {
+            if let Operand::Value(value) = operand { Some(*value) } else { None }
+        };
         self.inputs = known.iter().map(value).collect();
         self.operands = known;
         Ok(())
     }
 
     /// Makes the Constant layer of an initializer on its first use.
-    fn materialize(&mut self, name: &Arc<str>, data: Tensor, site: &Site, node: &Node) -> Result<ValueId, Problem> {
+    fn materialize(
+        &mut self,
+        name: &Arc<str>,
+        data: Tensor,
+        site: &Site,
+        node: &Node,
+    ) -> Result<ValueId, Problem> {
         let tensor = storable(data).map_err(|dtype| {
             let message = format!("input `{name}` has type {dtype}, which TensorRT lacks");
             Problem::new(Kind::Unsupported, node.site.clone(), message)
@@ -192,7 +240,10 @@ impl Ctx<'_> {
         let (fewest, most) = op.arity();
         let count = node.inputs.len();
         if count < fewest || count > most {
-            let message = format!("the number of inputs is {count}, but must be {}", arity_text(fewest, most));
+            let message = format!(
+                "the number of inputs is {count}, but must be {}",
+                arity_text(fewest, most)
+            );
             return Err(self.problem(node, op, Kind::Invalid, message));
         }
         self.op = Some(op);
@@ -207,9 +258,11 @@ impl Ctx<'_> {
                 return Err(problem);
             }
         };
-        let unread: Vec<_> = node.attrs.unread().into_iter().filter(|name| !op.ignored.contains(name)).collect();
+        let unread: Vec<_> =
+            node.attrs.unread().into_iter().filter(|name| !op.ignored.contains(name)).collect();
         if let [first, ..] = unread.as_slice() {
-            let message = format!("attribute `{first}` is unknown to this operator at opset {}", node.opset);
+            let message =
+                format!("attribute `{first}` is unknown to this operator at opset {}", node.opset);
             return Err(self.problem(node, op, Kind::Invalid, message));
         }
         Ok(Some(outputs))
@@ -219,16 +272,28 @@ impl Ctx<'_> {
         match handler {
             Handler::Operands(handler) => handler(self, node),
             Handler::Values(handler) => {
-                let foreign = self.operands.iter().zip(&node.inputs).find_map(|(of, name)| Some((of.foreign()?, name)));
+                let foreign = self
+                    .operands
+                    .iter()
+                    .zip(&node.inputs)
+                    .find_map(|(of, name)| Some((of.foreign()?, name)));
                 if let Some((what, name)) = foreign {
-                    return Err(OpError::invalid(format!("input `{name}` is {what}, not a tensor")));
+                    return Err(OpError::invalid(format!(
+                        "input `{name}` is {what}, not a tensor"
+                    )));
                 }
                 handler(self, node).map(Operand::of)
             }
         }
     }
 
-    fn problem(&self, node: &Node, op: &registry::Op, kind: Kind, message: impl Into<String>) -> Problem {
+    fn problem(
+        &self,
+        node: &Node,
+        op: &registry::Op,
+        kind: Kind,
+        message: impl Into<String>,
+    ) -> Problem {
         let mut problem = Problem::new(kind, node.site.clone(), message);
         problem.operands = self.operand_lines(node, op);
         problem
@@ -247,9 +312,11 @@ impl Ctx<'_> {
         for (at, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             rows.push([format!("out {at}"), format!("`{name}`"), String::new(), String::new()]);
         }
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let width =
+            |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let (a, b, c) = (width(0), width(1), width(2));
-        let line = |row: &[String; 4]| format!("{:a$}  {:b$}  {:c$}  {}", row[0], row[1], row[2], row[3]);
+        let line =
+            |row: &[String; 4]| format!("{:a$}  {:b$}  {:c$}  {}", row[0], row[1], row[2], row[3]);
         rows.iter().map(|row| line(row).trim_end().to_owned()).collect()
     }
 
@@ -296,7 +363,9 @@ fn unknown(node: &Node) -> Problem {
     let since = registry::rows(&node.domain, &node.op).map(|op| op.since).min();
     let until = registry::rows(&node.domain, &node.op).map(|op| op.until).max();
     let message = match (since, until) {
-        (Some(since), _) if node.opset < since => format!("this operator is supported from opset {since}"),
+        (Some(since), _) if node.opset < since => {
+            format!("this operator is supported from opset {since}")
+        }
         (_, Some(until)) => format!("this operator is supported up to opset {until}"),
         _ => "this operator is not supported".to_owned(),
     };

@@ -1,12 +1,13 @@
 //! What of ONNX is not converted, and why: the second table of `onnx2plan ops`.
 //!
-//! Tests hold it complete: every operator of ONNX has a row in the registry or here, and every reason in
-//! `tests/backend.txt` and `tests/zoo.txt` is one of these.
+//! Tests hold it complete: every operator of ONNX has a row in the registry or here, and every
+//! reason in `tests/backend.txt` and `tests/zoo.txt` is one of these.
 
 /// Something that is not converted.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 pub struct Lack {
-    /// The operators, with their domain where it is not ONNX's own; empty where any may be concerned.
+    /// The operators, with their domain where it is not ONNX's own; empty where any may be
+    /// concerned.
     pub operators: &'static [&'static str],
     /// What of them; empty where it is all of them.
     pub part: &'static str,
@@ -36,10 +37,16 @@ const NO_STRINGS: &str = "TensorRT has no strings; do this before the network";
 
 /// All of it, operators first.
 pub const LACKS: &[Lack] = &[
-    whole(&["ImageDecoder"], "files of images are bytes of unknown length; decode them before the network"),
+    whole(
+        &["ImageDecoder"],
+        "files of images are bytes of unknown length; decode them before the network",
+    ),
     whole(&["MaxRoiPool"], "TensorRT has no layer for it; MaxPool and RoiAlign are converted"),
     whole(&["Multinomial"], "TensorRT draws no samples from a distribution given at run time"),
-    whole(&["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"], NO_STRINGS),
+    whole(
+        &["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"],
+        NO_STRINGS,
+    ),
     whole(
         &[
             "ai.onnx.ml.Binarizer",
@@ -94,7 +101,12 @@ pub const LACKS: &[Lack] = &[
         "TensorRT-RTX refuses them",
         &["it quantizes no odd number of elements"],
     ),
-    part(&["Cast", "CastLike"], "`saturate` 0", "TensorRT always saturates", &["attribute `saturate` is 0"]),
+    part(
+        &["Cast", "CastLike"],
+        "`saturate` 0",
+        "TensorRT always saturates",
+        &["attribute `saturate` is 0"],
+    ),
     part(
         &["BitCast"],
         "between types of other widths, and of f32 and f64 that are no constants",
@@ -110,18 +122,21 @@ pub const LACKS: &[Lack] = &[
     part(
         &["Bernoulli", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"],
         "the numbers of another runtime",
-        "converted, but TensorRT's random numbers are its own: there is nothing to compare them with",
+        "converted, but TensorRT's random numbers are its own: there is nothing to compare them \
+         with",
         &["random values cannot be evaluated"],
     ),
     part(
         &["NonMaxSuppression", "NonZero", "Unique"],
         "on TensorRT-RTX without a GPU",
-        "its builder has no implementation there; `--nms-fixed` gives NonMaxSuppression another form",
+        "its builder has no implementation there; `--nms-fixed` gives NonMaxSuppression another \
+         form",
         &["has no runners that implement it"],
     ),
 ];
 
-/// Why nothing of an operator is converted, where there is a reason. The name has its domain, but for ONNX's own.
+/// Why nothing of an operator is converted, where there is a reason. The name has its domain, but
+/// for ONNX's own.
 pub fn cause(operator: &str) -> Option<&'static str> {
     let lack = LACKS.iter().find(|lack| lack.part.is_empty() && lack.operators.contains(&operator));
     lack.map(|lack| lack.cause)

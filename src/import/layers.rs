@@ -4,7 +4,8 @@ use super::ctx::Ctx;
 use super::error::OpError;
 use crate::network::layer::data::{GatherMode, Reshape, SampleMode};
 use crate::network::layer::math::{
-    Activation, ActivationType, Cast, ElementWise, ElementWiseOperation, Reduce, ReduceOperation, Unary, UnaryOperation,
+    Activation, ActivationType, Cast, ElementWise, ElementWiseOperation, Reduce, ReduceOperation,
+    Unary, UnaryOperation,
 };
 use crate::network::layer::{Arg, Concatenation, Gather, Shuffle, Slice, Squeeze, Unsqueeze};
 use crate::network::{Dim, LayerKind, ValueId, Values};
@@ -57,19 +58,34 @@ impl Ctx<'_> {
     }
 
     /// A function of two elements; the operand of lower rank gets leading axes of size 1.
-    pub fn binary(&mut self, operation: ElementWiseOperation, a: ValueId, b: ValueId) -> Result<ValueId, OpError> {
+    pub fn binary(
+        &mut self,
+        operation: ElementWiseOperation,
+        a: ValueId,
+        b: ValueId,
+    ) -> Result<ValueId, OpError> {
         let operands = self.align(&[a, b])?;
         self.add(ElementWise { operation }, &operands)
     }
 
     /// The same with a number as the second operand.
-    pub fn binary_scalar(&mut self, operation: ElementWiseOperation, a: ValueId, b: f64) -> Result<ValueId, OpError> {
+    pub fn binary_scalar(
+        &mut self,
+        operation: ElementWiseOperation,
+        a: ValueId,
+        b: f64,
+    ) -> Result<ValueId, OpError> {
         let b = self.filled(self.dtype(a), b, self.rank(a))?;
         self.add(ElementWise { operation }, &[a, b])
     }
 
     /// The second where the first is true, else the third; lower ranks get leading axes of size 1.
-    pub fn select(&mut self, condition: ValueId, then: ValueId, otherwise: ValueId) -> Result<ValueId, OpError> {
+    pub fn select(
+        &mut self,
+        condition: ValueId,
+        then: ValueId,
+        otherwise: ValueId,
+    ) -> Result<ValueId, OpError> {
         let operands = self.align(&[condition, then, otherwise])?;
         self.add(LayerKind::Select, &operands)
     }
@@ -97,7 +113,11 @@ impl Ctx<'_> {
     }
 
     /// The value with its axes in another order: output axis `i` is input axis `permutation[i]`.
-    pub fn transpose(&mut self, value: ValueId, permutation: Vec<usize>) -> Result<ValueId, OpError> {
+    pub fn transpose(
+        &mut self,
+        value: ValueId,
+        permutation: Vec<usize>,
+    ) -> Result<ValueId, OpError> {
         if permutation.iter().copied().eq(0..self.rank(value)) {
             return Ok(value);
         }
@@ -112,9 +132,15 @@ impl Ctx<'_> {
 
     /// The value in a shape of which some sizes may be symbols of the network.
     ///
-    /// Sizes equal to the input's at the same place become placeholders and one more unknown size becomes −1; where
-    /// that does not do, the shape is computed at run time from `parts`: one `i64[1]` per axis.
-    pub fn reshape_dims(&mut self, value: ValueId, dims: &[Dim], parts: &[ValueId]) -> Result<ValueId, OpError> {
+    /// Sizes equal to the input's at the same place become placeholders and one more unknown size
+    /// becomes −1; where that does not do, the shape is computed at run time from `parts`: one
+    /// `i64[1]` per axis.
+    pub fn reshape_dims(
+        &mut self,
+        value: ValueId,
+        dims: &[Dim],
+        parts: &[ValueId],
+    ) -> Result<ValueId, OpError> {
         if let Some(reshape) = Reshape::between(self.shape(value), dims) {
             return self.add(Shuffle { reshape: Some(reshape), ..Shuffle::default() }, &[value]);
         }
@@ -123,7 +149,8 @@ impl Ctx<'_> {
         self.add(Shuffle { reshape, ..Shuffle::default() }, &[value, shape])
     }
 
-    /// Values one behind the other along an axis; a single one is itself, and all elements of a vector are the vector.
+    /// Values one behind the other along an axis; a single one is itself, and all elements of a
+    /// vector are the vector.
     pub fn concat(&mut self, values: &[ValueId], axis: usize) -> Result<ValueId, OpError> {
         if let [only] = values {
             return Ok(*only);
@@ -138,9 +165,15 @@ impl Ctx<'_> {
     fn vector_of(&self, elements: &[ValueId]) -> Option<ValueId> {
         let source = |(at, &value): (usize, &ValueId)| {
             let layer = self.network.layer(self.network.maker(value)?);
-            let LayerKind::Slice(Slice { start, size, stride, .. }) = &layer.kind else { return None };
-            let is = |arg: &Arg<Vec<i64>>, n: usize| matches!(arg.fixed().map(Vec::as_slice), Some([only]) if usize::try_from(*only) == Ok(n));
-            (is(start, at) && is(size, 1) && is(stride, 1)).then(|| layer.inputs.first().copied())?
+            let LayerKind::Slice(Slice { start, size, stride, .. }) = &layer.kind else {
+                return None;
+            };
+            let is = |arg: &Arg<Vec<i64>>, n: usize| match arg.fixed().map(Vec::as_slice) {
+                Some([only]) => usize::try_from(*only) == Ok(n),
+                _ => false,
+            };
+            (is(start, at) && is(size, 1) && is(stride, 1))
+                .then(|| layer.inputs.first().copied())?
         };
         let vector = source((0, elements.first()?))?;
         let is_whole = self.rank(vector) == 1 && self.size(vector, 0) == Some(elements.len());
@@ -178,7 +211,8 @@ impl Ctx<'_> {
 
     /// One element of a vector, as a vector of one.
     pub fn element(&mut self, vector: ValueId, at: usize) -> Result<ValueId, OpError> {
-        let start = i64::try_from(at).map_err(|_| OpError::invalid(format!("index {at} is out of range")))?;
+        let start = i64::try_from(at)
+            .map_err(|_| OpError::invalid(format!("index {at} is out of range")))?;
         let slice = Slice {
             start: Arg::Static(vec![start]),
             size: Arg::Static(vec![1]),
@@ -190,13 +224,23 @@ impl Ctx<'_> {
     }
 
     /// Whole slices of `data` along an axis by index; negative indices count from the end.
-    pub fn gather(&mut self, data: ValueId, indices: ValueId, axis: usize) -> Result<ValueId, OpError> {
+    pub fn gather(
+        &mut self,
+        data: ValueId,
+        indices: ValueId,
+        axis: usize,
+    ) -> Result<ValueId, OpError> {
         let indices = self.wrap_indices(data, indices, axis)?;
         self.add(Gather { mode: GatherMode::Default, axis, element_wise_dims: 0 }, &[data, indices])
     }
 
     /// Indices with the axis' size added where they are negative, which TensorRT does not do.
-    pub fn wrap_indices(&mut self, data: ValueId, indices: ValueId, axis: usize) -> Result<ValueId, OpError> {
+    pub fn wrap_indices(
+        &mut self,
+        data: ValueId,
+        indices: ValueId,
+        axis: usize,
+    ) -> Result<ValueId, OpError> {
         let known = self.constant(indices).and_then(|tensor| tensor.to_i64s());
         let tracked = self.elements(indices);
         if known.is_some_and(|indices| indices.iter().all(|&index| index >= 0))
@@ -210,13 +254,16 @@ impl Ctx<'_> {
         let rank = self.rank(indices);
         let size = if rank == 0 { self.squeeze(size, vec![0])? } else { self.lead(size, rank)? };
         let zero = self.filled(dtype, 0.0, rank)?;
-        let wrapped = self.add(ElementWise { operation: ElementWiseOperation::Sum }, &[indices, size])?;
-        let negative = self.add(ElementWise { operation: ElementWiseOperation::Less }, &[indices, zero])?;
+        let wrapped =
+            self.add(ElementWise { operation: ElementWiseOperation::Sum }, &[indices, size])?;
+        let negative =
+            self.add(ElementWise { operation: ElementWiseOperation::Less }, &[indices, zero])?;
         self.add(LayerKind::Select, &[negative, wrapped, indices])
     }
 }
 
-/// A rank-0 tensor holding `value` rounded to the type; `None` for types that hold no plain numbers.
+/// A rank-0 tensor holding `value` rounded to the type; `None` for types that hold no plain
+/// numbers.
 pub(crate) fn one_element(dtype: DType, value: f64) -> Option<Tensor> {
     #[allow(
         clippy::cast_possible_truncation,

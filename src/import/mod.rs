@@ -1,7 +1,7 @@
 //! ONNX graph to network: looks up each node's handler, reports every node that has none or fails.
 //!
-//! A newcomer starts at [`ops`]: one file per family of operators, each with its rows and handlers. [`ctx::Ctx`] is what
-//! handlers may use; [`layers`] has what they often say.
+//! A newcomer starts at [`ops`]: one file per family of operators, each with its rows and handlers.
+//! [`ctx::Ctx`] is what handlers may use; [`layers`] has what they often say.
 
 #![warn(clippy::as_conversions)]
 
@@ -46,9 +46,11 @@ pub struct Imported {
 pub struct Options {
     /// Inputs that become constants, by name.
     pub freeze: BTreeMap<String, Tensor>,
-    /// Sizes that become fixed, by ONNX's name for them; `x.0` is the first of input `x`, where it has none.
+    /// Sizes that become fixed, by ONNX's name for them; `x.0` is the first of input `x`, where it
+    /// has none.
     pub sizes: BTreeMap<String, i64>,
-    /// The smallest and the largest that sizes will be, by the same names; what is converted need hold nowhere else.
+    /// The smallest and the largest that sizes will be, by the same names; what is converted need
+    /// hold nowhere else.
     pub ranges: BTreeMap<String, [i64; 2]>,
     /// New names of outputs, by the model's names.
     pub names: BTreeMap<String, String>,
@@ -67,10 +69,11 @@ pub enum Recurrent {
     /// A loop, which every library has.
     #[default]
     Loop,
-    /// The recurrent layer of TensorRT 8.x for nodes that name it (`TRT_RNNv2`), loops for ONNX's operators: they were
-    /// measured to be faster.
+    /// The recurrent layer of TensorRT 8.x for nodes that name it (`TRT_RNNv2`), loops for ONNX's
+    /// operators: they were measured to be faster.
     Auto,
-    /// The recurrent layer for ONNX's operators too, where that computes the same for sequences that are not empty.
+    /// The recurrent layer for ONNX's operators too, where that computes the same for sequences
+    /// that are not empty.
     Layer,
 }
 
@@ -91,10 +94,11 @@ impl Recurrent {
     /// [`Kind::Usage`] for a layer that the library lacks.
     pub fn with(self, caps: Caps) -> Result<Self> {
         match (self, caps.rnn) {
-            (Self::Layer, false) => {
-                Err(Error::new(Kind::Usage, "this library has no recurrent layer: only TensorRT 8.x has")
-                    .with_hint("leave `--rnn` out, and loops take its place"))
-            }
+            (Self::Layer, false) => Err(Error::new(
+                Kind::Usage,
+                "this library has no recurrent layer: only TensorRT 8.x has",
+            )
+            .with_hint("leave `--rnn` out, and loops take its place")),
             (Self::Auto, false) => Ok(Self::Loop),
             (choice, _) => Ok(choice),
         }
@@ -103,7 +107,8 @@ impl Recurrent {
 
 /// Imports a model, or says everything that is in the way.
 ///
-/// `fold` computes layers of constants as they are added, so that handlers see as many constants as there are.
+/// `fold` computes layers of constants as they are added, so that handlers see as many constants as
+/// there are.
 pub fn import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> Result<Imported> {
     let (imported, problems) = try_import(model, options, fold);
     match imported {
@@ -123,15 +128,22 @@ fn unfit(model: &Model, options: &Options, fold: &FoldFn<'_>, mut problems: Vec<
     for problem in problems.iter_mut().filter(|problem| problem.kind == Kind::Invalid) {
         problem.kind = Kind::Usage;
     }
-    let sizes: Vec<String> = options.sizes.iter().map(|(name, size)| format!("{name} = {size}")).collect();
-    let error =
-        Error::of_problems("the given sizes do not fit", problems).with_note(format!("given: {}", sizes.join(", ")));
-    let broken = imported.network.facts.broken(&|symbol| options.sizes.get(&symbol.to_string()).copied());
+    let sizes: Vec<String> =
+        options.sizes.iter().map(|(name, size)| format!("{name} = {size}")).collect();
+    let error = Error::of_problems("the given sizes do not fit", problems)
+        .with_note(format!("given: {}", sizes.join(", ")));
+    let broken =
+        imported.network.facts.broken(&|symbol| options.sizes.get(&symbol.to_string()).copied());
     broken.into_iter().fold(error, Error::with_note)
 }
 
-/// Imports what can be imported, for `inspect`. The network is complete only if there are no problems.
-pub fn try_import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> (Option<Imported>, Vec<Problem>) {
+/// Imports what can be imported, for `inspect`. The network is complete only if there are no
+/// problems.
+pub fn try_import(
+    model: &Model,
+    options: &Options,
+    fold: &FoldFn<'_>,
+) -> (Option<Imported>, Vec<Problem>) {
     let mut ctx = Ctx::new(model, options, fold);
     ctx.opsets(model);
     if doubles::any(&model.graph) {
@@ -169,8 +181,10 @@ impl<'a> Ctx<'a> {
     }
 
     fn opsets(&mut self, model: &Model) {
-        if let Some(&opset) = model.opsets.get("").filter(|&&opset| opset > registry::NEWEST_OPSET) {
-            let message = format!("opset {opset} is newer than the newest known, {}", registry::NEWEST_OPSET);
+        if let Some(&opset) = model.opsets.get("").filter(|&&opset| opset > registry::NEWEST_OPSET)
+        {
+            let message =
+                format!("opset {opset} is newer than the newest known, {}", registry::NEWEST_OPSET);
             let mut problem = Problem::new(Kind::Unsupported, self.site.clone(), message);
             problem.hint = Some("export the model with an older opset, or update onnx2plan".into());
             self.problems.push(problem);
@@ -199,9 +213,15 @@ impl<'a> Ctx<'a> {
             });
             self.bind(&info.name, operand);
         }
-        for name in freeze.keys().filter(|name| !graph.inputs.iter().any(|info| *info.name == ***name)) {
+        for name in
+            freeze.keys().filter(|name| !graph.inputs.iter().any(|info| *info.name == ***name))
+        {
             let site = Site::tensor(&graph.path, "input", name);
-            self.problems.push(Problem::new(Kind::Usage, site, "cannot be frozen: the model has no such input"));
+            self.problems.push(Problem::new(
+                Kind::Usage,
+                site,
+                "cannot be frozen: the model has no such input",
+            ));
         }
         self.initializers(graph);
     }
@@ -212,7 +232,8 @@ impl<'a> Ctx<'a> {
         self.network.ranges.extend(ty.shape.iter().filter_map(Dim::as_symbol).filter_map(promised));
     }
 
-    /// Binds the outputs. An output that is an input, an initializer or another output gets an identity of its own.
+    /// Binds the outputs. An output that is an input, an initializer or another output gets an
+    /// identity of its own.
     fn outputs(&mut self, graph: &Graph, names: &BTreeMap<String, String>) {
         let mut taken = HashSet::new();
         let mut listed: HashSet<&str> = HashSet::new();
@@ -221,8 +242,9 @@ impl<'a> Ctx<'a> {
             self.site = site.clone();
             match self.output_value(&info.name, &mut taken) {
                 Ok(Some(value)) => {
-                    let name: Arc<str> =
-                        names.get(&*info.name).map_or_else(|| info.name.clone(), |name| name.as_str().into());
+                    let name: Arc<str> = names
+                        .get(&*info.name)
+                        .map_or_else(|| info.name.clone(), |name| name.as_str().into());
                     let name = self.own_name(graph, name, !listed.insert(&info.name));
                     self.network.outputs.push(Output { name, value, declared: None, site });
                 }
@@ -231,15 +253,21 @@ impl<'a> Ctx<'a> {
             }
         }
         if graph.outputs.is_empty() {
-            self.problems.push(Problem::new(Kind::Invalid, self.site.clone(), "the model has no outputs"));
+            self.problems.push(Problem::new(
+                Kind::Invalid,
+                self.site.clone(),
+                "the model has no outputs",
+            ));
         }
     }
 
-    /// The name of an output, or another where an input has that or the graph lists the output once more. ONNX Runtime
-    /// gives outputs by position, but TensorRT wants a name of its own for each input and output.
+    /// The name of an output, or another where an input has that or the graph lists the output once
+    /// more. ONNX Runtime gives outputs by position, but TensorRT wants a name of its own for each
+    /// input and output.
     fn own_name(&mut self, graph: &Graph, name: Arc<str>, again: bool) -> Arc<str> {
         let inputs = self.network.inputs.iter().filter(|input| !self.stand_ins.contains(input));
-        let of_input = |name: &str| inputs.clone().any(|&input| *self.network.value(input).name == *name);
+        let of_input =
+            |name: &str| inputs.clone().any(|&input| *self.network.value(input).name == *name);
         let why = match (again, of_input(&name)) {
             (true, _) => "is listed more than once",
             (_, true) => "has the name of an input",
@@ -252,7 +280,10 @@ impl<'a> Ctx<'a> {
         };
         // One more name than there are outputs and inputs is free.
         let most = 2 + graph.outputs.len() + graph.inputs.len() + self.network.outputs.len();
-        let other = (2..=most).map(|at| format!("{name}_{at}")).find(|other| !is_taken(other)).unwrap_or_default();
+        let other = (2..=most)
+            .map(|at| format!("{name}_{at}"))
+            .find(|other| !is_taken(other))
+            .unwrap_or_default();
         self.notes.push(format!("output `{name}` {why}: the plan gives it as `{other}`"));
         other.into()
     }
@@ -263,8 +294,10 @@ impl<'a> Ctx<'a> {
         taken: &mut HashSet<ValueId>,
     ) -> Result<Option<ValueId>, (Kind, String)> {
         let Some(value) = self.graph_output(name)? else { return Ok(None) };
-        // TensorRT names an output by renaming its tensor: each output needs a tensor made by a layer for it alone.
-        let made_for_it = self.network.maker(value).is_some_and(|_| self.network.constant(value).is_none());
+        // TensorRT names an output by renaming its tensor: each output needs a tensor made by a
+        // layer for it alone.
+        let made_for_it =
+            self.network.maker(value).is_some_and(|_| self.network.constant(value).is_none());
         if taken.insert(value) && made_for_it {
             return Ok(Some(value));
         }
@@ -287,15 +320,21 @@ fn frozen(info: &ValueInfo, tensor: &Tensor) -> Result<(), (Kind, String)> {
         onnx::ValueType::Tensor { element, shape } => {
             element.dtype() == Some(tensor.dtype())
                 && shape.as_ref().is_none_or(|shape| {
-                    let same =
-                        |(dim, &size): (&DimSpec, &usize)| !matches!(dim, DimSpec::Known(known) if *known != size);
+                    let same = |(dim, &size): (&DimSpec, &usize)| match dim {
+                        DimSpec::Known(known) => *known == size,
+                        _ => true,
+                    };
                     shape.len() == tensor.dims().len() && shape.iter().zip(tensor.dims()).all(same)
                 })
         }
         _ => false,
     };
     let (given, dims) = (tensor.dtype(), tensor.dims());
-    if fits { Ok(()) } else { Err((Kind::Usage, format!("is {}, but is frozen to {given}{dims:?}", info.ty))) }
+    if fits {
+        Ok(())
+    } else {
+        Err((Kind::Usage, format!("is {}, but is frozen to {given}{dims:?}", info.ty)))
+    }
 }
 
 /// What a declared input becomes; the error says why it cannot.
@@ -312,10 +351,13 @@ fn input_type(info: &ValueInfo, sizes: &BTreeMap<String, i64>) -> Result<ValueTy
     if shape.len() > 8 {
         return Err(format!("has rank {}; TensorRT's limit is 8", shape.len()));
     }
-    let dims = shape.iter().enumerate().map(|(axis, dim)| match known_or_symbol(dim, &info.name, axis) {
-        Ok(size) => Dim::from(size),
-        Err(symbol) => sizes.get(&symbol.to_string()).map_or_else(|| Dim::from(symbol), |&size| Dim::from(size)),
-    });
+    let dims =
+        shape.iter().enumerate().map(|(axis, dim)| match known_or_symbol(dim, &info.name, axis) {
+            Ok(size) => Dim::from(size),
+            Err(symbol) => sizes
+                .get(&symbol.to_string())
+                .map_or_else(|| Dim::from(symbol), |&size| Dim::from(size)),
+        });
     Ok(ValueType::new(dtype, dims.collect::<Shape>()))
 }
 

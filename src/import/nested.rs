@@ -33,7 +33,8 @@ pub(super) struct Iteration {
 }
 
 impl Repeat {
-    /// A loop of at most `count` iterations, which collects `length` values for each output that collects any.
+    /// A loop of at most `count` iterations, which collects `length` values for each output that
+    /// collects any.
     ///
     /// Both are whole numbers of rank 0; without a count the condition alone ends the loop.
     pub(super) fn new(count: Option<ValueId>, length: Option<ValueId>) -> Self {
@@ -89,7 +90,8 @@ impl Repeat {
     ) -> Result<Values, OpError> {
         let (mut body, Iteration { condition, outputs, collected, .. }) = ctx.block(|ctx| {
             let iteration = body(ctx, &mut self)?;
-            let results = iteration.condition.iter().chain(&iteration.next).chain(&iteration.collected);
+            let results =
+                iteration.condition.iter().chain(&iteration.next).chain(&iteration.collected);
             Ok((results.copied().collect(), iteration))
         })?;
         body.params = self.slices.iter().chain(&self.current).copied().collect();
@@ -97,7 +99,8 @@ impl Repeat {
             // A number differs from iteration to iteration: outside one of them nothing is known.
             ctx.network.values[param].ty.elements = None;
         }
-        let mut inputs: Values = self.count.into_iter().chain(self.iterated).chain(self.initial).collect();
+        let mut inputs: Values =
+            self.count.into_iter().chain(self.iterated).chain(self.initial).collect();
         if !collected.is_empty() {
             let length = self.length.ok_or(OpError::Unlimited)?;
             inputs.extend(std::iter::repeat_n(length, collected.len()));
@@ -105,7 +108,10 @@ impl Repeat {
         let (counted, recurrences) = (self.count.is_some(), self.current.len());
         let while_result = condition.is_some();
         let (iterators, capped) = (self.iterators, self.capped);
-        ctx.add_all(Loop { counted, capped, while_result, iterators, recurrences, outputs, body }, &inputs)
+        ctx.add_all(
+            Loop { counted, capped, while_result, iterators, recurrences, outputs, body },
+            &inputs,
+        )
     }
 }
 
@@ -117,7 +123,8 @@ fn param(ctx: &mut Ctx<'_>, like: ValueId, shape: Shape) -> ValueId {
 }
 
 impl<'a> Ctx<'a> {
-    /// A block of the layers that `fill` adds, with the results that it gives, and what else it gives.
+    /// A block of the layers that `fill` adds, with the results that it gives, and what else it
+    /// gives.
     pub(super) fn block<T>(
         &mut self,
         fill: impl FnOnce(&mut Ctx<'a>) -> Result<(Values, T), OpError>,
@@ -129,11 +136,15 @@ impl<'a> Ctx<'a> {
         Ok((Block { results: results.into_vec(), ..block }, rest))
     }
 
-    /// The values, or copies of those that no layer of the innermost block makes: TensorRT takes results only from
-    /// layers inside.
+    /// The values, or copies of those that no layer of the innermost block makes: TensorRT takes
+    /// results only from layers inside.
     fn own(&mut self, values: &[ValueId]) -> Result<Values, OpError> {
         let layers = self.blocks.last().into_iter().flat_map(|block| &block.layers);
-        let made: HashSet<ValueId> = layers.flat_map(|&id| self.network.layer(id).outputs.iter().copied()).collect();
-        values.iter().map(|&value| if made.contains(&value) { Ok(value) } else { self.copy(value) }).collect()
+        let made: HashSet<ValueId> =
+            layers.flat_map(|&id| self.network.layer(id).outputs.iter().copied()).collect();
+        values
+            .iter()
+            .map(|&value| if made.contains(&value) { Ok(value) } else { self.copy(value) })
+            .collect()
     }
 }

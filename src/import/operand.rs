@@ -1,4 +1,5 @@
-//! What the names of a model stand for while it is imported: values of the network, and what becomes none.
+//! What the names of a model stand for while it is imported: values of the network, and what
+//! becomes none.
 
 use super::ctx::Ctx;
 use super::error::OpError;
@@ -44,7 +45,10 @@ impl Operand {
     pub(super) fn value(&self, what: &str) -> Result<ValueId, OpError> {
         match self {
             Operand::Value(value) => Ok(*value),
-            other => Err(OpError::invalid(format!("{what} is {}, not a tensor", other.foreign().unwrap_or("absent")))),
+            other => Err(OpError::invalid(format!(
+                "{what} is {}, not a tensor",
+                other.foreign().unwrap_or("absent")
+            ))),
         }
     }
 
@@ -67,7 +71,9 @@ impl Ctx<'_> {
 
     /// The sequence that is the node's input at this position.
     pub(super) fn list(&self, at: usize) -> Result<Arc<[ValueId]>, OpError> {
-        let not = |what| OpError::invalid(format!("input `{}` is {what}, not a sequence", self.input_name(at)));
+        let not = |what| {
+            OpError::invalid(format!("input `{}` is {what}, not a sequence", self.input_name(at)))
+        };
         match self.operand(at) {
             Operand::List(list) => Ok(list),
             Operand::Value(_) => Err(not("a tensor")),

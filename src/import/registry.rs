@@ -41,7 +41,8 @@ pub struct Op {
     pub since: i64,
     /// See [`Op::since`].
     pub until: i64,
-    /// Formal inputs as the specification names them: `X W B?`; `?` marks optional ones, `*` one that repeats.
+    /// Formal inputs as the specification names them: `X W B?`; `?` marks optional ones, `*` one
+    /// that repeats.
     pub inputs: &'static str,
     /// Attributes that do not change what is computed, or only in training.
     pub ignored: &'static [&'static str],
@@ -68,8 +69,21 @@ pub(crate) const fn with_lists(
     row(name, opsets, inputs, Handler::Operands(handler))
 }
 
-const fn row(name: &'static str, opsets: RangeInclusive<i64>, inputs: &'static str, handler: Handler) -> Op {
-    Op { domain: "", name, since: *opsets.start(), until: *opsets.end(), inputs, ignored: &[], handler }
+const fn row(
+    name: &'static str,
+    opsets: RangeInclusive<i64>,
+    inputs: &'static str,
+    handler: Handler,
+) -> Op {
+    Op {
+        domain: "",
+        name,
+        since: *opsets.start(),
+        until: *opsets.end(),
+        inputs,
+        ignored: &[],
+        handler,
+    }
 }
 
 /// The end of a row that still holds: write `13..=NOW`.
@@ -111,7 +125,8 @@ impl Op {
     /// Fewest and most inputs a node may have.
     pub fn arity(&self) -> (usize, usize) {
         let names: Vec<_> = self.inputs.split(' ').filter(|name| !name.is_empty()).collect();
-        let fewest = names.iter().rposition(|name| !name.ends_with(['?', '*'])).map_or(0, |at| at + 1);
+        let fewest =
+            names.iter().rposition(|name| !name.ends_with(['?', '*'])).map_or(0, |at| at + 1);
         let repeats = names.last().is_some_and(|name| name.ends_with('*'));
         (fewest, if repeats { usize::MAX } else { names.len() })
     }

@@ -1,7 +1,8 @@
-//! What becomes of each operator where sizes of its inputs are known only at run time: the second table of `onnx2plan ops`.
+//! What becomes of each operator where sizes of its inputs are known only at run time: the second
+//! table of `onnx2plan ops`.
 //!
-//! `unknown.txt` beside this file is written by the test `operators_take_unknown_sizes_as_listed`, which converts the golden
-//! cases with sizes left open.
+//! `unknown.txt` beside this file is written by the test `operators_take_unknown_sizes_as_listed`,
+//! which converts the golden cases with sizes left open.
 
 /// What becomes of an operator.
 #[derive(Debug, Clone, Copy, serde::Serialize)]

@@ -1,7 +1,7 @@
 //! Rules of the layers in [`layer::control`](crate::network::layer::control).
 //!
-//! The layers of nested blocks have been inferred before; here their parameters and results are compared with what the
-//! enclosing layer hands in and takes out.
+//! The layers of nested blocks have been inferred before; here their parameters and results are
+//! compared with what the enclosing layer hands in and takes out.
 
 use super::InferError;
 use super::ctx::{Ctx, Result, axis, boolean, count, ensure, index, rank, scalar_element};
@@ -18,10 +18,15 @@ pub(super) fn conditional(ctx: &Ctx<'_>, layer: &Conditional) -> Result<Outputs>
     for block in [&layer.then_block, &layer.else_block] {
         count("the list of a branch's parameters", block.params.len(), 0)?;
     }
-    let (then, other) = (types(ctx.network, &layer.then_block.results), types(ctx.network, &layer.else_block.results));
+    let (then, other) = (
+        types(ctx.network, &layer.then_block.results),
+        types(ctx.network, &layer.else_block.results),
+    );
     count("the list of the second branch's results", other.len(), then.len())?;
     let merge = |(a, b): (&&ValueType, &&ValueType)| {
-        ensure(a.dtype == b.dtype && a.shape.rank() == b.shape.rank(), || differ("results of the branches", a, b))?;
+        ensure(a.dtype == b.dtype && a.shape.rank() == b.shape.rank(), || {
+            differ("results of the branches", a, b)
+        })?;
         let sizes = a.shape.iter().zip(b.shape.iter());
         let shape = sizes.map(|(a, b)| if a == b { a.clone() } else { ctx.fresh() }).collect();
         let elements = a.elements.clone().filter(|_| a.elements == b.elements);
@@ -49,11 +54,17 @@ pub(super) fn repeat(ctx: &Ctx<'_>, layer: &Loop) -> Result<Outputs> {
         boolean("the loop's condition", condition)?;
         rank("the loop's condition", condition, 0)?;
     }
-    for ((iterator, whole), slice) in layer.iterators.iter().zip(&parts.iterated).zip(&parts.slices) {
+    for ((iterator, whole), slice) in layer.iterators.iter().zip(&parts.iterated).zip(&parts.slices)
+    {
         axis(&whole.shape, iterator.axis)?;
         let mut shape = whole.shape.clone();
         shape.remove(iterator.axis);
-        check_alike(ctx, "an iterator's slice and the parameter", &ValueType::new(whole.dtype, shape), slice)?;
+        check_alike(
+            ctx,
+            "an iterator's slice and the parameter",
+            &ValueType::new(whole.dtype, shape),
+            slice,
+        )?;
     }
     for ((initial, param), next) in parts.initial.iter().zip(&parts.current).zip(&parts.next) {
         check_alike(ctx, "a recurrence's initial value and the parameter", initial, param)?;
@@ -62,13 +73,17 @@ pub(super) fn repeat(ctx: &Ctx<'_>, layer: &Loop) -> Result<Outputs> {
     let mut collected = parts.collected.iter().zip(&parts.lengths);
     let rule = |(i, output): (usize, &LoopOutput)| match output {
         LoopOutput::LastValue(at) => {
-            let param = parts.current.get(*at).ok_or_else(|| no_recurrence(*at, layer.recurrences))?;
+            let param =
+                parts.current.get(*at).ok_or_else(|| no_recurrence(*at, layer.recurrences))?;
             Ok(ValueType::new(param.dtype, param.shape.clone()))
         }
         LoopOutput::Concatenate { axis } | LoopOutput::Reverse { axis } => {
             let (result, length) = collected.next().ok_or_else(|| no_recurrence(i, 0))?;
             let mut shape = result.shape.clone();
-            ensure(*axis <= shape.rank(), || InferError::Axis { axis: *axis, rank: shape.rank() + 1 })?;
+            ensure(*axis <= shape.rank(), || InferError::Axis {
+                axis: *axis,
+                rank: shape.rank() + 1,
+            })?;
             shape.insert(*axis, parts.length(ctx, length)?);
             Ok(ValueType::new(result.dtype, shape))
         }
@@ -86,8 +101,9 @@ fn no_recurrence(at: usize, recurrences: usize) -> InferError {
 
 fn check_alike(ctx: &Ctx<'_>, what: &'static str, a: &ValueType, b: &ValueType) -> Result<()> {
     let sizes = || a.shape.iter().zip(b.shape.iter());
-    let alike =
-        a.dtype == b.dtype && a.shape.rank() == b.shape.rank() && sizes().all(|(a, b)| ctx.unify(a, b).is_some());
+    let alike = a.dtype == b.dtype
+        && a.shape.rank() == b.shape.rank()
+        && sizes().all(|(a, b)| ctx.unify(a, b).is_some());
     ensure(alike, || differ(what, a, b))
 }
 
@@ -108,20 +124,38 @@ struct Parts<'n> {
 
 impl<'n> Parts<'n> {
     fn new(ctx: &Ctx<'n>, layer: &Loop) -> Result<Self> {
-        let Loop { counted, capped: _, while_result, ref iterators, recurrences, ref outputs, ref body } = *layer;
+        let Loop {
+            counted,
+            capped: _,
+            while_result,
+            ref iterators,
+            recurrences,
+            ref outputs,
+            ref body,
+        } = *layer;
         ensure(counted || while_result, || InferError::Value {
             what: "the end of a loop",
             actual: "given neither by a count nor by a condition".into(),
             expected: "given by one of them".into(),
         })?;
-        let collected = outputs.iter().filter(|output| !matches!(output, LoopOutput::LastValue(_))).count();
+        let collected =
+            outputs.iter().filter(|output| !matches!(output, LoopOutput::LastValue(_))).count();
         let expected = [usize::from(counted), iterators.len(), recurrences, collected];
-        let total = expected.iter().try_fold(0usize, |sum, n| sum.checked_add(*n)).unwrap_or(usize::MAX);
+        let total =
+            expected.iter().try_fold(0usize, |sum, n| sum.checked_add(*n)).unwrap_or(usize::MAX);
         let actual = ctx.types.len();
-        ensure(actual == total, || InferError::Inputs { kind: ctx.kind, expected: total.to_string(), actual })?;
+        ensure(actual == total, || InferError::Inputs {
+            kind: ctx.kind,
+            expected: total.to_string(),
+            actual,
+        })?;
         let Block { params, results, .. } = body;
         count("the list of the body's parameters", params.len(), iterators.len() + recurrences)?;
-        count("the list of the body's results", results.len(), usize::from(while_result) + recurrences + collected)?;
+        count(
+            "the list of the body's results",
+            results.len(),
+            usize::from(while_result) + recurrences + collected,
+        )?;
 
         let mut inputs = ctx.types.iter().copied();
         let mut params = types(ctx.network, params).into_iter();

@@ -1,4 +1,5 @@
-//! Rules of the layers in [`layer::conv`](crate::network::layer::conv): windows that slide over 2 or 3 axes.
+//! Rules of the layers in [`layer::conv`](crate::network::layer::conv): windows that slide over 2
+//! or 3 axes.
 
 use super::InferError;
 use super::ctx::{Ctx, Result, count, ensure, float, positive, rank};
@@ -21,8 +22,16 @@ impl Window<'_> {
     /// Checks the lists against the data `[N, C, spatial…]`; gives its sizes.
     fn check<'d>(&self, data: &'d ValueType) -> Result<(&'d Dim, &'d Dim, &'d [Dim])> {
         let (batch, channels, spatial) = match data.shape.as_slice() {
-            [batch, channels, spatial @ ..] if (2..=3).contains(&spatial.len()) => (batch, channels, spatial),
-            other => return Err(InferError::Rank { what: "data", actual: other.len(), expected: "4 or 5".into() }),
+            [batch, channels, spatial @ ..] if (2..=3).contains(&spatial.len()) => {
+                (batch, channels, spatial)
+            }
+            other => {
+                return Err(InferError::Rank {
+                    what: "data",
+                    actual: other.len(),
+                    expected: "4 or 5".into(),
+                });
+            }
         };
         let axes = spatial.len();
         count("the window", self.size.len(), axes)?;
@@ -45,7 +54,13 @@ impl Window<'_> {
             let one = Dim::Known(1);
             let dilation = self.dilation.map_or(one.clone(), at);
             let extent = &(&dilation * &(&at(self.size) - &one)) + &one;
-            Axis { stride: at(self.stride), pre: at(self.pre), post: at(self.post), extent, mode: self.mode }
+            Axis {
+                stride: at(self.stride),
+                pre: at(self.pre),
+                post: at(self.post),
+                extent,
+                mode: self.mode,
+            }
         })
     }
 }
@@ -67,8 +82,12 @@ impl Axis {
         let room = &padded - &self.extent;
         let error = || InferError::Window { window: self.extent.clone(), size: padded.clone() };
         let steps = match self.mode {
-            PaddingMode::SameUpper | PaddingMode::SameLower => return size.ceil_div(&self.stride).ok_or_else(error),
-            PaddingMode::ExplicitRoundDown | PaddingMode::CaffeRoundDown => room.floor_div(&self.stride),
+            PaddingMode::SameUpper | PaddingMode::SameLower => {
+                return size.ceil_div(&self.stride).ok_or_else(error);
+            }
+            PaddingMode::ExplicitRoundDown | PaddingMode::CaffeRoundDown => {
+                room.floor_div(&self.stride)
+            }
             PaddingMode::ExplicitRoundUp | PaddingMode::CaffeRoundUp => room.ceil_div(&self.stride),
         };
         ensure(room.known().is_none_or(|n| n >= 0), error)?;
@@ -85,7 +104,10 @@ impl Axis {
         let full = &(&(size - &Dim::Known(1)) * &self.stride) + &self.extent;
         let padding = if same { Dim::Known(0) } else { &self.pre + &self.post };
         let out = &full - &padding;
-        ensure(out.known().is_none_or(|n| n >= 1), || InferError::Window { window: padding, size: full })?;
+        ensure(out.known().is_none_or(|n| n >= 1), || InferError::Window {
+            window: padding,
+            size: full,
+        })?;
         Ok(out)
     }
 }
@@ -126,7 +148,10 @@ enum Way {
 }
 
 fn slide(ctx: &Ctx<'_>, layer: &Convolution, way: Way) -> Result {
-    let named = [("the kernel", layer.weights.input()), ("the bias", layer.bias.as_ref().and_then(Arg::input))];
+    let named = [
+        ("the kernel", layer.weights.input()),
+        ("the bias", layer.bias.as_ref().and_then(Arg::input)),
+    ];
     let [data] = ctx.inputs_and(&named)?;
     float("data", data)?;
     let window = Window {
@@ -148,7 +173,10 @@ fn slide(ctx: &Ctx<'_>, layer: &Convolution, way: Way) -> Result {
         Way::There => (&size(1) * &layer.groups.into(), [maps.clone(), size(1)]),
         Way::Back => (size(0), [size(0), maps_per_group]),
     };
-    ensure(ctx.unify(channels, &taken).is_some(), || InferError::Channels { channels: channels.clone(), taken })?;
+    ensure(ctx.unify(channels, &taken).is_some(), || InferError::Channels {
+        channels: channels.clone(),
+        taken,
+    })?;
     check_kernel(ctx, &kernel, leading, &layer.kernel)?;
     check_bias(ctx, layer.bias.as_ref(), data, &maps)?;
     let out = window.axes().zip(spatial).map(|(axis, size)| match way {
@@ -164,7 +192,12 @@ fn image(batch: &Dim, channels: Dim, spatial: impl Iterator<Item = Result<Dim>>)
 }
 
 /// Shape of weights, which have the data's type.
-fn weights(ctx: &Ctx<'_>, what: &'static str, arg: &Arg<Tensor>, data: &ValueType) -> Result<Shape> {
+fn weights(
+    ctx: &Ctx<'_>,
+    what: &'static str,
+    arg: &Arg<Tensor>,
+    data: &ValueType,
+) -> Result<Shape> {
     let ty = match arg {
         Arg::Static(tensor) => &ValueType::new(tensor.dtype(), Shape::of(tensor.dims())),
         Arg::Input(at) => ctx.arg(what, *at)?,
@@ -187,13 +220,18 @@ fn group(what: &'static str, total: &Dim, groups: usize) -> Result<Dim> {
 /// Checks a kernel's shape: two sizes of channels, then the window.
 fn check_kernel(ctx: &Ctx<'_>, kernel: &Shape, channels: [Dim; 2], window: &[usize]) -> Result<()> {
     let expected: Shape = channels.into_iter().chain(window.iter().map(|&n| n.into())).collect();
-    let fits =
-        kernel.rank() == expected.rank() && kernel.iter().zip(expected.iter()).all(|(a, b)| ctx.unify(a, b).is_some());
+    let fits = kernel.rank() == expected.rank()
+        && kernel.iter().zip(expected.iter()).all(|(a, b)| ctx.unify(a, b).is_some());
     ensure(fits, || InferError::Shape { what: "the kernel", actual: kernel.clone(), expected })
 }
 
 /// Checks for one bias per output channel.
-fn check_bias(ctx: &Ctx<'_>, bias: Option<&Arg<Tensor>>, data: &ValueType, maps: &Dim) -> Result<()> {
+fn check_bias(
+    ctx: &Ctx<'_>,
+    bias: Option<&Arg<Tensor>>,
+    data: &ValueType,
+    maps: &Dim,
+) -> Result<()> {
     let Some(bias) = bias else { return Ok(()) };
     let shape = weights(ctx, "the bias", bias, data)?;
     rank("the bias", &ValueType::new(data.dtype, shape.clone()), 1)?;

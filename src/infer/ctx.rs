@@ -70,7 +70,12 @@ impl<'n> Ctx<'n> {
     /// The operand that holds attribute `what`.
     pub(super) fn arg(&self, what: &'static str, at: usize) -> Result<&'n ValueType> {
         let actual = self.types.len();
-        self.types.get(at).copied().ok_or(InferError::NoSuchInput { kind: self.kind, what, at, actual })
+        self.types.get(at).copied().ok_or(InferError::NoSuchInput {
+            kind: self.kind,
+            what,
+            at,
+            actual,
+        })
     }
 
     /// A size known only at run time, of which no layer so far has anything.
@@ -80,7 +85,8 @@ impl<'n> Ctx<'n> {
         Symbol::MadeUp { number, from: self.kind }.into()
     }
 
-    /// One size for two that must be equal: the known one, else the first. `None` where they cannot be equal.
+    /// One size for two that must be equal: the known one, else the first. `None` where they cannot
+    /// be equal.
     pub(super) fn unify(&self, a: &Dim, b: &Dim) -> Option<Dim> {
         if a.differs_from(b) {
             return None;
@@ -103,9 +109,8 @@ impl<'n> Ctx<'n> {
             pair => pair,
         };
         let one = Dim::Known(1);
-        ensure(!a.differs_from(b) || !a.differs_from(&one) || !b.differs_from(&one), || InferError::Broadcast {
-            a: a.clone(),
-            b: b.clone(),
+        ensure(!a.differs_from(b) || !a.differs_from(&one) || !b.differs_from(&one), || {
+            InferError::Broadcast { a: a.clone(), b: b.clone() }
         })?;
         self.demand(a, b, true);
         Ok(match (a, b) {
@@ -125,10 +130,15 @@ impl<'n> Ctx<'n> {
         self.unify(a, b).ok_or_else(|| InferError::Sizes { a: a.clone(), b: b.clone() })
     }
 
-    /// The whole numbers in a vector of `i32` or `i64`: one of `rank` entries, if the rank is given.
+    /// The whole numbers in a vector of `i32` or `i64`: one of `rank` entries, if the rank is
+    /// given.
     ///
     /// `None` where they are not tracked. The number of entries must be known either way.
-    pub(super) fn vector(&self, what: &'static str, at: usize) -> Result<(usize, Option<&'n [Dim]>)> {
+    pub(super) fn vector(
+        &self,
+        what: &'static str,
+        at: usize,
+    ) -> Result<(usize, Option<&'n [Dim]>)> {
         let ty = self.arg(what, at)?;
         index(what, ty)?;
         rank(what, ty, 1)?;
@@ -140,7 +150,9 @@ impl<'n> Ctx<'n> {
     /// The sizes in a vector of `i32` or `i64`; fresh symbols where they are not tracked.
     pub(super) fn sizes(&self, what: &'static str, at: usize) -> Result<Shape> {
         let (count, elements) = self.vector(what, at)?;
-        let Some(elements) = elements else { return Ok((0..count).map(|_| self.fresh()).collect()) };
+        let Some(elements) = elements else {
+            return Ok((0..count).map(|_| self.fresh()).collect());
+        };
         elements.iter().map(|size| not_negative(what, size)).collect()
     }
 
@@ -186,7 +198,12 @@ fn not_negative(what: &'static str, size: &Dim) -> Result<Dim> {
     Ok(size.clone())
 }
 
-fn check_type(holds: bool, what: &'static str, ty: &ValueType, expected: &'static str) -> Result<()> {
+fn check_type(
+    holds: bool,
+    what: &'static str,
+    ty: &ValueType,
+    expected: &'static str,
+) -> Result<()> {
     ensure(holds, || InferError::Type { what, actual: ty.dtype, expected })
 }
 
@@ -197,7 +214,12 @@ pub(super) fn float(what: &'static str, ty: &ValueType) -> Result<()> {
 
 /// Checks for a type with arithmetic.
 pub(super) fn number(what: &'static str, ty: &ValueType) -> Result<()> {
-    check_type(ty.dtype.is_float() || ty.dtype.is_int(), what, ty, "floating point or whole numbers")
+    check_type(
+        ty.dtype.is_float() || ty.dtype.is_int(),
+        what,
+        ty,
+        "floating point or whole numbers",
+    )
 }
 
 /// Checks for a type that indices and sizes have.
@@ -225,12 +247,20 @@ pub(super) fn rank(what: &'static str, ty: &ValueType, expected: usize) -> Resul
 /// Checks for at least this rank.
 pub(super) fn min_rank(what: &'static str, ty: &ValueType, least: usize) -> Result<()> {
     let actual = ty.shape.rank();
-    ensure(actual >= least, || InferError::Rank { what, actual, expected: format!("{least} or more") })
+    ensure(actual >= least, || InferError::Rank {
+        what,
+        actual,
+        expected: format!("{least} or more"),
+    })
 }
 
 /// Checks that a rank is one that TensorRT has.
 pub(super) fn max_rank(what: &'static str, actual: usize) -> Result<()> {
-    ensure(actual <= MAX_RANK, || InferError::Rank { what, actual, expected: format!("{MAX_RANK} or less") })
+    ensure(actual <= MAX_RANK, || InferError::Rank {
+        what,
+        actual,
+        expected: format!("{MAX_RANK} or less"),
+    })
 }
 
 /// The size along an axis, which must exist.
@@ -247,11 +277,18 @@ pub(super) fn axes(axes: &[usize], rank: usize) -> Result<()> {
 
 /// Checks that a list has this many entries.
 pub(super) fn count(what: &'static str, actual: usize, expected: usize) -> Result<()> {
-    ensure(actual == expected, || InferError::Count { what, actual: actual.into(), expected: expected.into() })
+    ensure(actual == expected, || InferError::Count {
+        what,
+        actual: actual.into(),
+        expected: expected.into(),
+    })
 }
 
 /// Checks that an attribute, or each entry of it, is at least 1.
-pub(super) fn positive<'a>(what: &'static str, values: impl IntoIterator<Item = &'a usize>) -> Result<()> {
+pub(super) fn positive<'a>(
+    what: &'static str,
+    values: impl IntoIterator<Item = &'a usize>,
+) -> Result<()> {
     ensure(values.into_iter().all(|&n| n > 0), || InferError::Value {
         what,
         actual: "0".into(),
@@ -261,7 +298,9 @@ pub(super) fn positive<'a>(what: &'static str, values: impl IntoIterator<Item = 
 
 /// The product of sizes; `None` where it is too long an expression.
 pub(super) fn volume<'d>(sizes: impl IntoIterator<Item = &'d Dim>) -> Option<Dim> {
-    sizes.into_iter().try_fold(Dim::Known(1), |product, size| Some(&product * size).filter(Dim::is_simple))
+    sizes
+        .into_iter()
+        .try_fold(Dim::Known(1), |product, size| Some(&product * size).filter(Dim::is_simple))
 }
 
 /// Checks that `small`, of the rank of `data`, broadcasts to it and does not enlarge it.

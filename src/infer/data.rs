@@ -1,14 +1,16 @@
-//! Rules of the layers in [`layer::data`](crate::network::layer::data), but for Shuffle and its kin, and Slice.
+//! Rules of the layers in [`layer::data`](crate::network::layer::data), but for Shuffle and its
+//! kin, and Slice.
 
 use super::InferError;
 use super::ctx::{
-    Ctx, Result, axis, ensure, float, in_tensorrt, index, min_rank, number, positive, rank, scalar_element,
+    Ctx, Result, axis, ensure, float, in_tensorrt, index, min_rank, number, positive, rank,
+    scalar_element,
 };
 use super::elements::{binary, can_track, tracked};
 use crate::network::layer::Arg;
 use crate::network::layer::data::{
-    Concatenation, Constant, Fill, FillOperation, Gather, GatherMode, OneHot, ReverseSequence, Scatter, ScatterMode,
-    TopK,
+    Concatenation, Constant, Fill, FillOperation, Gather, GatherMode, OneHot, ReverseSequence,
+    Scatter, ScatterMode, TopK,
 };
 use crate::network::layer::math::ElementWiseOperation;
 use crate::network::{Dim, Shape, ValueType};
@@ -65,7 +67,11 @@ pub(super) fn non_zero(ctx: &Ctx<'_>) -> Result {
 }
 
 pub(super) fn fill(ctx: &Ctx<'_>, layer: &Fill) -> Result {
-    let named = [("dims", layer.dims.input()), ("alpha", layer.alpha.input()), ("beta", layer.beta.input())];
+    let named = [
+        ("dims", layer.dims.input()),
+        ("alpha", layer.alpha.input()),
+        ("beta", layer.beta.input()),
+    ];
     let [] = ctx.inputs_and(&named)?;
     let shape = match &layer.dims {
         Arg::Static(dims) => Shape::of(dims),
@@ -89,7 +95,10 @@ pub(super) fn fill(ctx: &Ctx<'_>, layer: &Fill) -> Result {
             if let (true, [steps]) = (linspace, beta.shape.as_slice()) {
                 ctx.equal(steps, &shape.rank().into())?;
             }
-            (scalar_element(alpha).cloned(), beta.elements.as_deref().and_then(|steps| steps.first().cloned()))
+            (
+                scalar_element(alpha).cloned(),
+                beta.elements.as_deref().and_then(|steps| steps.first().cloned()),
+            )
         }
         _ => {
             return Err(InferError::Value {
@@ -99,14 +108,16 @@ pub(super) fn fill(ctx: &Ctx<'_>, layer: &Fill) -> Result {
             });
         }
     };
-    let elements = start.zip(step.or_else(|| shape.is_empty().then_some(Dim::Known(0)))).and_then(|(start, step)| {
-        (0..can_track(&shape)?)
-            .map(|i| {
-                let distance = binary(ElementWiseOperation::Prod, &i.into(), &step)?;
-                binary(ElementWiseOperation::Sum, &start, &distance)
-            })
-            .collect()
-    });
+    let elements = start.zip(step.or_else(|| shape.is_empty().then_some(Dim::Known(0)))).and_then(
+        |(start, step)| {
+            (0..can_track(&shape)?)
+                .map(|i| {
+                    let distance = binary(ElementWiseOperation::Prod, &i.into(), &step)?;
+                    binary(ElementWiseOperation::Sum, &start, &distance)
+                })
+                .collect()
+        },
+    );
     Ok(tracked(layer.dtype, shape, elements.filter(|_| linspace)))
 }
 
@@ -149,15 +160,21 @@ pub(super) fn gather(ctx: &Ctx<'_>, layer: &Gather) -> Result {
     }
     let by_element = layer.mode != GatherMode::Nd && batch == 0;
     let elements = data.elements.as_deref().zip(indices.elements.as_deref()).filter(|_| by_element);
-    let elements = elements
-        .and_then(|(data, indices)| indices.iter().map(|i| data.get(i.size()?).cloned()).collect::<Option<Vec<_>>>());
+    let elements = elements.and_then(|(data, indices)| {
+        indices.iter().map(|i| data.get(i.size()?).cloned()).collect::<Option<Vec<_>>>()
+    });
     Ok(tracked(data.dtype, shape, elements))
 }
 
 /// Element-wise indices must not reach beyond the data along the other axes.
 fn check_inside(data: &Shape, indices: &Shape, along: usize) -> Result<()> {
     let beyond = |a: &Dim, b: &Dim| a.known().zip(b.known()).is_some_and(|(a, b)| b > a);
-    match data.iter().zip(indices.iter()).enumerate().find(|&(i, (a, b))| i != along && beyond(a, b)) {
+    match data
+        .iter()
+        .zip(indices.iter())
+        .enumerate()
+        .find(|&(i, (a, b))| i != along && beyond(a, b))
+    {
         Some((_, (a, b))) => Err(InferError::Value {
             what: "the size of indices",
             actual: b.to_string(),
@@ -199,8 +216,8 @@ pub(super) fn scatter(ctx: &Ctx<'_>, layer: &Scatter) -> Result {
         }
     };
     let actual = &updates.shape;
-    let fits =
-        actual.rank() == expected.rank() && actual.iter().zip(expected.iter()).all(|(a, b)| ctx.unify(a, b).is_some());
+    let fits = actual.rank() == expected.rank()
+        && actual.iter().zip(expected.iter()).all(|(a, b)| ctx.unify(a, b).is_some());
     ensure(fits, || InferError::Shape { what: "the updates", actual: actual.clone(), expected })?;
     Ok(ValueType::new(data.dtype, data.shape.clone()))
 }

@@ -12,7 +12,11 @@ pub(super) fn einsum(ctx: &Ctx<'_>, layer: &Einsum) -> Result {
     let (left, right) = layer.equation.split_once("->").ok_or_else(|| error("has no `->`"))?;
     let terms: Vec<&str> = left.split(',').collect();
     let Some(&first) = ctx.types.first().filter(|_| ctx.types.len() <= 2) else {
-        return Err(InferError::Inputs { kind: ctx.kind, expected: "1 or 2".into(), actual: ctx.types.len() });
+        return Err(InferError::Inputs {
+            kind: ctx.kind,
+            expected: "1 or 2".into(),
+            actual: ctx.types.len(),
+        });
     };
     ensure(terms.len() == ctx.types.len(), || error("has not one term per input"))?;
     float("operands", first)?;
@@ -20,7 +24,9 @@ pub(super) fn einsum(ctx: &Ctx<'_>, layer: &Einsum) -> Result {
     for (term, ty) in terms.into_iter().zip(&ctx.types) {
         ctx.same_type(first, ty)?;
         check_term(term).map_err(error)?;
-        ensure(term.len() == ty.shape.rank(), || error("has a term with another number of letters than axes"))?;
+        ensure(term.len() == ty.shape.rank(), || {
+            error("has a term with another number of letters than axes")
+        })?;
         for (letter, size) in term.chars().zip(ty.shape.iter()) {
             let size = match sizes.get(&letter) {
                 Some(known) => ctx.equal(known, size)?,
@@ -30,7 +36,9 @@ pub(super) fn einsum(ctx: &Ctx<'_>, layer: &Einsum) -> Result {
         }
     }
     check_term(right).map_err(error)?;
-    let size = |letter| sizes.get(&letter).cloned().ok_or_else(|| error("gives a letter that no input has"));
+    let size = |letter| {
+        sizes.get(&letter).cloned().ok_or_else(|| error("gives a letter that no input has"))
+    };
     Ok(ValueType::new(first.dtype, right.chars().map(size).collect::<Result<Shape>>()?))
 }
 
@@ -38,6 +46,8 @@ fn check_term(term: &str) -> std::result::Result<(), &'static str> {
     if !term.bytes().all(|b| b.is_ascii_lowercase()) {
         return Err("has other characters than lower-case letters");
     }
-    let repeated = term.char_indices().any(|(i, letter)| term.chars().take(i).any(|earlier| earlier == letter));
+    let repeated = term
+        .char_indices()
+        .any(|(i, letter)| term.chars().take(i).any(|earlier| earlier == letter));
     if repeated { Err("repeats a letter within a term") } else { Ok(()) }
 }

@@ -1,13 +1,14 @@
 //! Arithmetic on the tracked elements of small whole-number values.
 //!
-//! Symbols are sizes, so they are never negative. A result that is not certain is `None`, and the value is then no
-//! longer tracked.
+//! Symbols are sizes, so they are never negative. A result that is not certain is `None`, and the
+//! value is then no longer tracked.
 
 use crate::network::layer::math::{ElementWiseOperation, ReduceOperation, UnaryOperation};
 use crate::network::{Dim, MAX_TRACKED, Network, Shape, Symbol, ValueType};
 use crate::tensor::DType;
 
-/// A type with these elements, if they may be tracked: `i32`, `i64` or `bool`, at most one axis, each in range.
+/// A type with these elements, if they may be tracked: `i32`, `i64` or `bool`, at most one axis,
+/// each in range.
 pub(super) fn tracked(dtype: DType, shape: Shape, elements: Option<Vec<Dim>>) -> ValueType {
     let range = match dtype {
         DType::I64 => i64::MIN..=i64::MAX,
@@ -44,7 +45,12 @@ pub(super) fn binary(operation: ElementWiseOperation, a: &Dim, b: &Dim) -> Optio
 }
 
 /// A comparison of two elements, where what is promised of sizes decides it.
-pub(super) fn compared(operation: ElementWiseOperation, a: &Dim, b: &Dim, network: &Network) -> Option<Dim> {
+pub(super) fn compared(
+    operation: ElementWiseOperation,
+    a: &Dim,
+    b: &Dim,
+    network: &Network,
+) -> Option<Dim> {
     use ElementWiseOperation as Op;
     if network.ranges.is_empty() {
         return None;
@@ -77,7 +83,9 @@ fn exact_binary(operation: ElementWiseOperation, a: &Dim, b: &Dim) -> Option<Dim
             _ if a.is_nonnegative() && b.is_nonnegative() => a.floor_div(b)?,
             _ => return None,
         },
-        Op::FloorDiv if b.known() == Some(-1) => exact(&Dim::Known(0), a, i64::checked_sub, |z, a| z - a)?,
+        Op::FloorDiv if b.known() == Some(-1) => {
+            exact(&Dim::Known(0), a, i64::checked_sub, |z, a| z - a)?
+        }
         Op::FloorDiv => a.floor_div(b)?,
         Op::Max => a.maximum(b),
         Op::Min => a.minimum(b),
@@ -92,7 +100,12 @@ fn exact_binary(operation: ElementWiseOperation, a: &Dim, b: &Dim) -> Option<Dim
 }
 
 /// The result without overflow where both are known, else as an expression.
-fn exact(a: &Dim, b: &Dim, checked: fn(i64, i64) -> Option<i64>, symbolic: impl Fn(&Dim, &Dim) -> Dim) -> Option<Dim> {
+fn exact(
+    a: &Dim,
+    b: &Dim,
+    checked: fn(i64, i64) -> Option<i64>,
+    symbolic: impl Fn(&Dim, &Dim) -> Dim,
+) -> Option<Dim> {
     match (a, b) {
         (Dim::Known(a), Dim::Known(b)) => checked(*a, *b).map(Dim::Known),
         _ => Some(symbolic(a, b)),

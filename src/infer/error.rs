@@ -3,7 +3,8 @@
 use crate::network::{Dim, Shape};
 use crate::tensor::DType;
 
-/// Why a layer has no output types. Knows numbers and names but no place: the caller wraps it with the node.
+/// Why a layer has no output types. Knows numbers and names but no place: the caller wraps it with
+/// the node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum InferError {
@@ -45,7 +46,10 @@ pub enum InferError {
     Reshape { from: Dim, to: Shape },
     #[error("reshape to {to} copies axis {axis} of an input of rank {rank}")]
     Placeholder { to: Shape, axis: usize, rank: usize },
-    #[error("the number of elements of {what} is known only at run time, so the output has no known rank")]
+    #[error(
+        "the number of elements of {what} is known only at run time, so the output has no known \
+         rank"
+    )]
     UnknownRank { what: &'static str },
     #[error("{kind} takes data of known size only")]
     UnknownSize { kind: &'static str },

@@ -1,11 +1,15 @@
-//! Rules of the layers in [`layer::math`](crate::network::layer::math), but for Einsum, and of Select.
+//! Rules of the layers in [`layer::math`](crate::network::layer::math), but for Einsum, and of
+//! Select.
 
 use super::InferError;
-use super::ctx::{Ctx, Result, axes, axis, boolean, broadcasts_to, ensure, float, in_tensorrt, min_rank, number, rank};
+use super::ctx::{
+    Ctx, Result, axes, axis, boolean, broadcasts_to, ensure, float, in_tensorrt, min_rank, number,
+    rank,
+};
 use super::elements::{self, can_track, spread, tracked};
 use crate::network::layer::math::{
-    Activation, ActivationType, Cast, Cumulative, Dequantize, ElementWise, MatrixMultiply, MatrixOperation, Quantize,
-    Reduce, Unary, UnaryOperation,
+    Activation, ActivationType, Cast, Cumulative, Dequantize, ElementWise, MatrixMultiply,
+    MatrixOperation, Quantize, Reduce, Unary, UnaryOperation,
 };
 use crate::network::{Dim, Shape, ValueType};
 use crate::tensor::DType;
@@ -23,7 +27,9 @@ pub(super) fn cast(ctx: &Ctx<'_>, layer: &Cast) -> Result {
     let [data] = ctx.inputs()?;
     in_tensorrt("the result", layer.to)?;
     let elements = data.elements.as_deref().and_then(|elements| match layer.to {
-        DType::Bool => elements.iter().map(|e| e.known().map(|n| Dim::Known((n != 0).into()))).collect(),
+        DType::Bool => {
+            elements.iter().map(|e| e.known().map(|n| Dim::Known((n != 0).into()))).collect()
+        }
         _ => Some(elements.to_vec()),
     });
     Ok(tracked(layer.to, data.shape.clone(), elements))
@@ -40,7 +46,11 @@ pub(super) fn quantize(ctx: &Ctx<'_>, layer: &Quantize) -> Result {
     let [data, scale] = ctx.inputs()?;
     float("data", data)?;
     let expected = "i8, f8e4m3, i4 or f4e2m1";
-    ensure(is_quantized(layer.to), || InferError::Type { what: "the result", actual: layer.to, expected })?;
+    ensure(is_quantized(layer.to), || InferError::Type {
+        what: "the result",
+        actual: layer.to,
+        expected,
+    })?;
     check_scale(ctx, data, scale, layer.axis)?;
     Ok(ValueType::new(layer.to, data.shape.clone()))
 }
@@ -48,7 +58,11 @@ pub(super) fn quantize(ctx: &Ctx<'_>, layer: &Quantize) -> Result {
 pub(super) fn dequantize(ctx: &Ctx<'_>, layer: &Dequantize) -> Result {
     let [data, scale] = ctx.inputs()?;
     let expected = "i8, f8e4m3, i4 or f4e2m1";
-    ensure(is_quantized(data.dtype), || InferError::Type { what: "data", actual: data.dtype, expected })?;
+    ensure(is_quantized(data.dtype), || InferError::Type {
+        what: "data",
+        actual: data.dtype,
+        expected,
+    })?;
     in_tensorrt("the result", layer.to)?;
     let result = ValueType::new(layer.to, data.shape.clone());
     float("the result", &result)?;
@@ -61,7 +75,12 @@ fn is_quantized(dtype: DType) -> bool {
 }
 
 /// A scale has one element, or one for each index along `along`.
-fn check_scale(ctx: &Ctx<'_>, data: &ValueType, scale: &ValueType, along: Option<usize>) -> Result<()> {
+fn check_scale(
+    ctx: &Ctx<'_>,
+    data: &ValueType,
+    scale: &ValueType,
+    along: Option<usize>,
+) -> Result<()> {
     float("the scale", scale)?;
     if let Some(along) = along {
         let channels = axis(&data.shape, along)?;
@@ -69,7 +88,11 @@ fn check_scale(ctx: &Ctx<'_>, data: &ValueType, scale: &ValueType, along: Option
         return scale.shape.iter().try_for_each(|size| ctx.equal(size, channels).map(drop));
     }
     let ones = scale.shape.iter().all(|size| size.known().is_none_or(|n| n == 1));
-    ensure(ones, || InferError::Count { what: "the scale", actual: scale.shape.volume(), expected: Dim::Known(1) })
+    ensure(ones, || InferError::Count {
+        what: "the scale",
+        actual: scale.shape.volume(),
+        expected: Dim::Known(1),
+    })
 }
 
 pub(super) fn element_wise(ctx: &Ctx<'_>, layer: &ElementWise) -> Result {
@@ -86,7 +109,8 @@ pub(super) fn element_wise(ctx: &Ctx<'_>, layer: &ElementWise) -> Result {
     let shape = ctx.broadcast_shapes(&a.shape, &b.shape)?;
     let elements = a.elements.as_deref().zip(b.elements.as_deref()).and_then(|(a, b)| {
         let one = |a: &Dim, b: &Dim| {
-            elements::binary(operation, a, b).or_else(|| elements::compared(operation, a, b, ctx.network))
+            elements::binary(operation, a, b)
+                .or_else(|| elements::compared(operation, a, b, ctx.network))
         };
         (0..can_track(&shape)?).map(|i| one(spread(a, i)?, spread(b, i)?)).collect()
     });
@@ -108,20 +132,22 @@ pub(super) fn select(ctx: &Ctx<'_>) -> Result {
     ctx.same_type(then, other)?;
     ctx.same_rank(then, other)?;
     ctx.same_rank(condition, then)?;
-    let shape = ctx.broadcast_shapes(&ctx.broadcast_shapes(&then.shape, &other.shape)?, &condition.shape)?;
-    let elements = then.elements.as_deref().zip(other.elements.as_deref()).and_then(|(then, other)| {
-        let pick = |i| {
-            let (then, other) = (spread(then, i)?, spread(other, i)?);
-            if then == other {
-                return Some(then.clone());
-            }
-            match spread(condition.elements.as_deref()?, i)?.known()? {
-                0 => Some(other.clone()),
-                _ => Some(then.clone()),
-            }
-        };
-        (0..can_track(&shape)?).map(pick).collect()
-    });
+    let shape =
+        ctx.broadcast_shapes(&ctx.broadcast_shapes(&then.shape, &other.shape)?, &condition.shape)?;
+    let elements =
+        then.elements.as_deref().zip(other.elements.as_deref()).and_then(|(then, other)| {
+            let pick = |i| {
+                let (then, other) = (spread(then, i)?, spread(other, i)?);
+                if then == other {
+                    return Some(then.clone());
+                }
+                match spread(condition.elements.as_deref()?, i)?.known()? {
+                    0 => Some(other.clone()),
+                    _ => Some(then.clone()),
+                }
+            };
+            (0..can_track(&shape)?).map(pick).collect()
+        });
     Ok(tracked(then.dtype, shape, elements))
 }
 
@@ -138,7 +164,8 @@ pub(super) fn unary(ctx: &Ctx<'_>, layer: &Unary) -> Result {
         _ => data.dtype,
     };
     let elements = data.elements.as_deref();
-    let elements = elements.and_then(|all| all.iter().map(|e| elements::unary(layer.operation, e)).collect());
+    let elements =
+        elements.and_then(|all| all.iter().map(|e| elements::unary(layer.operation, e)).collect());
     Ok(tracked(dtype, data.shape.clone(), elements))
 }
 
@@ -174,13 +201,18 @@ pub(super) fn matrix_multiply(ctx: &Ctx<'_>, layer: &MatrixMultiply) -> Result {
     };
     ctx.equal(inner_a, inner_b)?;
     let (rank_a, rank_b) = (batch_a.rank(), batch_b.rank());
-    ensure(rank_a == rank_b, || InferError::Ranks { kind: "MatrixMultiply batches", a: rank_a, b: rank_b })?;
+    ensure(rank_a == rank_b, || InferError::Ranks {
+        kind: "MatrixMultiply batches",
+        a: rank_a,
+        b: rank_b,
+    })?;
     let mut shape = ctx.broadcast_shapes(&batch_a, &batch_b)?;
     shape.extend(rows.into_iter().chain(columns).cloned());
     Ok(ValueType::new(a.dtype, shape))
 }
 
-/// The batch axes, then rows and columns of the matrix as it enters the product; a vector has no rows.
+/// The batch axes, then rows and columns of the matrix as it enters the product; a vector has no
+/// rows.
 fn operand(ty: &ValueType, operation: MatrixOperation) -> Result<(Shape, Option<&Dim>, &Dim)> {
     let least = if operation == MatrixOperation::Vector { 1 } else { 2 };
     let (batch, rows, columns) = match (operation, ty.shape.as_slice()) {

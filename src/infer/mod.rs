@@ -1,10 +1,12 @@
 //! Types and shapes of what layers give, from what they take: one rule per kind of layer.
 //!
-//! The rules check everything that TensorRT checks of one layer whatever its version; what only some versions can do is
-//! `legalize`'s. Sizes may be symbols. The elements of small whole-number values are followed through shape arithmetic,
-//! so that a reshape to a computed shape stays known. A size that nothing is known of becomes a fresh symbol.
+//! The rules check everything that TensorRT checks of one layer whatever its version; what only
+//! some versions can do is `legalize`'s. Sizes may be symbols. The elements of small whole-number
+//! values are followed through shape arithmetic, so that a reshape to a computed shape stays known.
+//! A size that nothing is known of becomes a fresh symbol.
 //!
-//! Start at [`outputs`]; each file below holds the rules of the kinds that `network::layer` has in the file of that name.
+//! Start at [`outputs`]; each file below holds the rules of the kinds that `network::layer` has in
+//! the file of that name.
 
 mod control;
 mod conv;
@@ -43,12 +45,16 @@ pub struct Inferred {
 
 /// Types of a layer's outputs, and what it demands of sizes.
 ///
-/// Sizes known only at run time are [made up](Network::make_up) where nothing is known of them, so the layer must be
-/// added before another is inferred.
+/// Sizes known only at run time are [made up](Network::make_up) where nothing is known of them, so
+/// the layer must be added before another is inferred.
 ///
 /// # Errors
 /// Operands or attributes that do not fit the kind or each other.
-pub fn infer(network: &Network, kind: &LayerKind, inputs: &[ValueId]) -> Result<Inferred, InferError> {
+pub fn infer(
+    network: &Network,
+    kind: &LayerKind,
+    inputs: &[ValueId],
+) -> Result<Inferred, InferError> {
     let ctx = Ctx::new(network, kind.name(), inputs);
     let mut types = rule(&ctx, kind)?;
     for ty in &mut types {
@@ -142,15 +148,18 @@ pub fn add(
     Ok(network.layer(layer).outputs.clone())
 }
 
-/// Whether a value may have the type `stored` where the rules now give `inferred`, and `known` is what the network
-/// demands of its sizes.
+/// Whether a value may have the type `stored` where the rules now give `inferred`, and `known` is
+/// what the network demands of its sizes.
 ///
-/// They may differ where one of them says nothing: in sizes of which nothing is known, and in elements that passes have
-/// since found out or lost sight of.
+/// They may differ where one of them says nothing: in sizes of which nothing is known, and in
+/// elements that passes have since found out or lost sight of.
 pub fn agrees(stored: &ValueType, inferred: &ValueType, known: &Solution) -> bool {
     let is_made_up = |dim: &Dim| dim.as_symbol().is_some_and(|symbol| symbol.number().is_some());
-    let alike = |a: &Dim, b: &Dim| a == b || is_made_up(a) || is_made_up(b) || known.apply(a) == known.apply(b);
-    let all_alike = |a: &[Dim], b: &[Dim]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b));
+    let alike = |a: &Dim, b: &Dim| {
+        a == b || is_made_up(a) || is_made_up(b) || known.apply(a) == known.apply(b)
+    };
+    let all_alike =
+        |a: &[Dim], b: &[Dim]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b));
     stored.dtype == inferred.dtype
         && all_alike(&stored.shape, &inferred.shape)
         && match (&stored.elements, &inferred.elements) {

@@ -1,7 +1,9 @@
 //! Rules of the layers in [`layer::norm`](crate::network::layer::norm).
 
 use super::InferError;
-use super::ctx::{Ctx, Result, axes, axis, broadcasts_to, ensure, float, min_rank, positive, rank, volume};
+use super::ctx::{
+    Ctx, Result, axes, axis, broadcasts_to, ensure, float, min_rank, positive, rank, volume,
+};
 use crate::network::layer::norm::{Lrn, Normalization, Scale, ScaleMode, SoftMax};
 use crate::network::{Dim, ValueType};
 
@@ -12,12 +14,13 @@ pub(super) fn scale(ctx: &Ctx<'_>, layer: &Scale) -> Result {
     let expected = match layer.mode {
         ScaleMode::Uniform => Some(Dim::Known(1)),
         ScaleMode::Channel => axis(&data.shape, layer.channel_axis)?.known().map(Dim::Known),
-        ScaleMode::ElementWise => {
-            volume(data.shape.iter().skip(layer.channel_axis)).filter(|count| count.known().is_some())
-        }
+        ScaleMode::ElementWise => volume(data.shape.iter().skip(layer.channel_axis))
+            .filter(|count| count.known().is_some()),
     };
     let coefficients = [("shift", &layer.shift), ("scale", &layer.scale), ("power", &layer.power)];
-    for (what, tensor) in coefficients.into_iter().filter_map(|(what, tensor)| Some((what, tensor.as_ref()?))) {
+    for (what, tensor) in
+        coefficients.into_iter().filter_map(|(what, tensor)| Some((what, tensor.as_ref()?)))
+    {
         let (a, b) = (data.dtype, tensor.dtype());
         ensure(a == b, || InferError::Types { kind: ctx.kind, a, b })?;
         if let Some(expected) = &expected {
@@ -58,7 +61,9 @@ pub(super) fn normalization(ctx: &Ctx<'_>, layer: &Normalization) -> Result {
     positive("groups", [&layer.groups])?;
     if layer.groups > 1 {
         let channels = axis(&data.shape, 1)?;
-        let rest = channels.known().and_then(|n| n.checked_rem(i64::try_from(layer.groups).unwrap_or(i64::MAX)));
+        let rest = channels
+            .known()
+            .and_then(|n| n.checked_rem(i64::try_from(layer.groups).unwrap_or(i64::MAX)));
         ensure(rest.is_none_or(|rest| rest == 0), || InferError::Groups {
             what: "channels",
             count: channels.clone(),

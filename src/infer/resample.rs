@@ -4,7 +4,9 @@ use super::InferError;
 use super::ctx::{Ctx, Result, count, ensure, float, number, rank};
 use super::elements::tracked;
 use crate::network::layer::Arg;
-use crate::network::layer::resample::{GridSample, InterpolationMode, NonMaxSuppression, Resize, ResizeOutput};
+use crate::network::layer::resample::{
+    GridSample, InterpolationMode, NonMaxSuppression, Resize, ResizeOutput,
+};
 use crate::network::{Dim, Shape, ValueType};
 use crate::tensor::DType;
 use smallvec::{SmallVec, smallvec};
@@ -22,7 +24,8 @@ pub(super) fn resize(ctx: &Ctx<'_>, layer: &Resize) -> Result {
         ResizeOutput::Input => ctx.sizes("the sizes", 1)?,
         ResizeOutput::Scales(scales) => {
             count("scales", scales.len(), axes)?;
-            let scaled = |(size, &scale)| scaled(size, scale).map(|out| out.unwrap_or_else(|| ctx.fresh()));
+            let scaled =
+                |(size, &scale)| scaled(size, scale).map(|out| out.unwrap_or_else(|| ctx.fresh()));
             data.shape.iter().zip(scales).map(scaled).collect::<Result<_>>()?
         }
     };
@@ -33,7 +36,11 @@ pub(super) fn resize(ctx: &Ctx<'_>, layer: &Resize) -> Result {
         InterpolationMode::Cubic => 2,
     };
     let kept = axes.saturating_sub(resized);
-    data.shape.iter().zip(shape.iter()).take(kept).try_for_each(|(a, b)| ctx.equal(a, b).map(drop))?;
+    data.shape
+        .iter()
+        .zip(shape.iter())
+        .take(kept)
+        .try_for_each(|(a, b)| ctx.equal(a, b).map(drop))?;
     Ok(ValueType::new(data.dtype, shape))
 }
 
@@ -70,9 +77,17 @@ pub(super) fn grid_sample(ctx: &Ctx<'_>, layer: &GridSample) -> Result {
     ctx.same_type(data, grid)?;
     let axes = data.shape.rank();
     let fits = axes == 4 || axes == 5 && layer.interpolation != InterpolationMode::Cubic;
-    ensure(fits, || InferError::Rank { what: "data", actual: axes, expected: "4, or 5 if not cubic".into() })?;
+    ensure(fits, || InferError::Rank {
+        what: "data",
+        actual: axes,
+        expected: "4, or 5 if not cubic".into(),
+    })?;
     rank("the grid", grid, axes)?;
-    let wrong = || InferError::Rank { what: "the grid", actual: grid.shape.rank(), expected: axes.to_string() };
+    let wrong = || InferError::Rank {
+        what: "the grid",
+        actual: grid.shape.rank(),
+        expected: axes.to_string(),
+    };
     let ([batch, channels, ..], [grid_batch, places @ .., coordinates]) =
         (data.shape.as_slice(), grid.shape.as_slice())
     else {
@@ -83,7 +98,10 @@ pub(super) fn grid_sample(ctx: &Ctx<'_>, layer: &GridSample) -> Result {
     Ok(ValueType::new(data.dtype, leading.into_iter().chain(places.iter().cloned()).collect()))
 }
 
-pub(super) fn non_max_suppression(ctx: &Ctx<'_>, layer: &NonMaxSuppression) -> Result<SmallVec<[ValueType; 2]>> {
+pub(super) fn non_max_suppression(
+    ctx: &Ctx<'_>,
+    layer: &NonMaxSuppression,
+) -> Result<SmallVec<[ValueType; 2]>> {
     let named = [
         ("max_output_boxes", layer.max_output_boxes.input()),
         ("iou_threshold", layer.iou_threshold.input()),
@@ -96,7 +114,13 @@ pub(super) fn non_max_suppression(ctx: &Ctx<'_>, layer: &NonMaxSuppression) -> R
     let (batch, count, classes, four) = match boxes.shape.as_slice() {
         [batch, count, four] => (batch, count, None, four),
         [batch, count, classes, four] => (batch, count, Some(classes), four),
-        other => return Err(InferError::Rank { what: "boxes", actual: other.len(), expected: "3 or 4".into() }),
+        other => {
+            return Err(InferError::Rank {
+                what: "boxes",
+                actual: other.len(),
+                expected: "3 or 4".into(),
+            });
+        }
     };
     ctx.equal(four, &Dim::Known(4))?;
     if let [scores_batch, scores_count, scores_classes] = scores.shape.as_slice() {
@@ -109,7 +133,11 @@ pub(super) fn non_max_suppression(ctx: &Ctx<'_>, layer: &NonMaxSuppression) -> R
     for ((what, at), dtype) in named.into_iter().zip([DType::I32, DType::F32, DType::F32]) {
         let Some(at) = at else { continue };
         let ty = ctx.arg(what, at)?;
-        ensure(ty.dtype == dtype, || InferError::Type { what, actual: ty.dtype, expected: dtype.name() })?;
+        ensure(ty.dtype == dtype, || InferError::Type {
+            what,
+            actual: ty.dtype,
+            expected: dtype.name(),
+        })?;
         rank(what, ty, 0)?;
     }
     if let Arg::Static(most) = layer.max_output_boxes {

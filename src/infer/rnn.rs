@@ -20,19 +20,25 @@ pub(super) fn rnn(ctx: &Ctx<'_>, layer: &Rnn) -> Result<SmallVec<[ValueType; 2]>
     float("data", data)?;
     min_rank("data", data, 2)?;
     ensure(data.shape.known().is_some(), || InferError::UnknownSize { kind: KIND })?;
-    positive("the number of layers, steps or elements of a state", [&layer.layer_count, &layer.hidden_size])?;
+    positive(
+        "the number of layers, steps or elements of a state",
+        [&layer.layer_count, &layer.hidden_size],
+    )?;
     let (batch, sequence) = data.shape.split_at(data.shape.rank() - 2);
     let [steps, width] = sequence else { return Err(InferError::UnknownRank { what: "data" }) };
     count("the sequence", layer.max_seq_length, steps.size().unwrap_or_default())?;
     let cells = layer.layer_count.saturating_mul(layer.directions());
     cells_fit(layer, data.dtype, width.size().unwrap_or_default(), cells)?;
 
-    let shaped = |behind: [usize; 2]| batch.iter().cloned().chain(behind.map(Dim::from)).collect::<Shape>();
+    let shaped =
+        |behind: [usize; 2]| batch.iter().cloned().chain(behind.map(Dim::from)).collect::<Shape>();
     let state = shaped([cells, layer.hidden_size]);
     if let Some(at) = layer.sequence_lengths {
         operand(ctx, "the lengths", at, DType::I32, &batch.iter().cloned().collect())?;
     }
-    for (what, at) in [("the hidden state", layer.hidden_state), ("the cell state", layer.cell_state)] {
+    for (what, at) in
+        [("the hidden state", layer.hidden_state), ("the cell state", layer.cell_state)]
+    {
         if let Some(at) = at {
             operand(ctx, what, at, data.dtype, &state)?;
         }
@@ -40,7 +46,11 @@ pub(super) fn rnn(ctx: &Ctx<'_>, layer: &Rnn) -> Result<SmallVec<[ValueType; 2]>
     let side_by_side = layer.hidden_size.saturating_mul(layer.directions());
     let all = ValueType::new(data.dtype, shaped([layer.max_seq_length, side_by_side]));
     let last = ValueType::new(data.dtype, state);
-    Ok(if layer.operation == RnnOperation::Lstm { smallvec![all, last.clone(), last] } else { smallvec![all, last] })
+    Ok(if layer.operation == RnnOperation::Lstm {
+        smallvec![all, last.clone(), last]
+    } else {
+        smallvec![all, last]
+    })
 }
 
 /// Checks the weights of each layer and direction.
@@ -73,8 +83,18 @@ fn weighs(what: &'static str, tensor: &Tensor, dtype: DType, dims: &[usize]) -> 
     ensure(a == b, || InferError::Types { kind: KIND, a, b })
 }
 
-fn operand(ctx: &Ctx<'_>, what: &'static str, at: usize, dtype: DType, shape: &Shape) -> Result<()> {
+fn operand(
+    ctx: &Ctx<'_>,
+    what: &'static str,
+    at: usize,
+    dtype: DType,
+    shape: &Shape,
+) -> Result<()> {
     let ty = ctx.arg(what, at)?;
     ensure(ty.dtype == dtype, || InferError::Types { kind: KIND, a: dtype, b: ty.dtype })?;
-    ensure(ty.shape == *shape, || InferError::Shape { what, actual: ty.shape.clone(), expected: shape.clone() })
+    ensure(ty.shape == *shape, || InferError::Shape {
+        what,
+        actual: ty.shape.clone(),
+        expected: shape.clone(),
+    })
 }

@@ -15,11 +15,18 @@ pub(super) fn shuffle(ctx: &Ctx<'_>, layer: &Shuffle) -> Result {
         None => {}
         Some(Reshape::Static { dims, zero_is_placeholder }) => {
             max_rank("the output", dims.len())?;
-            shape = reshape(ctx, &shape, &dims.iter().map(|&d| Dim::Known(d)).collect(), *zero_is_placeholder)?;
+            shape = reshape(
+                ctx,
+                &shape,
+                &dims.iter().map(|&d| Dim::Known(d)).collect(),
+                *zero_is_placeholder,
+            )?;
         }
         Some(Reshape::Input { zero_is_placeholder }) => {
             shape = match ctx.vector("the shape", 1)? {
-                (_, Some(elements)) => reshape(ctx, &shape, &Shape(elements.to_vec()), *zero_is_placeholder)?,
+                (_, Some(elements)) => {
+                    reshape(ctx, &shape, &Shape(elements.to_vec()), *zero_is_placeholder)?
+                }
                 (count, None) => (0..count).map(|_| ctx.fresh()).collect(),
             };
         }
@@ -48,7 +55,8 @@ fn reshape(ctx: &Ctx<'_>, from: &Shape, to: &Shape, zero_is_placeholder: bool) -
     for (i, size) in out.iter_mut().enumerate() {
         match size {
             Dim::Known(0) if zero_is_placeholder => {
-                let error = || InferError::Placeholder { to: to.clone(), axis: i, rank: from.rank() };
+                let error =
+                    || InferError::Placeholder { to: to.clone(), axis: i, rank: from.rank() };
                 *size = from.get(i).ok_or_else(error)?.clone();
             }
             Dim::Known(-1) if left_over.is_none() => left_over = Some(i),
@@ -60,12 +68,14 @@ fn reshape(ctx: &Ctx<'_>, from: &Shape, to: &Shape, zero_is_placeholder: bool) -
     let mut inside: Vec<&Dim> = from.iter().collect();
     let mut outside: Vec<&Dim> =
         out.iter().enumerate().filter(|&(i, _)| Some(i) != left_over).map(|(_, d)| d).collect();
-    outside.retain(|size| match inside.iter().position(|other| other == size && size.known() != Some(0)) {
-        Some(at) => {
-            inside.swap_remove(at);
-            false
+    outside.retain(|size| {
+        match inside.iter().position(|other| other == size && size.known() != Some(0)) {
+            Some(at) => {
+                inside.swap_remove(at);
+                false
+            }
+            None => true,
         }
-        None => true,
     });
     let volumes = volume(inside).zip(volume(outside));
     let Some(left_over) = left_over else {
@@ -108,6 +118,7 @@ pub(super) fn unsqueeze(ctx: &Ctx<'_>, layer: &Unsqueeze) -> Result {
     max_rank("the output", rank)?;
     axes(&layer.axes, rank)?;
     let mut sizes = data.shape.iter().cloned();
-    let shape = (0..rank).filter_map(|i| if layer.axes.contains(&i) { Some(Dim::Known(1)) } else { sizes.next() });
+    let shape = (0..rank)
+        .filter_map(|i| if layer.axes.contains(&i) { Some(Dim::Known(1)) } else { sizes.next() });
     Ok(tracked(data.dtype, shape.collect(), data.elements.as_deref().map(<[Dim]>::to_vec)))
 }

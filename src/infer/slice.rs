@@ -35,16 +35,24 @@ pub(super) fn slice(ctx: &Ctx<'_>, layer: &Slice) -> Result {
         }
     };
     let fill = fill(ctx, layer, data)?;
-    let (Some(start), Some(stride)) = (start, stride) else { return Ok(ValueType::new(data.dtype, shape)) };
+    let (Some(start), Some(stride)) = (start, stride) else {
+        return Ok(ValueType::new(data.dtype, shape));
+    };
     if layer.mode == SampleMode::StrictBounds {
-        for ((size, out), (start, stride)) in data.shape.iter().zip(shape.iter()).zip(start.iter().zip(&stride)) {
-            if let [Some(size), Some(out), Some(start), Some(stride)] = [size, out, start, stride].map(Dim::known) {
+        for ((size, out), (start, stride)) in
+            data.shape.iter().zip(shape.iter()).zip(start.iter().zip(&stride))
+        {
+            if let [Some(size), Some(out), Some(start), Some(stride)] =
+                [size, out, start, stride].map(Dim::known)
+            {
                 check_bounds(size, out, start, stride)?;
             }
         }
     }
     let elements = data.elements.as_deref().and_then(|all| {
-        let (Some(start), Some(stride)) = (start.first(), stride.first()) else { return Some(all.to_vec()) };
+        let (Some(start), Some(stride)) = (start.first(), stride.first()) else {
+            return Some(all.to_vec());
+        };
         let positions = positions(&shape, start, stride)?;
         positions.map(|at| pick(all, at?, layer.mode, fill.as_ref())).collect()
     });
@@ -52,7 +60,12 @@ pub(super) fn slice(ctx: &Ctx<'_>, layer: &Slice) -> Result {
 }
 
 /// The entries of an attribute, one per axis, where they are known.
-fn list(ctx: &Ctx<'_>, what: &'static str, arg: &Arg<Vec<i64>>, axes: usize) -> Result<Option<Vec<Dim>>> {
+fn list(
+    ctx: &Ctx<'_>,
+    what: &'static str,
+    arg: &Arg<Vec<i64>>,
+    axes: usize,
+) -> Result<Option<Vec<Dim>>> {
     match arg {
         Arg::Static(values) => {
             count(what, values.len(), axes)?;
@@ -91,7 +104,11 @@ fn check_bounds(size: i64, out: i64, start: i64, stride: i64) -> Result<()> {
 }
 
 /// Where the elements of a vector's slice lie in the data; entries are `None` on overflow.
-fn positions(shape: &Shape, start: &Dim, stride: &Dim) -> Option<impl Iterator<Item = Option<i64>> + use<>> {
+fn positions(
+    shape: &Shape,
+    start: &Dim,
+    stride: &Dim,
+) -> Option<impl Iterator<Item = Option<i64>> + use<>> {
     axis(shape, 0).ok()?;
     let out = i64::try_from(can_track(shape)?).ok()?;
     let (start, stride) = (start.known()?, stride.known()?);

@@ -1,7 +1,7 @@
 //! Caffe's padding modes, which only TensorRT 8.x has, become explicit paddings.
 //!
-//! A convolution pads as much behind the data as before it, whatever its own padding there; a deconvolution has the
-//! same formula in both modes.
+//! A convolution pads as much behind the data as before it, whatever its own padding there; a
+//! deconvolution has the same formula in both modes.
 
 use crate::network::edit::Editor;
 use crate::network::layer::conv::{Deconvolution, PaddingMode};

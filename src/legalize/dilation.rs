@@ -1,5 +1,5 @@
-//! Transposed convolutions with a stride and a dilation, of which TensorRT computes one at a time: zeros between the
-//! taps of the kernel take the dilation's place.
+//! Transposed convolutions with a stride and a dilation, of which TensorRT computes one at a time:
+//! zeros between the taps of the kernel take the dilation's place.
 
 use super::insert::{Insert, internal};
 use crate::error::Result;
@@ -15,7 +15,9 @@ pub(super) fn run(network: &mut Network) -> Result<()> {
     let layers = network.live_layers();
     let mut editor = Editor::new(network);
     for id in layers {
-        let LayerKind::Deconvolution(Deconvolution(of)) = &editor.network().layer(id).kind else { continue };
+        let LayerKind::Deconvolution(Deconvolution(of)) = &editor.network().layer(id).kind else {
+            continue;
+        };
         let one = |list: &[usize]| list.iter().all(|&n| n == 1);
         if one(&of.stride) || one(&of.dilation) {
             continue;
@@ -23,16 +25,22 @@ pub(super) fn run(network: &mut Network) -> Result<()> {
         let mut of = of.clone();
         let mut insert = Insert::before(&mut editor, id);
         let mut inputs = insert.layer().inputs.clone();
-        let spread = of.kernel.iter().zip(&of.dilation).map(|(&k, &d)| k.saturating_sub(1).saturating_mul(d) + 1);
+        let spread = of
+            .kernel
+            .iter()
+            .zip(&of.dilation)
+            .map(|(&k, &d)| k.saturating_sub(1).saturating_mul(d) + 1);
         let spread: Vec<usize> = spread.collect();
         match &mut of.weights {
             Arg::Static(weights) => {
                 let stuffed = stuffed(weights, &of.dilation, &spread);
-                *weights = stuffed.ok_or_else(|| internal(insert.layer(), &"a kernel that is too large"))?;
+                *weights = stuffed
+                    .ok_or_else(|| internal(insert.layer(), &"a kernel that is too large"))?;
             }
             Arg::Input(at) => {
-                let kernel =
-                    inputs.get_mut(*at).ok_or_else(|| internal(insert.layer(), &"a kernel that is missing"))?;
+                let kernel = inputs
+                    .get_mut(*at)
+                    .ok_or_else(|| internal(insert.layer(), &"a kernel that is missing"))?;
                 *kernel = stuffed_late(&mut insert, *kernel, &of, &spread)?;
             }
         }
@@ -66,19 +74,28 @@ fn stuffed(kernel: &Tensor, dilation: &[usize], spread: &[usize]) -> Option<Tens
 }
 
 /// The same for a kernel that the run knows: each tap gets an axis of its own, which zeros fill up.
-fn stuffed_late(insert: &mut Insert<'_, '_>, kernel: ValueId, of: &Convolution, spread: &[usize]) -> Result<ValueId> {
+fn stuffed_late(
+    insert: &mut Insert<'_, '_>,
+    kernel: ValueId,
+    of: &Convolution,
+    spread: &[usize],
+) -> Result<ValueId> {
     let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let channels = channels(insert, kernel).ok_or_else(|| internal(insert.layer(), &"a kernel of unknown shape"))?;
+    let channels = channels(insert, kernel)
+        .ok_or_else(|| internal(insert.layer(), &"a kernel of unknown shape"))?;
     let channels = channels.map(signed).to_vec();
-    let (mut apart, mut filled, mut joined) = (channels.clone(), channels.clone(), channels.clone());
+    let (mut apart, mut filled, mut joined) =
+        (channels.clone(), channels.clone(), channels.clone());
     for (&taps, &distance) in of.kernel.iter().zip(&of.dilation) {
         apart.extend([signed(taps), 1]);
         filled.extend([signed(taps), signed(distance)]);
         joined.push(signed(taps).saturating_mul(signed(distance)));
     }
     let cut: Vec<i64> = channels.into_iter().chain(spread.iter().map(|&n| signed(n))).collect();
-    let reshape =
-        |dims| Shuffle { reshape: Some(Reshape::Static { dims, zero_is_placeholder: false }), ..Shuffle::default() };
+    let reshape = |dims| Shuffle {
+        reshape: Some(Reshape::Static { dims, zero_is_placeholder: false }),
+        ..Shuffle::default()
+    };
     let slice = |size: Vec<i64>, mode| Slice {
         start: Arg::Static(vec![0; size.len()]),
         stride: Arg::Static(vec![1; size.len()]),
@@ -92,7 +109,8 @@ fn stuffed_late(insert: &mut Insert<'_, '_>, kernel: ValueId, of: &Convolution, 
     insert.add(slice(cut, SampleMode::StrictBounds), &[value])
 }
 
-/// The channels that a kernel takes and those that a group of it gives. The first are as many as the data has.
+/// The channels that a kernel takes and those that a group of it gives. The first are as many as
+/// the data has.
 fn channels(insert: &Insert<'_, '_>, kernel: ValueId) -> Option<[usize; 2]> {
     let network = insert.editor.network();
     let size = |value: ValueId, axis: usize| network.value(value).ty.shape.get(axis)?.size();

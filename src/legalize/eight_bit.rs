@@ -1,8 +1,9 @@
 //! Whole numbers of 8 bits compute as `i32`.
 //!
-//! TensorRT has `u8` for inputs and outputs of a network only, to be cast behind and in front. Its `i8` is what
-//! quantization makes: a constant may only be dequantized, and whether a sum wraps around or saturates is nowhere said.
-//! In `i32` both wrap around as ONNX wants it: `i8` by a cast there and back, `u8` by arithmetic.
+//! TensorRT has `u8` for inputs and outputs of a network only, to be cast behind and in front. Its
+//! `i8` is what quantization makes: a constant may only be dequantized, and whether a sum wraps
+//! around or saturates is nowhere said. In `i32` both wrap around as ONNX wants it: `i8` by a cast
+//! there and back, `u8` by arithmetic.
 
 use super::insert::{Insert, internal};
 use crate::error::Result;
@@ -71,7 +72,8 @@ fn is_narrow(network: &Network, layer: &Layer) -> bool {
 fn widen(editor: &mut Editor<'_>, id: LayerId) -> Result<()> {
     let layer = editor.network().layer(id).clone();
     let inputs: Values = layer.inputs.iter().map(|&input| wide(editor, id, input)).collect();
-    let types = infer::outputs(editor.network(), &layer.kind, &inputs).map_err(|error| internal(&layer, &error))?;
+    let types = infer::outputs(editor.network(), &layer.kind, &inputs)
+        .map_err(|error| internal(&layer, &error))?;
     let outputs = editor.add_before(id, layer.kind, &inputs, &layer.sites, types);
     for (&old, new) in layer.outputs.iter().zip(outputs) {
         let ty = editor.network().value(old).ty.clone();
@@ -107,7 +109,9 @@ fn wide(editor: &mut Editor<'_>, anchor: LayerId, value: ValueId) -> ValueId {
 fn constant(editor: &mut Editor<'_>, id: LayerId) {
     let network = editor.network();
     let layer = network.layer(id);
-    let (LayerKind::Constant(Constant { weights }), Some(&output)) = (&layer.kind, layer.outputs.first()) else {
+    let (LayerKind::Constant(Constant { weights }), Some(&output)) =
+        (&layer.kind, layer.outputs.first())
+    else {
         return;
     };
     let quantized = |user: &LayerId| matches!(network.layer(*user).kind, LayerKind::Dequantize(_));
@@ -126,10 +130,12 @@ fn constant(editor: &mut Editor<'_>, id: LayerId) {
     editor.change(id, Cast { to }.into(), &wide);
 }
 
-/// Takes a `u8` inside the network past the casts that make and take it: what it wraps around to is computed in `i32`.
+/// Takes a `u8` inside the network past the casts that make and take it: what it wraps around to is
+/// computed in `i32`.
 fn bypass(editor: &mut Editor<'_>, id: LayerId) -> Result<()> {
     let layer = editor.network().layer(id).clone();
-    let (LayerKind::Cast(Cast { to: DType::U8 }), &[data], &[narrow]) = (&layer.kind, &*layer.inputs, &*layer.outputs)
+    let (LayerKind::Cast(Cast { to: DType::U8 }), &[data], &[narrow]) =
+        (&layer.kind, &*layer.inputs, &*layer.outputs)
     else {
         return Ok(());
     };
@@ -147,26 +153,38 @@ fn bypass(editor: &mut Editor<'_>, id: LayerId) -> Result<()> {
             Some(value) => value,
             None => *wrapped.insert(wrap(editor, id, data)?),
         };
-        editor.change(user, if cast.to == DType::I32 { LayerKind::Identity } else { cast.into() }, &[value]);
+        editor.change(
+            user,
+            if cast.to == DType::I32 { LayerKind::Identity } else { cast.into() },
+            &[value],
+        );
     }
     Ok(())
 }
 
-/// x mod 256 as `i32`: x − ⌊x/256⌋·256. Other types than whole numbers are cast, which ONNX leaves open outside 0 to 255.
+/// x mod 256 as `i32`: x − ⌊x/256⌋·256. Other types than whole numbers are cast, which ONNX leaves
+/// open outside 0 to 255.
 fn wrap(editor: &mut Editor<'_>, anchor: LayerId, data: ValueId) -> Result<ValueId> {
     let from = editor.network().value(data).ty.dtype;
     let mut insert = Insert::before(editor, anchor);
-    let wide = if from == DType::I32 { data } else { insert.add(Cast { to: DType::I32 }, &[data])? };
+    let wide =
+        if from == DType::I32 { data } else { insert.add(Cast { to: DType::I32 }, &[data])? };
     if !from.is_int() {
         return Ok(wide);
     }
     let modulus = insert.number(wide, 256.0)?;
-    let quotient = insert.add(ElementWise { operation: ElementWiseOperation::FloorDiv }, &[wide, modulus])?;
-    let multiple = insert.add(ElementWise { operation: ElementWiseOperation::Prod }, &[quotient, modulus])?;
+    let quotient =
+        insert.add(ElementWise { operation: ElementWiseOperation::FloorDiv }, &[wide, modulus])?;
+    let multiple =
+        insert.add(ElementWise { operation: ElementWiseOperation::Prod }, &[quotient, modulus])?;
     insert.add(ElementWise { operation: ElementWiseOperation::Sub }, &[wide, multiple])
 }
 
 fn as_i32(tensor: &Tensor) -> Option<Tensor> {
-    let values = tensor.to_i64s()?.into_iter().map(|value| i32::try_from(value).ok()).collect::<Option<_>>()?;
+    let values = tensor
+        .to_i64s()?
+        .into_iter()
+        .map(|value| i32::try_from(value).ok())
+        .collect::<Option<_>>()?;
     Tensor::of(tensor.dims().to_vec(), values).ok()
 }

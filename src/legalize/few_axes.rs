@@ -1,4 +1,5 @@
-//! Layers that want more axes than their data has: axes of size 1 are added in front, and taken away again.
+//! Layers that want more axes than their data has: axes of size 1 are added in front, and taken
+//! away again.
 
 use super::insert::Insert;
 use crate::error::Result;
@@ -26,7 +27,11 @@ pub(super) fn run(network: &mut Network) -> Result<()> {
         let mut values = Vec::with_capacity(made.len());
         for (value, old) in made.into_iter().zip(insert.layer().outputs.clone()) {
             let used = insert.editor.is_used(old);
-            values.push(if used { insert.add(Squeeze { axes: axes.clone() }, &[value])? } else { value });
+            values.push(if used {
+                insert.add(Squeeze { axes: axes.clone() }, &[value])?
+            } else {
+                value
+            });
         }
         insert.replace_layer(&values);
     }

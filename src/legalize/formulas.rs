@@ -1,12 +1,13 @@
-//! Layers that a library lacks, by their formulas: GELU, running sums, the test for NaN, normalization in groups and of
-//! single elements, Elu where there is a loop.
+//! Layers that a library lacks, by their formulas: GELU, running sums, the test for NaN,
+//! normalization in groups and of single elements, Elu where there is a loop.
 
 use super::insert::{Insert, internal};
 use crate::error::Result;
 use crate::network::edit::Editor;
 use crate::network::layer::data::{Reshape, SampleMode};
 use crate::network::layer::math::{
-    Activation, ActivationType, Cumulative, ElementWise, ElementWiseOperation as Op, Unary, UnaryOperation,
+    Activation, ActivationType, Cumulative, ElementWise, ElementWiseOperation as Op, Unary,
+    UnaryOperation,
 };
 use crate::network::layer::norm::Normalization;
 use crate::network::layer::{Arg, Shuffle, Slice};
@@ -22,10 +23,14 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
         let mut insert = Insert::before(&mut editor, id);
         let Some(&x) = insert.layer().inputs.first() else { continue };
         let value = match insert.layer().kind {
-            LayerKind::Activation(Activation { kind: ActivationType::GeluErf, .. }) if !caps.gelu => {
+            LayerKind::Activation(Activation { kind: ActivationType::GeluErf, .. })
+                if !caps.gelu =>
+            {
                 gelu_erf(&mut insert, x)?
             }
-            LayerKind::Activation(Activation { kind: ActivationType::GeluTanh, .. }) if !caps.gelu => {
+            LayerKind::Activation(Activation { kind: ActivationType::GeluTanh, .. })
+                if !caps.gelu =>
+            {
                 gelu_tanh(&mut insert, x)?
             }
             LayerKind::Activation(Activation { kind: ActivationType::Elu, alpha, .. })
@@ -33,13 +38,17 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
             {
                 elu(&mut insert, x, alpha)?
             }
-            LayerKind::Unary(Unary { operation: UnaryOperation::IsNan }) if !caps.is_nan => is_nan(&mut insert, x)?,
+            LayerKind::Unary(Unary { operation: UnaryOperation::IsNan }) if !caps.is_nan => {
+                is_nan(&mut insert, x)?
+            }
             LayerKind::Cumulative(ref of) if !caps.cumulative => {
                 let of = of.clone();
                 let Some(value) = cumulative(&mut insert, &of, x)? else { continue };
                 value
             }
-            LayerKind::Normalization(ref of) if is_single(insert.editor.network(), x, of) => single(&mut insert, x)?,
+            LayerKind::Normalization(ref of) if is_single(insert.editor.network(), x, of) => {
+                single(&mut insert, x)?
+            }
             LayerKind::Normalization(ref of) if of.groups > 1 && !caps.groups => {
                 let of = of.clone();
                 let Some(value) = normalization(&mut insert, &of)? else { continue };
@@ -75,7 +84,8 @@ fn gelu_tanh(insert: &mut Insert<'_, '_>, x: ValueId) -> Result<ValueId> {
     let polynomial = binary(insert, Op::Prod, x, sum)?;
     let root = insert.number(x, (2.0 * std::f32::consts::FRAC_1_PI).sqrt())?;
     let scaled = binary(insert, Op::Prod, polynomial, root)?;
-    let tanh = insert.add(Activation { kind: ActivationType::Tanh, alpha: 0.0, beta: 0.0 }, &[scaled])?;
+    let tanh =
+        insert.add(Activation { kind: ActivationType::Tanh, alpha: 0.0, beta: 0.0 }, &[scaled])?;
     half_of_product(insert, x, tanh)
 }
 
@@ -87,7 +97,8 @@ fn half_of_product(insert: &mut Insert<'_, '_>, x: ValueId, y: ValueId) -> Resul
     binary(insert, Op::Prod, product, half)
 }
 
-/// Whether there is a loop: TensorRT-RTX then compiles the whole network at once, and fails at each Elu in it.
+/// Whether there is a loop: TensorRT-RTX then compiles the whole network at once, and fails at each
+/// Elu in it.
 fn has_loop(network: &Network) -> bool {
     network.live_layers().into_iter().any(|id| matches!(network.layer(id).kind, LayerKind::Loop(_)))
 }
@@ -99,7 +110,8 @@ fn is_plain(network: &Network, value: ValueId) -> bool {
 
 /// max(x, 0) + α·(e^min(x, 0) − 1), where TensorRT-RTX fails at its own.
 fn elu(insert: &mut Insert<'_, '_>, x: ValueId, alpha: f32) -> Result<ValueId> {
-    let (zero, one, factor) = (insert.number(x, 0.0)?, insert.number(x, 1.0)?, insert.number(x, alpha)?);
+    let (zero, one, factor) =
+        (insert.number(x, 0.0)?, insert.number(x, 1.0)?, insert.number(x, alpha)?);
     let below = binary(insert, Op::Min, x, zero)?;
     let power = insert.add(Unary { operation: UnaryOperation::Exp }, &[below])?;
     let less = binary(insert, Op::Sub, power, one)?;
@@ -114,17 +126,21 @@ fn is_nan(insert: &mut Insert<'_, '_>, x: ValueId) -> Result<ValueId> {
     insert.add(Unary { operation: UnaryOperation::Not }, &[same])
 }
 
-/// Sums of 1, 2, 4, … neighbours: after log₂ n steps each element has met all before it, in any type and exactly.
+/// Sums of 1, 2, 4, … neighbours: after log₂ n steps each element has met all before it, in any
+/// type and exactly.
 ///
 /// `None` where the length of the axis is known only at run time.
 fn cumulative(insert: &mut Insert<'_, '_>, of: &Cumulative, x: ValueId) -> Result<Option<ValueId>> {
     let shape = insert.editor.network().value(x).ty.shape.clone();
     let Some(length) = shape.get(of.axis).and_then(Dim::known) else { return Ok(None) };
     let Some(size) = shape.known() else { return Ok(None) };
-    let size: Vec<i64> = size.into_iter().map(|size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
+    let size: Vec<i64> =
+        size.into_iter().map(|size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
     let shifted = |insert: &mut Insert<'_, '_>, value, by: i64| {
         let mut start = vec![0; size.len()];
-        let place = start.get_mut(of.axis).ok_or_else(|| internal(insert.layer(), &"an axis outside the data"))?;
+        let place = start
+            .get_mut(of.axis)
+            .ok_or_else(|| internal(insert.layer(), &"an axis outside the data"))?;
         *place = if of.reverse { by } else { -by };
         let slice = Slice {
             start: Arg::Static(start),
@@ -164,7 +180,8 @@ fn single(insert: &mut Insert<'_, '_>, x: ValueId) -> Result<ValueId> {
     binary(insert, Op::Sum, scaled, bias)
 }
 
-/// Groups become an axis of their own, over whose neighbours is normalized; scale and bias come after that.
+/// Groups become an axis of their own, over whose neighbours is normalized; scale and bias come
+/// after that.
 ///
 /// `None` where a reshape cannot say the sizes, because the run alone knows several of them.
 fn normalization(insert: &mut Insert<'_, '_>, of: &Normalization) -> Result<Option<ValueId>> {
@@ -182,7 +199,8 @@ fn normalization(insert: &mut Insert<'_, '_>, of: &Normalization) -> Result<Opti
     let axes = std::iter::once(2).chain(of.axes.iter().map(|axis| axis + 1)).collect();
     let x = insert.add(shuffle(there), &[x])?;
     let (one, zero) = (insert.number(x, 1.0)?, insert.number(x, 0.0)?);
-    let standard = insert.add(Normalization { epsilon: of.epsilon, axes, groups: 1 }, &[x, one, zero])?;
+    let standard =
+        insert.add(Normalization { epsilon: of.epsilon, axes, groups: 1 }, &[x, one, zero])?;
     let standard = insert.add(shuffle(back), &[standard])?;
     let scaled = binary(insert, Op::Prod, standard, scale)?;
     binary(insert, Op::Sum, scaled, bias).map(Some)

@@ -29,20 +29,29 @@ impl<'e, 'n> Insert<'e, 'n> {
     }
 
     /// Adds a layer of one output.
-    pub(super) fn add(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> Result<ValueId> {
+    pub(super) fn add(
+        &mut self,
+        kind: impl Into<LayerKind>,
+        inputs: &[ValueId],
+    ) -> Result<ValueId> {
         let outputs = self.add_all(kind, inputs)?;
         outputs.first().copied().ok_or_else(|| internal(&self.layer, &"a layer without output"))
     }
 
     /// Adds a layer of any number of outputs.
-    pub(super) fn add_all(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> Result<Values> {
+    pub(super) fn add_all(
+        &mut self,
+        kind: impl Into<LayerKind>,
+        inputs: &[ValueId],
+    ) -> Result<Values> {
         let kind = kind.into();
         let types = infer::outputs(self.editor.network(), &kind, inputs);
         let types = types.map_err(|error| internal(&self.layer, &error))?;
         Ok(self.editor.add_before(self.anchor, kind, inputs, &self.layer.sites, types))
     }
 
-    /// Adds a number of the type and rank of a value, so that it broadcasts to it: `f32`, `f16`, `i32` or `i64`.
+    /// Adds a number of the type and rank of a value, so that it broadcasts to it: `f32`, `f16`,
+    /// `i32` or `i64`.
     pub(super) fn number(&mut self, like: ValueId, value: f32) -> Result<ValueId> {
         let ty = &self.editor.network().value(like).ty;
         let rank = ty.shape.rank();
@@ -57,7 +66,8 @@ impl<'e, 'n> Insert<'e, 'n> {
             DType::I64 => Tensor::scalar(value as i64),
             _ => Tensor::scalar(value),
         };
-        let weights = scalar.reshaped(vec![1; rank]).map_err(|error| internal(&self.layer, &error))?;
+        let weights =
+            scalar.reshaped(vec![1; rank]).map_err(|error| internal(&self.layer, &error))?;
         self.add(Constant { weights }, &[])
     }
 

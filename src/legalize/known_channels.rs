@@ -1,5 +1,5 @@
-//! Convolutions of data of which only the run knows how many channels they have: TensorRT wants to know it before, and the
-//! kernel tells.
+//! Convolutions of data of which only the run knows how many channels they have: TensorRT wants to
+//! know it before, and the kernel tells.
 
 use super::insert::Insert;
 use crate::error::Result;
@@ -15,15 +15,22 @@ pub(super) fn run(network: &mut Network) -> Result<()> {
     let mut editor = Editor::new(network);
     for id in layers {
         let layer = editor.network().layer(id);
-        let Some(shape) = layer.inputs.first().map(|&data| &editor.network().value(data).ty.shape) else { continue };
-        let Some(channels) = taken(editor.network(), layer).filter(|_| is_open(shape.get(1))) else { continue };
+        let Some(shape) = layer.inputs.first().map(|&data| &editor.network().value(data).ty.shape)
+        else {
+            continue;
+        };
+        let Some(channels) = taken(editor.network(), layer).filter(|_| is_open(shape.get(1)))
+        else {
+            continue;
+        };
         let mut dims = vec![0; shape.rank()];
         dims.iter_mut().skip(1).take(1).for_each(|size| *size = channels);
         let reshape = Some(Reshape::Static { dims, zero_is_placeholder: true });
         let (kind, mut inputs) = (layer.kind.clone(), layer.inputs.clone());
         let mut insert = Insert::before(&mut editor, id);
         for data in inputs.iter_mut().take(1) {
-            *data = insert.add(Shuffle { reshape: reshape.clone(), ..Shuffle::default() }, &[*data])?;
+            *data =
+                insert.add(Shuffle { reshape: reshape.clone(), ..Shuffle::default() }, &[*data])?;
         }
         editor.change(id, kind, &inputs);
     }

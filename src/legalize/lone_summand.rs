@@ -1,5 +1,6 @@
-//! One number added to what a convolution over one axis gives. TensorRT-RTX takes it for the convolution's bias and fails,
-//! because it has fewer axes than the convolution's own output: it is added in front of the layer that takes an axis away.
+//! One number added to what a convolution over one axis gives. TensorRT-RTX takes it for the
+//! convolution's bias and fails, because it has fewer axes than the convolution's own output: it is
+//! added in front of the layer that takes an axis away.
 
 use super::insert::{Insert, internal};
 use crate::error::Result;
@@ -17,7 +18,8 @@ pub(super) fn run(network: &mut Network) -> Result<()> {
         let Some(sum) = found(editor.network(), id) else { continue };
         let mut insert = Insert::before(&mut editor, id);
         let rank = insert.editor.network().value(sum.wide).ty.shape.rank();
-        let weights = sum.number.reshaped(vec![1; rank]).map_err(|error| internal(insert.layer(), &error))?;
+        let weights =
+            sum.number.reshaped(vec![1; rank]).map_err(|error| internal(insert.layer(), &error))?;
         let number = insert.add(Constant { weights }, &[])?;
         let wide = insert.add(ElementWise { operation: sum.operation }, &[sum.wide, number])?;
         let mut inputs = sum.inputs;
@@ -50,7 +52,10 @@ fn found(network: &Network, id: LayerId) -> Option<Found> {
         _ => return None,
     };
     let moving = network.layer(network.maker(data)?);
-    let moves = matches!(moving.kind, LayerKind::Shuffle(_) | LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_));
+    let moves = matches!(
+        moving.kind,
+        LayerKind::Shuffle(_) | LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_)
+    );
     let wide = *moving.inputs.first().filter(|_| moves && number.len() == 1)?;
     is_convolved(network, wide).then(|| Found {
         operation,
@@ -66,7 +71,9 @@ fn is_convolved(network: &Network, mut value: ValueId) -> bool {
     while let Some(layer) = network.maker(value).map(|maker| network.layer(maker)) {
         match (&layer.kind, layer.inputs.first()) {
             (LayerKind::Convolution(_), _) => return true,
-            (LayerKind::ElementWise(ElementWise { operation: Op::Sum | Op::Sub }), Some(&data)) => value = data,
+            (LayerKind::ElementWise(ElementWise { operation: Op::Sum | Op::Sub }), Some(&data)) => {
+                value = data
+            }
             _ => return false,
         }
     }

@@ -49,23 +49,30 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
             Some(Problem { hint, ..Problem::new(Kind::Unsupported, site.clone(), message) })
         })
         .collect();
-    if problems.is_empty() { Ok(()) } else { Err(Error::of_problems("this TensorRT cannot build", problems)) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::of_problems("this TensorRT cannot build", problems))
+    }
 }
 
-/// What is wrong with sizes that are computed from numbers of an input which are not whole, and the way out: TensorRT
-/// wants to know the range of such numbers, and takes it of whole ones only.
+/// What is wrong with sizes that are computed from numbers of an input which are not whole, and the
+/// way out: TensorRT wants to know the range of such numbers, and takes it of whole ones only.
 fn sized_by_reals(network: &Network, layer: &Layer) -> Option<(String, Option<String>)> {
     let inputs = sizing::sizes_of(network, layer).into_iter().map(|input| network.value(input));
     let input = inputs.into_iter().find(|input| input.ty.dtype.is_float())?;
     let (name, dtype) = (&input.name, input.ty.dtype);
-    let message =
-        format!("its sizes depend on input `{name}`, which is {dtype}, but must depend on whole numbers only");
+    let message = format!(
+        "its sizes depend on input `{name}`, which is {dtype}, but must depend on whole numbers \
+         only"
+    );
     Some((message, Some(format!("`--freeze {name}=VALUE` makes the input a constant"))))
 }
 
 /// What the library lacks for this layer, if anything.
 fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
-    let dtypes = || layer.inputs.iter().chain(&layer.outputs).map(|&value| network.value(value).ty.dtype);
+    let dtypes =
+        || layer.inputs.iter().chain(&layer.outputs).map(|&value| network.value(value).ty.dtype);
     let small = [DType::F8E4M3, DType::I4, DType::F4E2M1, DType::F8E8M0];
     if let Some(dtype) = dtypes().find(|dtype| !caps.strongly_typed && small.contains(dtype)) {
         return Some(format!("it has no type {dtype}"));
@@ -80,7 +87,9 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
         }
     }
     if let Some(dtype) = quantizes_odd(network, layer) {
-        return Some(format!("it quantizes no odd number of elements to and from {dtype}, which share bytes in pairs"));
+        return Some(format!(
+            "it quantizes no odd number of elements to and from {dtype}, which share bytes in pairs"
+        ));
     }
     let has_it = match &layer.kind {
         LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_) => caps.squeeze,
@@ -91,7 +100,8 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
         }
         LayerKind::Normalization(layer) => caps.groups || layer.groups == 1,
         LayerKind::GridSample(_) => {
-            caps.volumes || layer.inputs.first().is_none_or(|&data| network.value(data).ty.shape.rank() == 4)
+            caps.volumes
+                || layer.inputs.first().is_none_or(|&data| network.value(data).ty.shape.rank() == 4)
         }
         LayerKind::Unary(layer) => caps.is_nan || layer.operation != UnaryOperation::IsNan,
         _ => true,

@@ -1,16 +1,18 @@
-//! Types that the library lacks become types that it has: `i64` is computed in `i32`, `bf16` in `f32`, `i8` that nobody
-//! quantized in `i32`.
+//! Types that the library lacks become types that it has: `i64` is computed in `i32`, `bf16` in
+//! `f32`, `i8` that nobody quantized in `i32`.
 //!
-//! TensorRT 8 counts in 32 bits. Constants that do not fit are reported, never cut; where a number only bounds others (the
-//! trip count of a loop, an operand of a minimum), the largest `i32` means the same. What goes in at run time is checked
-//! by whoever feeds the plan.
+//! TensorRT 8 counts in 32 bits. Constants that do not fit are reported, never cut; where a number
+//! only bounds others (the trip count of a loop, an operand of a minimum), the largest `i32` means
+//! the same. What goes in at run time is checked by whoever feeds the plan.
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::infer;
 use crate::network::layer::conv::Deconvolution;
 use crate::network::layer::math::{Cast, Dequantize, ElementWise, ElementWiseOperation};
 use crate::network::layer::{Arg, Constant, Fill};
-use crate::network::{Block, Caps, Layer, LayerId, LayerKind, Network, Output, ValueId, ValueType, Values};
+use crate::network::{
+    Block, Caps, Layer, LayerId, LayerKind, Network, Output, ValueId, ValueType, Values,
+};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
 use std::collections::{HashMap, HashSet};
@@ -139,13 +141,15 @@ impl Narrower<'_> {
         for &id in &old.layers {
             self.layer(id, &mut block)?;
         }
-        block.results = old.results.iter().map(|&result| self.value(result)).collect::<Result<_>>()?;
+        block.results =
+            old.results.iter().map(|&result| self.value(result)).collect::<Result<_>>()?;
         Ok(block)
     }
 
     fn layer(&mut self, id: LayerId, block: &mut Block) -> Result<()> {
         let layer = self.old.layer(id).clone();
-        let inputs: Values = layer.inputs.iter().map(|&input| self.value(input)).collect::<Result<_>>()?;
+        let inputs: Values =
+            layer.inputs.iter().map(|&input| self.value(input)).collect::<Result<_>>()?;
         let outputs = match self.rewritten(&layer, &inputs, block)? {
             Some(output) => Values::from_slice(&[output]),
             None => {
@@ -161,21 +165,32 @@ impl Narrower<'_> {
     }
 
     /// Layers that become others.
-    fn rewritten(&mut self, layer: &Layer, inputs: &[ValueId], block: &mut Block) -> Result<Option<ValueId>> {
-        let (Some(&output), Some(&data)) = (layer.outputs.first(), inputs.first()) else { return Ok(None) };
+    fn rewritten(
+        &mut self,
+        layer: &Layer,
+        inputs: &[ValueId],
+        block: &mut Block,
+    ) -> Result<Option<ValueId>> {
+        let (Some(&output), Some(&data)) = (layer.outputs.first(), inputs.first()) else {
+            return Ok(None);
+        };
         let to = self.narrow(output);
         let is = self.new.value(data).ty.dtype;
         Ok(Some(match layer.kind {
             LayerKind::Cast(Cast { to: DType::I8 }) if to == DType::I32 && is.is_int() => {
                 self.wrapped(block, layer, data)?
             }
-            LayerKind::Cast(_) if is == to => self.one(block, layer, LayerKind::Identity, &[data])?,
+            LayerKind::Cast(_) if is == to => {
+                self.one(block, layer, LayerKind::Identity, &[data])?
+            }
             // The library gives i32 for what the layer defines as i64: there the cast is none.
             LayerKind::Shape | LayerKind::NonZero if !self.caps.int64 => {
                 let wide = self.one(block, layer, layer.kind.clone(), inputs)?;
                 self.one(block, layer, Cast { to: DType::I32 }, &[wide])?
             }
-            LayerKind::Dequantize(Dequantize { axis, to }) if !self.caps.strongly_typed && to != DType::F32 => {
+            LayerKind::Dequantize(Dequantize { axis, to })
+                if !self.caps.strongly_typed && to != DType::F32 =>
+            {
                 let real = self.one(block, layer, Dequantize { axis, to: DType::F32 }, inputs)?;
                 let to = self.narrow_type(to, false);
                 if to == DType::F32 { real } else { self.one(block, layer, Cast { to }, &[real])? }
@@ -193,12 +208,15 @@ impl Narrower<'_> {
             _ => self.one(block, layer, Cast { to: DType::I32 }, &[data])?,
         };
         let mut number = |narrower: &mut Self, value: i32| {
-            let weights = Tensor::scalar(value).reshaped(vec![1; rank]).map_err(|error| internal(layer, &error))?;
+            let weights = Tensor::scalar(value)
+                .reshaped(vec![1; rank])
+                .map_err(|error| internal(layer, &error))?;
             narrower.one(block, layer, Constant { weights }, &[])
         };
         let (half, whole) = (number(self, 128)?, number(self, 256)?);
-        let mut calculate =
-            |narrower: &mut Self, operation, a, b| narrower.one(block, layer, ElementWise { operation }, &[a, b]);
+        let mut calculate = |narrower: &mut Self, operation, a, b| {
+            narrower.one(block, layer, ElementWise { operation }, &[a, b])
+        };
         let raised = calculate(self, Op::Sum, data, half)?;
         let quotient = calculate(self, Op::FloorDiv, raised, whole)?;
         let multiple = calculate(self, Op::Prod, quotient, whole)?;
@@ -244,8 +262,14 @@ impl Narrower<'_> {
             Some(narrow) => constant.weights = narrow,
             None => {
                 let values = constant.weights.to_i64s().unwrap_or_default();
-                let wide = values.into_iter().find(|&value| i32::try_from(value).is_err()).unwrap_or_default();
-                let message = format!("`{}` holds {wide}, but this TensorRT has no i64", self.old.value(output).name);
+                let wide = values
+                    .into_iter()
+                    .find(|&value| i32::try_from(value).is_err())
+                    .unwrap_or_default();
+                let message = format!(
+                    "`{}` holds {wide}, but this TensorRT has no i64",
+                    self.old.value(output).name
+                );
                 self.problem(layer, message, "TensorRT-RTX, and TensorRT from 10 on, have it");
             }
         }
@@ -259,7 +283,8 @@ impl Narrower<'_> {
         }
     }
 
-    /// The tensor in the type it gets; `None` where an element does not fit, unless it may be clamped.
+    /// The tensor in the type it gets; `None` where an element does not fit, unless it may be
+    /// clamped.
     fn tensor(&self, tensor: &Tensor, clamp: bool) -> Option<Tensor> {
         let dims = tensor.dims().to_vec();
         match self.narrow_type(tensor.dtype(), false) {
@@ -267,8 +292,10 @@ impl Narrower<'_> {
             DType::F32 => Tensor::of(dims, tensor.to_f32s()?.into_owned()).ok(),
             _ => {
                 let most = |value: i64| if value < 0 { i32::MIN } else { i32::MAX };
-                let fit = |value: i64| i32::try_from(value).ok().or_else(|| clamp.then(|| most(value)));
-                Tensor::of(dims, tensor.to_i64s()?.into_iter().map(fit).collect::<Option<_>>()?).ok()
+                let fit =
+                    |value: i64| i32::try_from(value).ok().or_else(|| clamp.then(|| most(value)));
+                Tensor::of(dims, tensor.to_i64s()?.into_iter().map(fit).collect::<Option<_>>()?)
+                    .ok()
             }
         }
     }
@@ -292,8 +319,15 @@ impl Narrower<'_> {
         outputs.first().copied().ok_or_else(|| Error::new(Kind::Internal, "a layer without output"))
     }
 
-    fn add(&mut self, block: &mut Block, layer: &Layer, kind: LayerKind, inputs: &[ValueId]) -> Result<Values> {
-        infer::add(&mut self.new, block, kind, inputs, &layer.sites).map_err(|error| internal(layer, &error))
+    fn add(
+        &mut self,
+        block: &mut Block,
+        layer: &Layer,
+        kind: LayerKind,
+        inputs: &[ValueId],
+    ) -> Result<Values> {
+        infer::add(&mut self.new, block, kind, inputs, &layer.sites)
+            .map_err(|error| internal(layer, &error))
     }
 }
 

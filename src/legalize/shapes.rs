@@ -1,7 +1,8 @@
 //! Squeeze and Unsqueeze as Shuffle, for libraries without these layers.
 //!
-//! A Shuffle says both for any number of sizes known only at run time: the axes that go are moved behind the others, whose
-//! sizes are then copied by placeholders; axes that come are added behind and moved to their place.
+//! A Shuffle says both for any number of sizes known only at run time: the axes that go are moved
+//! behind the others, whose sizes are then copied by placeholders; axes that come are added behind
+//! and moved to their place.
 
 use crate::network::edit::Editor;
 use crate::network::layer::Shuffle;
@@ -42,9 +43,14 @@ fn squeezed(rank: usize, axes: &[usize]) -> Shuffle {
 fn unsqueezed(rank: usize, axes: &[usize]) -> Shuffle {
     let dims = [vec![0; rank], vec![1; axes.len()]].concat();
     let (mut old, mut new) = (0..rank, rank..rank + axes.len());
-    let order = (0..rank + axes.len()).filter_map(|axis| if axes.contains(&axis) { new.next() } else { old.next() });
+    let order = (0..rank + axes.len())
+        .filter_map(|axis| if axes.contains(&axis) { new.next() } else { old.next() });
     let reshape = Reshape::Static { dims, zero_is_placeholder: true };
-    Shuffle { first_transpose: None, reshape: Some(reshape), second_transpose: moved(order.collect()) }
+    Shuffle {
+        first_transpose: None,
+        reshape: Some(reshape),
+        second_transpose: moved(order.collect()),
+    }
 }
 
 /// A permutation, unless it moves nothing.

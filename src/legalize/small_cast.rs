@@ -1,8 +1,8 @@
 //! Casts from and to the quantized types become Dequantize and Quantize with a scale of 1.
 //!
-//! TensorRT's Cast takes none of `f8e4m3`, `i4`, `f4e2m1` and `f8e8m0`. Two of them have an equal by way of `f32`, which
-//! holds every value of the small types: from `f8e4m3` and `i4`, and to `f8e4m3`. To `i4`, Quantize rounds and saturates
-//! where a cast does neither.
+//! TensorRT's Cast takes none of `f8e4m3`, `i4`, `f4e2m1` and `f8e8m0`. Two of them have an equal
+//! by way of `f32`, which holds every value of the small types: from `f8e4m3` and `i4`, and to
+//! `f8e4m3`. To `i4`, Quantize rounds and saturates where a cast does neither.
 
 use crate::network::edit::Editor;
 use crate::network::layer::Constant;
@@ -16,10 +16,15 @@ pub(super) fn run(network: &mut Network) {
     let mut editor = Editor::new(network);
     for id in layers {
         let layer = editor.network().layer(id);
-        let (&LayerKind::Cast(Cast { to }), Some(&data)) = (&layer.kind, layer.inputs.first()) else { continue };
+        let (&LayerKind::Cast(Cast { to }), Some(&data)) = (&layer.kind, layer.inputs.first())
+        else {
+            continue;
+        };
         let from = editor.network().value(data).ty.dtype;
         match (from, to) {
-            (DType::F8E4M3 | DType::I4, to) if !is_small(to) => from_small(&mut editor, id, data, to),
+            (DType::F8E4M3 | DType::I4, to) if !is_small(to) => {
+                from_small(&mut editor, id, data, to)
+            }
             (from, DType::F8E4M3) if !is_small(from) => to_small(&mut editor, id, data, to),
             _ => {}
         }
@@ -59,8 +64,10 @@ fn one(editor: &mut Editor<'_>, anchor: LayerId) -> ValueId {
 /// Adds a layer that gives `f32` in the shape of its first operand.
 fn add(editor: &mut Editor<'_>, anchor: LayerId, kind: LayerKind, inputs: &[ValueId]) -> ValueId {
     let network = editor.network();
-    let shape = inputs.first().map(|&input| network.value(input).ty.shape.clone()).unwrap_or_default();
+    let shape =
+        inputs.first().map(|&input| network.value(input).ty.shape.clone()).unwrap_or_default();
     let sites = network.layer(anchor).sites.clone();
-    let outputs = editor.add_before(anchor, kind, inputs, &sites, [ValueType::new(DType::F32, shape)]);
+    let outputs =
+        editor.add_before(anchor, kind, inputs, &sites, [ValueType::new(DType::F32, shape)]);
     outputs[0]
 }

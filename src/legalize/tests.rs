@@ -4,10 +4,13 @@ use crate::infer;
 use crate::network::layer::conv::{Convolution, Deconvolution, PaddingMode};
 use crate::network::layer::data::{Fill, FillOperation};
 use crate::network::layer::math::{
-    Activation, Cast, Dequantize, ElementWise, ElementWiseOperation, Quantize, Reduce, ReduceOperation,
+    Activation, Cast, Dequantize, ElementWise, ElementWiseOperation, Quantize, Reduce,
+    ReduceOperation,
 };
 use crate::network::layer::norm::Normalization;
-use crate::network::layer::{Arg, Concatenation, Constant, Shuffle, SoftMax, Squeeze, TopK, data::TopKOperation};
+use crate::network::layer::{
+    Arg, Concatenation, Constant, Shuffle, SoftMax, Squeeze, TopK, data::TopKOperation,
+};
 use crate::network::{Block, Dim, Output, ValueId, ValueType};
 use crate::site::Site;
 use crate::tensor::Tensor;
@@ -24,7 +27,10 @@ struct Net {
 impl Net {
     fn input(&mut self, dtype: DType, dims: &[usize]) -> ValueId {
         let name = format!("x{}", self.network.inputs.len());
-        self.network.add_input(&name, ValueType::new(dtype, dims.iter().map(|&size| Dim::from(size)).collect()))
+        self.network.add_input(
+            &name,
+            ValueType::new(dtype, dims.iter().map(|&size| Dim::from(size)).collect()),
+        )
     }
 
     fn add(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> ValueId {
@@ -39,7 +45,12 @@ impl Net {
     fn output(&mut self, value: ValueId) {
         let name = format!("y{}", self.network.outputs.len());
         let site = Site::tensor("main", "output", &name);
-        self.network.outputs.push(Output { name: name.as_str().into(), value, declared: None, site });
+        self.network.outputs.push(Output {
+            name: name.as_str().into(),
+            value,
+            declared: None,
+            site,
+        });
     }
 
     /// The network before and after.
@@ -76,14 +87,21 @@ fn keeps_u8_at_the_border(network: &Network) -> bool {
     network.live_layers().into_iter().all(|id| {
         let layer = network.layer(id);
         let cast = matches!(layer.kind, LayerKind::Cast(_) | LayerKind::Identity);
-        let reads = layer.inputs.iter().all(|input| !is_u8(input) || cast && network.inputs.contains(input));
+        let reads = layer
+            .inputs
+            .iter()
+            .all(|input| !is_u8(input) || cast && network.inputs.contains(input));
         let makes = layer.outputs.iter().all(|output| !is_u8(output) || cast && is_output(output));
         reads && makes
     })
 }
 
 fn assert_same_numbers((before, after): (Network, Network), inputs: &[Tensor]) {
-    assert_eq!(eval::run(&before, inputs).unwrap(), eval::run(&after, inputs).unwrap(), "{before}\n{after}");
+    assert_eq!(
+        eval::run(&before, inputs).unwrap(),
+        eval::run(&after, inputs).unwrap(),
+        "{before}\n{after}"
+    );
 }
 
 #[test]
@@ -101,7 +119,10 @@ fn unsigned_bytes_stay_at_the_border_and_wrap_around() {
     }
     let networks = net.legalized();
     assert!(keeps_u8_at_the_border(&networks.1), "{}", networks.1);
-    assert_same_numbers(networks, &[Tensor::vector(&[1u8, 200, 255]), Tensor::vector(&[2u8, 100, 255])]);
+    assert_same_numbers(
+        networks,
+        &[Tensor::vector(&[1u8, 200, 255]), Tensor::vector(&[2u8, 100, 255])],
+    );
 }
 
 #[test]
@@ -115,7 +136,10 @@ fn constants_of_bytes_are_cast_from_i32() {
     let copy = net.add(LayerKind::Identity, &[bytes]);
     net.output(copy);
     let networks = net.legalized();
-    assert_eq!(kinds(&networks.1), ["Constant i32", "Cast i8", "Concatenation i8", "Constant i32", "Cast u8"]);
+    assert_eq!(
+        kinds(&networks.1),
+        ["Constant i32", "Cast i8", "Concatenation i8", "Constant i32", "Cast u8"]
+    );
     assert_same_numbers(networks, &[Tensor::vector(&[5i8, -128])]);
 }
 
@@ -123,7 +147,8 @@ fn constants_of_bytes_are_cast_from_i32() {
 fn signed_bytes_compute_in_i32() {
     let mut net = Net::default();
     let x = net.input(DType::I8, &[2, 2]);
-    let sum = net.add(Reduce { operation: ReduceOperation::Sum, axes: vec![1], keep_dims: false }, &[x]);
+    let sum =
+        net.add(Reduce { operation: ReduceOperation::Sum, axes: vec![1], keep_dims: false }, &[x]);
     let relu = net.add(Activation { kind: ActivationType::Relu, alpha: 0.0, beta: 0.0 }, &[x]);
     let top = net.add(TopK { operation: TopKOperation::Max, k: Arg::Static(1), axis: 1 }, &[x]);
     for value in [sum, relu, top] {
@@ -139,7 +164,8 @@ fn signed_bytes_compute_in_i32() {
 
 #[test]
 fn paddings_of_caffe_become_explicit() {
-    let weights = Arg::Static(Tensor::of(vec![1, 1, 3, 3], (0..9u8).map(f32::from).collect()).unwrap());
+    let weights =
+        Arg::Static(Tensor::of(vec![1, 1, 3, 3], (0..9u8).map(f32::from).collect()).unwrap());
     let convolution = Convolution {
         maps: 1,
         kernel: vec![3, 3],
@@ -201,7 +227,9 @@ fn casts_without_an_equal_are_reported() {
     let error = legalize(&mut net.network, Caps::modern()).unwrap_err();
     assert_eq!(error.kind(), Kind::Unsupported);
     assert!(
-        error.to_string().starts_with("this TensorRT cannot build `n` (Op, opset 17): it casts no f32 to i4\n"),
+        error
+            .to_string()
+            .starts_with("this TensorRT cannot build `n` (Op, opset 17): it casts no f32 to i4\n"),
         "{error}"
     );
 }
@@ -218,8 +246,10 @@ fn groups_become_an_axis() {
     net.output(y);
     let (before, after) = net.legalized_for(Caps::eight());
     assert!(after.to_string().contains("axes: [2, 3], groups: 1 }"), "{after}");
-    let x = Tensor::of(vec![2, 4, 3], (0..24u8).map(|at| f32::from(at * 7 % 24)).collect()).unwrap();
-    let [before, after] = [before, after].map(|network| eval::run(&network, std::slice::from_ref(&x)).unwrap());
+    let x =
+        Tensor::of(vec![2, 4, 3], (0..24u8).map(|at| f32::from(at * 7 % 24)).collect()).unwrap();
+    let [before, after] =
+        [before, after].map(|network| eval::run(&network, std::slice::from_ref(&x)).unwrap());
     let compared = compare("y", &after[0], &crate::onnx::Constant::Tensor(before[0].clone()));
     assert!(compared.agrees, "{compared:?}");
 }
@@ -227,11 +257,17 @@ fn groups_become_an_axis() {
 /// Numbers from −2 to 2.
 fn numbers(dims: &[usize]) -> Tensor {
     let count = dims.iter().product::<usize>();
-    let values = (0u8..17).map(|at| f32::from(at * 7 % 17) / 4.0 - 2.0).cycle().take(count).collect();
+    let values =
+        (0u8..17).map(|at| f32::from(at * 7 % 17) / 4.0 - 2.0).cycle().take(count).collect();
     Tensor::of(dims.to_vec(), values).unwrap()
 }
 
-fn deconvolution(kernel: &[usize], stride: &[usize], dilation: &[usize], weights: Arg<Tensor>) -> Deconvolution {
+fn deconvolution(
+    kernel: &[usize],
+    stride: &[usize],
+    dilation: &[usize],
+    weights: Arg<Tensor>,
+) -> Deconvolution {
     Deconvolution(Convolution {
         maps: 6,
         kernel: kernel.to_vec(),
@@ -248,8 +284,11 @@ fn deconvolution(kernel: &[usize], stride: &[usize], dilation: &[usize], weights
 
 #[test]
 fn zeros_between_the_taps_take_the_place_of_a_dilation() {
-    let cases: [(&[usize], &[usize], &[usize]); 3] =
-        [(&[3, 2], &[2, 1], &[1, 3]), (&[3, 3], &[3, 2], &[2, 1]), (&[2, 3, 2], &[2, 2, 2], &[2, 3, 2])];
+    let cases: [(&[usize], &[usize], &[usize]); 3] = [
+        (&[3, 2], &[2, 1], &[1, 3]),
+        (&[3, 3], &[3, 2], &[2, 1]),
+        (&[2, 3, 2], &[2, 2, 2], &[2, 3, 2]),
+    ];
     for (kernel, stride, dilation) in cases {
         let weights = numbers(&[&[4, 3], kernel].concat());
         let data = [&[2, 4, 3, 4, 2][..2 + kernel.len()]].concat();
@@ -292,7 +331,8 @@ fn a_number_is_added_before_an_axis_goes() {
     let networks = net.legalized();
     let text = networks.1.to_string();
     assert!(
-        text.contains("f32[2, 4, 5, 1] = ElementWise") && !text.contains("f32[2, 4, 5] = ElementWise(%1, "),
+        text.contains("f32[2, 4, 5, 1] = ElementWise")
+            && !text.contains("f32[2, 4, 5] = ElementWise(%1, "),
         "{text}"
     );
     assert_same_numbers(networks, &[numbers(&[2, 3, 6, 1])]);
@@ -327,14 +367,15 @@ fn layers_get_the_axes_they_want() {
         net.output(value);
     }
     let networks = net.legalized();
-    let narrow = networks.1.live_layers().into_iter().map(|id| networks.1.layer(id)).find(|layer| {
-        let rank = networks.1.value(layer.outputs[0]).ty.shape.rank();
-        match layer.kind {
-            LayerKind::TopK(_) | LayerKind::SoftMax(_) => rank < 2,
-            LayerKind::Quantize(_) | LayerKind::Dequantize(_) => rank < 1,
-            _ => false,
-        }
-    });
+    let narrow =
+        networks.1.live_layers().into_iter().map(|id| networks.1.layer(id)).find(|layer| {
+            let rank = networks.1.value(layer.outputs[0]).ty.shape.rank();
+            match layer.kind {
+                LayerKind::TopK(_) | LayerKind::SoftMax(_) => rank < 2,
+                LayerKind::Quantize(_) | LayerKind::Dequantize(_) => rank < 1,
+                _ => false,
+            }
+        });
     assert!(narrow.is_none(), "{}", networks.1);
     assert_same_numbers(networks, &[numbers(&[5]), Tensor::scalar(1.3f32)]);
 }
@@ -346,7 +387,8 @@ fn sizes_come_from_whole_numbers() {
     let count = net.add(Cast { to: DType::I64 }, &[count]);
     let (start, step) = (net.constant(Tensor::scalar(0f32)), net.constant(Tensor::vector(&[1f32])));
     let (operation, dtype) = (FillOperation::Linspace, DType::F32);
-    let fill = Fill { operation, dims: Arg::Input(2), alpha: Arg::Input(0), beta: Arg::Input(1), dtype };
+    let fill =
+        Fill { operation, dims: Arg::Input(2), alpha: Arg::Input(0), beta: Arg::Input(1), dtype };
     let y = net.add(fill, &[start, step, count]);
     net.output(y);
     net.network.body = net.body;
@@ -381,5 +423,8 @@ fn kernels_tell_how_many_channels_data_has() {
     assert_eq!(kinds(&networks.1), ["Shuffle f32", "Deconvolution f32"]);
     let reads = networks.1.layer(networks.1.body.layers[1]).inputs[0];
     assert_eq!(networks.1.ty(reads), "f32[N, 2, H, 1]");
-    assert_same_numbers(networks, &[Tensor::of(vec![1, 2, 2, 1], vec![1f32, 2.0, 3.0, 4.0]).unwrap()]);
+    assert_same_numbers(
+        networks,
+        &[Tensor::of(vec![1, 2, 2, 1], vec![1f32, 2.0, 3.0, 4.0]).unwrap()],
+    );
 }

@@ -66,7 +66,10 @@ impl<T> Arena<T> {
     #[expect(clippy::expect_used, reason = "an arena this long does not fit in memory")]
     pub fn add(&mut self, entry: T) -> Id<T> {
         self.entries.push(entry);
-        let plus_one = u32::try_from(self.entries.len()).ok().and_then(NonZeroU32::new).expect("arena is full");
+        let plus_one = u32::try_from(self.entries.len())
+            .ok()
+            .and_then(NonZeroU32::new)
+            .expect("arena is full");
         Id { plus_one, marker: PhantomData }
     }
 

@@ -2,7 +2,10 @@
 
 /// Abilities of a library. `legalize` rewrites a network to what they allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact about a library, independent of the others")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about a library, independent of the others"
+)]
 pub struct Caps {
     /// Tensors of type `i64`, and `i64` where TensorRT 8.x gives `i32` (Shape, NonZero).
     pub int64: bool,
@@ -24,7 +27,8 @@ pub struct Caps {
     pub gelu: bool,
     /// `UnaryOperation::kISNAN`.
     pub is_nan: bool,
-    /// `INormalizationLayer` with groups and a scale per channel, which only its second version has.
+    /// `INormalizationLayer` with groups and a scale per channel, which only its second version
+    /// has.
     pub groups: bool,
     /// `IGridSampleLayer` of volumes.
     pub volumes: bool,

@@ -5,7 +5,8 @@ use crate::site::Site;
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
 
-/// Changes a [`Network`]. New layers get their place in the order when the editor is [finished](Editor::finish).
+/// Changes a [`Network`]. New layers get their place in the order when the editor is
+/// [finished](Editor::finish).
 pub struct Editor<'n> {
     network: &'n mut Network,
     /// For each value, the layers that take it, once per operand.
@@ -137,7 +138,11 @@ impl<'n> Editor<'n> {
             }
             for layer in self.network.live_layers() {
                 for block in self.network.layers[layer].kind.blocks_mut() {
-                    block.results.iter_mut().filter(|result| **result == old).for_each(|result| *result = new);
+                    block
+                        .results
+                        .iter_mut()
+                        .filter(|result| **result == old)
+                        .for_each(|result| *result = new);
                 }
             }
         }
@@ -147,7 +152,10 @@ impl<'n> Editor<'n> {
     fn equate(&mut self, old: ValueId, new: ValueId) {
         let shape = |value: ValueId| self.network.value(value).ty.shape.clone();
         let (from, to) = (shape(old), shape(new));
-        let site = self.network.maker(old).and_then(|layer| self.network.layer(layer).sites.first().cloned());
+        let site = self
+            .network
+            .maker(old)
+            .and_then(|layer| self.network.layer(layer).sites.first().cloned());
         let Some(site) = site.filter(|_| from.rank() == to.rank()) else { return };
         for (a, b) in from.0.into_iter().zip(to.0) {
             self.network.facts.add(Demand { sizes: [a, b], unless_one: false }, &site, false);
@@ -156,7 +164,9 @@ impl<'n> Editor<'n> {
 
     /// Removes a layer whose outputs nothing takes, with its nested blocks.
     pub fn remove(&mut self, layer: LayerId) {
-        debug_assert!(self.network.layer(layer).outputs.iter().all(|&output| !self.is_used(output)));
+        debug_assert!(
+            self.network.layer(layer).outputs.iter().all(|&output| !self.is_used(output))
+        );
         self.forget_inputs(layer);
         self.removed.insert(layer);
     }
@@ -180,7 +190,8 @@ impl<'n> Editor<'n> {
     fn rebuild(&mut self, block: &mut Block) {
         let mut layers = Vec::with_capacity(block.layers.len());
         for id in std::mem::take(&mut block.layers) {
-            // An added layer may itself be the anchor of further ones: walk the chain of insertions depth first.
+            // An added layer may itself be the anchor of further ones: walk the chain of insertions
+            // depth first.
             let mut pending = vec![id];
             while let Some(next) = pending.pop() {
                 match self.before.remove(&next) {
@@ -194,7 +205,8 @@ impl<'n> Editor<'n> {
             }
         }
         for &id in &layers {
-            let mut kind = std::mem::replace(&mut self.network.layers[id].kind, LayerKind::Identity);
+            let mut kind =
+                std::mem::replace(&mut self.network.layers[id].kind, LayerKind::Identity);
             for nested in kind.blocks_mut() {
                 self.rebuild(nested);
             }
@@ -205,20 +217,29 @@ impl<'n> Editor<'n> {
 }
 
 impl Network {
-    /// Drops layers whose outputs nothing takes, and renumbers: afterwards no entry of the arenas is dead.
+    /// Drops layers whose outputs nothing takes, and renumbers: afterwards no entry of the arenas
+    /// is dead.
     pub fn compact(&mut self) {
         let mut live = HashSet::new();
         let mut wanted: HashSet<ValueId> = self.outputs.iter().map(|output| output.value).collect();
         mark(self, &self.body, &mut wanted, &mut live);
-        let mut renumbering =
-            Renumbering { old: std::mem::take(self), new: Network::default(), values: HashMap::new() };
+        let mut renumbering = Renumbering {
+            old: std::mem::take(self),
+            new: Network::default(),
+            values: HashMap::new(),
+        };
         renumbering.run(&live);
         *self = renumbering.new;
     }
 }
 
 /// Walks a block backwards and marks what its wanted values need.
-fn mark(network: &Network, block: &Block, wanted: &mut HashSet<ValueId>, live: &mut HashSet<LayerId>) {
+fn mark(
+    network: &Network,
+    block: &Block,
+    wanted: &mut HashSet<ValueId>,
+    live: &mut HashSet<LayerId>,
+) {
     for &id in block.layers.iter().rev() {
         let layer = network.layer(id);
         if !layer.outputs.iter().any(|output| wanted.contains(output)) {
@@ -259,7 +280,12 @@ impl Renumbering {
 
     fn block(&mut self, block: Block, live: &HashSet<LayerId>) -> Block {
         let params = block.params.iter().map(|&param| self.value(param)).collect();
-        let layers = block.layers.into_iter().filter(|id| live.contains(id)).map(|id| self.layer(id, live)).collect();
+        let layers = block
+            .layers
+            .into_iter()
+            .filter(|id| live.contains(id))
+            .map(|id| self.layer(id, live))
+            .collect();
         let results = block.results.iter().map(|result| self.values[result]).collect();
         Block { params, layers, results }
     }

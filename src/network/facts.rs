@@ -14,7 +14,8 @@ const MOST_NAMED: usize = 3;
 pub struct Demand {
     /// The sizes.
     pub sizes: [Dim; 2],
-    /// Whether they need not be equal where one of them is 1, as where one axis broadcasts to the other.
+    /// Whether they need not be equal where one of them is 1, as where one axis broadcasts to the
+    /// other.
     pub unless_one: bool,
 }
 
@@ -68,17 +69,22 @@ impl Facts {
         }
     }
 
-    /// The demands that a user's sizes decide on: of layers that are sure to run, over sizes of inputs alone.
+    /// The demands that a user's sizes decide on: of layers that are sure to run, over sizes of
+    /// inputs alone.
     pub fn over_inputs(&self) -> impl Iterator<Item = &Fact> {
         let of_input = |symbol: &Symbol| symbol.number().is_none();
-        let over_inputs = move |fact: &&Fact| fact.demand.sizes.iter().flat_map(Dim::symbols).all(of_input);
+        let over_inputs =
+            move |fact: &&Fact| fact.demand.sizes.iter().flat_map(Dim::symbols).all(of_input);
         self.all.iter().filter(|fact| fact.certain).filter(over_inputs)
     }
 
-    /// The demands that sizes break, a line each, with the node: `the model needs total = past + seq`.
+    /// The demands that sizes break, a line each, with the node:
+    /// `the model needs total = past + seq`.
     pub fn broken(&self, size: &dyn Fn(&Symbol) -> Option<i64>) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
-        for Fact { demand, site, .. } in self.over_inputs().filter(|fact| fact.demand.is_broken(size)) {
+        for Fact { demand, site, .. } in
+            self.over_inputs().filter(|fact| fact.demand.is_broken(size))
+        {
             let line = format!("{demand} ({site})");
             if lines.len() < MOST_NAMED && !lines.contains(&line) {
                 lines.push(line);

@@ -2,16 +2,19 @@
 //!
 //! # Rules
 //!
-//! - Layer kinds mirror TensorRT's, with TensorRT's names and attributes; what an ONNX operator means ends in `import`.
-//! - A [`Value`] is what TensorRT calls a tensor: it has one type and a shape of known rank, and is made by one layer,
-//!   or is an input of the network, or a parameter of a block.
-//! - A [`Block`] lists its layers in an order in which every layer comes after the makers of its inputs. The layers of
-//!   a nested block (the body of a [`Loop`](layer::Loop), the branches of a [`Conditional`](layer::Conditional)) may
-//!   also use the values of the blocks around it, never the other way round.
+//! - Layer kinds mirror TensorRT's, with TensorRT's names and attributes; what an ONNX operator
+//!   means ends in `import`.
+//! - A [`Value`] is what TensorRT calls a tensor: it has one type and a shape of known rank, and is
+//!   made by one layer, or is an input of the network, or a parameter of a block.
+//! - A [`Block`] lists its layers in an order in which every layer comes after the makers of its
+//!   inputs. The layers of a nested block (the body of a [`Loop`](layer::Loop), the branches of a
+//!   [`Conditional`](layer::Conditional)) may also use the values of the blocks around it, never
+//!   the other way round.
 //! - Every layer has at least one [`Site`]: fusing layers joins their sites, folding moves them.
 //! - Names are labels, never keys. Entries of the arenas that no block lists are dead.
 //!
-//! After `import` only [`edit::Editor`] writes a network. `valid` checks all of this once and hands on a proof.
+//! After `import` only [`edit::Editor`] writes a network. `valid` checks all of this once and hands
+//! on a proof.
 
 pub mod arena;
 pub mod caps;
@@ -58,11 +61,11 @@ pub struct Network {
     pub body: Block,
     /// What the layers demand of sizes.
     pub facts: Facts,
-    /// The smallest and the largest that sizes are promised to be, where that is more than 0 and no limit. Tests of sizes
-    /// that a promise decides are decided at build time.
+    /// The smallest and the largest that sizes are promised to be, where that is more than 0 and no
+    /// limit. Tests of sizes that a promise decides are decided at build time.
     pub ranges: BTreeMap<Symbol, [i64; 2]>,
-    /// The number of the next size that is [made up](Network::make_up). It only rises, so that no two sizes share one,
-    /// however layers are renumbered.
+    /// The number of the next size that is [made up](Network::make_up). It only rises, so that no
+    /// two sizes share one, however layers are renumbered.
     pub(crate) next_made_up: u64,
 }
 
@@ -108,8 +111,9 @@ pub struct ValueType {
     pub dtype: DType,
     /// Size of each axis.
     pub shape: Shape,
-    /// For a whole-number scalar or vector of at most [`MAX_TRACKED`] elements: each element as a number or an
-    /// expression over the network's symbols. This is how a shape computed in the model stays known.
+    /// For a whole-number scalar or vector of at most [`MAX_TRACKED`] elements: each element as a
+    /// number or an expression over the network's symbols. This is how a shape computed in the
+    /// model stays known.
     pub elements: Option<Arc<[Dim]>>,
 }
 
@@ -178,15 +182,16 @@ impl Network {
         value
     }
 
-    /// Adds a value that the owner of a nested block hands in; the caller lists it in [`Block::params`].
+    /// Adds a value that the owner of a nested block hands in; the caller lists it in
+    /// [`Block::params`].
     pub fn add_param(&mut self, name: &str, ty: ValueType) -> ValueId {
         self.values.add(Value { name: name.into(), ty, maker: Maker::Param })
     }
 
     /// Adds a layer whose outputs have these types; the caller lists it in a block.
     ///
-    /// Types come from `infer`; outputs are named after the layer's first site. Sizes that `infer` made up for them are
-    /// taken: it makes up others for the next layer.
+    /// Types come from `infer`; outputs are named after the layer's first site. Sizes that `infer`
+    /// made up for them are taken: it makes up others for the next layer.
     pub fn add_layer(
         &mut self,
         kind: LayerKind,
@@ -194,9 +199,15 @@ impl Network {
         sites: &[Site],
         outputs: impl IntoIterator<Item = ValueType>,
     ) -> LayerId {
-        let name: Arc<str> =
-            sites.first().map_or_else(|| kind.name().into(), |site| site.place().output.as_str().into());
-        let layer = self.layers.add(Layer { kind, inputs: inputs.into(), outputs: Values::new(), sites: sites.into() });
+        let name: Arc<str> = sites
+            .first()
+            .map_or_else(|| kind.name().into(), |site| site.place().output.as_str().into());
+        let layer = self.layers.add(Layer {
+            kind,
+            inputs: inputs.into(),
+            outputs: Values::new(),
+            sites: sites.into(),
+        });
         let outputs = outputs
             .into_iter()
             .map(|ty| {
@@ -216,7 +227,8 @@ impl Network {
         }
     }
 
-    /// Every live layer: those of the outermost block and, after each layer that has them, those of its nested blocks.
+    /// Every live layer: those of the outermost block and, after each layer that has them, those of
+    /// its nested blocks.
     pub fn live_layers(&self) -> Vec<LayerId> {
         fn visit(network: &Network, block: &Block, out: &mut Vec<LayerId>) {
             for &layer in &block.layers {

@@ -14,7 +14,8 @@ pub fn holding_sizes(network: &Network) -> Vec<ValueId> {
     inputs_of(network, layers.flat_map(sizing).collect())
 }
 
-/// The inputs from which this layer's sizes, positions or counts are computed, in the network's order.
+/// The inputs from which this layer's sizes, positions or counts are computed, in the network's
+/// order.
 pub fn sizes_of(network: &Network, layer: &Layer) -> Vec<ValueId> {
     inputs_of(network, sizing(layer))
 }
@@ -27,8 +28,12 @@ pub fn inputs_of(network: &Network, mut pending: Vec<ValueId>) -> Vec<ValueId> {
             && let Maker::Layer(layer) = network.value(value).maker
         {
             let layer = network.layer(layer);
-            // The shape of a value is known without its elements, and how many are found is no arithmetic of sizes.
-            if !matches!(layer.kind, LayerKind::Shape | LayerKind::NonZero | LayerKind::NonMaxSuppression(_)) {
+            // The shape of a value is known without its elements, and how many are found is no
+            // arithmetic of sizes.
+            if !matches!(
+                layer.kind,
+                LayerKind::Shape | LayerKind::NonZero | LayerKind::NonMaxSuppression(_)
+            ) {
                 pending.extend(&layer.inputs);
             }
         }
@@ -39,7 +44,9 @@ pub fn inputs_of(network: &Network, mut pending: Vec<ValueId>) -> Vec<ValueId> {
 /// The operands that a layer reads while TensorRT plans its sizes.
 fn sizing(layer: &Layer) -> Vec<ValueId> {
     let places = match &layer.kind {
-        LayerKind::Shuffle(shuffle) if matches!(shuffle.reshape, Some(Reshape::Input { .. })) => vec![1],
+        LayerKind::Shuffle(shuffle) if matches!(shuffle.reshape, Some(Reshape::Input { .. })) => {
+            vec![1]
+        }
         LayerKind::Resize(resize) if resize.output == ResizeOutput::Input => vec![1],
         LayerKind::Slice(slice) => {
             [&slice.start, &slice.size, &slice.stride].into_iter().filter_map(Arg::input).collect()
@@ -48,7 +55,11 @@ fn sizing(layer: &Layer) -> Vec<ValueId> {
         LayerKind::TopK(top) => top.k.input().into_iter().collect(),
         LayerKind::OneHot(_) => vec![2],
         LayerKind::Loop(repeat) => {
-            let lengths = repeat.outputs.iter().filter(|output| !matches!(output, LoopOutput::LastValue(_))).count();
+            let lengths = repeat
+                .outputs
+                .iter()
+                .filter(|output| !matches!(output, LoopOutput::LastValue(_)))
+                .count();
             let before = usize::from(repeat.counted) + repeat.iterators.len() + repeat.recurrences;
             (0..usize::from(repeat.counted)).chain(before..before + lengths).collect()
         }

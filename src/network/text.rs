@@ -39,7 +39,8 @@ impl Network {
         }
         for &id in &block.layers {
             let layer = self.layer(id);
-            let outputs: Vec<_> = layer.outputs.iter().map(|&v| format!("{v:?}: {}", self.ty(v))).collect();
+            let outputs: Vec<_> =
+                layer.outputs.iter().map(|&v| format!("{v:?}: {}", self.ty(v))).collect();
             let inputs: Vec<_> = layer.inputs.iter().map(|v| format!("{v:?}")).collect();
             let sites: Vec<_> = layer.sites.iter().map(crate::site::Site::label).collect();
             let name = layer.kind.name();
@@ -64,7 +65,8 @@ pub fn attributes(kind: &LayerKind) -> String {
         LayerKind::Loop(l) => {
             let capped = if l.capped { ", capped: true" } else { "" };
             return format!(
-                " {{ counted: {}{capped}, while_result: {}, iterators: {:?}, recurrences: {}, outputs: {:?} }}",
+                " {{ counted: {}{capped}, while_result: {}, iterators: {:?}, recurrences: {}, \
+                 outputs: {:?} }}",
                 l.counted, l.while_result, l.iterators, l.recurrences, l.outputs
             );
         }

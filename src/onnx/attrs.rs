@@ -66,8 +66,8 @@ pub enum AttrError {
 
 /// The attributes of a node.
 ///
-/// Every getter answers `None` for an absent attribute and an error for one of another type, and remembers that the
-/// attribute was asked for; [`unread`](Attrs::unread) says which never were.
+/// Every getter answers `None` for an absent attribute and an error for one of another type, and
+/// remembers that the attribute was asked for; [`unread`](Attrs::unread) says which never were.
 #[derive(Debug, Clone, Default)]
 pub struct Attrs(Vec<Entry>);
 
@@ -82,7 +82,12 @@ struct Entry {
 impl Attrs {
     /// Attributes by name. Names must differ; of equal ones the first counts.
     pub fn new(entries: impl IntoIterator<Item = (String, Attr)>) -> Self {
-        Self(entries.into_iter().map(|(name, value)| Entry { name, value, read: AtomicBool::new(false) }).collect())
+        Self(
+            entries
+                .into_iter()
+                .map(|(name, value)| Entry { name, value, read: AtomicBool::new(false) })
+                .collect(),
+        )
     }
 
     /// Whether the attribute is there. Does not count as reading it.
@@ -104,12 +109,20 @@ impl Attrs {
 
     /// Names of the attributes that no getter was asked for, in the file's order.
     pub fn unread(&self) -> Vec<&str> {
-        self.0.iter().filter(|entry| !entry.read.load(Ordering::Relaxed)).map(|entry| entry.name.as_str()).collect()
+        self.0
+            .iter()
+            .filter(|entry| !entry.read.load(Ordering::Relaxed))
+            .map(|entry| entry.name.as_str())
+            .collect()
     }
 
     /// A whole number.
     pub fn int(&self, name: &str) -> Result<Option<i64>, AttrError> {
-        self.typed(name, "an int", |attr| if let Attr::Int(value) = attr { Some(*value) } else { None })
+        self.typed(
+            name,
+            "an int",
+            |attr| if let Attr::Int(value) = attr { Some(*value) } else { None },
+        )
     }
 
     /// A whole number, or `default` where it is absent.
@@ -119,7 +132,11 @@ impl Attrs {
 
     /// A number.
     pub fn float(&self, name: &str) -> Result<Option<f32>, AttrError> {
-        self.typed(name, "a float", |attr| if let Attr::Float(value) = attr { Some(*value) } else { None })
+        self.typed(
+            name,
+            "a float",
+            |attr| if let Attr::Float(value) = attr { Some(*value) } else { None },
+        )
     }
 
     /// A number, or `default` where it is absent.
@@ -129,8 +146,9 @@ impl Attrs {
 
     /// A text.
     pub fn string(&self, name: &str) -> Result<Option<&str>, AttrError> {
-        let bytes =
-            self.typed(name, "a string", |attr| if let Attr::String(bytes) = attr { Some(bytes) } else { None })?;
+        let bytes = self.typed(name, "a string", |attr| {
+            if let Attr::String(bytes) = attr { Some(bytes) } else { None }
+        })?;
         bytes.map(|bytes| text(name, bytes)).transpose()
     }
 
@@ -141,29 +159,38 @@ impl Attrs {
 
     /// A list of whole numbers.
     pub fn ints(&self, name: &str) -> Result<Option<&[i64]>, AttrError> {
-        self.typed(name, "a list of ints", |attr| if let Attr::Ints(list) = attr { Some(&list[..]) } else { None })
+        self.typed(name, "a list of ints", |attr| {
+            if let Attr::Ints(list) = attr { Some(&list[..]) } else { None }
+        })
     }
 
     /// A list of numbers.
     pub fn floats(&self, name: &str) -> Result<Option<&[f32]>, AttrError> {
-        self.typed(name, "a list of floats", |attr| if let Attr::Floats(list) = attr { Some(&list[..]) } else { None })
+        self.typed(name, "a list of floats", |attr| {
+            if let Attr::Floats(list) = attr { Some(&list[..]) } else { None }
+        })
     }
 
     /// A list of texts.
     pub fn strings(&self, name: &str) -> Result<Option<Vec<&str>>, AttrError> {
-        let list = self
-            .typed(name, "a list of strings", |attr| if let Attr::Strings(list) = attr { Some(list) } else { None })?;
+        let list = self.typed(name, "a list of strings", |attr| {
+            if let Attr::Strings(list) = attr { Some(list) } else { None }
+        })?;
         list.map(|list| list.iter().map(|bytes| text(name, bytes)).collect()).transpose()
     }
 
     /// A tensor; sparse ones have been made dense.
     pub fn tensor(&self, name: &str) -> Result<Option<&Constant>, AttrError> {
-        self.typed(name, "a tensor", |attr| if let Attr::Tensor(value) = attr { Some(value) } else { None })
+        self.typed(name, "a tensor", |attr| {
+            if let Attr::Tensor(value) = attr { Some(value) } else { None }
+        })
     }
 
     /// A graph.
     pub fn graph(&self, name: &str) -> Result<Option<&Graph>, AttrError> {
-        self.typed(name, "a graph", |attr| if let Attr::Graph(value) = attr { Some(&**value) } else { None })
+        self.typed(name, "a graph", |attr| {
+            if let Attr::Graph(value) = attr { Some(&**value) } else { None }
+        })
     }
 
     /// The subgraphs among the attributes, alone or in lists. Does not count as reading them.
@@ -218,16 +245,25 @@ mod tests {
             ("binary".to_owned(), text(b"\xff")),
             ("pads".to_owned(), Attr::Ints(vec![1, 2])),
             ("scales".to_owned(), Attr::Floats(vec![2.0])),
-            ("names".to_owned(), Attr::Strings(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")])),
+            (
+                "names".to_owned(),
+                Attr::Strings(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")]),
+            ),
         ])
     }
 
     #[test]
     fn getters_check_the_type() {
         let attrs = attrs();
-        assert_eq!((attrs.int("axis"), attrs.int("none"), attrs.int_or("none", 3)), (Ok(Some(-1)), Ok(None), Ok(3)));
+        assert_eq!(
+            (attrs.int("axis"), attrs.int("none"), attrs.int_or("none", 3)),
+            (Ok(Some(-1)), Ok(None), Ok(3))
+        );
         assert_eq!((attrs.float("alpha"), attrs.float_or("none", 1.0)), (Ok(Some(0.5)), Ok(1.0)));
-        assert_eq!((attrs.string("mode"), attrs.string_or("none", "x")), (Ok(Some("linear")), Ok("x")));
+        assert_eq!(
+            (attrs.string("mode"), attrs.string_or("none", "x")),
+            (Ok(Some("linear")), Ok("x"))
+        );
         assert_eq!(attrs.ints("pads"), Ok(Some(&[1, 2][..])));
         assert_eq!(attrs.floats("scales"), Ok(Some(&[2.0][..])));
         assert_eq!(attrs.strings("names"), Ok(Some(vec!["a", "b"])));

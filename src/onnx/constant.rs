@@ -69,7 +69,8 @@ impl ElementType {
     }
 }
 
-/// The type that ONNX numbers `code` (`TensorProto.DataType`), as `Cast`'s attribute `to` gives it; `None` where no
+/// The type that ONNX numbers `code` (`TensorProto.DataType`), as `Cast`'s attribute `to` gives it;
+/// `None` where no
 /// [`Tensor`] can hold it.
 pub fn dtype_from_onnx(code: i64) -> Option<DType> {
     ElementType::from_onnx(i32::try_from(code).ok()?)?.dtype()
@@ -119,7 +120,11 @@ pub struct UnsupportedElement(pub ElementType);
 impl Constant {
     /// The numbers; an error where the constant holds none.
     pub fn tensor(&self) -> Result<&Tensor, UnsupportedElement> {
-        if let Constant::Tensor(tensor) = self { Ok(tensor) } else { Err(UnsupportedElement(self.element())) }
+        if let Constant::Tensor(tensor) = self {
+            Ok(tensor)
+        } else {
+            Err(UnsupportedElement(self.element()))
+        }
     }
 
     /// Element type.

@@ -43,7 +43,8 @@ pub(super) enum DataError {
     #[error("sparse tensors of type {0} are not supported")]
     SparseType(ElementType),
     #[error(
-        "sparse tensor of type {dtype}{dims:?} is too large to be made dense: all of a model may take {} MiB",
+        "sparse tensor of type {dtype}{dims:?} is too large to be made dense: all of a model may \
+         take {} MiB",
         MAX_DENSE_BYTES >> 20
     )]
     SparseSize { dtype: DType, dims: Vec<usize> },
@@ -53,7 +54,9 @@ impl DataError {
     /// Whether the file is at fault or we are.
     pub(super) fn kind(&self) -> Kind {
         match self {
-            DataError::Segmented | DataError::SparseType(_) | DataError::SparseSize { .. } => Kind::Unsupported,
+            DataError::Segmented | DataError::SparseType(_) | DataError::SparseSize { .. } => {
+                Kind::Unsupported
+            }
             _ => Kind::Invalid,
         }
     }
@@ -100,7 +103,12 @@ impl Data {
         }
     }
 
-    fn numbers(&mut self, proto: &pb::TensorProto, dtype: DType, dims: Vec<usize>) -> Result<Tensor, DataError> {
+    fn numbers(
+        &mut self,
+        proto: &pb::TensorProto,
+        dtype: DType,
+        dims: Vec<usize>,
+    ) -> Result<Tensor, DataError> {
         if proto.data_location() == pb::tensor_proto::DataLocation::External {
             let expected = bytes_of(dtype, &dims)?;
             let bytes = self.folder.read(&proto.external_data, expected)?;
@@ -119,7 +127,9 @@ impl Data {
             return Err(DataError::SparseParts);
         };
         let (values, indices) = (self.constant(values)?, self.constant(indices)?);
-        let Constant::Tensor(values) = values else { return Err(DataError::SparseType(values.element())) };
+        let Constant::Tensor(values) = values else {
+            return Err(DataError::SparseType(values.element()));
+        };
         let dims = dims(&proto.dims)?;
         let (dtype, size) = (values.dtype(), values.dtype().bits() / 8);
         if size == 0 {
@@ -141,11 +151,14 @@ impl Data {
     }
 }
 
-/// Positions in the flattened tensor of shape `dims` that a sparse tensor's `indices` name: `[n]` such positions, or
-/// `[n, rank]` coordinates.
+/// Positions in the flattened tensor of shape `dims` that a sparse tensor's `indices` name: `[n]`
+/// such positions, or `[n, rank]` coordinates.
 fn positions(indices: &Constant, count: usize, dims: &[usize]) -> Result<Vec<usize>, DataError> {
-    let shape_error =
-        || DataError::SparseShape { dims: dims.to_owned(), values: count, indices: indices.dims().to_owned() };
+    let shape_error = || DataError::SparseShape {
+        dims: dims.to_owned(),
+        values: count,
+        indices: indices.dims().to_owned(),
+    };
     let linear = match indices.dims() {
         [n] if *n == count => true,
         [n, rank] if *n == count && *rank == dims.len() => false,
@@ -167,7 +180,10 @@ fn positions(indices: &Constant, count: usize, dims: &[usize]) -> Result<Vec<usi
                     usize::try_from(i).ok().filter(|&i| i < dim).map(|i| position * dim + i)
                 })
             };
-            position.ok_or_else(|| DataError::SparseIndex { index: index.to_vec(), dims: dims.to_owned() })
+            position.ok_or_else(|| DataError::SparseIndex {
+                index: index.to_vec(),
+                dims: dims.to_owned(),
+            })
         })
         .collect()
 }
@@ -198,12 +214,15 @@ fn strings(proto: &pb::TensorProto, dims: Vec<usize>) -> Result<Constant, DataEr
 
 /// Whether a file that was read as a tensor is a sequence or an optional value.
 ///
-/// Their name is where a tensor has its dimensions, which no writer packs into one field (`begins_packed`) without
-/// also naming the tensor; their tensors are where a tensor has its segments, which nobody uses; and an empty one
-/// holds no data at all.
+/// Their name is where a tensor has its dimensions, which no writer packs into one field
+/// (`begins_packed`) without also naming the tensor; their tensors are where a tensor has its
+/// segments, which nobody uses; and an empty one holds no data at all.
 pub(super) fn is_other_value(proto: &pb::TensorProto, begins_packed: bool) -> bool {
     let no_raw = proto.raw_data.is_none() && proto.external_data.is_empty();
-    let no_data = no_raw && !has_typed_data(proto) && proto.string_data.is_empty() && !proto.dims.contains(&0);
+    let no_data = no_raw
+        && !has_typed_data(proto)
+        && proto.string_data.is_empty()
+        && !proto.dims.contains(&0);
     proto.segment.is_some() || no_data || (begins_packed && no_raw && proto.name.is_none())
 }
 
@@ -227,8 +246,12 @@ fn typed(proto: &pb::TensorProto, dtype: DType, dims: Vec<usize>) -> Result<Tens
         DType::I32 => Tensor::of(dims, int32s.clone()),
         DType::I16 => Tensor::of(dims, narrow::<i32, i16>(int32s, dtype)?),
         DType::U16 => Tensor::of(dims, narrow::<i32, u16>(int32s, dtype)?),
-        DType::F16 => Tensor::of(dims, narrow(int32s, dtype)?.into_iter().map(f16::from_bits).collect()),
-        DType::BF16 => Tensor::of(dims, narrow(int32s, dtype)?.into_iter().map(bf16::from_bits).collect()),
+        DType::F16 => {
+            Tensor::of(dims, narrow(int32s, dtype)?.into_iter().map(f16::from_bits).collect())
+        }
+        DType::BF16 => {
+            Tensor::of(dims, narrow(int32s, dtype)?.into_iter().map(bf16::from_bits).collect())
+        }
         DType::I8 => Tensor::of(dims, narrow::<i32, i8>(int32s, dtype)?),
         DType::Bool => Tensor::of_bools(dims, int32s.iter().map(|&value| value != 0)),
         // Bytes each, also where a byte holds two or four elements.
@@ -247,7 +270,10 @@ fn typed(proto: &pb::TensorProto, dtype: DType, dims: Vec<usize>) -> Result<Tens
 }
 
 /// The numbers in a smaller type; `dtype` is what messages call it.
-fn narrow<A: Copy + Into<i128>, B: TryFrom<A>>(values: &[A], dtype: DType) -> Result<Vec<B>, DataError> {
+fn narrow<A: Copy + Into<i128>, B: TryFrom<A>>(
+    values: &[A],
+    dtype: DType,
+) -> Result<Vec<B>, DataError> {
     let one = |(index, &value): (usize, &A)| {
         B::try_from(value).map_err(|_| DataError::Range { index, value: value.into(), dtype })
     };
@@ -274,7 +300,11 @@ mod tests {
             ..tensor(code, dims)
         };
         let cases: [(pb::TensorProto, DType, &[u8]); 18] = [
-            (pb::TensorProto { float_data: vec![1.0], ..tensor(1, &[]) }, DType::F32, &[0, 0, 0x80, 0x3f]),
+            (
+                pb::TensorProto { float_data: vec![1.0], ..tensor(1, &[]) },
+                DType::F32,
+                &[0, 0, 0x80, 0x3f],
+            ),
             (ints(2, &[2], &[0, 255]), DType::U8, &[0, 255]),
             (ints(3, &[2], &[-1, 127]), DType::I8, &[255, 127]),
             (ints(4, &[1], &[65535]), DType::U16, &[255, 255]),
@@ -288,14 +318,25 @@ mod tests {
                 DType::F64,
                 &[0, 0, 0, 0, 0, 0, 0xf0, 0x3f],
             ),
-            (pb::TensorProto { uint64_data: vec![1 << 31], ..tensor(12, &[1]) }, DType::U32, &[0, 0, 0, 0x80]),
-            (pb::TensorProto { uint64_data: vec![u64::MAX], ..tensor(13, &[1]) }, DType::U64, &[255; 8]),
+            (
+                pb::TensorProto { uint64_data: vec![1 << 31], ..tensor(12, &[1]) },
+                DType::U32,
+                &[0, 0, 0, 0x80],
+            ),
+            (
+                pb::TensorProto { uint64_data: vec![u64::MAX], ..tensor(13, &[1]) },
+                DType::U64,
+                &[255; 8],
+            ),
             (ints(16, &[1], &[0xbf80]), DType::BF16, &[0x80, 0xbf]),
             (ints(17, &[1], &[0x38]), DType::F8E4M3, &[0x38]),
             (ints(22, &[3], &[0x21, 0x03]), DType::I4, &[0x21, 3]),
             (ints(25, &[5], &[0xe4, 1]), DType::U2, &[0xe4, 1]),
             (
-                pb::TensorProto { raw_data: Some(Bytes::from_static(&[1, 2])), ..tensor(21, &[2, 2]) },
+                pb::TensorProto {
+                    raw_data: Some(Bytes::from_static(&[1, 2])),
+                    ..tensor(21, &[2, 2])
+                },
                 DType::U4,
                 &[1, 2],
             ),
@@ -310,10 +351,14 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_kept_apart() {
-        let strings = pb::TensorProto { string_data: vec![Bytes::from_static(b"hi")], ..tensor(8, &[1]) };
+        let strings =
+            pb::TensorProto { string_data: vec![Bytes::from_static(b"hi")], ..tensor(8, &[1]) };
         let constant = data().constant(&strings).unwrap();
         assert!(matches!(&constant, Constant::Strings { values, .. } if values[0] == "hi"));
-        assert_eq!(constant.tensor().unwrap_err().to_string(), "constants of type string are not supported");
+        assert_eq!(
+            constant.tensor().unwrap_err().to_string(),
+            "constants of type string are not supported"
+        );
         let complex = data().constant(&tensor(14, &[2])).unwrap();
         assert_eq!((complex.element(), complex.dims()), (ElementType::Complex64, &[2][..]));
     }
@@ -327,10 +372,17 @@ mod tests {
             (tensor(1, &[2, -3]), "dimension 1 is -3"),
             (
                 tensor(1, &[i64::MAX, 5]),
-                "a tensor of shape [9223372036854775807, 5] has more elements than memory can address",
+                "a tensor of shape [9223372036854775807, 5] has more elements than memory can \
+                 address",
             ),
-            (tensor(1, &[1 << 40]), "f32[1099511627776] takes 4398046511104 bytes, but there are 0"),
-            (pb::TensorProto { raw_data: raw.clone(), ..tensor(1, &[3]) }, "f32[3] takes 12 bytes, but there are 8"),
+            (
+                tensor(1, &[1 << 40]),
+                "f32[1099511627776] takes 4398046511104 bytes, but there are 0",
+            ),
+            (
+                pb::TensorProto { raw_data: raw.clone(), ..tensor(1, &[3]) },
+                "f32[3] takes 12 bytes, but there are 8",
+            ),
             (
                 pb::TensorProto { raw_data: raw, int64_data: vec![0], ..tensor(7, &[1]) },
                 "tensor has both raw data and typed data",
@@ -341,7 +393,10 @@ mod tests {
             ),
             (tensor(8, &[2]), "tensor of strings has the shape [2], but holds 0"),
             (
-                pb::TensorProto { segment: Some(pb::tensor_proto::Segment::default()), ..tensor(1, &[]) },
+                pb::TensorProto {
+                    segment: Some(pb::tensor_proto::Segment::default()),
+                    ..tensor(1, &[])
+                },
                 "tensors stored in segments are not supported",
             ),
         ];
@@ -352,7 +407,12 @@ mod tests {
         }
     }
 
-    fn sparse(values: &[f32], shape: &[i64], indices: &[i64], dims: &[i64]) -> pb::SparseTensorProto {
+    fn sparse(
+        values: &[f32],
+        shape: &[i64],
+        indices: &[i64],
+        dims: &[i64],
+    ) -> pb::SparseTensorProto {
         let count = i64::try_from(values.len()).unwrap();
         pb::SparseTensorProto {
             values: Some(pb::TensorProto { float_data: values.to_vec(), ..tensor(1, &[count]) }),
@@ -363,16 +423,33 @@ mod tests {
 
     #[test]
     fn sparse_tensors_become_dense() {
-        for proto in [sparse(&[5.0, 7.0], &[2], &[1, 5], &[2, 3]), sparse(&[5.0, 7.0], &[2, 2], &[0, 1, 1, 2], &[2, 3])]
-        {
+        for proto in [
+            sparse(&[5.0, 7.0], &[2], &[1, 5], &[2, 3]),
+            sparse(&[5.0, 7.0], &[2, 2], &[0, 1, 1, 2], &[2, 3]),
+        ] {
             let constant = data().dense(&proto).unwrap();
-            assert_eq!(constant.tensor().unwrap().to_f32s().unwrap().as_ref(), [0.0, 5.0, 0.0, 0.0, 0.0, 7.0]);
+            assert_eq!(
+                constant.tensor().unwrap().to_f32s().unwrap().as_ref(),
+                [0.0, 5.0, 0.0, 0.0, 0.0, 7.0]
+            );
         }
         let cases = [
-            (sparse(&[1.0], &[1], &[6], &[2, 3]), "index [6] of a sparse tensor is outside its shape [2, 3]"),
-            (sparse(&[1.0], &[1], &[-1], &[2, 3]), "index [-1] of a sparse tensor is outside its shape [2, 3]"),
-            (sparse(&[1.0], &[1, 2], &[0, 3], &[2, 3]), "index [0, 3] of a sparse tensor is outside its shape [2, 3]"),
-            (sparse(&[1.0], &[2], &[0, 1], &[4]), "sparse tensor of shape [4] has 1 values and indices of shape [2]"),
+            (
+                sparse(&[1.0], &[1], &[6], &[2, 3]),
+                "index [6] of a sparse tensor is outside its shape [2, 3]",
+            ),
+            (
+                sparse(&[1.0], &[1], &[-1], &[2, 3]),
+                "index [-1] of a sparse tensor is outside its shape [2, 3]",
+            ),
+            (
+                sparse(&[1.0], &[1, 2], &[0, 3], &[2, 3]),
+                "index [0, 3] of a sparse tensor is outside its shape [2, 3]",
+            ),
+            (
+                sparse(&[1.0], &[2], &[0, 1], &[4]),
+                "sparse tensor of shape [4] has 1 values and indices of shape [2]",
+            ),
             (
                 sparse(&[1.0], &[1], &[0], &[i64::MAX, 9, 0]),
                 "index [0] of a sparse tensor is outside its shape [9223372036854775807, 9, 0]",
@@ -380,7 +457,8 @@ mod tests {
             (pb::SparseTensorProto::default(), "sparse tensor has no values or no indices"),
             (
                 sparse(&[1.0], &[1], &[0], &[1 << 30]),
-                "sparse tensor of type f32[1073741824] is too large to be made dense: all of a model may take 1024 MiB",
+                "sparse tensor of type f32[1073741824] is too large to be made dense: all of a \
+                 model may take 1024 MiB",
             ),
         ];
         for (proto, expected) in cases {

@@ -1,7 +1,7 @@
 //! Tensor data in files beside the model.
 //!
-//! A model names these files itself, so a hostile one could name any file: only regular files inside the model's
-//! folder are opened, after following links.
+//! A model names these files itself, so a hostile one could name any file: only regular files
+//! inside the model's folder are opened, after following links.
 
 use super::file;
 use super::pb;
@@ -43,14 +43,16 @@ impl Folder {
         Self { path: path.to_owned(), files: HashMap::new() }
     }
 
-    /// The bytes that `entries` (`TensorProto.external_data`) point to: `length` of them, or `expected` where the
-    /// entries do not say.
+    /// The bytes that `entries` (`TensorProto.external_data`) point to: `length` of them, or
+    /// `expected` where the entries do not say.
     pub(super) fn read(
         &mut self,
         entries: &[pb::StringStringEntryProto],
         expected: usize,
     ) -> Result<Bytes, ExternalError> {
-        let entry = |key| entries.iter().find(|entry| entry.key() == key).map(pb::StringStringEntryProto::value);
+        let entry = |key| {
+            entries.iter().find(|entry| entry.key() == key).map(pb::StringStringEntryProto::value)
+        };
         let number = |key| match entry(key) {
             None => Ok(None),
             Some(text) => match text.parse::<usize>() {
@@ -102,7 +104,9 @@ impl Folder {
             match component {
                 Component::Normal(_) | Component::CurDir => {}
                 Component::ParentDir => return Err(outside("its path has `..`")),
-                Component::RootDir | Component::Prefix(_) => return Err(outside("its path is absolute")),
+                Component::RootDir | Component::Prefix(_) => {
+                    return Err(outside("its path is absolute"));
+                }
             }
         }
         let folder = self.path.canonicalize().map_err(unreadable)?;
@@ -148,7 +152,11 @@ mod tests {
     fn files_are_mapped_once_and_sliced() {
         let root = folder();
         let tensors = vec![
-            external("v", &[2], &[("location", "sub/w.bin"), ("offset", "8"), ("length", "8"), ("checksum", "x")]),
+            external(
+                "v",
+                &[2],
+                &[("location", "sub/w.bin"), ("offset", "8"), ("length", "8"), ("checksum", "x")],
+            ),
             external("w", &[16], &[("location", "sub/w.bin")]),
             external("z", &[0], &[("location", "./link_in"), ("offset", "64")]),
         ];
@@ -184,17 +192,33 @@ mod tests {
                 &[("location", "link_out")],
                 "external data file `link_out` is outside the model's folder: a link leads out",
             ),
-            (&[("location", "gone")], "cannot read external data file `gone`: No such file or directory"),
-            (&[("location", "sub")], "cannot read external data file `sub`: it is not a regular file"),
+            (
+                &[("location", "gone")],
+                "cannot read external data file `gone`: No such file or directory",
+            ),
+            (
+                &[("location", "sub")],
+                "cannot read external data file `sub`: it is not a regular file",
+            ),
             (&[("location", "")], "cannot read external data file ``: it is not a regular file"),
-            (&[("location", "pipe")], "cannot read external data file `pipe`: it is not a regular file"),
+            (
+                &[("location", "pipe")],
+                "cannot read external data file `pipe`: it is not a regular file",
+            ),
             (&[("location", "lfs")], "external data file `lfs` is a Git LFS pointer"),
-            (&[file, ("offset", "-5")], "external data has the offset `-5`, which is no number of bytes"),
+            (
+                &[file, ("offset", "-5")],
+                "external data has the offset `-5`, which is no number of bytes",
+            ),
             (&[file, ("length", "7")], "f32[2] takes 8 bytes, but there are 7"),
-            (&[file, ("offset", "60")], "external data is bytes 60 to 68 of `sub/w.bin`, which has 64 bytes"),
+            (
+                &[file, ("offset", "60")],
+                "external data is bytes 60 to 68 of `sub/w.bin`, which has 64 bytes",
+            ),
             (
                 &[file, ("offset", "18446744073709551615")],
-                "external data is bytes 18446744073709551615 to 18446744073709551615 + 8 of `sub/w.bin`, which has 64 bytes",
+                "external data is bytes 18446744073709551615 to 18446744073709551615 + 8 of \
+                 `sub/w.bin`, which has 64 bytes",
             ),
         ];
         for (entries, expected) in cases {
@@ -208,12 +232,14 @@ mod tests {
     fn a_broken_file_is_reported_once() {
         let root = folder();
         let gone = [("location", "gone"), ("length", "8")];
-        let tensors = vec![external("v", &[2], &gone), external("w", &[2], &gone), floats("u", &[3], &[0.0])];
+        let tensors =
+            vec![external("v", &[2], &gone), external("w", &[2], &gone), floats("u", &[3], &[0.0])];
         let found = problems(load(root.path(), tensors));
         assert_eq!(
             found,
             [
-                "`v` (initializer): cannot read external data file `gone`: No such file or directory",
+                "`v` (initializer): cannot read external data file `gone`: No such file or \
+                 directory",
                 "`u` (initializer): f32[3] takes 12 bytes, but there are 4",
             ]
         );

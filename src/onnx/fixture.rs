@@ -6,11 +6,19 @@ use crate::error::{Error, Result};
 use prost::Message;
 use std::path::Path;
 
-/// A node called `name` that may be empty; inputs and outputs are separated by spaces, `-` is an absent one.
-pub(super) fn node(name: &str, op: &str, inputs: &str, outputs: &str, attrs: Vec<pb::AttributeProto>) -> pb::NodeProto {
+/// A node called `name` that may be empty; inputs and outputs are separated by spaces, `-` is an
+/// absent one.
+pub(super) fn node(
+    name: &str,
+    op: &str,
+    inputs: &str,
+    outputs: &str,
+    attrs: Vec<pb::AttributeProto>,
+) -> pb::NodeProto {
     let (domain, op) = op.rsplit_once('.').unwrap_or(("", op));
-    let names =
-        |text: &str| text.split_whitespace().map(|name| if name == "-" { "" } else { name }.to_owned()).collect();
+    let names = |text: &str| {
+        text.split_whitespace().map(|name| if name == "-" { "" } else { name }.to_owned()).collect()
+    };
     pb::NodeProto {
         name: Some(name.to_owned()),
         op_type: Some(op.to_owned()),
@@ -30,13 +38,20 @@ pub(super) fn value(name: &str) -> pb::ValueInfoProto {
 /// A graph; inputs and outputs are separated by spaces.
 pub(super) fn graph(inputs: &str, outputs: &str, nodes: Vec<pb::NodeProto>) -> pb::GraphProto {
     let values = |names: &str| names.split_whitespace().map(value).collect();
-    pb::GraphProto { input: values(inputs), output: values(outputs), node: nodes, ..Default::default() }
+    pb::GraphProto {
+        input: values(inputs),
+        output: values(outputs),
+        node: nodes,
+        ..Default::default()
+    }
 }
 
 /// A model with opset 17 and the domain `local`.
 pub(super) fn model(graph: pb::GraphProto) -> pb::ModelProto {
-    let import =
-        |domain: &str, version| pb::OperatorSetIdProto { domain: Some(domain.to_owned()), version: Some(version) };
+    let import = |domain: &str, version| pb::OperatorSetIdProto {
+        domain: Some(domain.to_owned()),
+        version: Some(version),
+    };
     pb::ModelProto {
         ir_version: Some(8),
         opset_import: vec![import("", 17), import("local", 1)],
@@ -66,7 +81,11 @@ pub(super) fn function(
 }
 
 fn attr(name: &str, kind: AttributeType) -> pb::AttributeProto {
-    pb::AttributeProto { name: Some(name.to_owned()), r#type: Some(kind.into()), ..Default::default() }
+    pb::AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(kind.into()),
+        ..Default::default()
+    }
 }
 
 pub(super) fn int(name: &str, value: i64) -> pb::AttributeProto {
@@ -122,5 +141,9 @@ pub(super) fn read(model: &pb::ModelProto) -> Result<Model> {
 /// Each problem as `site: message`.
 pub(super) fn problems(result: Result<Model>) -> Vec<String> {
     let error: Error = result.expect_err("the model is broken");
-    error.problems().iter().map(|problem| format!("{}: {}", problem.site, problem.message)).collect()
+    error
+        .problems()
+        .iter()
+        .map(|problem| format!("{}: {}", problem.site, problem.message))
+        .collect()
 }

@@ -9,7 +9,8 @@ use crate::site::Site;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// How many nodes, names and list entries inlining may make: functions that call functions grow exponentially.
+/// How many nodes, names and list entries inlining may make: functions that call functions grow
+/// exponentially.
 const MAX_INLINED: usize = 2_000_000;
 
 /// A local function of the model.
@@ -22,7 +23,10 @@ pub(super) struct Function<'m> {
 pub(super) type Functions<'m> = HashMap<(&'m str, &'m str, &'m str), Function<'m>>;
 
 /// The functions of `model`; ones defined twice or importing operator sets wrongly are problems.
-pub(super) fn functions<'m>(model: &'m pb::ModelProto, problems: &mut Vec<Problem>) -> Functions<'m> {
+pub(super) fn functions<'m>(
+    model: &'m pb::ModelProto,
+    problems: &mut Vec<Problem>,
+) -> Functions<'m> {
     let mut functions = HashMap::new();
     for proto in &model.functions {
         let id = (normal_domain(proto.domain()), proto.name(), proto.overload());
@@ -51,7 +55,8 @@ pub(super) struct Call<'s> {
     prefix: String,
     /// The caller's names for the function's inputs and outputs; `""` for an absent input.
     formals: HashMap<&'s str, Arc<str>>,
-    /// Values of the function's attributes; `None` for one without a default that the call does not give.
+    /// Values of the function's attributes; `None` for one without a default that the call does not
+    /// give.
     attrs: HashMap<&'s str, Option<Attr>>,
     parent: Option<&'s Call<'s>>,
 }
@@ -67,7 +72,8 @@ impl Call<'_> {
         format!("{}{name}", self.prefix)
     }
 
-    /// The call's value of an attribute of the function; `None` where the function has no such attribute.
+    /// The call's value of an attribute of the function; `None` where the function has no such
+    /// attribute.
     pub(super) fn attr(&self, name: &str) -> Option<&Option<Attr>> {
         self.attrs.get(name)
     }
@@ -102,11 +108,16 @@ impl Prefixes {
 
     fn reserve_graph(&mut self, graph: &pb::GraphProto) {
         self.taken.extend(graph.input.iter().map(|input| input.name().to_owned()));
-        self.taken.extend(graph.initializer.iter().map(|initializer| initializer.name().to_owned()));
+        self.taken
+            .extend(graph.initializer.iter().map(|initializer| initializer.name().to_owned()));
         for node in &graph.node {
             self.taken.extend(node.output.iter().cloned());
             for attribute in &node.attribute {
-                attribute.g.iter().chain(&attribute.graphs).for_each(|graph| self.reserve_graph(graph));
+                attribute
+                    .g
+                    .iter()
+                    .chain(&attribute.graphs)
+                    .for_each(|graph| self.reserve_graph(graph));
             }
         }
     }
@@ -116,8 +127,14 @@ impl Prefixes {
         let count = self.counts.entry(label.to_owned()).or_default();
         loop {
             *count += 1;
-            let prefix = if *count == 1 { format!("{label}/") } else { format!("{label}_{count}/") };
-            if self.taken.range(prefix.clone()..).next().is_none_or(|name| !name.starts_with(&prefix)) {
+            let prefix =
+                if *count == 1 { format!("{label}/") } else { format!("{label}_{count}/") };
+            if self
+                .taken
+                .range(prefix.clone()..)
+                .next()
+                .is_none_or(|name| !name.starts_with(&prefix))
+            {
                 self.taken.insert(prefix.clone());
                 return prefix;
             }
@@ -126,8 +143,8 @@ impl Prefixes {
 }
 
 impl<'m> Reader<'m> {
-    /// Adds to `into` the body of `function` in place of `call`, a node of `scope` with that label. False, and a
-    /// problem, where that cannot be done.
+    /// Adds to `into` the body of `function` in place of `call`, a node of `scope` with that label.
+    /// False, and a problem, where that cannot be done.
     pub(super) fn inline(
         &mut self,
         call: &Node,
@@ -158,14 +175,21 @@ impl<'m> Reader<'m> {
         let Some(inside) = self.enter(scope, &call.site, format!("{}/{label}", scope.path)) else {
             return false;
         };
-        if !self.count_inlined(1 + size + proto.attribute_proto.iter().map(attr_size).sum::<usize>(), &call.site) {
+        if !self.count_inlined(
+            1 + size + proto.attribute_proto.iter().map(attr_size).sum::<usize>(),
+            &call.site,
+        ) {
             return false;
         }
-        let prefix = self.prefixes.unique(&scope.call.map_or_else(|| label.to_owned(), |outer| outer.inner(label)));
+        let prefix = self
+            .prefixes
+            .unique(&scope.call.map_or_else(|| label.to_owned(), |outer| outer.inner(label)));
         let attrs = self.call_attrs(call, function, &inside);
         let formals = proto.input.iter().enumerate();
-        let formals = formals.map(|(i, name)| (name.as_str(), call.inputs.get(i).cloned().unwrap_or_default()));
-        let mut body = Call { function, prefix, formals: formals.collect(), attrs, parent: scope.call };
+        let formals = formals
+            .map(|(i, name)| (name.as_str(), call.inputs.get(i).cloned().unwrap_or_default()));
+        let mut body =
+            Call { function, prefix, formals: formals.collect(), attrs, parent: scope.call };
         let copies = bind_outputs(&mut body, call);
         let inside = Scope { call: Some(&body), ..inside };
         for output in proto.node.iter().flat_map(|node| &node.output) {
@@ -180,7 +204,15 @@ impl<'m> Reader<'m> {
             let opset = self.opset("", &inside).unwrap_or(1);
             let site = Site::node(&inside.path, proto.node.len() + i, "", "Identity", opset, &to);
             let (domain, op, attrs) = (String::new(), "Identity".to_owned(), Attrs::default());
-            into.push(Node { site, domain, op, opset, inputs: vec![from], outputs: vec![to], attrs });
+            into.push(Node {
+                site,
+                domain,
+                op,
+                opset,
+                inputs: vec![from],
+                outputs: vec![to],
+                attrs,
+            });
         }
         true
     }
@@ -202,20 +234,25 @@ impl<'m> Reader<'m> {
                 Some(slot) => *slot = Some(value.clone()),
                 None => self.invalid(
                     &call.site,
-                    format!("has the attribute `{name}`, which function `{}` does not have", function.proto.name()),
+                    format!(
+                        "has the attribute `{name}`, which function `{}` does not have",
+                        function.proto.name()
+                    ),
                 ),
             }
         }
         attrs
     }
 
-    /// Counts `size` more things made by inlining; false where that is too many, which is a problem of the first
-    /// `site` to cross the line.
+    /// Counts `size` more things made by inlining; false where that is too many, which is a problem
+    /// of the first `site` to cross the line.
     pub(super) fn count_inlined(&mut self, size: usize, site: &Site) -> bool {
         let before = self.inlined;
         self.inlined = before.saturating_add(size);
         if before <= MAX_INLINED && self.inlined > MAX_INLINED {
-            let message = format!("inlining functions makes more than {MAX_INLINED} nodes, names and attribute values");
+            let message = format!(
+                "inlining functions makes more than {MAX_INLINED} nodes, names and attribute values"
+            );
             self.problems.push(Problem::new(Kind::Unsupported, site.clone(), message));
         }
         !self.inlined_too_much()
@@ -227,8 +264,9 @@ impl<'m> Reader<'m> {
     }
 }
 
-/// Gives the outputs of the function in `body` the names that `call` has for them. An output that has a name already,
-/// because it is also an input or comes twice, must be copied: answers those, as the body's name and the caller's.
+/// Gives the outputs of the function in `body` the names that `call` has for them. An output that
+/// has a name already, because it is also an input or comes twice, must be copied: answers those,
+/// as the body's name and the caller's.
 fn bind_outputs<'s>(body: &mut Call<'s>, call: &Node) -> Vec<(&'s str, Arc<str>)> {
     let mut copies = Vec::new();
     for (formal, actual) in body.function.proto.output.iter().zip(&call.outputs) {
@@ -250,5 +288,9 @@ pub(super) fn node_size(node: &pb::NodeProto) -> usize {
 }
 
 fn attr_size(attr: &pb::AttributeProto) -> usize {
-    1 + attr.ints.len() + attr.floats.len() + attr.strings.len() + attr.tensors.len() + attr.type_protos.len()
+    1 + attr.ints.len()
+        + attr.floats.len()
+        + attr.strings.len()
+        + attr.tensors.len()
+        + attr.type_protos.len()
 }

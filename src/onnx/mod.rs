@@ -1,8 +1,9 @@
 //! Bytes into a checked, sorted, named graph.
 //!
-//! [`load`] maps a model file and answers a [`Model`]: names defined once and before use, opset versions resolved,
-//! local functions inlined, external data found, constants as shared bytes. A file that breaks ONNX's rules is
-//! answered with all the rules it breaks. Nothing here knows what an operator means, or anything of TensorRT.
+//! [`load`] maps a model file and answers a [`Model`]: names defined once and before use, opset
+//! versions resolved, local functions inlined, external data found, constants as shared bytes. A
+//! file that breaks ONNX's rules is answered with all the rules it breaks. Nothing here knows what
+//! an operator means, or anything of TensorRT.
 //!
 //! Start at [`mod@model`] for the result, and at `read` for how it is made.
 
@@ -45,12 +46,12 @@ const MAX_FILE_BYTES: usize = 0x7fff_ffff;
 
 /// Reads the model file at `path`.
 ///
-/// The file stays mapped as long as any of its constants lives, and must not be changed meanwhile. External data is
-/// looked for in the file's folder.
+/// The file stays mapped as long as any of its constants lives, and must not be changed meanwhile.
+/// External data is looked for in the file's folder.
 ///
-/// Errors: [`Kind::Usage`] where there is no such file, [`Kind::Environment`] where it cannot be read,
-/// [`Kind::Invalid`] where it is no ONNX model or breaks ONNX's rules (with all of its problems), and
-/// [`Kind::Unsupported`] for the few legal things that cannot be represented.
+/// Errors: [`Kind::Usage`] where there is no such file, [`Kind::Environment`] where it cannot be
+/// read, [`Kind::Invalid`] where it is no ONNX model or breaks ONNX's rules (with all of its
+/// problems), and [`Kind::Unsupported`] for the few legal things that cannot be represented.
 pub fn load(path: &Path) -> Result<Model> {
     let file = file::open(path).map_err(|error| file::unreadable(path, &error))?;
     model(file, path.parent().unwrap_or(Path::new(""))).map_err(|error| error.in_model(path))
@@ -68,7 +69,8 @@ fn model(file: Window, folder: &Path) -> Result<Model> {
     read::model(&proto, folder)
 }
 
-/// Reads a tensor from a file of its own, as ONNX test data comes (`input_0.pb`), with its name, which may be empty.
+/// Reads a tensor from a file of its own, as ONNX test data comes (`input_0.pb`), with its name,
+/// which may be empty.
 ///
 /// Errors as [`load`]; [`Kind::Unsupported`] where the file holds a sequence or an optional value.
 pub fn read_tensor(path: &Path) -> Result<(String, Constant)> {
@@ -79,28 +81,39 @@ pub fn read_tensor(path: &Path) -> Result<(String, Constant)> {
         message(file, wire::Message::Tensor, "a tensor").map_err(|error| error.in_model(path))?;
     let shown = path.display();
     if data::is_other_value(&proto, begins_packed) {
-        let message = format!("`{shown}` holds a sequence or an optional value, which is not supported");
+        let message =
+            format!("`{shown}` holds a sequence or an optional value, which is not supported");
         return Err(Error::new(Kind::Unsupported, message));
     }
     let folder = external::Folder::new(path.parent().unwrap_or(Path::new("")));
     let tensor = data::Data::new(folder).constant(&proto);
-    let tensor = tensor.map_err(|error| Error::new(error.kind(), format!("cannot read `{shown}`: {error}")))?;
+    let tensor = tensor
+        .map_err(|error| Error::new(error.kind(), format!("cannot read `{shown}`: {error}")))?;
     Ok((proto.name().to_owned(), tensor))
 }
 
 /// Decodes the message that `file` holds, in bounded memory; `what` is what errors call it.
-fn message<M: prost::Message + Default>(mut file: Window, kind: wire::Message, what: &str) -> Result<M> {
+fn message<M: prost::Message + Default>(
+    mut file: Window,
+    kind: wire::Message,
+    what: &str,
+) -> Result<M> {
     if file.len() == 0 {
         return Err(Error::new(Kind::Invalid, "the file is empty"));
     }
     if file::is_lfs_pointer(file.peek(0, file::LFS_POINTER_START.len())) {
-        return Err(
-            Error::new(Kind::Invalid, format!("the file is a Git LFS pointer, not {what}")).with_hint(file::LFS_HINT)
-        );
+        return Err(Error::new(
+            Kind::Invalid,
+            format!("the file is a Git LFS pointer, not {what}"),
+        )
+        .with_hint(file::LFS_HINT));
     }
     if file.len() > MAX_FILE_BYTES {
-        let message = format!("the file has {} bytes, but protobuf ends at {MAX_FILE_BYTES}", file.len());
-        return Err(Error::new(Kind::Invalid, message).with_hint("store the weights as external data"));
+        let message =
+            format!("the file has {} bytes, but protobuf ends at {MAX_FILE_BYTES}", file.len());
+        return Err(
+            Error::new(Kind::Invalid, message).with_hint("store the weights as external data")
+        );
     }
     let invalid = || Error::new(Kind::Invalid, format!("the file is not {what}, or is damaged"));
     wire::check(&mut file, kind).map_err(|error| invalid().with_source(error))?;

@@ -27,19 +27,19 @@ pub struct Model {
 
 /// A graph in single-assignment form.
 ///
-/// Each name is defined once: by an input, an initializer or a node's output. Every name a node reads is defined
-/// before it, or is one of [`captures`](Graph::captures).
+/// Each name is defined once: by an input, an initializer or a node's output. Every name a node
+/// reads is defined before it, or is one of [`captures`](Graph::captures).
 #[derive(Debug, Clone)]
 pub struct Graph {
     /// Where it is: `main`, or `main/If_3.then_branch` for a subgraph.
     pub path: String,
     /// Its name in the file; may be empty.
     pub name: String,
-    /// Topologically sorted; the file's order wherever that is valid. Nodes of an inlined function stand in place of
-    /// the call.
+    /// Topologically sorted; the file's order wherever that is valid. Nodes of an inlined function
+    /// stand in place of the call.
     pub nodes: Vec<Node>,
-    /// What is fed at run time. Inputs with a default (an initializer of the same name) are not listed: they are
-    /// constants.
+    /// What is fed at run time. Inputs with a default (an initializer of the same name) are not
+    /// listed: they are constants.
     pub inputs: Vec<ValueInfo>,
     /// What is computed, in order.
     pub outputs: Vec<ValueInfo>,
@@ -47,7 +47,8 @@ pub struct Graph {
     pub initializers: Vec<Initializer>,
     /// Types that the file states for inner values. A claim: nothing has checked it.
     pub value_info: BTreeMap<Arc<str>, ValueInfo>,
-    /// Names that this graph reads from the graphs around it, in order of first use; empty for the main graph.
+    /// Names that this graph reads from the graphs around it, in order of first use; empty for the
+    /// main graph.
     pub captures: Vec<Arc<str>>,
 }
 

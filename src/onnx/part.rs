@@ -1,7 +1,8 @@
-//! A part of a model as a model of its own: the nodes between some tensors and others, with all that they need.
+//! A part of a model as a model of its own: the nodes between some tensors and others, with all
+//! that they need.
 //!
-//! Works on the file's messages, so that the part says what the file says: function calls stay calls, attributes and
-//! opsets stay as they are.
+//! Works on the file's messages, so that the part says what the file says: function calls stay
+//! calls, attributes and opsets stay as they are.
 
 use super::data::Data;
 use super::external::Folder;
@@ -58,7 +59,8 @@ impl Whole {
     /// Reads a model file to cut it.
     ///
     /// # Errors
-    /// As [`load`](super::load), but for what only the nodes say: read the [model](Part::model) for that.
+    /// As [`load`](super::load), but for what only the nodes say: read the [model](Part::model) for
+    /// that.
     pub fn open(path: &Path) -> Result<Self> {
         let file = file::open(path).map_err(|error| file::unreadable(path, &error))?;
         let proto = super::message(file, wire::Message::Model, "an ONNX model");
@@ -69,7 +71,8 @@ impl Whole {
     fn new(mut proto: pb::ModelProto, folder: &Path) -> Self {
         let mut nodes = Vec::new();
         if let Some(graph) = &mut proto.graph {
-            let steps: Vec<Step> = graph.node.iter().enumerate().map(|(at, node)| Step::of(node, at)).collect();
+            let steps: Vec<Step> =
+                graph.node.iter().enumerate().map(|(at, node)| Step::of(node, at)).collect();
             let order = order(&steps);
             graph.node = order.iter().filter_map(|&at| graph.node.get(at).cloned()).collect();
             nodes = order.iter().filter_map(|&at| steps.get(at).cloned()).collect();
@@ -84,16 +87,27 @@ impl Whole {
 
     /// The model's outputs, by name.
     pub fn outputs(&self) -> Vec<&str> {
-        self.proto.graph.iter().flat_map(|graph| &graph.output).map(pb::ValueInfoProto::name).collect()
+        self.proto
+            .graph
+            .iter()
+            .flat_map(|graph| &graph.output)
+            .map(pb::ValueInfoProto::name)
+            .collect()
     }
 
-    /// The nodes that compute `to` from `from` and from those of the model's inputs and constants that they need.
+    /// The nodes that compute `to` from `from` and from those of the model's inputs and constants
+    /// that they need.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a name that the model does not have, for a tensor in `from` that nothing in `to` depends on,
-    /// and for a [declared](Feed::Declared) one whose type the model does not state.
+    /// [`Kind::Usage`] for a name that the model does not have, for a tensor in `from` that nothing
+    /// in `to` depends on, and for a [declared](Feed::Declared) one whose type the model does not
+    /// state.
     pub fn part(&self, from: &[(&str, Feed<'_>)], to: &[&str]) -> Result<Part> {
-        let graph = self.proto.graph.as_ref().ok_or_else(|| Error::new(Kind::Invalid, "the model has no graph"))?;
+        let graph = self
+            .proto
+            .graph
+            .as_ref()
+            .ok_or_else(|| Error::new(Kind::Invalid, "the model has no graph"))?;
         let names = Names::of(graph);
         for (name, _) in from {
             names.require(name, &self.nodes)?;
@@ -102,7 +116,10 @@ impl Whole {
         let mut part = pb::GraphProto { name: graph.name.clone(), ..Default::default() };
         for &(name, feed) in from {
             if !needed.names.contains(name) {
-                return Err(Error::new(Kind::Usage, format!("no output of the part depends on tensor `{name}`")));
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!("no output of the part depends on tensor `{name}`"),
+                ));
             }
             match feed {
                 Feed::Constant(tensor) => part.initializer.push(write::tensor(name, tensor)),
@@ -113,7 +130,8 @@ impl Whole {
         let cut: HashSet<&str> = from.iter().map(|(name, _)| *name).collect();
         let kept = |name: &str| needed.names.contains(name) && !cut.contains(name);
         part.input.extend(graph.input.iter().filter(|info| kept(info.name())).cloned());
-        part.initializer.extend(graph.initializer.iter().filter(|tensor| kept(tensor.name())).cloned());
+        part.initializer
+            .extend(graph.initializer.iter().filter(|tensor| kept(tensor.name())).cloned());
         let sparse = graph.sparse_initializer.iter().filter(|sparse| kept(sparse_name(sparse)));
         part.sparse_initializer.extend(sparse.cloned());
         part.value_info.extend(graph.value_info.iter().filter(|info| kept(info.name())).cloned());
@@ -134,7 +152,12 @@ impl Whole {
     }
 
     /// The nodes and names from which `to` follows, without what lies in front of `from`.
-    fn needed<'n>(&'n self, from: &[(&'n str, Feed<'_>)], to: &[&'n str], names: &Names<'_>) -> Result<Needed<'n>> {
+    fn needed<'n>(
+        &'n self,
+        from: &[(&'n str, Feed<'_>)],
+        to: &[&'n str],
+        names: &Names<'_>,
+    ) -> Result<Needed<'n>> {
         let makers: HashMap<&str, usize> = self
             .nodes
             .iter()
@@ -151,7 +174,11 @@ impl Whole {
             if !needed.names.insert(name) || cut.contains(name) {
                 continue;
             }
-            let Some((&at, node)) = makers.get(name).and_then(|at| Some((at, self.nodes.get(*at)?))) else { continue };
+            let Some((&at, node)) =
+                makers.get(name).and_then(|at| Some((at, self.nodes.get(*at)?)))
+            else {
+                continue;
+            };
             if needed.nodes.insert(at) {
                 pending.extend(node.inputs.iter().map(String::as_str));
             }
@@ -164,7 +191,10 @@ impl Whole {
         let mut called = BTreeSet::new();
         let mut pending: Vec<&pb::NodeProto> = nodes.iter().collect();
         while let Some(node) = pending.pop() {
-            let graphs = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+            let graphs = node
+                .attribute
+                .iter()
+                .flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
             pending.extend(graphs.flat_map(|graph| &graph.node));
             let id = |function: &pb::FunctionProto| {
                 read::normal_domain(function.domain()) == read::normal_domain(node.domain())
@@ -173,7 +203,9 @@ impl Whole {
             if let Some(at) = self.proto.functions.iter().position(id)
                 && called.insert(at)
             {
-                pending.extend(self.proto.functions.get(at).into_iter().flat_map(|function| &function.node));
+                pending.extend(
+                    self.proto.functions.get(at).into_iter().flat_map(|function| &function.node),
+                );
             }
         }
         called.into_iter().filter_map(|at| self.proto.functions.get(at).cloned()).collect()
@@ -188,11 +220,17 @@ struct Needed<'w> {
 
 impl Step {
     fn of(node: &pb::NodeProto, at: usize) -> Self {
-        let names = |names: &[String]| names.iter().filter(|name| !name.is_empty()).cloned().collect::<Vec<_>>();
+        let names = |names: &[String]| {
+            names.iter().filter(|name| !name.is_empty()).cloned().collect::<Vec<_>>()
+        };
         let mut inputs = names(&node.input);
         let mut captured = BTreeSet::new();
         for attribute in &node.attribute {
-            attribute.g.iter().chain(&attribute.graphs).for_each(|graph| captures(graph, &mut captured));
+            attribute
+                .g
+                .iter()
+                .chain(&attribute.graphs)
+                .for_each(|graph| captures(graph, &mut captured));
         }
         inputs.extend(captured.into_iter().map(str::to_owned));
         let outputs = names(&node.output);
@@ -202,26 +240,40 @@ impl Step {
             (name, _) => name.to_owned(),
         };
         let op = node.op_type();
-        let label = if node.name().is_empty() { format!("{name} ({op})") } else { format!("`{name}` ({op})") };
+        let label = if node.name().is_empty() {
+            format!("{name} ({op})")
+        } else {
+            format!("`{name}` ({op})")
+        };
         Self { name, op: op.to_owned(), label, inputs, outputs }
     }
 }
 
-/// Adds the names that a nested graph reads from the graphs around it. Graphs nest no deeper than the decoder allows.
+/// Adds the names that a nested graph reads from the graphs around it. Graphs nest no deeper than
+/// the decoder allows.
 fn captures<'g>(graph: &'g pb::GraphProto, into: &mut BTreeSet<&'g str>) {
     let mut read: BTreeSet<&str> = graph.output.iter().map(pb::ValueInfoProto::name).collect();
     for node in &graph.node {
         read.extend(node.input.iter().map(String::as_str));
         for attribute in &node.attribute {
-            attribute.g.iter().chain(&attribute.graphs).for_each(|graph| captures(graph, &mut read));
+            attribute
+                .g
+                .iter()
+                .chain(&attribute.graphs)
+                .for_each(|graph| captures(graph, &mut read));
         }
     }
     let own = Names::of(graph);
-    let made: HashSet<&str> = graph.node.iter().flat_map(|node| &node.output).map(String::as_str).collect();
-    into.extend(read.into_iter().filter(|name| !name.is_empty() && !own.given(name) && !made.contains(name)));
+    let made: HashSet<&str> =
+        graph.node.iter().flat_map(|node| &node.output).map(String::as_str).collect();
+    into.extend(
+        read.into_iter()
+            .filter(|name| !name.is_empty() && !own.given(name) && !made.contains(name)),
+    );
 }
 
-/// A topological order that keeps the file's wherever it can. Nodes of a cycle come in the file's order.
+/// A topological order that keeps the file's wherever it can. Nodes of a cycle come in the file's
+/// order.
 fn order(nodes: &[Step]) -> Vec<usize> {
     let makers: HashMap<&str, usize> = nodes
         .iter()
@@ -237,13 +289,19 @@ fn order(nodes: &[Step]) -> Vec<usize> {
                 order.push(at);
                 continue;
             }
-            let (Some(node), Some(entered)) = (nodes.get(at), entered.get_mut(at)) else { continue };
+            let (Some(node), Some(entered)) = (nodes.get(at), entered.get_mut(at)) else {
+                continue;
+            };
             if std::mem::replace(entered, true) {
                 continue;
             }
             stack.push((at, true));
             stack.extend(
-                node.inputs.iter().rev().filter_map(|name| makers.get(name.as_str())).map(|&maker| (maker, false)),
+                node.inputs
+                    .iter()
+                    .rev()
+                    .filter_map(|name| makers.get(name.as_str()))
+                    .map(|&maker| (maker, false)),
             );
         }
     }
@@ -263,7 +321,10 @@ impl<'g> Names<'g> {
         let dense = graph.initializer.iter().map(pb::TensorProto::name);
         Self {
             inputs: infos(&graph.input).collect(),
-            stated: infos(&graph.value_info).chain(infos(&graph.output)).chain(infos(&graph.input)).collect(),
+            stated: infos(&graph.value_info)
+                .chain(infos(&graph.output))
+                .chain(infos(&graph.input))
+                .collect(),
             constants: dense.chain(graph.sparse_initializer.iter().map(sparse_name)).collect(),
         }
     }
@@ -275,7 +336,9 @@ impl<'g> Names<'g> {
 
     /// The name, if anything defines it.
     fn require<'n>(&self, name: &'n str, nodes: &[Step]) -> Result<&'n str> {
-        if self.given(name) || nodes.iter().any(|node| node.outputs.iter().any(|output| output == name)) {
+        if self.given(name)
+            || nodes.iter().any(|node| node.outputs.iter().any(|output| output == name))
+        {
             return Ok(name);
         }
         Err(Error::new(Kind::Usage, format!("the model has no tensor `{name}`")))
@@ -285,7 +348,10 @@ impl<'g> Names<'g> {
         let stated = self.stated.get(name).copied().filter(|info| info.r#type.is_some());
         stated.ok_or_else(|| {
             Error::new(Kind::Usage, format!("the model does not state the type of tensor `{name}`"))
-                .with_hint("run ONNX's shape inference over it, which writes the types of all tensors into the file")
+                .with_hint(
+                    "run ONNX's shape inference over it, which writes the types of all \
+                            tensors into the file",
+                )
         })
     }
 
@@ -317,7 +383,8 @@ impl Part {
     /// The part as a file that needs no other: external data is inside.
     ///
     /// # Errors
-    /// External data that cannot be read, and [`Kind::Unsupported`] where it is more than a file holds.
+    /// External data that cannot be read, and [`Kind::Unsupported`] where it is more than a file
+    /// holds.
     pub fn bytes(&self) -> Result<Vec<u8>> {
         let mut proto = self.proto.clone();
         let mut data = Data::new(Folder::new(&self.folder));
@@ -325,8 +392,9 @@ impl Part {
         for tensor in proto.graph.iter_mut().flat_map(|graph| &mut graph.initializer) {
             if tensor.data_location() == pb::tensor_proto::DataLocation::External {
                 let name = tensor.name().to_owned();
-                let cannot =
-                    |why: String| Error::new(Kind::Invalid, format!("cannot read initializer `{name}`: {why}"));
+                let cannot = |why: String| {
+                    Error::new(Kind::Invalid, format!("cannot read initializer `{name}`: {why}"))
+                };
                 let constant = data.constant(tensor).map_err(|error| cannot(error.to_string()))?;
                 let read = constant.tensor().map_err(|error| cannot(error.to_string()))?;
                 *tensor = write::tensor(&name, read);
@@ -334,7 +402,9 @@ impl Part {
             total = total.saturating_add(tensor.raw_data().len());
         }
         if total > super::MAX_FILE_BYTES {
-            let message = format!("a part of the model has {total} bytes of weights, more than one file holds");
+            let message = format!(
+                "a part of the model has {total} bytes of weights, more than one file holds"
+            );
             return Err(Error::new(Kind::Unsupported, message));
         }
         Ok(proto.encode_to_vec())
@@ -350,7 +420,8 @@ mod tests {
         Whole::new(proto, folder)
     }
 
-    /// Nodes in no order; a call of a function that calls another; a branch that reads from outside.
+    /// Nodes in no order; a call of a function that calls another; a branch that reads from
+    /// outside.
     fn sample() -> pb::ModelProto {
         let branch = |op| graph("", "b", vec![node("", op, "called w", "b", vec![])]);
         let nodes = vec![
@@ -360,7 +431,10 @@ mod tests {
                 "If",
                 "c",
                 "chosen",
-                vec![subgraph("then_branch", branch("Add")), subgraph("else_branch", branch("Mul"))],
+                vec![
+                    subgraph("then_branch", branch("Add")),
+                    subgraph("else_branch", branch("Mul")),
+                ],
             ),
             node("call", "local.outer", "x", "called", vec![]),
             node("side", "Neg", "called", "z", vec![]),
@@ -424,7 +498,9 @@ mod tests {
         let lost = whole(proto, Path::new("nowhere")).part(&[], &["y"]).unwrap();
         let message = lost.bytes().unwrap_err().message().to_owned();
         assert!(
-            message.starts_with("cannot read initializer `w`: cannot read external data file `w.bin`: "),
+            message.starts_with(
+                "cannot read initializer `w`: cannot read external data file `w.bin`: "
+            ),
             "{message}"
         );
     }

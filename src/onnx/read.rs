@@ -1,7 +1,7 @@
 //! Messages into graphs: names, types, constants and subgraphs.
 //!
-//! A [`Reader`] goes on after a problem, with something in the place of what is wrong, so that all problems of a model
-//! are found at once. What it made is thrown away if there was any.
+//! A [`Reader`] goes on after a problem, with something in the place of what is wrong, so that all
+//! problems of a model are found at once. What it made is thrown away if there was any.
 
 use super::attrs::Attrs;
 use super::constant::{Constant, ElementType};
@@ -24,8 +24,10 @@ pub(super) type Opsets = BTreeMap<String, i64>;
 
 /// The model that `proto` describes; `folder` is where external data is looked for.
 pub(super) fn model(proto: &pb::ModelProto, folder: &Path) -> Result<Model> {
-    let graph = proto.graph.as_ref().ok_or_else(|| Error::new(Kind::Invalid, "the model has no graph"))?;
-    let mut opsets = opsets(&proto.opset_import).map_err(|message| Error::new(Kind::Invalid, message))?;
+    let graph =
+        proto.graph.as_ref().ok_or_else(|| Error::new(Kind::Invalid, "the model has no graph"))?;
+    let mut opsets =
+        opsets(&proto.opset_import).map_err(|message| Error::new(Kind::Invalid, message))?;
     if opsets.is_empty() {
         // Files of the first two IR versions have no imports: there was one operator set.
         if proto.ir_version() >= 3 {
@@ -37,7 +39,11 @@ pub(super) fn model(proto: &pb::ModelProto, folder: &Path) -> Result<Model> {
     let functions = functions(proto, &mut problems);
     let mut reader = Reader {
         opsets: &opsets,
-        prefixes: if functions.is_empty() { Prefixes::default() } else { Prefixes::of_graph(graph) },
+        prefixes: if functions.is_empty() {
+            Prefixes::default()
+        } else {
+            Prefixes::of_graph(graph)
+        },
         functions: &functions,
         data: Data::new(Folder::new(folder)),
         names: HashSet::new(),
@@ -54,7 +60,8 @@ pub(super) fn model(proto: &pb::ModelProto, folder: &Path) -> Result<Model> {
         return Err(Error::of_problems("cannot read", problems));
     }
     let producer = [proto.producer_name(), proto.producer_version()];
-    let metadata = proto.metadata_props.iter().map(|entry| (entry.key().to_owned(), entry.value().to_owned()));
+    let metadata =
+        proto.metadata_props.iter().map(|entry| (entry.key().to_owned(), entry.value().to_owned()));
     Ok(Model {
         ir_version: proto.ir_version(),
         producer: producer.join(" ").trim().to_owned(),
@@ -77,7 +84,9 @@ pub(super) fn opsets(imports: &[pb::OperatorSetIdProto]) -> Result<Opsets, Strin
         if let Some(other) = opsets.insert(domain.to_owned(), version)
             && other != version
         {
-            return Err(format!("operator set `{shown}` is imported as version {other} and as version {version}"));
+            return Err(format!(
+                "operator set `{shown}` is imported as version {other} and as version {version}"
+            ));
         }
     }
     Ok(opsets)
@@ -116,7 +125,8 @@ impl<'m> Reader<'m> {
     pub(super) fn graph(&mut self, proto: &'m pb::GraphProto, scope: &Scope<'_>) -> Graph {
         self.check_shadowing(proto, scope);
         let initializers = self.initializers(proto, scope);
-        let constant: HashSet<&str> = initializers.iter().map(|initializer| &*initializer.name).collect();
+        let constant: HashSet<&str> =
+            initializers.iter().map(|initializer| &*initializer.name).collect();
         let mut inputs = self.value_infos(&proto.input, "input", scope);
         inputs.retain(|input| !constant.contains(&*input.name));
         let value_info = self.value_infos(&proto.value_info, "value", scope);
@@ -137,20 +147,27 @@ impl<'m> Reader<'m> {
         graph
     }
 
-    /// A graph in a function must not define the function's own names again: renaming could not tell them apart.
+    /// A graph in a function must not define the function's own names again: renaming could not
+    /// tell them apart.
     fn check_shadowing(&mut self, proto: &pb::GraphProto, scope: &Scope<'_>) {
         let Some(call) = scope.call else { return };
         let inputs = proto.input.iter().map(pb::ValueInfoProto::name);
         let initializers = proto.initializer.iter().map(pb::TensorProto::name);
         let outputs = proto.node.iter().flat_map(|node| &node.output).map(String::as_str);
-        for name in inputs.chain(initializers).chain(outputs).filter(|name| call.formal(name).is_some()) {
-            let message = format!("is an input or output of function `{}` and is defined again", call.label());
+        for name in
+            inputs.chain(initializers).chain(outputs).filter(|name| call.formal(name).is_some())
+        {
+            let message = format!(
+                "is an input or output of function `{}` and is defined again",
+                call.label()
+            );
             self.invalid(&Site::tensor(&scope.path, "value", name), message);
         }
     }
 
     fn initializers(&mut self, proto: &'m pb::GraphProto, scope: &Scope<'_>) -> Vec<Initializer> {
-        let mut initializers = Vec::with_capacity(proto.initializer.len() + proto.sparse_initializer.len());
+        let mut initializers =
+            Vec::with_capacity(proto.initializer.len() + proto.sparse_initializer.len());
         // In place of a broken one, whose name is still defined.
         let broken = || Constant::Other { element: ElementType::Undefined, dims: Vec::new() };
         for dense in &proto.initializer {
@@ -176,7 +193,12 @@ impl<'m> Reader<'m> {
         site
     }
 
-    fn value_infos(&mut self, protos: &[pb::ValueInfoProto], what: &str, scope: &Scope<'_>) -> Vec<ValueInfo> {
+    fn value_infos(
+        &mut self,
+        protos: &[pb::ValueInfoProto],
+        what: &str,
+        scope: &Scope<'_>,
+    ) -> Vec<ValueInfo> {
         let mut values = Vec::with_capacity(protos.len());
         for proto in protos {
             let site = self.tensor_site(proto.name(), what, scope);
@@ -218,7 +240,9 @@ impl<'m> Reader<'m> {
             Some(Value::DimValue(-1)) | None => Ok(DimSpec::Unknown),
             Some(Value::DimValue(size)) => {
                 let size = *size;
-                usize::try_from(size).map(DimSpec::Known).map_err(|_| DataError::Dim { index, size })
+                usize::try_from(size)
+                    .map(DimSpec::Known)
+                    .map_err(|_| DataError::Dim { index, size })
             }
             Some(Value::DimParam(name)) if !names(name) => Ok(DimSpec::Unknown),
             Some(Value::DimParam(name)) => Ok(DimSpec::Symbol(self.shared(name))),
@@ -226,15 +250,29 @@ impl<'m> Reader<'m> {
         shape.dim.iter().enumerate().map(dim).collect()
     }
 
-    /// Adds to `into` the node that `proto` describes, node `index` of its list, or what it inlines to.
-    pub(super) fn node(&mut self, proto: &'m pb::NodeProto, index: usize, scope: &Scope<'_>, into: &mut Vec<Node>) {
+    /// Adds to `into` the node that `proto` describes, node `index` of its list, or what it inlines
+    /// to.
+    pub(super) fn node(
+        &mut self,
+        proto: &'m pb::NodeProto,
+        index: usize,
+        scope: &Scope<'_>,
+        into: &mut Vec<Node>,
+    ) {
         let (domain, op) = (normal_domain(proto.domain()), proto.op_type());
         let function = self.functions.get(&(domain, op, proto.overload()));
         let opset = self.opset(domain, scope);
         let inputs = self.trimmed(&proto.input, scope);
         let outputs = self.trimmed(&proto.output, scope);
         let first = outputs.first().map_or("", |name| &**name);
-        let site = Site::node(&scope.path, index, proto.name(), &label(domain, op), opset.unwrap_or(0), first);
+        let site = Site::node(
+            &scope.path,
+            index,
+            proto.name(),
+            &label(domain, op),
+            opset.unwrap_or(0),
+            first,
+        );
         if scope.call.is_some() && !self.count_inlined(node_size(proto), &site) {
             return;
         }
@@ -244,10 +282,19 @@ impl<'m> Reader<'m> {
             let shown = if domain.is_empty() { "ai.onnx" } else { domain };
             self.invalid(&site, format!("the model does not import the operator set `{shown}`"));
         }
-        let label = if proto.name().is_empty() { format!("{op}_{index}") } else { proto.name().to_owned() };
+        let label =
+            if proto.name().is_empty() { format!("{op}_{index}") } else { proto.name().to_owned() };
         let attrs = Attrs::new(self.attrs(proto, &site, &label, scope));
         let opset = opset.unwrap_or(0);
-        let node = Node { site, domain: domain.to_owned(), op: op.to_owned(), opset, inputs, outputs, attrs };
+        let node = Node {
+            site,
+            domain: domain.to_owned(),
+            op: op.to_owned(),
+            opset,
+            inputs,
+            outputs,
+            attrs,
+        };
         // A call that cannot be inlined stays, so that its outputs are defined.
         if !function.is_some_and(|function| self.inline(&node, &label, function, scope, into)) {
             into.push(node);
@@ -287,16 +334,23 @@ impl<'m> Reader<'m> {
     }
 
     /// The scope at `path` inside `scope`; a problem of `site` where that is too deep.
-    pub(super) fn enter<'s>(&mut self, scope: &Scope<'s>, site: &Site, path: String) -> Option<Scope<'s>> {
+    pub(super) fn enter<'s>(
+        &mut self,
+        scope: &Scope<'s>,
+        site: &Site,
+        path: String,
+    ) -> Option<Scope<'s>> {
         if scope.depth == MAX_DEPTH {
-            let message = format!("subgraphs and functions are nested deeper than {MAX_DEPTH} levels");
+            let message =
+                format!("subgraphs and functions are nested deeper than {MAX_DEPTH} levels");
             self.problems.push(Problem::new(Kind::Unsupported, site.clone(), message));
             return None;
         }
         Some(Scope { path, depth: scope.depth + 1, call: scope.call })
     }
 
-    /// The constant that `proto` describes, or `None` and a problem of `site`; `what` begins its message.
+    /// The constant that `proto` describes, or `None` and a problem of `site`; `what` begins its
+    /// message.
     pub(super) fn constant(
         &mut self,
         proto: &pb::TensorProto,
@@ -323,7 +377,12 @@ impl<'m> Reader<'m> {
     }
 
     /// [`constant`](Self::constant) for a sparse tensor.
-    pub(super) fn dense(&mut self, proto: &pb::SparseTensorProto, site: &Site, what: &str) -> Option<Constant> {
+    pub(super) fn dense(
+        &mut self,
+        proto: &pb::SparseTensorProto,
+        site: &Site,
+        what: &str,
+    ) -> Option<Constant> {
         self.data.dense(proto).map_err(|error| self.data_problem(&error, site, what)).ok()
     }
 
@@ -342,8 +401,8 @@ impl<'m> Reader<'m> {
     }
 }
 
-/// Whether a size's name says which size it is. Exporters also write `?`, `-1` and `None` for sizes that they do not know,
-/// several in one model, and those are not the same size.
+/// Whether a size's name says which size it is. Exporters also write `?`, `-1` and `None` for sizes
+/// that they do not know, several in one model, and those are not the same size.
 fn names(dim_param: &str) -> bool {
     dim_param.chars().any(char::is_alphabetic) && dim_param != "None"
 }

@@ -34,13 +34,16 @@ impl<'m> Reader<'m> {
         attrs
     }
 
-    /// The value of attribute `from` of the function around, for attribute `name` of a node in it. `None` without a
-    /// problem where the call leaves it out: then the node leaves it out too.
+    /// The value of attribute `from` of the function around, for attribute `name` of a node in it.
+    /// `None` without a problem where the call leaves it out: then the node leaves it out too.
     fn referred(&mut self, name: &str, from: &str, site: &Site, scope: &Scope<'_>) -> Option<Attr> {
         let Some(call) = scope.call else {
             self.invalid(
                 site,
-                format!("attribute `{name}` refers to an attribute `{from}` of a function, but is in none"),
+                format!(
+                    "attribute `{name}` refers to an attribute `{from}` of a function, but is \
+                         in none"
+                ),
             );
             return None;
         };
@@ -48,7 +51,10 @@ impl<'m> Reader<'m> {
             let function = call.label();
             self.invalid(
                 site,
-                format!("attribute `{name}` refers to `{from}`, which function `{function}` does not have"),
+                format!(
+                    "attribute `{name}` refers to `{from}`, which function `{function}` does \
+                         not have"
+                ),
             );
             return None;
         };
@@ -94,25 +100,32 @@ impl<'m> Reader<'m> {
                 let ty = self.present(proto.tp.as_deref(), name, site)?;
                 Attr::Type(self.stated(ty, site, &what)?)
             }
-            AttributeType::Tensors => {
-                Attr::Tensors(proto.tensors.iter().filter_map(|t| self.constant(t, site, &what, scope)).collect())
-            }
-            AttributeType::SparseTensors => {
-                Attr::Tensors(proto.sparse_tensors.iter().filter_map(|t| self.dense(t, site, &what)).collect())
-            }
+            AttributeType::Tensors => Attr::Tensors(
+                proto.tensors.iter().filter_map(|t| self.constant(t, site, &what, scope)).collect(),
+            ),
+            AttributeType::SparseTensors => Attr::Tensors(
+                proto.sparse_tensors.iter().filter_map(|t| self.dense(t, site, &what)).collect(),
+            ),
             AttributeType::Graphs => {
                 let graphs = proto.graphs.iter().enumerate();
-                let graphs = graphs.filter_map(|(i, g)| self.subgraph(g, &format!("{label}.{name}[{i}]"), site, scope));
+                let graphs = graphs.filter_map(|(i, g)| {
+                    self.subgraph(g, &format!("{label}.{name}[{i}]"), site, scope)
+                });
                 Attr::Graphs(graphs.collect())
             }
-            AttributeType::TypeProtos => {
-                Attr::Types(proto.type_protos.iter().filter_map(|ty| self.stated(ty, site, &what)).collect())
-            }
+            AttributeType::TypeProtos => Attr::Types(
+                proto.type_protos.iter().filter_map(|ty| self.stated(ty, site, &what)).collect(),
+            ),
         })
     }
 
     /// The value of an attribute whose type says that it has one.
-    fn present<'a, T: ?Sized>(&mut self, value: Option<&'a T>, name: &str, site: &Site) -> Option<&'a T> {
+    fn present<'a, T: ?Sized>(
+        &mut self,
+        value: Option<&'a T>,
+        name: &str,
+        site: &Site,
+    ) -> Option<&'a T> {
         if value.is_none() {
             self.invalid(site, format!("attribute `{name}` has no value"));
         }

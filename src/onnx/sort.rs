@@ -15,8 +15,8 @@ enum Definition {
     Given(&'static str),
 }
 
-/// Puts the nodes of `graph` in topological order, the file's wherever that is valid, and fills in its captures.
-/// Subgraphs must have been sorted before: what they capture, their node depends on.
+/// Puts the nodes of `graph` in topological order, the file's wherever that is valid, and fills in
+/// its captures. Subgraphs must have been sorted before: what they capture, their node depends on.
 pub(super) fn sort(graph: &mut Graph, problems: &mut Vec<Problem>) {
     let definitions = definitions(graph, problems);
     let mut captures = Captures::default();
@@ -67,7 +67,8 @@ impl Captures {
 fn definitions(graph: &Graph, problems: &mut Vec<Problem>) -> HashMap<Arc<str>, Definition> {
     let mut definitions = HashMap::new();
     let given = graph.inputs.iter().map(|input| (&input.name, "input"));
-    let given = given.chain(graph.initializers.iter().map(|constant| (&constant.name, "initializer")));
+    let given =
+        given.chain(graph.initializers.iter().map(|constant| (&constant.name, "initializer")));
     for (name, what) in given {
         if let Entry::Vacant(entry) = definitions.entry(name.clone()) {
             entry.insert(Definition::Given(what));
@@ -85,9 +86,10 @@ fn definitions(graph: &Graph, problems: &mut Vec<Problem>) -> HashMap<Arc<str>, 
                 Entry::Occupied(entry) => {
                     let first = match entry.get() {
                         Definition::Given(what) => format!("the graph's {what}"),
-                        Definition::Node(i) => {
-                            graph.nodes.get(*i).map_or_else(String::new, |node| node.site.to_string())
-                        }
+                        Definition::Node(i) => graph
+                            .nodes
+                            .get(*i)
+                            .map_or_else(String::new, |node| node.site.to_string()),
                     };
                     let message = format!("output `{name}` is already defined by {first}");
                     problems.push(Problem::new(Kind::Invalid, node.site.clone(), message));
@@ -109,7 +111,8 @@ fn order(producers: &[Vec<usize>]) -> Vec<usize> {
             }
         }
     }
-    let ready = waits_for.iter().enumerate().filter(|(_, count)| **count == 0).map(|(i, _)| Reverse(i));
+    let ready =
+        waits_for.iter().enumerate().filter(|(_, count)| **count == 0).map(|(i, _)| Reverse(i));
     let mut ready: BinaryHeap<_> = ready.collect();
     let mut order = Vec::with_capacity(producers.len());
     while let Some(Reverse(i)) = ready.pop() {
@@ -128,7 +131,8 @@ fn order(producers: &[Vec<usize>]) -> Vec<usize> {
 
 /// Reports a cycle for each group of nodes that none could be sorted of.
 fn cycles(graph: &Graph, producers: &[Vec<usize>], sorted: &[usize], problems: &mut Vec<Problem>) {
-    // The walk that a node was first met in; walks end at sorted nodes or where an earlier one has been.
+    // The walk that a node was first met in; walks end at sorted nodes or where an earlier one has
+    // been.
     const SORTED: usize = usize::MAX;
     let mut met = vec![0; producers.len()];
     for &i in sorted {
@@ -151,18 +155,25 @@ fn cycles(graph: &Graph, producers: &[Vec<usize>], sorted: &[usize], problems: &
                 _ => break,
             }
             path.push(i);
-            next = producers.get(i).and_then(|wanted| wanted.iter().find(|&&p| met.get(p) != Some(&SORTED)).copied());
+            next = producers
+                .get(i)
+                .and_then(|wanted| wanted.iter().find(|&&p| met.get(p) != Some(&SORTED)).copied());
         }
     }
 }
 
-/// The problem with the nodes of `path`, each of which reads from the next and the last from the first.
+/// The problem with the nodes of `path`, each of which reads from the next and the last from the
+/// first.
 fn cycle(graph: &Graph, path: &[usize]) -> Option<Problem> {
     const SHOWN: usize = 8;
     let node = |i: &usize| graph.nodes.get(*i);
     let first = node(path.first()?)?;
-    let mut names: Vec<_> =
-        path.iter().filter_map(node).take(SHOWN).map(|node| format!("`{}`", node.site.label())).collect();
+    let mut names: Vec<_> = path
+        .iter()
+        .filter_map(node)
+        .take(SHOWN)
+        .map(|node| format!("`{}`", node.site.label()))
+        .collect();
     if path.len() > SHOWN {
         names.push(format!("{} more", path.len() - SHOWN));
     }
@@ -192,7 +203,11 @@ fn undefined_in<'a>(graph: &'a Graph, missing: &mut HashSet<&'a str>, problems: 
     }
     for output in graph.outputs.iter().filter(|output| take(&output.name)) {
         let site = Site::tensor(&graph.path, "output", &output.name);
-        problems.push(Problem::new(Kind::Invalid, site, "no node, input or initializer defines it"));
+        problems.push(Problem::new(
+            Kind::Invalid,
+            site,
+            "no node, input or initializer defines it",
+        ));
     }
     for graph in inner {
         undefined_in(graph, missing, problems);

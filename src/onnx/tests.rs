@@ -1,6 +1,8 @@
 //! From messages to graphs.
 
-use super::fixture::{floats, function, graph, int, model, node, problems, read, reference, subgraph, value};
+use super::fixture::{
+    floats, function, graph, int, model, node, problems, read, reference, subgraph, value,
+};
 use super::{Attr, DimSpec, Graph, ValueType, decode, load, pb, read_tensor};
 use crate::error::Kind;
 use bytes::Buf;
@@ -10,7 +12,13 @@ use std::path::Path;
 /// One line for each node: operator, inputs, outputs, path of its graph.
 fn lines(graph: &Graph) -> Vec<String> {
     let line = |node: &super::Node| {
-        format!("{} {} -> {} in {}", node.op, node.inputs.join(" "), node.outputs.join(" "), node.site.place().graph)
+        format!(
+            "{} {} -> {} in {}",
+            node.op,
+            node.inputs.join(" "),
+            node.outputs.join(" "),
+            node.site.place().graph
+        )
     };
     graph.nodes.iter().map(line).collect()
 }
@@ -44,7 +52,10 @@ fn what_a_subgraph_captures_its_node_waits_for() {
     assert_eq!(lines(&model.graph), ["Relu x -> late in main", "If cond -> y in main"]);
     let then = model.graph.nodes[1].attrs.graph("then_branch").unwrap().unwrap();
     assert_eq!(then.path, "main/pick.then_branch");
-    assert_eq!(then.captures.iter().map(|name| &**name).collect::<Vec<_>>(), ["cond", "late", "early"]);
+    assert_eq!(
+        then.captures.iter().map(|name| &**name).collect::<Vec<_>>(),
+        ["cond", "late", "early"]
+    );
     assert_eq!(then.nodes[1].site.to_string(), "node 0 -> \"p\" (If, opset 17)");
     let deep = then.nodes[1].attrs.graph("then_branch").unwrap().unwrap();
     assert_eq!(deep.path, "main/pick.then_branch/If_0.then_branch");
@@ -87,7 +98,8 @@ fn one_problem_reads_as_a_sentence_with_its_place() {
     let error = read(&broken).unwrap_err().in_model(Path::new("m.onnx"));
     assert_eq!(
         error.to_string(),
-        "cannot read `r` (Relu, opset 17): reads `z`, which no node, input or initializer defines\n  \
+        "cannot read `r` (Relu, opset 17): reads `z`, which no node, input or initializer \
+         defines\n  \
          at m.onnx, graph `main`, node 0"
     );
     assert_eq!(error.kind(), Kind::Invalid);
@@ -99,9 +111,16 @@ fn initializers_are_constants_also_where_they_are_inputs() {
     main.initializer.push(floats("w", &[2], &[1.0, 2.0]));
     let model = read(&model(main)).unwrap();
     assert_eq!(model.graph.inputs.len(), 1);
-    assert_eq!(model.graph.initializers[0].tensor.tensor().unwrap().to_f32s().unwrap().as_ref(), [1.0, 2.0]);
+    assert_eq!(
+        model.graph.initializers[0].tensor.tensor().unwrap().to_f32s().unwrap().as_ref(),
+        [1.0, 2.0]
+    );
     let node = &model.graph.nodes[0];
-    assert_eq!((node.inputs.len(), node.outputs.len()), (2, 1), "absent names at the end are dropped");
+    assert_eq!(
+        (node.inputs.len(), node.outputs.len()),
+        (2, 1),
+        "absent names at the end are dropped"
+    );
     assert!(node.input(0).is_some() && node.input(2).is_none());
 }
 
@@ -119,7 +138,8 @@ fn stated_types_are_read() {
     };
     let names = ["N", "", "?", "-1", "None"].map(|name| DimParam(name.into()));
     let shape = dims([vec![DimValue(3)], names.to_vec(), vec![DimValue(-1)]].concat());
-    let sequence = t::Value::SequenceType(Box::new(t::Sequence { elem_type: Some(Box::new(typed(7, None))) }));
+    let sequence =
+        t::Value::SequenceType(Box::new(t::Sequence { elem_type: Some(Box::new(typed(7, None))) }));
     let cases: [(pb::TypeProto, Result<&str, &str>); 5] = [
         (typed(1, shape), Ok("f32[3, N, ?, ?, ?, ?, ?]")),
         (typed(8, Some(pb::TensorShapeProto::default())), Ok("string[]")),
@@ -142,7 +162,10 @@ fn stated_types_are_read() {
 
 #[test]
 fn operator_sets_give_nodes_their_version() {
-    let import = |domain: &str, version| pb::OperatorSetIdProto { domain: Some(domain.into()), version: Some(version) };
+    let import = |domain: &str, version| pb::OperatorSetIdProto {
+        domain: Some(domain.into()),
+        version: Some(version),
+    };
     let opset = |ir_version, opset_import| {
         let main = graph("x", "y", vec![node("", "ai.onnx.Relu", "x", "y", vec![])]);
         let proto = pb::ModelProto { ir_version: Some(ir_version), opset_import, ..model(main) };
@@ -155,7 +178,10 @@ fn operator_sets_give_nodes_their_version() {
     assert_eq!(opset(8, vec![import("ai.onnx", 999), import("x", 1)]), (999, String::new()));
     assert_eq!(opset(2, vec![]), (1, String::new()));
     assert_eq!(opset(3, vec![]), (0, "the model imports no operator set".into()));
-    assert_eq!(opset(8, vec![import("", 0)]), (0, "operator set `ai.onnx` is imported as version 0".into()));
+    assert_eq!(
+        opset(8, vec![import("", 0)]),
+        (0, "operator set `ai.onnx` is imported as version 0".into())
+    );
     let contradiction = "operator set `ai.onnx` is imported as version 13 and as version 17";
     assert_eq!(opset(8, vec![import("", 13), import("ai.onnx", 17)]), (0, contradiction.into()));
 }
@@ -174,8 +200,10 @@ fn attributes_come_in_every_type() {
         (14, "Types([])"),
     ];
     for (kind, expected) in kinds {
-        let attr = pb::AttributeProto { name: Some("a".into()), r#type: Some(kind), ..Default::default() };
-        let model = read(&model(graph("x", "y", vec![node("", "Op", "x", "y", vec![attr])]))).unwrap();
+        let attr =
+            pb::AttributeProto { name: Some("a".into()), r#type: Some(kind), ..Default::default() };
+        let model =
+            read(&model(graph("x", "y", vec![node("", "Op", "x", "y", vec![attr])]))).unwrap();
         assert_eq!(format!("{:?}", model.graph.nodes[0].attrs.get("a").unwrap()), expected);
     }
     for (kind, message) in [
@@ -185,7 +213,8 @@ fn attributes_come_in_every_type() {
         (5, "has no value"),
         (11, "has no value"),
     ] {
-        let attr = pb::AttributeProto { name: Some("a".into()), r#type: Some(kind), ..Default::default() };
+        let attr =
+            pb::AttributeProto { name: Some("a".into()), r#type: Some(kind), ..Default::default() };
         let result = read(&model(graph("x", "y", vec![node("n", "Op", "x", "y", vec![attr])])));
         assert_eq!(problems(result), [format!("`n` (Op, opset 17): attribute `a` {message}")]);
     }
@@ -235,13 +264,23 @@ fn functions_are_inlined_with_names_of_their_own() {
     let branch = |i: usize| model.graph.nodes[i].attrs.graph("then_branch").unwrap().unwrap();
     assert_eq!(lines(branch(1)), ["Add Twice_0/t x -> Twice_0/b in main/Twice_0/If_1.then_branch"]);
     assert_eq!(branch(1).nodes[0].attrs.int("k").unwrap(), Some(5));
-    assert_eq!(branch(4).nodes[0].attrs.int("k").unwrap(), None, "neither given nor with a default");
+    assert_eq!(
+        branch(4).nodes[0].attrs.int("k").unwrap(),
+        None,
+        "neither given nor with a default"
+    );
     assert_eq!(branch(4).captures.len(), 2);
 }
 
 #[test]
 fn functions_have_defaults_opsets_and_call_each_other() {
-    let mut inner = function("Inner", "a", "o", "", vec![node("", "Leaky", "a", "o", vec![reference("k", "alpha")])]);
+    let mut inner = function(
+        "Inner",
+        "a",
+        "o",
+        "",
+        vec![node("", "Leaky", "a", "o", vec![reference("k", "alpha")])],
+    );
     inner.attribute_proto.push(int("alpha", 3));
     inner.opset_import.push(pb::OperatorSetIdProto { domain: None, version: Some(9) });
     let passed = node("i", "local.Inner", "a", "t", vec![reference("alpha", "beta")]);
@@ -286,12 +325,20 @@ fn misused_functions_are_reported() {
         (
             node("c", "Relu", "x", "y", vec![reference("k", "j")]),
             f(),
-            "`c` (Relu, opset 17): attribute `k` refers to an attribute `j` of a function, but is in none",
+            "`c` (Relu, opset 17): attribute `k` refers to an attribute `j` of a function, but is \
+             in none",
         ),
         (
             node("c", "local.F", "x", "y", vec![]),
-            function("F", "a", "o", "", vec![node("n", "Relu", "a", "o", vec![reference("k", "j")])]),
-            "`n` (Relu, opset 17): attribute `k` refers to `j`, which function `local.F` does not have",
+            function(
+                "F",
+                "a",
+                "o",
+                "",
+                vec![node("n", "Relu", "a", "o", vec![reference("k", "j")])],
+            ),
+            "`n` (Relu, opset 17): attribute `k` refers to `j`, which function `local.F` does not \
+             have",
         ),
         (
             node("c", "local.F", "x", "y", vec![]),
@@ -300,7 +347,13 @@ fn misused_functions_are_reported() {
         ),
         (
             node("c", "local.F", "x", "y", vec![]),
-            function("F", "a", "o", "", vec![node("n", "If", "a", "o", vec![subgraph("then_branch", shadow)])]),
+            function(
+                "F",
+                "a",
+                "o",
+                "",
+                vec![node("n", "If", "a", "o", vec![subgraph("then_branch", shadow)])],
+            ),
             "`a` (value): is an input or output of function `local.F` and is defined again",
         ),
     ];
@@ -314,21 +367,37 @@ fn misused_functions_are_reported() {
 #[test]
 fn exponential_and_deep_functions_end_early() {
     // Each calls the next ten times: ten billion nodes.
-    let calls = |to: &str| (0..10).map(|i| node("", to, "a", &format!("o{i}"), vec![])).collect::<Vec<_>>();
-    let mut functions: Vec<_> =
-        (0..10).map(|i| function(&format!("F{i}"), "a", "o0", "", calls(&format!("local.F{}", i + 1)))).collect();
+    let calls =
+        |to: &str| (0..10).map(|i| node("", to, "a", &format!("o{i}"), vec![])).collect::<Vec<_>>();
+    let mut functions: Vec<_> = (0..10)
+        .map(|i| function(&format!("F{i}"), "a", "o0", "", calls(&format!("local.F{}", i + 1))))
+        .collect();
     functions.push(function("F10", "a", "o", "", vec![node("", "Relu", "a", "o", vec![])]));
-    let error = read(&with_functions(vec![node("", "local.F0", "x", "y", vec![])], functions)).unwrap_err();
+    let error =
+        read(&with_functions(vec![node("", "local.F0", "x", "y", vec![])], functions)).unwrap_err();
     let messages: Vec<_> = error.problems().iter().map(|problem| &*problem.message).collect();
-    assert_eq!(messages, ["inlining functions makes more than 2000000 nodes, names and attribute values"]);
+    assert_eq!(
+        messages,
+        ["inlining functions makes more than 2000000 nodes, names and attribute values"]
+    );
 
     let deep = (0..100).map(|i| {
-        function(&format!("F{i}"), "a", "o", "", vec![node("", &format!("local.F{}", i + 1), "a", "o", vec![])])
+        function(
+            &format!("F{i}"),
+            "a",
+            "o",
+            "",
+            vec![node("", &format!("local.F{}", i + 1), "a", "o", vec![])],
+        )
     });
-    let found = problems(read(&with_functions(vec![node("", "local.F0", "x", "y", vec![])], deep.collect())));
+    let found = problems(read(&with_functions(
+        vec![node("", "local.F0", "x", "y", vec![])],
+        deep.collect(),
+    )));
     assert_eq!(
         found,
-        ["node 0 -> \"y\" (local.F64, opset 1): subgraphs and functions are nested deeper than 64 levels"]
+        ["node 0 -> \"y\" (local.F64, opset 1): subgraphs and functions are nested deeper than \
+             64 levels"]
     );
 }
 
@@ -378,13 +447,20 @@ fn files_that_are_no_models_are_told_apart() {
     assert_eq!(missing.to_string(), "cannot read `no/such.onnx`: No such file or directory");
     assert_eq!(missing.kind(), Kind::Usage);
     let error = load(folder.path()).unwrap_err();
-    assert_eq!(error.message(), format!("cannot read `{}`: it is not a regular file", folder.path().display()));
+    assert_eq!(
+        error.message(),
+        format!("cannot read `{}`: it is not a regular file", folder.path().display())
+    );
 }
 
 #[test]
 fn damaged_files_never_panic() {
     let branch = graph("", "q", vec![node("", "Relu", "x", "q", vec![])]);
-    let mut main = graph("x", "y", vec![node("", "If", "x", "y", vec![subgraph("then_branch", branch), int("k", 1)])]);
+    let mut main = graph(
+        "x",
+        "y",
+        vec![node("", "If", "x", "y", vec![subgraph("then_branch", branch), int("k", 1)])],
+    );
     main.initializer.push(floats("w", &[2], &[1.0, 2.0]));
     let whole = model(main).encode_to_vec();
     for end in 0..whole.len() {
@@ -409,7 +485,10 @@ fn deep_and_swollen_files_are_refused() {
     for _ in 0..40 {
         nested = graph("", "", vec![node("", "If", "", "", vec![subgraph("then_branch", nested)])]);
     }
-    assert_eq!(cause(&model(nested)).as_deref(), Some("messages are nested deeper than 100 levels"));
+    assert_eq!(
+        cause(&model(nested)).as_deref(),
+        Some("messages are nested deeper than 100 levels")
+    );
     // Empty nodes: two bytes each in the file.
     let swollen = graph("", "", vec![pb::NodeProto::default(); 5_000_000]);
     let bytes = swollen.encode_to_vec();
@@ -425,12 +504,20 @@ fn test_data_is_read_and_sequences_are_recognised() {
     let read = |name: &str, bytes: Vec<u8>| {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        read_tensor(&path).map_err(|error| (error.kind(), error.message().replace(&*path.to_string_lossy(), name)))
+        read_tensor(&path).map_err(|error| {
+            (error.kind(), error.message().replace(&*path.to_string_lossy(), name))
+        })
     };
     let (name, tensor) = read("x.pb", floats("x", &[2], &[1.0, 2.0]).encode_to_vec()).unwrap();
-    assert_eq!((name.as_str(), format!("{tensor:?}").as_str()), ("x", "Tensor(f32[2] = [1.0, 2.0])"));
+    assert_eq!(
+        (name.as_str(), format!("{tensor:?}").as_str()),
+        ("x", "Tensor(f32[2] = [1.0, 2.0])")
+    );
     let wrong = read("x.pb", floats("x", &[3], &[1.0]).encode_to_vec()).unwrap_err();
-    assert_eq!(wrong, (Kind::Invalid, "cannot read `x.pb`: f32[3] takes 12 bytes, but there are 4".into()));
+    assert_eq!(
+        wrong,
+        (Kind::Invalid, "cannot read `x.pb`: f32[3] takes 12 bytes, but there are 4".into())
+    );
     // SequenceProto: name = 1, elem_type = 2, tensor_values = 3.
     let item = floats("", &[1], &[1.0]).encode_to_vec();
     let mut sequence = vec![0x0a, 3, b's', b'e', b'q', 0x10, 1];
@@ -447,5 +534,8 @@ fn values_need_names() {
     let mut main = graph("", "", vec![]);
     main.input.push(value(""));
     main.initializer.push(floats("", &[], &[1.0]));
-    assert_eq!(problems(read(&model(main))), ["an unnamed initializer: has no name", "an unnamed input: has no name"]);
+    assert_eq!(
+        problems(read(&model(main))),
+        ["an unnamed initializer: has no name", "an unnamed input: has no name"]
+    );
 }

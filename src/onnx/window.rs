@@ -1,7 +1,8 @@
 //! A file as decoders read it: small things through a buffer, large ones as slices of the map.
 //!
-//! Reading a byte of a map brings in the pages around it, 64 KiB and more. A model's messages lie between its weights, so
-//! that reading them through the map would bring in much of the weights that nobody asked for.
+//! Reading a byte of a map brings in the pages around it, 64 KiB and more. A model's messages lie
+//! between its weights, so that reading them through the map would bring in much of the weights
+//! that nobody asked for.
 
 use bytes::{Buf, Bytes};
 use std::fs::File;
@@ -134,8 +135,14 @@ mod tests {
         let mut window = window(&data);
         let map = window.whole.as_ptr_range();
         let mut at = 0;
-        for (len, shared) in [(3, false), (16_000, false), (100_000, true), (16_383, false), (16_384, true), (1, false)]
-        {
+        for (len, shared) in [
+            (3, false),
+            (16_000, false),
+            (100_000, true),
+            (16_383, false),
+            (16_384, true),
+            (1, false),
+        ] {
             let bytes = window.copy_to_bytes(len);
             assert_eq!(bytes, data[at..at + len]);
             assert_eq!(map.contains(&bytes.as_ptr()), shared, "{len} bytes");

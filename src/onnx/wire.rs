@@ -1,19 +1,21 @@
 //! A look at a protobuf file before it is decoded: is it whole, and what would decoding it take?
 //!
-//! An empty message takes two bytes in a file and hundreds in memory, so a small hostile file could fill the machine.
-//! This walks over the headers of the messages (never over weights) and adds up what they will take.
+//! An empty message takes two bytes in a file and hundreds in memory, so a small hostile file could
+//! fill the machine. This walks over the headers of the messages (never over weights) and adds up
+//! what they will take.
 
 use super::pb;
 use super::window::Window;
 
-/// How deep messages may be nested: `prost`'s own limit, so that ours is the error that is seen. About 33 levels of
-/// subgraphs.
+/// How deep messages may be nested: `prost`'s own limit, so that ours is the error that is seen.
+/// About 33 levels of subgraphs.
 const MAX_DEPTH: usize = 100;
 
 /// What the decoded messages may take, besides the bytes they share with the file.
 const MAX_BYTES: usize = 1 << 30;
 
-/// What a field that is no message takes at most, if it is a text or bytes: the larger of `String` and `Bytes`.
+/// What a field that is no message takes at most, if it is a text or bytes: the larger of `String`
+/// and `Bytes`.
 const TEXT_BYTES: usize = size_of::<bytes::Bytes>();
 
 /// Why a file is not worth decoding.
@@ -58,8 +60,8 @@ impl Message {
     /// The message in field `number`, where that holds one.
     fn field(self, number: u64) -> Option<Self> {
         use Message::{
-            Attribute, Dimension, ElementOf, Entry, Function, Graph, MapType, Model, Node, Shape, Sparse, Tensor,
-            TensorType, Training, Type, ValueInfo,
+            Attribute, Dimension, ElementOf, Entry, Function, Graph, MapType, Model, Node, Shape,
+            Sparse, Tensor, TensorType, Training, Type, ValueInfo,
         };
         Some(match (self, number) {
             (Model, 7) | (Attribute, 6 | 11) | (Training, 1 | 2) => Graph,
@@ -121,7 +123,13 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    fn message(&mut self, message: Message, start: usize, end: usize, depth: usize) -> Result<(), WireError> {
+    fn message(
+        &mut self,
+        message: Message,
+        start: usize,
+        end: usize,
+        depth: usize,
+    ) -> Result<(), WireError> {
         if depth > MAX_DEPTH {
             return Err(WireError::TooDeep);
         }
@@ -160,7 +168,8 @@ impl Scan<'_> {
         if self.taken > MAX_BYTES { Err(WireError::TooMuch) } else { Ok(()) }
     }
 
-    /// A variable-length number at `at`, which moves behind it; `None` where it is longer than 64 bits or `end`.
+    /// A variable-length number at `at`, which moves behind it; `None` where it is longer than 64
+    /// bits or `end`.
     fn varint(&mut self, at: &mut usize, end: usize) -> Option<u64> {
         let mut value = 0u64;
         for (i, &byte) in self.window.peek(*at, end.checked_sub(*at)?.min(10)).iter().enumerate() {

@@ -28,7 +28,10 @@ pub(super) fn value_info(name: &str, like: &Tensor) -> pb::ValueInfoProto {
     let shape = pb::TensorShapeProto { dim: like.dims().iter().map(dim).collect() };
     let element = ElementType::Of(like.dtype()).to_onnx();
     let value = pb::type_proto::Tensor { elem_type: Some(element), shape: Some(shape) };
-    let ty = pb::TypeProto { value: Some(pb::type_proto::Value::TensorType(value)), ..Default::default() };
+    let ty = pb::TypeProto {
+        value: Some(pb::type_proto::Value::TensorType(value)),
+        ..Default::default()
+    };
     pb::ValueInfoProto { name: Some(name.to_owned()), r#type: Some(ty), ..Default::default() }
 }
 
@@ -37,6 +40,8 @@ pub(super) fn value_info(name: &str, like: &Tensor) -> pb::ValueInfoProto {
 /// # Errors
 /// [`Kind::Environment`] where the file cannot be written.
 pub fn write_tensor(path: &Path, name: &str, data: &Tensor) -> Result<()> {
-    std::fs::write(path, tensor(name, data).encode_to_vec())
-        .map_err(|error| Error::new(Kind::Environment, format!("cannot write `{}`", path.display())).with_source(error))
+    std::fs::write(path, tensor(name, data).encode_to_vec()).map_err(|error| {
+        Error::new(Kind::Environment, format!("cannot write `{}`", path.display()))
+            .with_source(error)
+    })
 }

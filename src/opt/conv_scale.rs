@@ -1,7 +1,7 @@
 //! A Scale behind a Convolution becomes part of the convolution's weights and bias.
 //!
-//! (Σ w·x + b)·scale + shift is Σ (w·scale)·x + (b·scale + shift). TensorRT does the same while it builds; done here, it
-//! has fewer layers to look at and one copy of the weights less to hold.
+//! (Σ w·x + b)·scale + shift is Σ (w·scale)·x + (b·scale + shift). TensorRT does the same while it
+//! builds; done here, it has fewer layers to look at and one copy of the weights less to hold.
 
 use crate::mapped;
 use crate::network::edit::Editor;
@@ -66,12 +66,17 @@ fn scaled(convolution: &Convolution, by: &Scale) -> Option<Convolution> {
     if bias.len() != maps || maps == 0 || weights.len() % maps != 0 {
         return None;
     }
-    let new_bias = bias.iter().zip(&factors).zip(&summands).map(|((b, factor), summand)| b * factor + summand);
+    let new_bias =
+        bias.iter().zip(&factors).zip(&summands).map(|((b, factor), summand)| b * factor + summand);
     let new_bias = tensor(weights.dtype(), vec![maps], new_bias.collect())?;
 
     let new_weights = product(weights, &factors)?;
     mapped::release(weights.bytes());
-    Some(Convolution { weights: Arg::Static(new_weights), bias: Some(Arg::Static(new_bias)), ..convolution.clone() })
+    Some(Convolution {
+        weights: Arg::Static(new_weights),
+        bias: Some(Arg::Static(new_bias)),
+        ..convolution.clone()
+    })
 }
 
 /// One coefficient per map: as many as there are, one for all, or the neutral one.
@@ -98,7 +103,8 @@ fn product(weights: &Tensor, factors: &[f32]) -> Option<Tensor> {
             maps.flat_map(|(map, factor)| map.iter().map(move |w| w * factor)).collect(),
         );
     }
-    // Read as bytes: in a file these gigabytes need not be aligned, and a copy that is would be one too many.
+    // Read as bytes: in a file these gigabytes need not be aligned, and a copy that is would be one
+    // too many.
     let mut values = Vec::with_capacity(weights.len());
     let (elements, _) = weights.bytes().as_chunks::<4>();
     for (map, factor) in elements.chunks(per_map.max(1)).zip(factors) {
@@ -160,7 +166,8 @@ mod tests {
 
     #[test]
     fn factors_go_to_the_weights_and_summands_to_the_bias() {
-        let merged = scaled(&convolution(Some(vec![7.0, 0.5])), &scale(ScaleMode::Channel, 1)).unwrap();
+        let merged =
+            scaled(&convolution(Some(vec![7.0, 0.5])), &scale(ScaleMode::Channel, 1)).unwrap();
         let floats = |arg: &Arg<Tensor>| arg.fixed().unwrap().to_f32s().unwrap().into_owned();
         assert_eq!(floats(&merged.weights), [6.0, 20.0]);
         assert_eq!(floats(merged.bias.as_ref().unwrap()), [15.0, 12.0]);

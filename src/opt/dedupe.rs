@@ -27,7 +27,8 @@ pub(super) fn run(network: &mut Network) -> usize {
     changed
 }
 
-/// Handles a block; layers of the blocks around it can stand for its own, never the other way round.
+/// Handles a block; layers of the blocks around it can stand for its own, never the other way
+/// round.
 fn block(editor: &mut Editor<'_>, of: &Block, seen: &mut HashMap<Key, LayerId>) -> usize {
     let mut changed = 0;
     let mut own = Vec::new();
@@ -84,7 +85,8 @@ fn key(network: &Network, id: LayerId) -> Option<Key> {
                 Key::SameBytes(dtype, dims, data.as_ptr().addr())
             })
         }
-        // The text of these would hash all the weights or blocks they hold, and they are never alike in practice.
+        // The text of these would hash all the weights or blocks they hold, and they are never
+        // alike in practice.
         LayerKind::Convolution(_)
         | LayerKind::Deconvolution(_)
         | LayerKind::Scale(_)

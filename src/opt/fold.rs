@@ -19,10 +19,16 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The outputs of a layer whose inputs are these constants; `None` where it is better left to TensorRT.
-    pub fn fold(&self, kind: &LayerKind, inputs: &[&Tensor], outputs: &[ValueType]) -> Option<Vec<Tensor>> {
-        // The pair of Quantize and Dequantize is what makes a layer run in few bits. Of those that share a byte, TensorRT
-        // takes pairs only.
+    /// The outputs of a layer whose inputs are these constants; `None` where it is better left to
+    /// TensorRT.
+    pub fn fold(
+        &self,
+        kind: &LayerKind,
+        inputs: &[&Tensor],
+        outputs: &[ValueType],
+    ) -> Option<Vec<Tensor>> {
+        // The pair of Quantize and Dequantize is what makes a layer run in few bits. Of those that
+        // share a byte, TensorRT takes pairs only.
         let shared = |tensor: &&Tensor| tensor.dtype().bits() < 8 && tensor.len() % 2 == 1;
         if matches!(kind, LayerKind::Dequantize(_)) && !inputs.first().is_some_and(shared) {
             return None;
@@ -31,7 +37,10 @@ impl Folder {
         let input_bytes: usize = inputs.iter().map(|tensor| tensor.bytes().len()).sum();
         let growth = output_bytes.saturating_sub(input_bytes);
         let total = self.grown_bytes.get().saturating_add(growth);
-        if output_bytes > MOST_OUTPUT_BYTES || growth > MOST_GROWTH_BYTES || total > MOST_TOTAL_GROWTH_BYTES {
+        if output_bytes > MOST_OUTPUT_BYTES
+            || growth > MOST_GROWTH_BYTES
+            || total > MOST_TOTAL_GROWTH_BYTES
+        {
             return None;
         }
         let folded = eval::layer(kind, inputs).ok()?;

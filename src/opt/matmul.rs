@@ -39,7 +39,9 @@ fn transposed(network: &Network, value: ValueId) -> Option<ValueId> {
     let layer = network.layer(network.maker(value)?);
     let LayerKind::Shuffle(shuffle) = &layer.kind else { return None };
     let parts = (&shuffle.first_transpose, &shuffle.reshape, &shuffle.second_transpose);
-    let ((Some(permutation), None, None) | (None, None, Some(permutation))) = parts else { return None };
+    let ((Some(permutation), None, None) | (None, None, Some(permutation))) = parts else {
+        return None;
+    };
     let rank = permutation.len();
     let mut swapped: Vec<usize> = (0..rank).collect();
     if rank < 2 {

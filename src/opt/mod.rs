@@ -1,7 +1,8 @@
 //! Network to smaller network that computes the same.
 //!
-//! Each pass is a function in a file of its own; [`PASSES`] lists them in order, with why each stands where it does.
-//! TensorRT fuses on its own: a pass is here only where it makes the plan better or the build faster.
+//! Each pass is a function in a file of its own; [`PASSES`] lists them in order, with why each
+//! stands where it does. TensorRT fuses on its own: a pass is here only where it makes the plan
+//! better or the build faster.
 
 mod conv_scale;
 mod dedupe;
@@ -39,7 +40,8 @@ const ROUNDS: usize = 4;
 /// What the passes did: the name of each that changed something, and how often.
 pub type Log = Vec<(&'static str, usize)>;
 
-/// Runs all passes but those named in `without`, until none changes anything; `after` sees the network after each.
+/// Runs all passes but those named in `without`, until none changes anything; `after` sees the
+/// network after each.
 ///
 /// # Errors
 /// Whatever `after` says.

@@ -1,10 +1,12 @@
-//! Sums, products, quotients and powers with constants, one behind the other, become one Scale: (x·scale + shift)^power.
+//! Sums, products, quotients and powers with constants, one behind the other, become one Scale:
+//! (x·scale + shift)^power.
 //!
-//! A single one becomes a Scale only behind a Convolution, which then takes it into its weights. TensorRT's Scale wants
-//! data of rank 4 or more. Coefficients are composed in double precision and rounded once.
+//! A single one becomes a Scale only behind a Convolution, which then takes it into its weights.
+//! TensorRT's Scale wants data of rank 4 or more. Coefficients are composed in double precision and
+//! rounded once.
 //!
-//! What could turn a last digit into more stays: formulas whose result is rounded or compared, sums that are nearly taken
-//! back, and coefficients that overflow or vanish.
+//! What could turn a last digit into more stays: formulas whose result is rounded or compared, sums
+//! that are nearly taken back, and coefficients that overflow or vanish.
 
 use super::conv_scale::{tensor, weighs_maps};
 use crate::network::edit::Editor;
@@ -18,7 +20,8 @@ use half::f16;
 /// The most coefficients that a constant is spread to, where it has fewer itself.
 const MOST_SPREAD: usize = 4096;
 
-/// How much of a summand must be left when another is added, else the two are taken for a way of rounding.
+/// How much of a summand must be left when another is added, else the two are taken for a way of
+/// rounding.
 const LEAST_LEFT: f64 = 1.0 / 1024.0;
 
 pub(super) fn run(network: &mut Network) -> usize {
@@ -32,7 +35,8 @@ pub(super) fn run(network: &mut Network) -> usize {
     changed
 }
 
-/// Joins the layer with the one in front, where both are such formulas and nothing else takes what is between.
+/// Joins the layer with the one in front, where both are such formulas and nothing else takes what
+/// is between.
 fn join(editor: &mut Editor<'_>, id: LayerId) -> bool {
     let Some((front, data, layer)) = joined(editor, id) else { return false };
     let sites = editor.network().layer(front).sites.clone();
@@ -46,7 +50,8 @@ fn joined(editor: &Editor<'_>, id: LayerId) -> Option<(LayerId, ValueId, Scale)>
     let network = editor.network();
     let (middle, back) = Formula::of(network, id)?;
     let front_id = network.maker(middle)?;
-    if editor.sole_user(middle) != Some(id) || editor.is_removed(front_id) || is_judged(editor, id) {
+    if editor.sole_user(middle) != Some(id) || editor.is_removed(front_id) || is_judged(editor, id)
+    {
         return None;
     }
     let (data, front) = Formula::of(network, front_id)?;
@@ -65,9 +70,16 @@ fn servable(editor: &Editor<'_>, id: LayerId) -> Option<(ValueId, Scale)> {
     let network = editor.network();
     let LayerKind::ElementWise(_) = network.layer(id).kind else { return None };
     let (data, formula) = Formula::of(network, id)?;
-    let LayerKind::Convolution(convolution) = &network.layer(network.maker(data)?).kind else { return None };
-    let per_map = matches!(formula.extent, Extent::Uniform | Extent::Channel(1)) && formula.power.is_none();
-    if !per_map || !weighs_maps(convolution) || editor.sole_user(data) != Some(id) || is_judged(editor, id) {
+    let LayerKind::Convolution(convolution) = &network.layer(network.maker(data)?).kind else {
+        return None;
+    };
+    let per_map =
+        matches!(formula.extent, Extent::Uniform | Extent::Channel(1)) && formula.power.is_none();
+    if !per_map
+        || !weighs_maps(convolution)
+        || editor.sole_user(data) != Some(id)
+        || is_judged(editor, id)
+    {
         return None;
     }
     Some((data, formula.layer(network.value(data).ty.dtype)?))
@@ -79,7 +91,9 @@ fn is_judged(editor: &Editor<'_>, id: LayerId) -> bool {
     let users = network.layer(id).outputs.iter().flat_map(|&output| editor.users(output));
     users.into_iter().any(|&user| match &network.layer(user).kind {
         LayerKind::Unary(of) => matches!(of.operation, Un::Round | Un::Floor | Un::Ceil | Un::Sign),
-        LayerKind::ElementWise(of) => matches!(of.operation, Ew::FloorDiv | Ew::Equal | Ew::Greater | Ew::Less),
+        LayerKind::ElementWise(of) => {
+            matches!(of.operation, Ew::FloorDiv | Ew::Equal | Ew::Greater | Ew::Less)
+        }
         LayerKind::Cast(cast) => !cast.to.is_float(),
         LayerKind::Quantize(_) | LayerKind::NonZero => true,
         _ => false,
@@ -121,12 +135,22 @@ impl Formula {
                     (Some(constant), None) => (b, constant, true),
                     _ => return None,
                 };
-                (data, Self::of_operation(of.operation, constant, swapped, &network.value(data).ty.shape)?)
+                (
+                    data,
+                    Self::of_operation(
+                        of.operation,
+                        constant,
+                        swapped,
+                        &network.value(data).ty.shape,
+                    )?,
+                )
             }
             _ => return None,
         };
         let (from, to) = (&network.value(data).ty, &network.value(*layer.outputs.first()?).ty);
-        let fits = matches!(from.dtype, DType::F32 | DType::F16) && from.shape.rank() >= 4 && from.shape == to.shape;
+        let fits = matches!(from.dtype, DType::F32 | DType::F16)
+            && from.shape.rank() >= 4
+            && from.shape == to.shape;
         fits.then_some((data, formula))
     }
 
@@ -144,7 +168,12 @@ impl Formula {
         };
         let power = numbers(&scale.power, 1.0)?;
         let power = power.iter().any(|&p| p != 1.0).then_some(power);
-        Some(Self { extent, scale: numbers(&scale.scale, 1.0)?, shift: numbers(&scale.shift, 0.0)?, power })
+        Some(Self {
+            extent,
+            scale: numbers(&scale.scale, 1.0)?,
+            shift: numbers(&scale.shift, 0.0)?,
+            power,
+        })
     }
 
     /// An operation with a constant, which is the first operand where they are `swapped`.
@@ -172,7 +201,11 @@ impl Formula {
         let extent = self.extent.and(next.extent)?;
         let (first, next) = (self.spread(extent, dims)?, next.spread(extent, dims)?);
         let scale = first.scale.iter().zip(&next.scale).map(|(a, b)| a * b).collect();
-        let shift = first.shift.iter().zip(next.scale.iter().zip(&next.shift)).map(|(a, (b, c))| sum(a * b, *c));
+        let shift = first
+            .shift
+            .iter()
+            .zip(next.scale.iter().zip(&next.shift))
+            .map(|(a, (b, c))| sum(a * b, *c));
         Some(Self { extent, scale, shift: shift.collect::<Option<_>>()?, power: next.power })
     }
 
@@ -188,8 +221,11 @@ impl Formula {
         };
         let (run, size) = place;
         let count = count(extent, dims)?;
-        let spread = |of: &Vec<f64>| (0..count).map(|i| of.get(i / run.max(1) % size.max(1)).copied()).collect();
-        let (scale, shift): (Option<Vec<f64>>, Option<Vec<f64>>) = (spread(&self.scale), spread(&self.shift));
+        let spread = |of: &Vec<f64>| {
+            (0..count).map(|i| of.get(i / run.max(1) % size.max(1)).copied()).collect()
+        };
+        let (scale, shift): (Option<Vec<f64>>, Option<Vec<f64>>) =
+            (spread(&self.scale), spread(&self.shift));
         let power = self.power.as_ref().map(|power| spread(power).ok_or(())).transpose().ok()?;
         Some(Self { extent, scale: scale?, shift: shift?, power })
     }
@@ -216,7 +252,13 @@ impl Formula {
             None => None,
             Some(power) => weights(power, 1.0)?,
         };
-        Some(Scale { mode, shift: weights(self.shift, 0.0)?, scale: weights(self.scale, 1.0)?, power, channel_axis })
+        Some(Scale {
+            mode,
+            shift: weights(self.shift, 0.0)?,
+            scale: weights(self.scale, 1.0)?,
+            power,
+            channel_axis,
+        })
     }
 }
 
@@ -226,7 +268,8 @@ impl Extent {
         match (self, other) {
             (Extent::Uniform, extent) | (extent, Extent::Uniform) => Some(extent),
             (a, b) if a == b => Some(a),
-            (Extent::Channel(inner), Extent::From(axis)) | (Extent::From(axis), Extent::Channel(inner)) => {
+            (Extent::Channel(inner), Extent::From(axis))
+            | (Extent::From(axis), Extent::Channel(inner)) => {
                 (inner >= axis).then_some(Extent::From(axis))
             }
             _ => None,
@@ -239,7 +282,9 @@ fn count(extent: Extent, dims: &[Dim]) -> Option<usize> {
     match extent {
         Extent::Uniform => Some(1),
         Extent::Channel(axis) => dims.get(axis)?.size(),
-        Extent::From(axis) => volume(&dims.get(axis..)?.iter().map(Dim::size).collect::<Option<Vec<_>>>()?),
+        Extent::From(axis) => {
+            volume(&dims.get(axis..)?.iter().map(Dim::size).collect::<Option<Vec<_>>>()?)
+        }
     }
 }
 
@@ -263,7 +308,8 @@ fn numbers(tensor: &Tensor) -> Option<Vec<f64>> {
     Some(tensor.to_f32s()?.iter().map(|&value| f64::from(value)).collect())
 }
 
-/// A constant that broadcasts to data of this shape, as one coefficient for each place of the smallest extent.
+/// A constant that broadcasts to data of this shape, as one coefficient for each place of the
+/// smallest extent.
 fn coefficients(constant: &Tensor, dims: &[Dim]) -> Option<(Extent, Vec<f64>)> {
     let own = constant.dims();
     let alike = |(&own, dim): (&usize, &Dim)| own == 1 || dim.size() == Some(own);

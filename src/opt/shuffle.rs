@@ -1,4 +1,5 @@
-//! Squeeze, Unsqueeze and neighbouring Shuffles become one Shuffle; those that change nothing vanish.
+//! Squeeze, Unsqueeze and neighbouring Shuffles become one Shuffle; those that change nothing
+//! vanish.
 
 use crate::network::edit::Editor;
 use crate::network::layer::Shuffle;
@@ -27,7 +28,9 @@ fn as_shuffle(editor: &mut Editor<'_>, id: LayerId) -> bool {
     if !matches!(layer.kind, LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_)) {
         return false;
     }
-    let (Some(&input), Some(&output)) = (layer.inputs.first(), layer.outputs.first()) else { return false };
+    let (Some(&input), Some(&output)) = (layer.inputs.first(), layer.outputs.first()) else {
+        return false;
+    };
     let shape = |value: ValueId| &network.value(value).ty.shape;
     let Some(reshape) = Reshape::between(shape(input), shape(output)) else { return false };
     editor.change(id, Shuffle { reshape: Some(reshape), ..Shuffle::default() }.into(), &[input]);
@@ -88,7 +91,8 @@ fn drop_if_idle(editor: &mut Editor<'_>, id: LayerId) -> bool {
     let Some((input, shuffle)) = static_shuffle(network, id) else { return false };
     let Some(&output) = network.layer(id).outputs.first() else { return false };
     let same_shape = network.value(input).ty.shape == network.value(output).ty.shape;
-    let transposes = compose(shuffle.first_transpose.as_deref(), shuffle.second_transpose.as_deref());
+    let transposes =
+        compose(shuffle.first_transpose.as_deref(), shuffle.second_transpose.as_deref());
     let moves = if shuffle.reshape.is_some() {
         shuffle.first_transpose.is_some() || shuffle.second_transpose.is_some()
     } else {
@@ -113,12 +117,15 @@ fn static_shuffle(network: &Network, id: LayerId) -> Option<(ValueId, Shuffle)> 
     }
 }
 
-/// One permutation that does what two do one after the other; `None` for the one that changes nothing.
+/// One permutation that does what two do one after the other; `None` for the one that changes
+/// nothing.
 fn compose(first: Option<&[usize]>, second: Option<&[usize]>) -> Option<Vec<usize>> {
     let both: Vec<usize> = match (first, second) {
         (None, None) => return None,
         (Some(one), None) | (None, Some(one)) => one.to_vec(),
-        (Some(first), Some(second)) => second.iter().filter_map(|&axis| first.get(axis).copied()).collect(),
+        (Some(first), Some(second)) => {
+            second.iter().filter_map(|&axis| first.get(axis).copied()).collect()
+        }
     };
     (!both.iter().copied().eq(0..both.len())).then_some(both)
 }

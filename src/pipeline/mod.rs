@@ -78,7 +78,9 @@ pub fn import_model(model: &Model, options: &import::Options) -> Result<Imported
 /// From the imported network to the one that is emitted: check, optimise, legalize, check.
 pub fn finish(network: Network, options: &Options) -> Result<(Checked, opt::Log)> {
     let mut network = valid::check(network)?.into_inner();
-    let passes = opt::optimise(&mut network, &options.without_passes, &mut |pass, network| check_after(pass, network))?;
+    let passes = opt::optimise(&mut network, &options.without_passes, &mut |pass, network| {
+        check_after(pass, network)
+    })?;
     legalize::legalize(&mut network, options.caps)?;
     Ok((valid::check(network)?, passes))
 }
@@ -86,7 +88,8 @@ pub fn finish(network: Network, options: &Options) -> Result<(Checked, opt::Log)
 /// In debug builds, charges a broken rule to the pass that broke it.
 fn check_after(pass: &str, network: &Network) -> Result<()> {
     if cfg!(debug_assertions) {
-        valid::check(network.clone()).map_err(|error| error.with_note(format!("found after the pass `{pass}`")))?;
+        valid::check(network.clone())
+            .map_err(|error| error.with_note(format!("found after the pass `{pass}`")))?;
     }
     Ok(())
 }
@@ -97,5 +100,9 @@ fn check_after(pass: &str, network: &Network) -> Result<()> {
 /// Another text; it says which passes there are.
 pub fn parse_pass(text: &str) -> Result<String, String> {
     let names: Vec<_> = opt::PASSES.iter().map(|pass| pass.name).collect();
-    if names.contains(&text) { Ok(text.to_owned()) } else { Err(format!("the passes are {}", names.join(", "))) }
+    if names.contains(&text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("the passes are {}", names.join(", ")))
+    }
 }

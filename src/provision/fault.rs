@@ -9,7 +9,8 @@ use std::process::ExitStatus;
 /// What went wrong; [`Fault::explain`] adds which package it was and the way out.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
-    #[error("it is not in `{}`, and downloading is switched off (`--offline` or ONNX2PLAN_OFFLINE)", .cache.display())]
+    #[error("it is not in `{}`, and downloading is switched off (`--offline` or \
+             ONNX2PLAN_OFFLINE)", .cache.display())]
     Offline { cache: PathBuf },
     #[error("there is no Python whose pip could download it (tried {tried})")]
     NoPython { tried: String, source: io::Error },
@@ -62,15 +63,21 @@ impl Fault {
     /// A failure to write `path`.
     pub(super) fn write(path: &Path, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Fault::Full { said: Vec::new() },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Fault::Full { said: Vec::new() }
+            }
             _ => Fault::Write { path: path.to_owned(), source },
         }
     }
 
     /// The error as the user sees it.
     pub(super) fn explain(self, package: &Package, options: &Options) -> Error {
-        let kind = if matches!(self, Fault::Cancelled) { Kind::Cancelled } else { Kind::Environment };
-        let mut error = Error::new(kind, format!("cannot set up {} {}: {self}", package.title, package.version));
+        let kind =
+            if matches!(self, Fault::Cancelled) { Kind::Cancelled } else { Kind::Environment };
+        let mut error = Error::new(
+            kind,
+            format!("cannot set up {} {}: {self}", package.title, package.version),
+        );
         if let Some(hint) = self.hint(package) {
             error = error.with_hint(hint);
         }
@@ -78,7 +85,8 @@ impl Fault {
             // While a download is unpacked, the wheel lies beside it.
             let wheel_bytes = if options.wheel.is_some() { 0 } else { package.wheel_bytes };
             let needed_bytes = wheel_bytes + package.unpacked_bytes;
-            error = error.with_note(format!("`{}` needs {needed_bytes} bytes", options.cache.display()));
+            error = error
+                .with_note(format!("`{}` needs {needed_bytes} bytes", options.cache.display()));
         }
         match self {
             Fault::Pip { said, .. } | Fault::NoWheel { said } | Fault::Full { said, .. } => {
@@ -95,20 +103,27 @@ impl Fault {
     fn hint(&self, package: &Package) -> Option<String> {
         let by_hand = || {
             let Package { name, version, select, .. } = package;
-            let pip = format!("python3 -m pip download --no-deps {} {name}=={version}", select.join(" "));
+            let pip =
+                format!("python3 -m pip download --no-deps {} {name}=={version}", select.join(" "));
             format!("download it yourself with `{pip}`, then run `onnx2plan setup --wheel FILE`")
         };
         match self {
             Fault::Cancelled => None,
-            Fault::Full { .. } => Some("free that much, or set ONNX2PLAN_CACHE to a folder on another disk".into()),
+            Fault::Full { .. } => {
+                Some("free that much, or set ONNX2PLAN_CACHE to a folder on another disk".into())
+            }
             Fault::Write { .. } => Some(WRITABLE.into()),
-            Fault::NoPython { .. } => {
-                Some(format!("install Python with pip, or name one with ONNX2PLAN_PYTHON; or {}", by_hand()))
+            Fault::NoPython { .. } => Some(format!(
+                "install Python with pip, or name one with ONNX2PLAN_PYTHON; or {}",
+                by_hand()
+            )),
+            Fault::NoPip => Some(format!(
+                "install pip, or name another Python with ONNX2PLAN_PYTHON; or {}",
+                by_hand()
+            )),
+            Fault::Pip { .. } => {
+                Some(format!("see that pip reaches its package index; or {}", by_hand()))
             }
-            Fault::NoPip => {
-                Some(format!("install pip, or name another Python with ONNX2PLAN_PYTHON; or {}", by_hand()))
-            }
-            Fault::Pip { .. } => Some(format!("see that pip reaches its package index; or {}", by_hand())),
             _ => Some(by_hand()),
         }
     }
@@ -118,7 +133,8 @@ const WRITABLE: &str = "set ONNX2PLAN_CACHE to a folder that you can write to";
 
 /// The error for a process that has no cache folder.
 pub(super) fn no_home() -> Error {
-    let message = "there is no cache folder: none of ONNX2PLAN_CACHE, XDG_CACHE_HOME and HOME is set";
+    let message =
+        "there is no cache folder: none of ONNX2PLAN_CACHE, XDG_CACHE_HOME and HOME is set";
     Error::new(Kind::Environment, message).with_hint(WRITABLE)
 }
 
@@ -131,11 +147,16 @@ mod tests {
 
     #[test]
     fn a_full_disk_says_how_much_it_takes() {
-        let error = File::options().write(true).open("/dev/full").unwrap().write_all(b"data").unwrap_err();
-        let options = Options { cache: "cache".into(), wheel: Some("file".into()), ..Options::default() };
+        let error =
+            File::options().write(true).open("/dev/full").unwrap().write_all(b"data").unwrap_err();
+        let options =
+            Options { cache: "cache".into(), wheel: Some("file".into()), ..Options::default() };
         assert_eq!(
-            Fault::write(Path::new("cache/tmp/file"), error).explain(&TENSORRT_RTX, &options).to_string(),
-            "cannot set up TensorRT-RTX 1.7.1.116: the disk is full\n  `cache` needs 234060209 bytes\n\n\
+            Fault::write(Path::new("cache/tmp/file"), error)
+                .explain(&TENSORRT_RTX, &options)
+                .to_string(),
+            "cannot set up TensorRT-RTX 1.7.1.116: the disk is full\n  `cache` needs 234060209 \
+             bytes\n\n\
              hint: free that much, or set ONNX2PLAN_CACHE to a folder on another disk"
         );
     }

@@ -1,11 +1,12 @@
-//! Fetches NVIDIA's TensorRT-RTX and ONNX Runtime for the user, with the user's own `pip`, and unpacks it into the user's cache.
+//! Fetches NVIDIA's TensorRT-RTX and ONNX Runtime for the user, with the user's own `pip`, and
+//! unpacks it into the user's cache.
 //!
-//! The index, the proxy and the certificates are whatever the user told pip; what arrives is held to a SHA-256 written
-//! here. [`install`] is the way in. This module loads nothing and prints nothing: it gives a folder to whoever asks,
-//! and tells its caller how it goes through [`Event`]s.
+//! The index, the proxy and the certificates are whatever the user told pip; what arrives is held
+//! to a SHA-256 written here. [`install`] is the way in. This module loads nothing and prints
+//! nothing: it gives a folder to whoever asks, and tells its caller how it goes through [`Event`]s.
 //!
-//! `pip` runs pip, `wheel` checks and unpacks the file, `store` keeps the cache folder whole; `python` knows where packages are
-//! that the user installed without us.
+//! `pip` runs pip, `wheel` checks and unpacks the file, `store` keeps the cache folder whole;
+//! `python` knows where packages are that the user installed without us.
 
 mod fault;
 mod pip;
@@ -59,7 +60,8 @@ pub const TENSORRT_RTX: Package = Package {
         "tensorrt_rtx_libs/libtensorrt_rtx.so.1",
         "tensorrt_rtx_cu13_libs-1.7.1.116.dist-info/licenses/LICENSE.txt",
     ],
-    license: "TensorRT-RTX is NVIDIA's, under the NVIDIA Software License Agreement (LICENSE.txt beside the library); \
+    license: "TensorRT-RTX is NVIDIA's, under the NVIDIA Software License Agreement (LICENSE.txt \
+              beside the library); \
               downloading or using it means accepting that agreement",
 };
 
@@ -132,23 +134,30 @@ pub enum Phase {
     Unpacking,
 }
 
-/// Told of every [`Event`], several times a second while there is work; `Break` stops the installation.
+/// Told of every [`Event`], several times a second while there is work; `Break` stops the
+/// installation.
 pub type Notify<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
 
-/// The cache folder: `ONNX2PLAN_CACHE`, else `onnx2plan` under `XDG_CACHE_HOME`, else `.cache/onnx2plan` under `HOME`.
+/// The cache folder: `ONNX2PLAN_CACHE`, else `onnx2plan` under `XDG_CACHE_HOME`, else
+/// `.cache/onnx2plan` under `HOME`.
 ///
-/// `variable` looks up an environment variable; one that is empty counts as unset. With none of the three the error
-/// is [`Kind::Environment`].
+/// `variable` looks up an environment variable; one that is empty counts as unset. With none of the
+/// three the error is [`Kind::Environment`].
 pub fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
     let folder = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     folder("ONNX2PLAN_CACHE")
         // The XDG base directory specification has relative paths ignored.
-        .or_else(|| folder("XDG_CACHE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("onnx2plan")))
+        .or_else(|| {
+            folder("XDG_CACHE_HOME")
+                .filter(|path| path.is_absolute())
+                .map(|path| path.join("onnx2plan"))
+        })
         .or_else(|| folder("HOME").map(|path| path.join(".cache").join("onnx2plan")))
         .ok_or_else(fault::no_home)
 }
 
-/// The folder that holds the package's members, if all are there in their full size. Reads no contents: see [`verify`].
+/// The folder that holds the package's members, if all are there in their full size. Reads no
+/// contents: see [`verify`].
 pub fn installed(package: &Package, cache: &Path) -> Option<PathBuf> {
     store::whole(package, cache, store::Depth::Sizes)
 }
@@ -172,19 +181,22 @@ pub fn fetched(cache: &Path) -> Vec<Fetched> {
     store::fetched(&[&TENSORRT_RTX, &ONNX_RUNTIME], cache)
 }
 
-/// Removes a package from a cache. Who has loaded it keeps it; it is fetched again once it is needed.
+/// Removes a package from a cache. Who has loaded it keeps it; it is fetched again once it is
+/// needed.
 pub fn remove(fetched: &Fetched, cache: &Path) -> Result<()> {
     store::remove(cache, &fetched.name).map_err(|error| {
         let path = cache.join(&fetched.name);
-        Error::new(Kind::Environment, format!("cannot remove `{}`", path.display())).with_source(error)
+        Error::new(Kind::Environment, format!("cannot remove `{}`", path.display()))
+            .with_source(error)
     })
 }
 
-/// The folder that holds the package's members, after fetching them where they are not [`installed`].
+/// The folder that holds the package's members, after fetching them where they are not
+/// [`installed`].
 ///
-/// Any number of processes may do this at once; one of them works and the others wait for it. A folder that is
-/// incomplete or damaged is made anew. Errors are [`Kind::Environment`] and say what to do
-/// by hand, or [`Kind::Cancelled`] where `notify` broke off.
+/// Any number of processes may do this at once; one of them works and the others wait for it. A
+/// folder that is incomplete or damaged is made anew. Errors are [`Kind::Environment`] and say what
+/// to do by hand, or [`Kind::Cancelled`] where `notify` broke off.
 pub fn install(package: &Package, options: &Options, notify: &mut Notify<'_>) -> Result<PathBuf> {
     match trusted(package, options) {
         Some(folder) => Ok(folder),

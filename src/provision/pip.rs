@@ -14,7 +14,8 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_millis(100);
 /// Lines of pip's output that an error shows: enough for its longest message, the one about hashes.
 const LINES_SHOWN: usize = 8;
-/// `python -m pip`, but a `pip.py` in the current folder, which may have come with a model, is not run in pip's place.
+/// `python -m pip`, but a `pip.py` in the current folder, which may have come with a model, is not
+/// run in pip's place.
 const RUN_PIP: &str = "import sys; sys.path[:] = filter(None, sys.path); \
                        import runpy; runpy.run_module('pip', run_name='__main__', alter_sys=True)";
 
@@ -26,24 +27,41 @@ pub(super) fn download(
     notify: &mut Notify<'_>,
 ) -> Result<PathBuf, Fault> {
     let unwritable = |e| Fault::write(work, e);
-    let (requirements, temp, wheels) = (work.join("requirements.txt"), work.join("temp"), work.join("wheels"));
+    let (requirements, temp, wheels) =
+        (work.join("requirements.txt"), work.join("temp"), work.join("wheels"));
     fs::create_dir(&temp).map_err(unwritable)?;
     fs::create_dir(&wheels).map_err(unwritable)?;
     let Package { name, version, sha256, .. } = package;
-    fs::write(&requirements, format!("{name}=={version} --hash=sha256:{sha256}\n")).map_err(unwritable)?;
+    fs::write(&requirements, format!("{name}=={version} --hash=sha256:{sha256}\n"))
+        .map_err(unwritable)?;
 
     let mut pip = start(python, |command| {
-        command.args(["-c", RUN_PIP, "download", "--no-deps", "--require-hashes", "--only-binary=:all:"]);
+        command.args([
+            "-c",
+            RUN_PIP,
+            "download",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary=:all:",
+        ]);
         command.args(["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]);
         command.args(package.select).arg("-r").arg(&requirements).arg("-d").arg(&wheels);
-        // pip's own half-made files go where they are cleared away, and where the wheel needs the space anyway.
+        // pip's own half-made files go where they are cleared away, and where the wheel needs the
+        // space anyway.
         command.env("TMPDIR", &temp);
     })?;
     let status = loop {
         let ended = pip.child.try_wait().map_err(|source| Fault::LostPip { source })?;
         // Asked after pip's end too: Ctrl-C ends pip first, and is no fault of pip's.
         let done_bytes = largest_file(&temp).max(largest_file(&wheels)).min(package.wheel_bytes);
-        tell(notify, Event::Progress { phase: Phase::Downloading, done_bytes, total_bytes: package.wheel_bytes })?;
+        tell(
+            notify,
+            Event::Progress {
+                phase: Phase::Downloading,
+                done_bytes,
+                total_bytes: package.wheel_bytes,
+            },
+        )?;
         match ended {
             Some(status) => break status,
             None => std::thread::sleep(POLL),
@@ -53,19 +71,22 @@ pub(super) fn download(
     if !status.success() {
         let find = |text| said.iter().find(|line| line.contains(text));
         // Of a full disk, pip tells by a traceback: the one line is enough.
-        return Err(if let Some(line) = find("No space left on device").or(find("Disk quota exceeded")) {
-            Fault::Full { said: vec![line.clone()] }
-        } else if find("No module named pip").is_some() {
-            Fault::NoPip
-        } else {
-            Fault::Pip { status, said }
-        });
+        return Err(
+            if let Some(line) = find("No space left on device").or(find("Disk quota exceeded")) {
+                Fault::Full { said: vec![line.clone()] }
+            } else if find("No module named pip").is_some() {
+                Fault::NoPip
+            } else {
+                Fault::Pip { status, said }
+            },
+        );
     }
     let mut files = fs::read_dir(&wheels).into_iter().flatten().flatten().map(|entry| entry.path());
     files.find(|path| path.extension().is_some_and(|e| e == "whl")).ok_or(Fault::NoWheel { said })
 }
 
-/// A running pip that does not outlive its owner, nor go on writing into a folder that is being removed.
+/// A running pip that does not outlive its owner, nor go on writing into a folder that is being
+/// removed.
 struct Pip {
     child: Child,
     /// Reads what pip says. In memory: a file would stay empty just when the disk is full.
@@ -108,11 +129,16 @@ fn start(python: Option<&Path>, arrange: impl Fn(&mut Command)) -> Result<Pip, F
             Err(e) => last = e,
         }
     }
-    let tried = tries.iter().map(|python| format!("`{}`", python.display())).collect::<Vec<_>>().join(" and ");
+    let tried = tries
+        .iter()
+        .map(|python| format!("`{}`", python.display()))
+        .collect::<Vec<_>>()
+        .join(" and ");
     Err(Fault::NoPython { tried, source: last })
 }
 
-/// Size in bytes of the largest file below `folder`: while pip works, that is the wheel it is writing.
+/// Size in bytes of the largest file below `folder`: while pip works, that is the wheel it is
+/// writing.
 fn largest_file(folder: &Path) -> u64 {
     let size = |entry: fs::DirEntry| match entry.file_type() {
         Ok(kind) if kind.is_dir() => largest_file(&entry.path()),

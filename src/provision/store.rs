@@ -1,7 +1,8 @@
 //! The cache folder: one folder per package and version, whole or absent.
 //!
-//! A finished folder gets its [`Marker`] before it is put in place. `<package>.lock` keeps processes from doing the same
-//! work twice; where a file system has no locks, [`files::store`] alone keeps the cache whole.
+//! A finished folder gets its [`Marker`] before it is put in place. `<package>.lock` keeps
+//! processes from doing the same work twice; where a file system has no locks, [`files::store`]
+//! alone keeps the cache whole.
 
 use super::fault::Fault;
 use super::{Event, Fetched, Notify, Package, tell, wheel};
@@ -48,7 +49,8 @@ pub(super) fn whole(package: &Package, cache: &Path, depth: Depth) -> Option<Pat
         let path = folder.join(name);
         marker.files.iter().find(|member| member.name == name).is_some_and(|member| {
             fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == member.bytes)
-                && (depth == Depth::Sizes || wheel::sha256(&path).is_ok_and(|hash| hash == member.sha256))
+                && (depth == Depth::Sizes
+                    || wheel::sha256(&path).is_ok_and(|hash| hash == member.sha256))
         })
     };
     let mut names = package.members.iter().map(|member| wheel::last_name(member));
@@ -58,7 +60,9 @@ pub(super) fn whole(package: &Package, cache: &Path, depth: Depth) -> Option<Pat
 /// The folders of packages, of any version, that hold what their markers say and nothing else.
 pub(super) fn fetched(packages: &[&Package], cache: &Path) -> Vec<Fetched> {
     let is_package = |name: &str| {
-        packages.iter().any(|package| name.strip_prefix(package.folder).is_some_and(|rest| rest.starts_with('-')))
+        packages.iter().any(|package| {
+            name.strip_prefix(package.folder).is_some_and(|rest| rest.starts_with('-'))
+        })
     };
     let names = fs::read_dir(cache).into_iter().flatten().flatten();
     let fetched = names.filter_map(|entry| {
@@ -67,7 +71,8 @@ pub(super) fn fetched(packages: &[&Package], cache: &Path) -> Vec<Fetched> {
         // Nothing but a file may be read here: reading anything else may not end.
         fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
         let marker: Marker = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-        let is_ours = |file: &str| file == MARKER || marker.files.iter().any(|member| member.name == file);
+        let is_ours =
+            |file: &str| file == MARKER || marker.files.iter().any(|member| member.name == file);
         let placed = files::store::Store::placed(cache, &name, is_ours)?;
         Some(Fetched { name, bytes: placed.bytes })
     });
@@ -96,7 +101,8 @@ pub(super) struct Store<'a> {
 impl<'a> Store<'a> {
     /// Makes the folder where it is missing, and clears away what killed processes left.
     pub(super) fn open(package: &'a Package, cache: &'a Path) -> Result<Self, Fault> {
-        let folders = files::store::Store::open(cache).map_err(|e| Fault::write(&cache.join("tmp"), e))?;
+        let folders =
+            files::store::Store::open(cache).map_err(|e| Fault::write(&cache.join("tmp"), e))?;
         Ok(Self { package, cache, folders })
     }
 
@@ -121,7 +127,8 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Turns the folder `unpacked`, which holds `files`, into the package's folder, and returns that.
+    /// Turns the folder `unpacked`, which holds `files`, into the package's folder, and returns
+    /// that.
     pub(super) fn publish(&self, unpacked: &Path, files: Vec<Member>) -> Result<PathBuf, Fault> {
         let marker = Marker { wheel_sha256: self.package.sha256.to_owned(), files };
         write_marker(&unpacked.join(MARKER), &marker).map_err(|e| Fault::write(unpacked, e))?;

@@ -1,6 +1,7 @@
 //! A wheel on disk: is it the right one, and what is in it.
 //!
-//! A wheel is a zip file. It has passed the hash before it is opened as one, but is read as if it had not.
+//! A wheel is a zip file. It has passed the hash before it is opened as one, but is read as if it
+//! had not.
 
 use super::fault::{ArchiveFault, Fault};
 use super::store::Member;
@@ -17,14 +18,16 @@ const LIMIT_BYTES: u64 = 2 << 30;
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Checks that the file `wheel` is the package's, then writes the package's members into the new folder `into`.
+/// Checks that the file `wheel` is the package's, then writes the package's members into the new
+/// folder `into`.
 pub(super) fn unpack(
     package: &Package,
     wheel: &Path,
     into: &Path,
     notify: &mut Notify<'_>,
 ) -> Result<Vec<Member>, Fault> {
-    let mut file = File::open(wheel).map_err(|source| Fault::Read { path: wheel.to_owned(), source })?;
+    let mut file =
+        File::open(wheel).map_err(|source| Fault::Read { path: wheel.to_owned(), source })?;
     check(package, wheel, &mut file, notify)?;
     let mut archive = ZipArchive::new(file).map_err(ArchiveFault::Zip)?;
     survey(&archive)?;
@@ -38,7 +41,12 @@ pub(super) fn unpack(
 }
 
 /// Compares size and hash of the open file with the package's, and leaves it at its start.
-fn check(package: &Package, path: &Path, file: &mut File, notify: &mut Notify<'_>) -> Result<(), Fault> {
+fn check(
+    package: &Package,
+    path: &Path,
+    file: &mut File,
+    notify: &mut Notify<'_>,
+) -> Result<(), Fault> {
     let unreadable = |source| Fault::Read { path: path.to_owned(), source };
     let (expected, actual) = (package.wheel_bytes, file.metadata().map_err(unreadable)?.len());
     if actual != expected {
@@ -50,12 +58,17 @@ fn check(package: &Package, path: &Path, file: &mut File, notify: &mut Notify<'_
         tell(notify, Event::Progress { phase: Phase::Checking, done_bytes, total_bytes: expected })
     })?;
     if actual != package.sha256 {
-        return Err(Fault::WrongHash { path: path.to_owned(), expected: package.sha256.to_owned(), actual });
+        return Err(Fault::WrongHash {
+            path: path.to_owned(),
+            expected: package.sha256.to_owned(),
+            actual,
+        });
     }
     file.rewind().map_err(unreadable)
 }
 
-/// Looks at every entry before any is unpacked: a wheel with one bad entry is not to be trusted with the others.
+/// Looks at every entry before any is unpacked: a wheel with one bad entry is not to be trusted
+/// with the others.
 fn survey(archive: &ZipArchive<File>) -> Result<(), ArchiveFault> {
     let mut total = 0;
     for index in 0..archive.len() {
@@ -79,16 +92,19 @@ fn survey(archive: &ZipArchive<File>) -> Result<(), ArchiveFault> {
 }
 
 fn stays_inside(name: &str) -> bool {
-    !name.contains(['\\', '\0']) && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
+    !name.contains(['\\', '\0'])
+        && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// Whether a Unix mode is a regular file's or a folder's; tools that are not Unix's leave the type out.
+/// Whether a Unix mode is a regular file's or a folder's; tools that are not Unix's leave the type
+/// out.
 fn is_plain(mode: Option<u32>) -> bool {
     const TYPE: u32 = 0o170_000;
     matches!(mode.unwrap_or(0) & TYPE, 0 | 0o100_000 | 0o040_000)
 }
 
-/// Writes the entry `name` into the folder `into` under its last name; `progress` is told the bytes of each chunk.
+/// Writes the entry `name` into the folder `into` under its last name; `progress` is told the bytes
+/// of each chunk.
 fn extract(
     archive: &mut ZipArchive<File>,
     name: &str,
@@ -129,7 +145,8 @@ pub(super) fn sha256(path: &Path) -> io::Result<String> {
     digest(&mut File::open(path)?, |e| e, |_| Ok(()))
 }
 
-/// Reads to the end, hands on every chunk and returns the SHA-256 of all; `fault` tells what a failed read means.
+/// Reads to the end, hands on every chunk and returns the SHA-256 of all; `fault` tells what a
+/// failed read means.
 fn digest<E>(
     from: &mut dyn Read,
     fault: impl Fn(io::Error) -> E,

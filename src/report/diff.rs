@@ -8,10 +8,12 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many times its old value a number may be before it is called worse; the other way round, better.
+/// How many times its old value a number may be before it is called worse; the other way round,
+/// better.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Thresholds {
-    /// Of the largest absolute error of an output. Errors within a tenth of the absolute tolerance all count as that.
+    /// Of the largest absolute error of an output. Errors within a tenth of the absolute tolerance
+    /// all count as that.
     pub error: f64,
     /// Of the median latency. Latencies below 10 µs count as that.
     pub latency: f64,
@@ -166,11 +168,17 @@ impl Diff {
     pub fn summary(&self) -> String {
         let (all, worse, better) = (self.compared, self.worse.len(), self.better.len());
         let of = if all == 1 { "model" } else { "models" };
-        let worse =
-            if worse == 0 { format!("{all} {of}, none got worse") } else { format!("{worse} of {all} {of} got worse") };
+        let worse = if worse == 0 {
+            format!("{all} {of}, none got worse")
+        } else {
+            format!("{worse} of {all} {of} got worse")
+        };
         let better = if better == 0 { String::new() } else { format!(", {better} got better") };
         let sides = [(self.added.len(), "added"), (self.removed.len(), "removed")];
-        let sides = sides.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        let sides = sides
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"));
         let sides = sides.collect::<Vec<_>>().join(", ");
         let separator = if sides.is_empty() { "" } else { "; " };
         format!("{worse}{better}{separator}{sides}")
@@ -190,7 +198,9 @@ impl What {
             }
             Self::LatencyMs { old, new } => numbers("latency", old, new, filters::milliseconds),
             Self::BuildSeconds { old, new } => numbers("build time", old, new, filters::seconds),
-            Self::PlanBytes { old, new } => numbers("plan size", real(old), real(new), filters::bytes),
+            Self::PlanBytes { old, new } => {
+                numbers("plan size", real(old), real(new), filters::bytes)
+            }
         }
     }
 }
@@ -216,8 +226,10 @@ impl fmt::Display for Turn {
 
 /// Compares two reports, model by model, by name.
 pub fn diff(old: &Report, new: &Report, thresholds: Thresholds) -> Diff {
-    let before: BTreeMap<&str, &ModelReport> = old.models.iter().map(|model| (model.name.as_str(), model)).collect();
-    let now: BTreeMap<&str, &ModelReport> = new.models.iter().map(|model| (model.name.as_str(), model)).collect();
+    let before: BTreeMap<&str, &ModelReport> =
+        old.models.iter().map(|model| (model.name.as_str(), model)).collect();
+    let now: BTreeMap<&str, &ModelReport> =
+        new.models.iter().map(|model| (model.name.as_str(), model)).collect();
     let only = |of: &Report, other: &BTreeMap<&str, &ModelReport>| {
         let alone = of.models.iter().filter(|model| !other.contains_key(model.name.as_str()));
         alone.map(|model| Entry { name: model.name.clone(), status: model.status }).collect()
@@ -262,18 +274,26 @@ fn changes(old: &ModelReport, new: &ModelReport, thresholds: Thresholds) -> Vec<
         };
         let least = output.tolerance.absolute * SHARE_OF_TOLERANCE;
         let change = number(error(old), error(new), least, thresholds.error);
-        found.extend(change.map(|(turn, old, new)| (turn, What::Error { output: output.name.clone(), old, new })));
+        found.extend(
+            change.map(|(turn, old, new)| {
+                (turn, What::Error { output: output.name.clone(), old, new })
+            }),
+        );
     }
     let change = number(old.latency_ms, new.latency_ms, LEAST_LATENCY_MS, thresholds.latency);
     found.extend(change.map(|(turn, old, new)| (turn, What::LatencyMs { old, new })));
-    let change = number(old.seconds.build, new.seconds.build, LEAST_BUILD_SECONDS, thresholds.build);
+    let change =
+        number(old.seconds.build, new.seconds.build, LEAST_BUILD_SECONDS, thresholds.build);
     found.extend(change.map(|(turn, old, new)| (turn, What::BuildSeconds { old, new })));
     if let (Some(old), Some(new)) = (old.plan_bytes, new.plan_bytes) {
         let change = number(Some(real(old)), Some(real(new)), LEAST_PLAN_BYTES, thresholds.size);
         found.extend(change.map(|(turn, ..)| (turn, What::PlanBytes { old, new })));
     }
     let reason = |what: &What| new.reason.clone().filter(|_| matches!(what, What::Status { .. }));
-    found.into_iter().map(|(turn, what)| Change { name: new.name.clone(), turn, reason: reason(&what), what }).collect()
+    found
+        .into_iter()
+        .map(|(turn, what)| Change { name: new.name.clone(), turn, reason: reason(&what), what })
+        .collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "sizes are compared by their ratio")]
@@ -296,8 +316,8 @@ fn status(old: &ModelReport, new: &ModelReport) -> Turn {
     }
 }
 
-/// Which way a number went, where both are there and they are further apart than `factor`. What is below `least` counts
-/// as that.
+/// Which way a number went, where both are there and they are further apart than `factor`. What is
+/// below `least` counts as that.
 fn number(old: Option<f64>, new: Option<f64>, least: f64, factor: f64) -> Option<(Turn, f64, f64)> {
     let (old, new) = (old?, new?);
     let (from, to) = (old.max(least), new.max(least));
@@ -310,7 +330,8 @@ fn number(old: Option<f64>, new: Option<f64>, least: f64, factor: f64) -> Option
     }
 }
 
-/// What differs between the runs besides the models, so that nobody blames a change of machine on a change of code.
+/// What differs between the runs besides the models, so that nobody blames a change of machine on a
+/// change of code.
 fn notes(old: &Report, new: &Report) -> Vec<String> {
     let facts = |report: &Report| {
         let Environment { library, gpu, driver, os, cpu } = &report.environment;
@@ -334,7 +355,11 @@ fn notes(old: &Report, new: &Report) -> Vec<String> {
     for (which, report) in [("old", old), ("new", new)] {
         let missing = report.missing();
         if let (false, Some(shard)) = (missing.is_empty(), report.shards.first()) {
-            notes.push(format!("the {which} report lacks {} of {} shards", missing.len(), shard.count));
+            notes.push(format!(
+                "the {which} report lacks {} of {} shards",
+                missing.len(),
+                shard.count
+            ));
         }
     }
     notes
@@ -362,7 +387,11 @@ mod tests {
             ((Verified, None), (Differs, Some(Differs)), Turn::Worse),
         ];
         for (old, new, turn) in cases {
-            assert_eq!(status(&model(old.0, old.1), &model(new.0, new.1)), turn, "{old:?} to {new:?}");
+            assert_eq!(
+                status(&model(old.0, old.1), &model(new.0, new.1)),
+                turn,
+                "{old:?} to {new:?}"
+            );
         }
     }
 
@@ -374,12 +403,21 @@ mod tests {
         assert_eq!([turn(4.1, 2.0), turn(2.1, 0.0)], [Some(Turn::Better); 2]);
         assert_eq!(number(None, Some(1.0), 0.0, 2.0), None);
         // Whole numbers have no tolerance: the first error is infinitely worse than none.
-        assert_eq!(number(Some(0.0), Some(1.0), 0.0, 2.0).map(|(turn, ..)| turn), Some(Turn::Worse));
+        assert_eq!(
+            number(Some(0.0), Some(1.0), 0.0, 2.0).map(|(turn, ..)| turn),
+            Some(Turn::Worse)
+        );
     }
 
     #[test]
     fn ratios_are_shown_where_there_are_any() {
-        let texts = [times(1.0, 2.34), times(2.34, 1.0), times(1.0, 350.4), times(0.0, 1.0), times(1.0, 0.0)];
+        let texts = [
+            times(1.0, 2.34),
+            times(2.34, 1.0),
+            times(1.0, 350.4),
+            times(0.0, 1.0),
+            times(1.0, 0.0),
+        ];
         assert_eq!(texts, [" (×2.3)", " (÷2.3)", " (×350)", "", ""]);
     }
 }

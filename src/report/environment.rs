@@ -35,7 +35,11 @@ impl Environment {
         let release = read("/etc/os-release");
         let name = value(&release, "PRETTY_NAME", '=').unwrap_or(std::env::consts::OS);
         let kernel = read("/proc/sys/kernel/osrelease");
-        let kernel = if kernel.trim().is_empty() { String::new() } else { format!(", Linux {}", kernel.trim()) };
+        let kernel = if kernel.trim().is_empty() {
+            String::new()
+        } else {
+            format!(", Linux {}", kernel.trim())
+        };
         let cpu = read("/proc/cpuinfo");
         Self {
             library,
@@ -108,7 +112,10 @@ mod tests {
 
     #[test]
     fn values_are_found_by_key() {
-        assert_eq!(value("NAME=x\nPRETTY_NAME=\"Some OS 1\"\n", "PRETTY_NAME", '='), Some("Some OS 1"));
+        assert_eq!(
+            value("NAME=x\nPRETTY_NAME=\"Some OS 1\"\n", "PRETTY_NAME", '='),
+            Some("Some OS 1")
+        );
         assert_eq!(value("model name\t: A CPU\n", "model name", ':'), Some("A CPU"));
         assert_eq!(value("", "NAME", '='), None);
         assert!(Environment::here(None).os.ends_with(std::env::consts::ARCH));
@@ -116,12 +123,20 @@ mod tests {
 
     #[test]
     fn what_environments_disagree_on_is_noted() {
-        let gpu = Gpu { name: "G".to_owned(), compute_capability: "9.0".to_owned(), memory_bytes: 1 };
-        let one = Environment { gpu: Some(gpu), cpu: "A".to_owned(), ..Environment::here(Some("TensorRT".to_owned())) };
+        let gpu =
+            Gpu { name: "G".to_owned(), compute_capability: "9.0".to_owned(), memory_bytes: 1 };
+        let one = Environment {
+            gpu: Some(gpu),
+            cpu: "A".to_owned(),
+            ..Environment::here(Some("TensorRT".to_owned()))
+        };
         let other = Environment { gpu: None, cpu: "B".to_owned(), ..one.clone() };
         assert_eq!(joined(&[one.clone(), one.clone()]), (one.clone(), Vec::new()));
         let (both, notes) = joined(&[one.clone(), other]);
         assert_eq!((both.library, both.gpu, both.cpu.as_str()), (one.library, None, "A; B"));
-        assert_eq!(notes, ["the parts differ in the processor: A; B", "the parts differ in the GPU: G; none"]);
+        assert_eq!(
+            notes,
+            ["the parts differ in the processor: A; B", "the parts differ in the GPU: G; none"]
+        );
     }
 }

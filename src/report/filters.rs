@@ -13,7 +13,9 @@ pub(super) fn register(environment: &mut Environment<'_>) {
     environment.add_filter("seconds", |value: &Value| shown(value, seconds));
     environment.add_filter("percent", |value: &Value| shown(value, percent));
     environment.add_filter("thousands", |value: &Value| shown(value, thousands));
-    environment.add_filter("fixed", |value: &Value, digits: usize| shown(value, |number| format!("{number:.digits$}")));
+    environment.add_filter("fixed", |value: &Value, digits: usize| {
+        shown(value, |number| format!("{number:.digits$}"))
+    });
     environment.add_filter("log10", |value: &Value| logarithm(value));
     environment.add_filter("md", |value: &Value| markdown(&value.to_string()));
 }
@@ -22,7 +24,10 @@ fn shown(value: &Value, text: impl Fn(f64) -> String) -> Result<String, Error> {
     match value.kind() {
         ValueKind::None => Ok(ABSENT.to_owned()),
         ValueKind::Number => Ok(text(f64::try_from(value.clone())?)),
-        other => Err(Error::new(ErrorKind::InvalidOperation, format!("a number is wanted, not a {other}"))),
+        other => Err(Error::new(
+            ErrorKind::InvalidOperation,
+            format!("a number is wanted, not a {other}"),
+        )),
     }
 }
 
@@ -71,7 +76,11 @@ pub fn scientific(number: f64) -> String {
 }
 
 /// `0.012 s`, `4.81 s`, `38.2 s`, `7 min 05 s`, `1 h 02 min`.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time in whole seconds")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a time in whole seconds"
+)]
 pub fn seconds(time: f64) -> String {
     match time {
         ..0.9995 => return format!("{time:.3} s"),
@@ -119,7 +128,8 @@ fn logarithm(value: &Value) -> Value {
 
 /// Any text as one line of Markdown that shows it as it is.
 fn markdown(text: &str) -> String {
-    let characters: Vec<char> = text.chars().map(|each| if each.is_control() { ' ' } else { each }).collect();
+    let characters: Vec<char> =
+        text.chars().map(|each| if each.is_control() { ' ' } else { each }).collect();
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
     for (at, &each) in characters.iter().enumerate() {
@@ -131,7 +141,9 @@ fn markdown(text: &str) -> String {
             '_' if before.is_alphanumeric() && after.is_alphanumeric() => out.push('_'),
             ':' if after != '/' => out.push(':'),
             '.' if !follows_www(&characters, at) => out.push('.'),
-            '\\' | '`' | '*' | '_' | '[' | '|' | '~' | '#' | '$' | '@' | ':' | '.' => out.extend(['\\', each]),
+            '\\' | '`' | '*' | '_' | '[' | '|' | '~' | '#' | '$' | '@' | ':' | '.' => {
+                out.extend(['\\', each])
+            }
             _ => out.push(each),
         }
         before = each;
@@ -152,9 +164,20 @@ mod tests {
     fn numbers_show_as_the_schema_says() {
         type Case = (fn(f64) -> String, &'static [(f64, &'static str)]);
         let cases: [Case; 6] = [
-            (bytes, &[(0.0, "0 B"), (1023.0, "1023 B"), (162_340.0, "158.5 KiB"), (5e15, "4547.5 TiB")]),
+            (
+                bytes,
+                &[(0.0, "0 B"), (1023.0, "1023 B"), (162_340.0, "158.5 KiB"), (5e15, "4547.5 TiB")],
+            ),
             (milliseconds, &[(0.0412, "0.041 ms"), (10.0, "10.00 ms"), (100.0, "100.0 ms")]),
-            (scientific, &[(0.0, "0"), (9.5e-7, "9.5e-07"), (1.2e300, "1.2e+300"), (f64::NEG_INFINITY, "−∞")]),
+            (
+                scientific,
+                &[
+                    (0.0, "0"),
+                    (9.5e-7, "9.5e-07"),
+                    (1.2e300, "1.2e+300"),
+                    (f64::NEG_INFINITY, "−∞"),
+                ],
+            ),
             (
                 seconds,
                 &[
@@ -166,8 +189,20 @@ mod tests {
                     (3720.0, "1 h 02 min"),
                 ],
             ),
-            (percent, &[(0.0, "0%"), (1.0, "100%"), (1e-6, "<0.01%"), (0.999_999, ">99.99%"), (0.5, "50.00%")]),
-            (thousands, &[(59_392.0, "59,392"), (999.0, "999"), (1e6, "1,000,000"), (-1234.0, "-1,234")]),
+            (
+                percent,
+                &[
+                    (0.0, "0%"),
+                    (1.0, "100%"),
+                    (1e-6, "<0.01%"),
+                    (0.999_999, ">99.99%"),
+                    (0.5, "50.00%"),
+                ],
+            ),
+            (
+                thousands,
+                &[(59_392.0, "59,392"), (999.0, "999"), (1e6, "1,000,000"), (-1234.0, "-1,234")],
+            ),
         ];
         for (filter, table) in cases {
             for (number, text) in table {

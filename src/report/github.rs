@@ -5,16 +5,19 @@ use super::zoo::{ModelReport, Report};
 /// One line for each model that is not as expected, or better: `::error file=…,title=…::…`.
 pub fn annotations(report: &Report) -> String {
     let wrong = report.surprises().map(|model| line("error", model));
-    let better = report.models.iter().filter(|model| model.improved).map(|model| line("notice", model));
+    let better =
+        report.models.iter().filter(|model| model.improved).map(|model| line("notice", model));
     wrong.chain(better).collect()
 }
 
 fn line(level: &str, model: &ModelReport) -> String {
-    let expected = model.expectation().map_or_else(String::new, |expected| format!(", expected {expected}"));
+    let expected =
+        model.expectation().map_or_else(String::new, |expected| format!(", expected {expected}"));
     let stale = model.stale().map_or_else(String::new, |stale| format!("; {stale}"));
     let text = model.details.as_ref().or(model.reason.as_ref());
     let text = text.map_or_else(String::new, |text| format!("\n{text}"));
-    // What is better than expected is mended in the manifest, all else in the model or in the program.
+    // What is better than expected is mended in the manifest, all else in the model or in the
+    // program.
     let place = match model.expected_at.as_ref().filter(|_| model.improved) {
         Some(at) => format!("{},line={}", property(&at.file), at.line),
         None => property(&model.path),
@@ -57,7 +60,8 @@ mod tests {
     #[test]
     fn a_stale_expectation_is_shown_where_it_stands() {
         let at = Some(Place { file: "zoo.toml".to_owned(), line: 12 });
-        let model = ModelReport { expected_at: at, ..ModelReport::new("a", "a.onnx", Status::Verified) };
+        let model =
+            ModelReport { expected_at: at, ..ModelReport::new("a", "a.onnx", Status::Verified) };
         assert_eq!(
             line("notice", &model.expecting(Some(Status::Differs))),
             "::notice file=zoo.toml,line=12,title=a%3A verified\

@@ -9,7 +9,8 @@ const MOST_BINS: i32 = 40;
 /// Elements by absolute error: a bin for each power of ten.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Histogram {
-    /// log10 of the absolute error, rising by 1: bin i holds errors from 10^`edges[i]` up to 10^`edges[i + 1]`.
+    /// log10 of the absolute error, rising by 1: bin i holds errors from 10^`edges[i]` up to
+    /// 10^`edges[i + 1]`.
     pub edges: Vec<i32>,
     /// Elements in each bin; the first and the last also hold what is beyond them.
     pub counts: Vec<usize>,
@@ -34,7 +35,10 @@ pub struct Errors {
 
 impl Errors {
     /// Counts an element whose error is finite.
-    #[allow(clippy::cast_possible_truncation, reason = "the logarithm of a finite number is within ±324")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "the logarithm of a finite number is within ±324"
+    )]
     pub fn add(&mut self, error: f64, mismatch: bool) {
         if error == 0.0 {
             self.equal += 1;
@@ -89,7 +93,10 @@ mod tests {
         let [a, b] = of_runs(&[&a, &b]).try_into().unwrap();
         assert_eq!((a.edges.len(), a.edges.first(), a.edges.last()), (41, Some(&-39), Some(&1)));
         assert_eq!(a.edges, b.edges);
-        assert_eq!((a.equal, a.counts.iter().sum::<usize>(), a.counts[37], a.mismatches[37]), (1, 1, 1, 1));
+        assert_eq!(
+            (a.equal, a.counts.iter().sum::<usize>(), a.counts[37], a.mismatches[37]),
+            (1, 1, 1, 1)
+        );
         assert_eq!((b.counts[0], b.counts[39], b.mismatches[39], b.not_finite), (1, 1, 1, 2));
     }
 

@@ -16,10 +16,16 @@ pub fn text(report: &Report) -> Result<String> {
     suite.set_time(duration(report.seconds));
     suite.add_test_cases(report.models.iter().map(case));
     junit.add_test_suite(suite);
-    let text =
-        junit.to_string().map_err(|error| Error::new(Kind::Internal, "cannot write junit.xml").with_source(error))?;
-    // Jenkins' schema knows this attribute for suites, and not for what holds them, which comes first.
-    let skipped = report.models.iter().filter(|model| model.status == Status::Skipped && model.as_expected).count();
+    let text = junit
+        .to_string()
+        .map_err(|error| Error::new(Kind::Internal, "cannot write junit.xml").with_source(error))?;
+    // Jenkins' schema knows this attribute for suites, and not for what holds them, which comes
+    // first.
+    let skipped = report
+        .models
+        .iter()
+        .filter(|model| model.status == Status::Skipped && model.as_expected)
+        .count();
     Ok(text.replacen(&format!(" skipped=\"{skipped}\""), "", 1))
 }
 
@@ -28,18 +34,26 @@ fn case(model: &ModelReport) -> TestCase {
         (Status::Skipped, true) => TestCaseStatus::skipped(),
         (_, true) => TestCaseStatus::success(),
         // What JUnit calls a failure is an answer, an error is none.
-        (Status::Differs | Status::Unsupported | Status::Invalid | Status::Verified | Status::Evaluated, false) => {
-            TestCaseStatus::non_success(NonSuccessKind::Failure)
-        }
+        (
+            Status::Differs
+            | Status::Unsupported
+            | Status::Invalid
+            | Status::Verified
+            | Status::Evaluated,
+            false,
+        ) => TestCaseStatus::non_success(NonSuccessKind::Failure),
         (Status::Failed | Status::Crashed | Status::Timeout | Status::Skipped, false) => {
             TestCaseStatus::non_success(NonSuccessKind::Error)
         }
     };
-    let expected = model.expectation().map_or_else(String::new, |expected| format!(", expected {expected}"));
+    let expected =
+        model.expectation().map_or_else(String::new, |expected| format!(", expected {expected}"));
     let stale = model.stale().map_or_else(String::new, |stale| format!("; {stale}"));
     let reason = model.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     if !model.as_expected || model.status == Status::Skipped {
-        status.set_message(format!("{}{expected}{reason}", model.status)).set_type(model.status.to_string());
+        status
+            .set_message(format!("{}{expected}{reason}", model.status))
+            .set_type(model.status.to_string());
         if let Some(details) = &model.details {
             status.set_description(details.clone());
         }

@@ -28,8 +28,8 @@ impl Timing {
         self.runs_ms.extend_from_slice(&other.runs_ms);
     }
 
-    /// The run at a share of all runs sorted by time, in milliseconds: 0.5 is the median, 0 the fastest. 0 where nothing
-    /// ran.
+    /// The run at a share of all runs sorted by time, in milliseconds: 0.5 is the median, 0 the
+    /// fastest. 0 where nothing ran.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -49,7 +49,13 @@ impl Serialize for Timing {
         let mut fields = serializer.serialize_struct("Timing", 7)?;
         fields.serialize_field("warmup", &self.warmup)?;
         fields.serialize_field("runs", &self.runs_ms.len())?;
-        for (name, share) in [("min_ms", 0.0), ("median_ms", 0.5), ("p90_ms", 0.9), ("p99_ms", 0.99), ("max_ms", 1.0)] {
+        for (name, share) in [
+            ("min_ms", 0.0),
+            ("median_ms", 0.5),
+            ("p90_ms", 0.9),
+            ("p99_ms", 0.99),
+            ("max_ms", 1.0),
+        ] {
             fields.serialize_field(name, &self.quantile(share))?;
         }
         fields.end()
@@ -66,10 +72,16 @@ mod tests {
         let mut timing = Timing { warmup: 1, runs_ms: vec![4.0, 1.0] };
         timing.add(&Timing { warmup: 1, runs_ms: vec![3.0, 2.0] });
         let quantiles = [0.0, 0.5, 0.9, 1.0].map(|share| timing.quantile(share));
-        let near = quantiles.iter().zip([1.0, 2.0, 4.0, 4.0]).all(|(a, b): (&f32, f32)| (a - b).abs() < f32::EPSILON);
+        let near = quantiles
+            .iter()
+            .zip([1.0, 2.0, 4.0, 4.0])
+            .all(|(a, b): (&f32, f32)| (a - b).abs() < f32::EPSILON);
         assert!(near, "{quantiles:?}");
         assert!(Timing::default().quantile(0.5).abs() < f32::EPSILON);
         let json = serde_json::to_value(&timing).unwrap();
-        assert_eq!((&json["runs"], &json["warmup"], &json["median_ms"]), (&4.into(), &2.into(), &2.0.into()));
+        assert_eq!(
+            (&json["runs"], &json["warmup"], &json["median_ms"]),
+            (&4.into(), &2.into(), &2.0.into())
+        );
     }
 }

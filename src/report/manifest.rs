@@ -15,14 +15,16 @@ pub struct Manifest {
     pub producer: String,
     /// The model file.
     pub model: File,
-    /// The files with the model's external data, by name; their names are relative to the model's folder, with `/`.
+    /// The files with the model's external data, by name; their names are relative to the model's
+    /// folder, with `/`.
     #[serde(default)]
     pub external: Vec<File>,
     /// The plan file.
     pub plan: File,
     /// Name and version of the TensorRT library.
     pub library: String,
-    /// Compute capabilities the plan was built for, such as `sm89`; empty for the library's portable default.
+    /// Compute capabilities the plan was built for, such as `sm89`; empty for the library's
+    /// portable default.
     pub targets: Vec<String>,
     /// Inputs in the model's order.
     pub inputs: Vec<Binding>,
@@ -58,7 +60,8 @@ pub struct Binding {
     pub dtype: String,
     /// Its sizes: numbers, or names and expressions where only the run knows.
     pub shape: Vec<String>,
-    /// Smallest, likeliest and largest shape, for inputs with a size that only the run knows: one entry per profile.
+    /// Smallest, likeliest and largest shape, for inputs with a size that only the run knows: one
+    /// entry per profile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<[Vec<i64>; 3]>,
     /// Smallest, likeliest and largest values, for inputs that hold sizes: one entry per profile.
@@ -82,7 +85,8 @@ pub struct Options {
     pub tf32: bool,
     /// 0 for the fastest build to 5 for the fastest plan; absent for TensorRT's own choice.
     pub optimization_level: Option<u8>,
-    /// What recurrent operators became: `loop`, `layer`, or `auto` for the layer where it computes the same for all inputs.
+    /// What recurrent operators became: `loop`, `layer`, or `auto` for the layer where it computes
+    /// the same for all inputs.
     #[serde(default)]
     pub rnn: String,
     /// Inputs made constant, as on the command line: `axes=[0,2]`.
@@ -106,7 +110,8 @@ pub struct Import {
     pub names: BTreeMap<String, String>,
     /// Sizes that became fixed, by name.
     pub sizes: BTreeMap<String, i64>,
-    /// The smallest and the largest that sizes were promised to be, by name: tests of sizes that this decides are gone.
+    /// The smallest and the largest that sizes were promised to be, by name: tests of sizes that
+    /// this decides are gone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ranges: BTreeMap<String, [i64; 2]>,
     /// Inputs made constant, by name.
@@ -118,8 +123,8 @@ pub struct Import {
     pub max_trip: Option<u32>,
 }
 
-/// An input made constant. Its value may be as large as the model's weights: the manifest holds a small one, and of every
-/// one the hash, by which it is known where it comes from elsewhere.
+/// An input made constant. Its value may be as large as the model's weights: the manifest holds a
+/// small one, and of every one the hash, by which it is known where it comes from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frozen {
     /// Name of the input.
@@ -128,7 +133,8 @@ pub struct Frozen {
     pub dtype: String,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Its elements as `--freeze` reads them, row by row; absent where they are too many, or of a type that it does not read.
+    /// Its elements as `--freeze` reads them, row by row; absent where they are too many, or of a
+    /// type that it does not read.
     pub values: Option<Vec<String>>,
     /// SHA-256 of its elements as bytes, little-endian, in hexadecimal.
     pub sha256: String,

@@ -1,7 +1,8 @@
 //! What happened, as plain data that serializes, and the views of it.
 //!
-//! [`model`] and [`zoo`] are the two reports that `docs/report-schema.md` describes. [`render`] makes pages of them; a view
-//! takes nothing but the JSON, so that a report read back from a file looks like a fresh one.
+//! [`model`] and [`zoo`] are the two reports that `docs/report-schema.md` describes. [`render`]
+//! makes pages of them; a view takes nothing but the JSON, so that a report read back from a file
+//! looks like a fresh one.
 
 pub mod diff;
 pub mod environment;

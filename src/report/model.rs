@@ -108,7 +108,8 @@ pub struct Binding {
     pub shape: Vec<String>,
     /// The first of `profiles`.
     pub profile: Option<[Vec<i64>; 3]>,
-    /// Smallest, likeliest and largest shape in each profile, of inputs with a size that only the run knows.
+    /// Smallest, likeliest and largest shape in each profile, of inputs with a size that only the
+    /// run knows.
     pub profiles: Vec<[Vec<i64>; 3]>,
     /// Smallest, likeliest and largest values in each profile, of inputs that hold sizes.
     pub values: Vec<[Vec<i64>; 3]>,
@@ -172,7 +173,8 @@ pub struct Made<'a> {
     pub verification: &'a Verification,
 }
 
-/// The runs of a report: their labels become unique, and histograms of one output get the same edges.
+/// The runs of a report: their labels become unique, and histograms of one output get the same
+/// edges.
 pub fn runs(made: Vec<Made<'_>>) -> Vec<Run> {
     let mut histograms = HashMap::new();
     let outputs = made.iter().enumerate().flat_map(|(run, made)| {
@@ -185,13 +187,16 @@ pub fn runs(made: Vec<Made<'_>>) -> Vec<Run> {
         }
     }
     for (at, errors) in by_output {
-        let made = histogram::of_runs(&errors.iter().map(|(_, errors)| *errors).collect::<Vec<_>>());
+        let made =
+            histogram::of_runs(&errors.iter().map(|(_, errors)| *errors).collect::<Vec<_>>());
         histograms.extend(errors.iter().map(|&(run, _)| (run, at)).zip(made));
     }
     let mut labels: HashMap<String, usize> = HashMap::new();
     let run = |(run, made): (usize, Made<'_>)| {
-        let count = labels.entry(made.label.to_owned()).and_modify(|count| *count += 1).or_insert(1);
-        let label = if *count == 1 { made.label.to_owned() } else { format!("{} ({count})", made.label) };
+        let count =
+            labels.entry(made.label.to_owned()).and_modify(|count| *count += 1).or_insert(1);
+        let label =
+            if *count == 1 { made.label.to_owned() } else { format!("{} ({count})", made.label) };
         let output = |(at, comparison): (usize, &OutputComparison)| RunOutput {
             comparison: comparison.clone(),
             histogram: histograms.remove(&(run, at)),

@@ -28,8 +28,10 @@ pub fn zoo(path: &Path) -> Result<Saved> {
     let file = if path.is_dir() { path.join("report.json") } else { path.to_owned() };
     let value = json(&file)?;
     expect(&value, "zoo", &file)?;
-    let report: Report = serde_json::from_value(value).map_err(|error| broken(&file).with_source(error))?;
-    let is_none = |shard: &&Shard| shard.count > MOST_SHARDS || !(1..=shard.count).contains(&shard.index);
+    let report: Report =
+        serde_json::from_value(value).map_err(|error| broken(&file).with_source(error))?;
+    let is_none =
+        |shard: &&Shard| shard.count > MOST_SHARDS || !(1..=shard.count).contains(&shard.index);
     if let Some(shard) = report.shards.iter().find(is_none) {
         return Err(broken(&file).with_note(format!("there can be no shard {shard}")));
     }
@@ -44,7 +46,8 @@ impl Saved {
     /// [`Kind::Usage`] for a page outside the folder, or one that is no model's report.
     pub fn page(&self, page: &str) -> Result<Option<Value>> {
         if !Path::new(page).components().all(|part| matches!(part, Component::Normal(_))) {
-            let message = format!("`{}` has a page outside its folder: `{page}`", self.path.display());
+            let message =
+                format!("`{}` has a page outside its folder: `{page}`", self.path.display());
             return Err(Error::new(Kind::Usage, message));
         }
         let file = self.folder.join(page).with_file_name("report.json");
@@ -58,8 +61,9 @@ impl Saved {
 }
 
 fn json(file: &Path) -> Result<Value> {
-    let text = std::fs::read(file)
-        .map_err(|error| Error::new(Kind::Usage, format!("cannot read `{}`", file.display())).with_source(error))?;
+    let text = std::fs::read(file).map_err(|error| {
+        Error::new(Kind::Usage, format!("cannot read `{}`", file.display())).with_source(error)
+    })?;
     serde_json::from_slice(&text).map_err(|error| broken(file).with_source(error))
 }
 
@@ -72,8 +76,10 @@ fn expect(value: &Value, kind: &str, file: &Path) -> Result<()> {
     }
     if schema.and_then(Value::as_u64) != Some(SCHEMA.into()) {
         let schema = schema.unwrap_or(&Value::Null);
-        let message = format!("`{}` has schema {schema}; this program reads schema {SCHEMA}", file.display());
-        return Err(Error::new(Kind::Usage, message).with_hint("use the version of onnx2plan that wrote it"));
+        let message =
+            format!("`{}` has schema {schema}; this program reads schema {SCHEMA}", file.display());
+        return Err(Error::new(Kind::Usage, message)
+            .with_hint("use the version of onnx2plan that wrote it"));
     }
     Ok(())
 }
@@ -97,15 +103,28 @@ mod tests {
     #[test]
     fn what_is_no_report_is_refused() {
         assert_eq!(refusal("{}"), "`report.json` is no report\n  its `kind` is nothing, not `zoo`");
-        assert_eq!(refusal(r#"{"kind": "model"}"#), "`report.json` is no report\n  its `kind` is `model`, not `zoo`");
+        assert_eq!(
+            refusal(r#"{"kind": "model"}"#),
+            "`report.json` is no report\n  its `kind` is `model`, not `zoo`"
+        );
         assert_eq!(
             refusal(r#"{"kind": "zoo", "schema": 2}"#),
             "`report.json` has schema 2; this program reads schema 1\n\n\
              hint: use the version of onnx2plan that wrote it"
         );
-        assert!(refusal("[").starts_with("`report.json` is no report\n  cause: EOF"), "{}", refusal("["));
-        let sample = include_str!("../../tests/report/zoo.json").replace("\"index\": 2", "\"index\": 3");
+        assert!(
+            refusal("[").starts_with("`report.json` is no report\n  cause: EOF"),
+            "{}",
+            refusal("[")
+        );
+        let sample =
+            include_str!("../../tests/report/zoo.json").replace("\"index\": 2", "\"index\": 3");
         assert_eq!(refusal(&sample), "`report.json` is no report\n  there can be no shard 3/2");
-        assert!(zoo(Path::new("/nonexistent")).unwrap_err().message().starts_with("cannot read `/nonexistent"));
+        assert!(
+            zoo(Path::new("/nonexistent"))
+                .unwrap_err()
+                .message()
+                .starts_with("cannot read `/nonexistent")
+        );
     }
 }

@@ -41,21 +41,30 @@ pub enum About {
 /// # Errors
 /// [`Kind::Internal`] where a template wants what the report lacks.
 pub fn files(about: About, original: &impl Serialize) -> Result<[(&'static str, String); 3]> {
-    let broken =
-        |what: &str, cause: String| Error::new(Kind::Internal, format!("cannot write {what}")).with_note(cause);
-    let report = serde_json::to_value(original).map_err(|error| broken("a report", error.to_string()))?;
+    let broken = |what: &str, cause: String| {
+        Error::new(Kind::Internal, format!("cannot write {what}")).with_note(cause)
+    };
+    let report =
+        serde_json::to_value(original).map_err(|error| broken("a report", error.to_string()))?;
     let (markdown, html) = match about {
         About::Model => ("verification.md.j2", "verification.html.j2"),
         About::Zoo => ("zoo.md.j2", "zoo.html.j2"),
     };
-    let environment = ENVIRONMENT.as_ref().map_err(|error| broken("a report", format!("{error:#}")))?;
+    let environment =
+        ENVIRONMENT.as_ref().map_err(|error| broken("a report", format!("{error:#}")))?;
     let render = |name: &str| {
         let template = environment.get_template(name);
-        let rendered = template.and_then(|template| template.render(context! { report => Serde(&report) }));
+        let rendered =
+            template.and_then(|template| template.render(context! { report => Serde(&report) }));
         rendered.map_err(|error| broken(name, format!("{error:#}")))
     };
-    let json = serde_json::to_string_pretty(original).map_err(|error| broken("a report", error.to_string()))?;
-    Ok([("report.json", json + "\n"), ("report.md", render(markdown)?), ("report.html", render(html)?)])
+    let json = serde_json::to_string_pretty(original)
+        .map_err(|error| broken("a report", error.to_string()))?;
+    Ok([
+        ("report.json", json + "\n"),
+        ("report.md", render(markdown)?),
+        ("report.html", render(html)?),
+    ])
 }
 
 /// A difference as Markdown, for pull requests.
@@ -63,25 +72,27 @@ pub fn files(about: About, original: &impl Serialize) -> Result<[(&'static str, 
 /// # Errors
 /// [`Kind::Internal`] where the template is broken.
 pub fn diff(diff: &Diff) -> Result<String> {
-    let broken = |cause: String| Error::new(Kind::Internal, "cannot write a difference").with_note(cause);
+    let broken =
+        |cause: String| Error::new(Kind::Internal, "cannot write a difference").with_note(cause);
     let environment = ENVIRONMENT.as_ref().map_err(|error| broken(format!("{error:#}")))?;
-    let context = context! { diff => Serde(diff), summary => diff.summary(), rows => Serde(diff.rows()) };
-    let rendered = environment.get_template("diff.md.j2").and_then(|template| template.render(context));
+    let context =
+        context! { diff => Serde(diff), summary => diff.summary(), rows => Serde(diff.rows()) };
+    let rendered =
+        environment.get_template("diff.md.j2").and_then(|template| template.render(context));
     rendered.map_err(|error| broken(format!("{error:#}")))
 }
 
 /// The templates, read once.
-static ENVIRONMENT: LazyLock<std::result::Result<Environment<'static>, minijinja::Error>> = LazyLock::new(environment);
+static ENVIRONMENT: LazyLock<std::result::Result<Environment<'static>, minijinja::Error>> =
+    LazyLock::new(environment);
 
 fn environment() -> std::result::Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build()?);
-    environment.set_auto_escape_callback(
-        |name| {
-            if name.ends_with(".html.j2") { AutoEscape::Html } else { AutoEscape::None }
-        },
-    );
+    environment.set_auto_escape_callback(|name| {
+        if name.ends_with(".html.j2") { AutoEscape::Html } else { AutoEscape::None }
+    });
     filters::register(&mut environment);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;

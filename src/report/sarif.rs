@@ -1,4 +1,5 @@
-//! A zoo's report as SARIF 2.1.0, which code scanners show: a result for each thing that is wrong with a node.
+//! A zoo's report as SARIF 2.1.0, which code scanners show: a result for each thing that is wrong
+//! with a node.
 
 use super::zoo::{ModelReport, Report, Status};
 use serde_json::{Value, json};
@@ -8,15 +9,18 @@ pub fn log<'a>(report: &Report, page: impl Fn(&ModelReport) -> Option<&'a Value>
     let rules: Vec<Value> = Status::ALL
         .into_iter()
         .filter(|status| status.exit_code() != 0)
-        .map(|status| json!({"id": status.to_string(), "shortDescription": {"text": meaning(status)}}))
+        .map(|status| {
+            json!({"id": status.to_string(), "shortDescription": {"text": meaning(status)}})
+        })
         .collect();
+    let driver = json!({"name": "onnx2plan", "version": env!("CARGO_PKG_VERSION"), "rules": rules});
     let wrong = report.models.iter().filter(|model| model.status.exit_code() != 0);
     let results: Vec<Value> = wrong.flat_map(|model| results(model, page(model))).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
-            "tool": {"driver": {"name": "onnx2plan", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
+            "tool": {"driver": driver},
             "results": results,
         }],
     })
@@ -36,14 +40,20 @@ fn meaning(status: Status) -> &'static str {
 
 /// One result for each problem, or for the first wrong nodes; else one for the model.
 fn results(model: &ModelReport, page: Option<&Value>) -> Vec<Value> {
-    let list = |pointer: &str| page.and_then(|page| page.pointer(pointer)).and_then(Value::as_array);
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list =
+        |pointer: &str| page.and_then(|page| page.pointer(pointer)).and_then(Value::as_array);
+    let text = |value: &Value, key: &str| {
+        value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
     let problems = list("/error/problems").map_or(&[][..], Vec::as_slice);
     if !problems.is_empty() {
         let of = |problem: &Value| {
             let site = problem.get("site").cloned().unwrap_or_default();
-            let name = [text(&site, "name"), text(&site, "output")].into_iter().find(|name| !name.is_empty());
-            let (name, graph, op) = (name.unwrap_or_default(), text(&site, "graph"), text(&site, "op"));
+            let name = [text(&site, "name"), text(&site, "output")]
+                .into_iter()
+                .find(|name| !name.is_empty());
+            let (name, graph, op) =
+                (name.unwrap_or_default(), text(&site, "graph"), text(&site, "op"));
             let message = format!("{op}: {}", text(problem, "message"));
             result(model, &message, Some((&name, format!("{graph}/{name}"))))
         };
@@ -53,7 +63,9 @@ fn results(model: &ModelReport, page: Option<&Value>) -> Vec<Value> {
     if !culprit.is_empty() {
         let nodes = culprit.iter().filter_map(Value::as_str);
         let message = "the numbers go wrong here first";
-        return nodes.map(|node| result(model, message, Some((node, format!("main/{node}"))))).collect();
+        return nodes
+            .map(|node| result(model, message, Some((node, format!("main/{node}")))))
+            .collect();
     }
     vec![result(model, model.reason.as_deref().unwrap_or_default(), None)]
 }

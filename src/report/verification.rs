@@ -19,7 +19,8 @@ pub struct Verification {
     pub outputs: Vec<OutputComparison>,
 }
 
-/// The first node, or smallest group of nodes, whose outputs are wrong although its inputs are the reference's.
+/// The first node, or smallest group of nodes, whose outputs are wrong although its inputs are the
+/// reference's.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fault {
     /// The nodes in order, by name and operator.
@@ -51,7 +52,8 @@ pub struct OutputComparison {
     pub tolerance: Tolerance,
     /// What the elements say; absent where the two are incomparable.
     pub statistics: Option<Statistics>,
-    /// Elements by error, for the histogram of a report on one model; absent where elements must be equal.
+    /// Elements by error, for the histogram of a report on one model; absent where elements must be
+    /// equal.
     #[serde(skip)]
     pub errors: Option<Errors>,
 }

@@ -15,7 +15,8 @@ use std::fmt;
 pub enum Status {
     /// A plan was built, run on a GPU, and every output agrees with the reference.
     Verified,
-    /// A plan was built; the network evaluated on the CPU agrees with the reference. The plan was not run.
+    /// A plan was built; the network evaluated on the CPU agrees with the reference. The plan was
+    /// not run.
     Evaluated,
     /// Numbers differ from the reference.
     Differs,
@@ -52,9 +53,11 @@ impl Status {
         matches!(self, Self::Verified | Self::Evaluated)
     }
 
-    /// Whether this is better than another status: `verified`, then `evaluated`, then all others alike.
+    /// Whether this is better than another status: `verified`, then `evaluated`, then all others
+    /// alike.
     pub fn is_better_than(self, other: Self) -> bool {
-        self != other && (self == Self::Verified || self == Self::Evaluated && other != Self::Verified)
+        self != other
+            && (self == Self::Verified || self == Self::Evaluated && other != Self::Verified)
     }
 
     /// The exit code of a process that ends this way; 0 where nothing is wrong.
@@ -112,9 +115,15 @@ pub struct Report {
 
 impl Report {
     /// A report on these models.
-    pub fn new(environment: Environment, options: Options, seconds: f64, mut models: Vec<ModelReport>) -> Self {
+    pub fn new(
+        environment: Environment,
+        options: Options,
+        seconds: f64,
+        mut models: Vec<ModelReport>,
+    ) -> Self {
         models.sort_by(|a, b| (&a.path, &a.name).cmp(&(&b.path, &b.name)));
-        let mut counts: BTreeMap<Status, usize> = Status::ALL.into_iter().map(|status| (status, 0)).collect();
+        let mut counts: BTreeMap<Status, usize> =
+            Status::ALL.into_iter().map(|status| (status, 0)).collect();
         for model in &models {
             *counts.entry(model.status).or_default() += 1;
         }
@@ -189,14 +198,19 @@ pub struct Options {
 }
 
 impl Options {
-    /// What decides on a result, by name and for people to read: how many workers there were does not.
+    /// What decides on a result, by name and for people to read: how many workers there were does
+    /// not.
     pub fn fields(&self) -> Vec<(String, String)> {
         let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return Vec::new() };
         let shown = |value: &Value| match (value["name"].as_str(), value["sha256"].as_str()) {
             (Some(name), Some(hash)) => format!("{name} ({})", hash.get(..16).unwrap_or(hash)),
             _ => value.to_string(),
         };
-        fields.iter().filter(|(name, _)| *name != "jobs").map(|(name, value)| (name.clone(), shown(value))).collect()
+        fields
+            .iter()
+            .filter(|(name, _)| *name != "jobs")
+            .map(|(name, value)| (name.clone(), shown(value)))
+            .collect()
     }
 }
 
@@ -298,7 +312,8 @@ impl ModelReport {
         Some(format!("{expected}{at}"))
     }
 
-    /// What to write in the manifest, for a model that is better than it says: `zoo.toml:12 can say verified`.
+    /// What to write in the manifest, for a model that is better than it says:
+    /// `zoo.toml:12 can say verified`.
     pub fn stale(&self) -> Option<String> {
         let at = self.expected_at.as_ref().filter(|_| self.improved)?;
         Some(format!("{at} can say {}", self.status))

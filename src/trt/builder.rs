@@ -52,11 +52,15 @@ pub fn build(
 pub(super) fn said(what: &str, said: &str) -> Error {
     let plain = plain(said);
     let error = Error::new(Kind::TensorRt, format!("{what}: {plain}"));
-    if plain == said.trim() { error } else { error.with_note(format!("TensorRT said: {}", said.trim())) }
+    if plain == said.trim() {
+        error
+    } else {
+        error.with_note(format!("TensorRT said: {}", said.trim()))
+    }
 }
 
-/// Plans of networks with so many weights are taken at once. In pieces TensorRT needs buffers of 64 MiB, which costs more
-/// than it saves where the plan is not much larger.
+/// Plans of networks with so many weights are taken at once. In pieces TensorRT needs buffers of 64
+/// MiB, which costs more than it saves where the plan is not much larger.
 const MOST_AT_ONCE_BYTES: usize = 64 << 20;
 
 /// A [`Sink`](crate::emit::Sink) that builds a plan.
@@ -103,14 +107,16 @@ impl Builder {
     /// An empty network in `library`.
     ///
     /// # Errors
-    /// Kind `Environment`: the library needs a driver that is not there. Kind `TensorRt`: it refuses an option.
+    /// Kind `Environment`: the library needs a driver that is not there. Kind `TensorRt`: it
+    /// refuses an option.
     pub fn new(library: &Library, options: BuildOptions) -> Result<Self> {
         let warnings = Warnings::default();
         let log = listening(options.log.clone(), warnings.clone());
         let route = log::route(&log);
         let mut network = library.new_network().map_err(|error| with_warnings(error, &warnings))?;
-        configure(network.pin_mut(), &options)
-            .map_err(|why| Error::new(Kind::TensorRt, format!("{} refuses {why}", library.version())))?;
+        configure(network.pin_mut(), &options).map_err(|why| {
+            Error::new(Kind::TensorRt, format!("{} refuses {why}", library.version()))
+        })?;
         drop(route);
         Ok(Self {
             network,
@@ -130,14 +136,20 @@ impl Builder {
         })
     }
 
-    /// Builds the plan and writes it, in pieces as TensorRT makes them. Setting `cancel` stops the build at its next
-    /// step; TensorRT 8 looks at it only at the end.
+    /// Builds the plan and writes it, in pieces as TensorRT makes them. Setting `cancel` stops the
+    /// build at its next step; TensorRT 8 looks at it only at the end.
     ///
     /// # Errors
-    /// Kind `Cancelled`; kind `Environment`: the plan cannot be written; kind `Usage`: a profile names no input; kind
-    /// `TensorRt`: TensorRT's own first words, with its last warnings as notes.
-    pub fn build(mut self, to: &mut (dyn io::Write + Send), cancel: &AtomicBool) -> Result<BuildStats> {
-        // TensorRT 8 cannot load a plan with shapes that only the run knows unless it has a profile, be it an empty one.
+    /// Kind `Cancelled`; kind `Environment`: the plan cannot be written; kind `Usage`: a profile
+    /// names no input; kind `TensorRt`: TensorRT's own first words, with its last warnings as
+    /// notes.
+    pub fn build(
+        mut self,
+        to: &mut (dyn io::Write + Send),
+        cancel: &AtomicBool,
+    ) -> Result<BuildStats> {
+        // TensorRT 8 cannot load a plan with shapes that only the run knows unless it has a
+        // profile, be it an empty one.
         let late = self.tensors.iter().any(|(_, dims)| dims.contains(&-1));
         if self.profiles.is_empty() && late && !self.has_int64() {
             self.profiles.push(Profile::default());
@@ -154,7 +166,9 @@ impl Builder {
         let cancelled = !job.keep_going();
         match (built, job.finish()) {
             (Err(_), _) if cancelled => Err(Error::new(Kind::Cancelled, "the build was stopped")),
-            (_, Err(error)) => Err(Error::new(Kind::Environment, "the plan cannot be written").with_source(error)),
+            (_, Err(error)) => {
+                Err(Error::new(Kind::Environment, "the plan cannot be written").with_source(error))
+            }
             (Err(error), _) => Err(self.failed("cannot build the plan", error.what())),
             (Ok(()), Ok(plan_bytes)) => Ok(BuildStats { plan_bytes, elapsed: start.elapsed() }),
         }
@@ -167,7 +181,10 @@ impl Builder {
         for (Range { input, min, opt, max }, values) in shapes.chain(values) {
             // TensorRT takes ranges for inputs that do not exist, and says nothing.
             if !self.inputs.contains(&input) {
-                return Err(Error::new(Kind::Usage, format!("the profile names `{input}`, which is no input")));
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!("the profile names `{input}`, which is no input"),
+                ));
             }
             ranges.push(ffi::Range { input, values, min, opt, max });
         }
@@ -211,8 +228,8 @@ impl Builder {
         outputs
             .into_iter()
             .map(|output| {
-                let dtype =
-                    from_ffi(output.dtype).ok_or_else(|| refused("TensorRT made a tensor of an unknown type"))?;
+                let dtype = from_ffi(output.dtype)
+                    .ok_or_else(|| refused("TensorRT made a tensor of an unknown type"))?;
                 self.tensors.push((dtype, output.dims.clone()));
                 // What was told its type may still be called by another.
                 let opinion = (!self.constrained).then_some(dtype);
@@ -283,7 +300,11 @@ impl Held {
     /// One of `count` equal parts of the values, one behind the other.
     pub(super) fn part(&self, at: usize, count: usize) -> ffi::Weights<'_> {
         let size = self.data.len() / count.max(1);
-        let data = self.data.get(size.saturating_mul(at)..).and_then(|rest| rest.get(..size)).unwrap_or_default();
+        let data = self
+            .data
+            .get(size.saturating_mul(at)..)
+            .and_then(|rest| rest.get(..size))
+            .unwrap_or_default();
         ffi::Weights { dtype: self.dtype, data }
     }
 }

@@ -5,7 +5,8 @@ use crate::emit::Refused;
 use crate::network::layer::{conv, data, math, norm, resample, rnn};
 use crate::tensor::DType;
 
-/// Enumerations that have the same variants on both sides. A variant too many on our side does not compile.
+/// Enumerations that have the same variants on both sides. A variant too many on our side does not
+/// compile.
 macro_rules! same {
     ($($ours:ty => $theirs:ident: $($variant:ident)*;)*) => {
         $(impl From<$ours> for ffi::$theirs {
@@ -17,16 +18,17 @@ macro_rules! same {
 }
 
 same! {
-    math::ActivationType => ActivationType: Relu Sigmoid Tanh LeakyRelu Elu Selu Softsign Softplus Clip HardSigmoid
-        ScaledTanh ThresholdedRelu GeluErf GeluTanh;
-    math::ElementWiseOperation => ElementWiseOperation: Sum Prod Max Min Sub Div Pow FloorDiv And Or Xor Equal Greater
-        Less;
-    math::UnaryOperation => UnaryOperation: Exp Log Sqrt Recip Abs Neg Sin Cos Tan Sinh Cosh Asin Acos Atan Asinh Acosh
-        Atanh Ceil Floor Erf Not Sign Round IsInf IsNan;
+    math::ActivationType => ActivationType: Relu Sigmoid Tanh LeakyRelu Elu Selu Softsign Softplus
+        Clip HardSigmoid ScaledTanh ThresholdedRelu GeluErf GeluTanh;
+    math::ElementWiseOperation => ElementWiseOperation: Sum Prod Max Min Sub Div Pow FloorDiv And
+        Or Xor Equal Greater Less;
+    math::UnaryOperation => UnaryOperation: Exp Log Sqrt Recip Abs Neg Sin Cos Tan Sinh Cosh Asin
+        Acos Atan Asinh Acosh Atanh Ceil Floor Erf Not Sign Round IsInf IsNan;
     math::ReduceOperation => ReduceOperation: Sum Prod Max Min Avg;
     math::MatrixOperation => MatrixOperation: None Transpose Vector;
     conv::PoolingType => PoolingType: Max Average MaxAverageBlend;
-    conv::PaddingMode => PaddingMode: ExplicitRoundDown ExplicitRoundUp SameUpper SameLower CaffeRoundDown CaffeRoundUp;
+    conv::PaddingMode => PaddingMode: ExplicitRoundDown ExplicitRoundUp SameUpper
+        SameLower CaffeRoundDown CaffeRoundUp;
     norm::ScaleMode => ScaleMode: Uniform Channel ElementWise;
     data::GatherMode => GatherMode: Default Element Nd;
     data::ScatterMode => ScatterMode: Element Nd;
@@ -34,7 +36,8 @@ same! {
     data::TopKOperation => TopKOperation: Max Min;
     data::SampleMode => SampleMode: StrictBounds Wrap Clamp Fill Reflect;
     resample::InterpolationMode => InterpolationMode: Nearest Linear Cubic;
-    resample::CoordinateTransformation => CoordinateTransformation: AlignCorners Asymmetric HalfPixel;
+    resample::CoordinateTransformation => CoordinateTransformation: AlignCorners Asymmetric
+        HalfPixel;
     resample::ResizeSelector => ResizeSelector: Formula Upper;
     resample::ResizeRoundMode => ResizeRoundMode: HalfUp HalfDown Floor Ceil;
     rnn::RnnOperation => RnnOperation: Relu Tanh Lstm Gru;
@@ -83,7 +86,8 @@ pub(super) fn ints(values: &[usize]) -> Result<Vec<i64>, Refused> {
 pub(super) fn mask(axes: &[usize]) -> Result<u32, Refused> {
     axes.iter().try_fold(0, |mask, &axis| {
         let bit = u32::try_from(axis).ok().and_then(|axis| 1u32.checked_shl(axis));
-        bit.map(|bit| mask | bit).ok_or_else(|| refused(format!("axis {axis} is too large for TensorRT")))
+        bit.map(|bit| mask | bit)
+            .ok_or_else(|| refused(format!("axis {axis} is too large for TensorRT")))
     })
 }
 

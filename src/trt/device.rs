@@ -5,7 +5,9 @@
 use super::library::{Library, driver};
 use crate::error::{Error, Kind, Result};
 use cudarc::driver::sys::{CUevent_flags, CUgraphInstantiate_flags, CUstreamCaptureMode};
-use cudarc::driver::{CudaContext, CudaEvent, CudaGraph, CudaSlice, CudaStream, DevicePtr, DriverError, sys};
+use cudarc::driver::{
+    CudaContext, CudaEvent, CudaGraph, CudaSlice, CudaStream, DevicePtr, DriverError, sys,
+};
 use std::sync::Arc;
 
 /// The first GPU that CUDA shows, with a stream of its own.
@@ -34,11 +36,13 @@ impl Device {
     /// # Errors
     /// [`Kind::Environment`] where there is no driver or no GPU.
     pub fn open() -> Result<Self> {
-        driver().map_err(|missing| Error::new(Kind::Environment, "no GPU can be used").with_note(missing))?;
+        driver().map_err(|missing| {
+            Error::new(Kind::Environment, "no GPU can be used").with_note(missing)
+        })?;
         let context = CudaContext::new(0).map_err(|error| failed("open the GPU", error))?;
         let stream = context.new_stream().map_err(|error| failed("make a stream", error))?;
-        // There is one stream only: nothing has to wait for another.
-        // SAFETY: every access to device memory here is ordered by that stream, and waited for before memory is freed.
+        // There is one stream only: nothing has to wait for another. SAFETY: every access to device
+        // memory here is ordered by that stream, and waited for before memory is freed.
         unsafe { context.disable_event_tracking() };
         Ok(Self { context, stream })
     }
@@ -67,8 +71,11 @@ impl Device {
         // TensorRT-RTX is for workstations: it refuses the GPUs of data centres since Hopper.
         if library.version().rtx && matches!(info.compute_capability, 90 | 100 | 103) {
             let (major, minor) = (info.compute_capability / 10, info.compute_capability % 10);
-            let message =
-                format!("{} does not run on {} (compute capability {major}.{minor})", library.version(), info.name);
+            let message = format!(
+                "{} does not run on {} (compute capability {major}.{minor})",
+                library.version(),
+                info.name
+            );
             return Err(Error::new(Kind::Environment, message)
                 .with_hint("TensorRT itself does: name its library with `--tensorrt`"));
         }
@@ -109,9 +116,14 @@ impl Device {
     }
 
     /// What `enqueue` puts into the stream, as a graph that can be launched again.
-    pub(super) fn capture(&self, enqueue: impl FnOnce() -> Result<()>) -> Result<Option<CudaGraph>> {
+    pub(super) fn capture(
+        &self,
+        enqueue: impl FnOnce() -> Result<()>,
+    ) -> Result<Option<CudaGraph>> {
         let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        self.stream.begin_capture(mode).map_err(|error| failed("begin to capture a graph", error))?;
+        self.stream
+            .begin_capture(mode)
+            .map_err(|error| failed("begin to capture a graph", error))?;
         let enqueued = enqueue();
         let flags = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
         let graph = self.stream.end_capture(flags);
@@ -161,7 +173,8 @@ fn too_long() -> Error {
     Error::new(Kind::Internal, "a tensor is larger than the memory set aside for it")
 }
 
-/// What the driver says of a call that failed. A GPU on which a plan crashed answers nothing from then on.
+/// What the driver says of a call that failed. A GPU on which a plan crashed answers nothing from
+/// then on.
 pub(super) fn failed(what: &str, error: DriverError) -> Error {
     Error::new(Kind::TensorRt, format!("CUDA cannot {what}")).with_source(error)
 }

@@ -1,10 +1,13 @@
 //! The only bridge to C++: what crosses it, and nothing else.
 //!
-//! Tensors, loops and conditionals cross as numbers that the C++ side gives out. Enumerations are ours on both sides and
-//! are translated in C++, because TensorRT's own numbers differ between versions. Every call that can fail returns the
-//! first message that TensorRT recorded.
+//! Tensors, loops and conditionals cross as numbers that the C++ side gives out. Enumerations are
+//! ours on both sides and are translated in C++, because TensorRT's own numbers differ between
+//! versions. Every call that can fail returns the first message that TensorRT recorded.
 
-#![allow(missing_docs, reason = "structs and enums carry the names and meanings of TensorRT's own; see `network`")]
+#![allow(
+    missing_docs,
+    reason = "structs and enums carry the names and meanings of TensorRT's own; see `network`"
+)]
 #![allow(unsafe_code, unreachable_pub, reason = "the bridge macro writes the items")]
 #![allow(clippy::struct_field_names, reason = "TensorRT's scale layer has a scale")]
 #![allow(clippy::elidable_lifetime_names, reason = "the bridge needs the lifetime to have a name")]
@@ -257,8 +260,8 @@ mod bridge {
         dims: Vec<i64>,
     }
 
-    /// Values in TensorRT's own layout. The number of elements is computed from the length; the memory must stay until
-    /// the plan is built.
+    /// Values in TensorRT's own layout. The number of elements is computed from the length; the
+    /// memory must stay until the plan is built.
     struct Weights<'a> {
         dtype: DType,
         data: &'a [u8],
@@ -491,7 +494,8 @@ mod bridge {
         indices: DType,
     }
 
-    /// What an input may be at run time: a shape, or, where `values` is set, the values of a shape tensor.
+    /// What an input may be at run time: a shape, or, where `values` is set, the values of a shape
+    /// tensor.
     struct Range {
         input: String,
         values: bool,
@@ -531,13 +535,15 @@ mod bridge {
     unsafe extern "C++" {
         include!("onnx2plan/cpp/shim.hpp");
 
-        /// Version number of the headers of a set, as `getInferLibVersion` counts; 0 where the set is not built in.
+        /// Version number of the headers of a set, as `getInferLibVersion` counts; 0 where the set
+        /// is not built in.
         fn header_version(set: HeaderSet) -> i32;
 
         /// Builder, network and configuration of one plan.
         type Network;
 
-        /// Starts a network with the builder that `create_builder` (the address of `createInferBuilder_INTERNAL`) makes.
+        /// Starts a network with the builder that `create_builder` (the address of
+        /// `createInferBuilder_INTERNAL`) makes.
         ///
         /// # Safety
         /// The address must come from a library of the ABI family of `set`, which stays loaded.
@@ -546,28 +552,52 @@ mod bridge {
         /// Name and metadata of the layers added from now on.
         fn set_label(self: Pin<&mut Network>, name: &str, metadata: &str);
         fn set_tensor_name(self: Pin<&mut Network>, tensor: u32, name: &str) -> Result<()>;
-        fn set_dimension_name(self: Pin<&mut Network>, tensor: u32, index: i32, name: &str) -> Result<()>;
-        fn add_input(self: Pin<&mut Network>, name: &str, dtype: DType, dims: &[i64]) -> Result<Vec<Output>>;
+        fn set_dimension_name(
+            self: Pin<&mut Network>,
+            tensor: u32,
+            index: i32,
+            name: &str,
+        ) -> Result<()>;
+        fn add_input(
+            self: Pin<&mut Network>,
+            name: &str,
+            dtype: DType,
+            dims: &[i64],
+        ) -> Result<Vec<Output>>;
         fn mark_output(self: Pin<&mut Network>, tensor: u32) -> Result<()>;
         /// Says what type an output has, where types do not follow from the operands.
         fn set_tensor_type(self: Pin<&mut Network>, tensor: u32, dtype: DType) -> Result<()>;
 
         fn add_activation(self: Pin<&mut Network>, layer: &Activation) -> Result<Vec<Output>>;
         fn add_cast(self: Pin<&mut Network>, input: u32, to: DType) -> Result<Vec<Output>>;
-        fn add_concatenation(self: Pin<&mut Network>, inputs: &[u32], axis: i32) -> Result<Vec<Output>>;
+        fn add_concatenation(
+            self: Pin<&mut Network>,
+            inputs: &[u32],
+            axis: i32,
+        ) -> Result<Vec<Output>>;
         /// # Safety
         /// The values must stay in memory until the plan is built, or the network is dropped.
         unsafe fn add_constant(self: Pin<&mut Network>, layer: &Constant) -> Result<Vec<Output>>;
         /// # Safety
         /// As `add_constant`.
-        unsafe fn add_convolution(self: Pin<&mut Network>, layer: &Convolution) -> Result<Vec<Output>>;
+        unsafe fn add_convolution(
+            self: Pin<&mut Network>,
+            layer: &Convolution,
+        ) -> Result<Vec<Output>>;
         /// # Safety
         /// As `add_constant`.
-        unsafe fn add_deconvolution(self: Pin<&mut Network>, layer: &Convolution) -> Result<Vec<Output>>;
+        unsafe fn add_deconvolution(
+            self: Pin<&mut Network>,
+            layer: &Convolution,
+        ) -> Result<Vec<Output>>;
         fn add_cumulative(self: Pin<&mut Network>, layer: &Cumulative) -> Result<Vec<Output>>;
         fn add_quantize(self: Pin<&mut Network>, layer: &Quantize) -> Result<Vec<Output>>;
         fn add_dequantize(self: Pin<&mut Network>, layer: &Quantize) -> Result<Vec<Output>>;
-        fn add_einsum(self: Pin<&mut Network>, inputs: &[u32], equation: &str) -> Result<Vec<Output>>;
+        fn add_einsum(
+            self: Pin<&mut Network>,
+            inputs: &[u32],
+            equation: &str,
+        ) -> Result<Vec<Output>>;
         fn add_elementwise(
             self: Pin<&mut Network>,
             left: u32,
@@ -579,10 +609,15 @@ mod bridge {
         fn add_grid_sample(self: Pin<&mut Network>, layer: &GridSample) -> Result<Vec<Output>>;
         fn add_identity(self: Pin<&mut Network>, input: u32) -> Result<Vec<Output>>;
         fn add_lrn(self: Pin<&mut Network>, layer: &Lrn) -> Result<Vec<Output>>;
-        fn add_matrix_multiply(self: Pin<&mut Network>, layer: &MatrixMultiply) -> Result<Vec<Output>>;
+        fn add_matrix_multiply(
+            self: Pin<&mut Network>,
+            layer: &MatrixMultiply,
+        ) -> Result<Vec<Output>>;
         fn add_nms(self: Pin<&mut Network>, layer: &Nms) -> Result<Vec<Output>>;
-        fn add_non_zero(self: Pin<&mut Network>, input: u32, indices: DType) -> Result<Vec<Output>>;
-        fn add_normalization(self: Pin<&mut Network>, layer: &Normalization) -> Result<Vec<Output>>;
+        fn add_non_zero(self: Pin<&mut Network>, input: u32, indices: DType)
+        -> Result<Vec<Output>>;
+        fn add_normalization(self: Pin<&mut Network>, layer: &Normalization)
+        -> Result<Vec<Output>>;
         fn add_one_hot(
             self: Pin<&mut Network>,
             indices: u32,
@@ -590,7 +625,11 @@ mod bridge {
             depth: u32,
             axis: i32,
         ) -> Result<Vec<Output>>;
-        fn add_parametric_relu(self: Pin<&mut Network>, input: u32, slope: u32) -> Result<Vec<Output>>;
+        fn add_parametric_relu(
+            self: Pin<&mut Network>,
+            input: u32,
+            slope: u32,
+        ) -> Result<Vec<Output>>;
         fn add_pooling(self: Pin<&mut Network>, layer: &Pooling) -> Result<Vec<Output>>;
         fn add_reduce(self: Pin<&mut Network>, layer: &Reduce) -> Result<Vec<Output>>;
         fn add_resize(self: Pin<&mut Network>, layer: &Resize) -> Result<Vec<Output>>;
@@ -608,8 +647,12 @@ mod bridge {
         /// As `add_constant`.
         unsafe fn add_scale(self: Pin<&mut Network>, layer: &Scale) -> Result<Vec<Output>>;
         fn add_scatter(self: Pin<&mut Network>, layer: &Scatter) -> Result<Vec<Output>>;
-        fn add_select(self: Pin<&mut Network>, condition: u32, then_input: u32, else_input: u32)
-        -> Result<Vec<Output>>;
+        fn add_select(
+            self: Pin<&mut Network>,
+            condition: u32,
+            then_input: u32,
+            else_input: u32,
+        ) -> Result<Vec<Output>>;
         fn add_shape(self: Pin<&mut Network>, input: u32) -> Result<Vec<Output>>;
         fn add_shuffle(self: Pin<&mut Network>, layer: &Shuffle) -> Result<Vec<Output>>;
         fn add_slice(self: Pin<&mut Network>, layer: &Slice) -> Result<Vec<Output>>;
@@ -617,15 +660,30 @@ mod bridge {
         fn add_squeeze(self: Pin<&mut Network>, input: u32, axes: u32) -> Result<Vec<Output>>;
         fn add_unsqueeze(self: Pin<&mut Network>, input: u32, axes: u32) -> Result<Vec<Output>>;
         fn add_top_k(self: Pin<&mut Network>, layer: &TopK) -> Result<Vec<Output>>;
-        fn add_unary(self: Pin<&mut Network>, input: u32, operation: UnaryOperation) -> Result<Vec<Output>>;
+        fn add_unary(
+            self: Pin<&mut Network>,
+            input: u32,
+            operation: UnaryOperation,
+        ) -> Result<Vec<Output>>;
 
         /// The number of a new loop.
         fn add_loop(self: Pin<&mut Network>) -> Result<u32>;
-        fn add_trip_limit(self: Pin<&mut Network>, at: u32, tensor: u32, kind: TripLimitKind) -> Result<()>;
-        fn add_iterator(self: Pin<&mut Network>, at: u32, tensor: u32, axis: i32, reverse: bool)
-        -> Result<Vec<Output>>;
+        fn add_trip_limit(
+            self: Pin<&mut Network>,
+            at: u32,
+            tensor: u32,
+            kind: TripLimitKind,
+        ) -> Result<()>;
+        fn add_iterator(
+            self: Pin<&mut Network>,
+            at: u32,
+            tensor: u32,
+            axis: i32,
+            reverse: bool,
+        ) -> Result<Vec<Output>>;
         fn add_recurrence(self: Pin<&mut Network>, at: u32, initial: u32) -> Result<Vec<Output>>;
-        /// Says which tensor of the body is the value of `recurrence`, an output of `add_recurrence`, in the next turn.
+        /// Says which tensor of the body is the value of `recurrence`, an output of
+        /// `add_recurrence`, in the next turn.
         fn close_recurrence(self: Pin<&mut Network>, recurrence: u32, body: u32) -> Result<()>;
         /// `length`: how many turns are kept, for `Concatenate` and `Reverse`; else `NO_TENSOR`.
         fn add_loop_output(
@@ -639,7 +697,11 @@ mod bridge {
 
         /// The number of a new conditional.
         fn add_conditional(self: Pin<&mut Network>, condition: u32) -> Result<u32>;
-        fn add_conditional_input(self: Pin<&mut Network>, at: u32, tensor: u32) -> Result<Vec<Output>>;
+        fn add_conditional_input(
+            self: Pin<&mut Network>,
+            at: u32,
+            tensor: u32,
+        ) -> Result<Vec<Output>>;
         fn add_conditional_output(
             self: Pin<&mut Network>,
             at: u32,
@@ -647,40 +709,62 @@ mod bridge {
             else_output: u32,
         ) -> Result<Vec<Output>>;
 
-        /// Makes the layer that gave `tensor`, its output at `output`, compute and give `dtype`; answers the type it gives.
-        fn constrain(self: Pin<&mut Network>, tensor: u32, output: i32, dtype: DType) -> Result<DType>;
+        /// Makes the layer that gave `tensor`, its output at `output`, compute and give `dtype`;
+        /// answers the type it gives.
+        fn constrain(
+            self: Pin<&mut Network>,
+            tensor: u32,
+            output: i32,
+            dtype: DType,
+        ) -> Result<DType>;
         fn set_flag(self: Pin<&mut Network>, flag: BuilderFlag, on: bool) -> Result<()>;
         /// GPUs to build for, as major * 10 + minor (89, 120).
         fn set_compute_capabilities(self: Pin<&mut Network>, targets: &[u32]) -> Result<()>;
         fn set_optimization_level(self: Pin<&mut Network>, level: i32) -> Result<()>;
         fn set_workspace_limit(self: Pin<&mut Network>, bytes: u64) -> Result<()>;
         fn add_profile(self: Pin<&mut Network>, ranges: &[Range]) -> Result<()>;
-        /// Builds the plan and writes it to the job: `in_pieces` where the library can, else at once.
+        /// Builds the plan and writes it to the job: `in_pieces` where the library can, else at
+        /// once.
         fn build(self: Pin<&mut Network>, job: &Job, in_pieces: bool) -> Result<()>;
 
         /// A plan with one execution context.
         type Engine;
 
-        /// Loads a plan with the runtime that `create_runtime` (the address of `createInferRuntime_INTERNAL`) makes.
+        /// Loads a plan with the runtime that `create_runtime` (the address of
+        /// `createInferRuntime_INTERNAL`) makes.
         ///
         /// # Safety
         /// As `new_network`; the calling thread must have a CUDA context.
-        unsafe fn new_engine(set: HeaderSet, create_runtime: usize, plan: &[u8]) -> Result<UniquePtr<Engine>>;
+        unsafe fn new_engine(
+            set: HeaderSet,
+            create_runtime: usize,
+            plan: &[u8],
+        ) -> Result<UniquePtr<Engine>>;
 
         fn bindings(self: Pin<&mut Engine>) -> Result<Vec<Binding>>;
         fn profiles(self: Pin<&mut Engine>) -> Result<i32>;
-        fn profile_shape(self: Pin<&mut Engine>, input: &str, profile: i32, end: ProfileEnd) -> Result<Vec<i64>>;
+        fn profile_shape(
+            self: Pin<&mut Engine>,
+            input: &str,
+            profile: i32,
+            end: ProfileEnd,
+        ) -> Result<Vec<i64>>;
         fn select_profile(self: Pin<&mut Engine>, profile: i32, stream: usize) -> Result<()>;
         fn set_shape(self: Pin<&mut Engine>, input: &str, dims: &[i64]) -> Result<()>;
         /// # Safety
-        /// The memory must hold what the tensor's type and shape take, on the side that its binding says, until the last
-        /// `enqueue` is done.
+        /// The memory must hold what the tensor's type and shape take, on the side that its binding
+        /// says, until the last `enqueue` is done.
         unsafe fn set_address(self: Pin<&mut Engine>, name: &str, address: u64) -> Result<()>;
         /// Room for an output whose shape only the run knows; `shape` tells it after the run.
         ///
         /// # Safety
         /// As `set_address`, for `bytes` bytes.
-        unsafe fn set_output_memory(self: Pin<&mut Engine>, name: &str, address: u64, bytes: u64) -> Result<()>;
+        unsafe fn set_output_memory(
+            self: Pin<&mut Engine>,
+            name: &str,
+            address: u64,
+            bytes: u64,
+        ) -> Result<()>;
         fn infer_shapes(self: Pin<&mut Engine>) -> Result<()>;
         fn shape(self: Pin<&mut Engine>, name: &str) -> Result<Vec<i64>>;
         /// The most that an output can take with the shapes that are set.
@@ -694,8 +778,8 @@ mod bridge {
 use super::job::Job;
 use super::log::log_line;
 
-// SAFETY: a network is one builder with what it made; TensorRT lets any thread use them, one at a time, and nothing in
-// them is thread-local.
+// SAFETY: a network is one builder with what it made; TensorRT lets any thread use them, one at a
+// time, and nothing in them is thread-local.
 unsafe impl Send for bridge::Network {}
 
 // SAFETY: likewise an engine with its context.

@@ -45,7 +45,8 @@ impl FindOptions {
 /// One place that was looked at, and what was there.
 #[derive(Debug)]
 pub struct Tried {
-    /// Why it was looked at: `--tensorrt`, `ONNX2PLAN_TENSORRT`, `system libraries`, `python packages`, `cache`.
+    /// Why it was looked at: `--tensorrt`, `ONNX2PLAN_TENSORRT`, `system libraries`,
+    /// `python packages`, `cache`.
     pub source: &'static str,
     /// The library or, where no library was found, the folder.
     pub path: PathBuf,
@@ -55,19 +56,26 @@ pub struct Tried {
 
 /// The first library that can be used, and every place that was looked at on the way.
 ///
-/// A library that the user asked for, by option or variable, is the only one tried: using another one silently would be
-/// a surprise. `python_path` gives the folders in which Python looks for packages; it may take a while, and is only called
-/// where the answer matters.
-pub fn find(options: &FindOptions, python_path: impl FnOnce() -> Vec<PathBuf>) -> (Option<Library>, Vec<Tried>) {
+/// A library that the user asked for, by option or variable, is the only one tried: using another
+/// one silently would be a surprise. `python_path` gives the folders in which Python looks for
+/// packages; it may take a while, and is only called where the answer matters.
+pub fn find(
+    options: &FindOptions,
+    python_path: impl FnOnce() -> Vec<PathBuf>,
+) -> (Option<Library>, Vec<Tried>) {
     let mut tried = Vec::new();
     let asked = [("--tensorrt", &options.path), (VARIABLE, &options.variable)];
-    if let Some((source, path)) = asked.iter().find_map(|(source, path)| path.as_ref().map(|path| (*source, path))) {
+    if let Some((source, path)) =
+        asked.iter().find_map(|(source, path)| path.as_ref().map(|path| (*source, path)))
+    {
         return (try_path(source, path, &mut tried), tried);
     }
     let found = LIBRARIES
         .iter()
         .find_map(|name| attempt("system libraries", Path::new(name), &mut tried))
-        .or_else(|| packages(&python_path()).find_map(|path| try_path("python packages", &path, &mut tried)))
+        .or_else(|| {
+            packages(&python_path()).find_map(|path| try_path("python packages", &path, &mut tried))
+        })
         .or_else(|| try_path("cache", options.cache.as_deref()?, &mut tried));
     (found, tried)
 }
@@ -85,7 +93,11 @@ fn try_path(source: &'static str, path: &Path, tried: &mut Vec<Tried>) -> Option
         .find_map(|file| attempt(source, &file, tried));
     if tried.len() == before {
         let message = format!("`{}` holds no libtensorrt_rtx.so or libnvinfer.so", path.display());
-        tried.push(Tried { source, path: path.to_owned(), outcome: Err(Error::new(Kind::Environment, message)) });
+        tried.push(Tried {
+            source,
+            path: path.to_owned(),
+            outcome: Err(Error::new(Kind::Environment, message)),
+        });
     }
     found
 }
@@ -104,7 +116,10 @@ fn attempt(source: &'static str, path: &Path, tried: &mut Vec<Tried>) -> Option<
 
 /// Folders of installed packages that may hold a library.
 fn packages(python_path: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
-    python_path.iter().flat_map(|site| PACKAGES.map(|package| site.join(package))).filter(|path| path.is_dir())
+    python_path
+        .iter()
+        .flat_map(|site| PACKAGES.map(|package| site.join(package)))
+        .filter(|path| path.is_dir())
 }
 
 #[cfg(test)]
@@ -119,12 +134,16 @@ mod tests {
             variable: Some("/nowhere/libnvinfer.so".into()),
             ..FindOptions::default()
         };
-        let problem = |options: &FindOptions| match find(options, || panic!("nobody wants to know where Python looks"))
-        {
-            (None, tried) if tried.len() == 1 => tried[0].outcome.as_ref().unwrap_err().message().to_owned(),
+        let problem = |options: &FindOptions| match find(options, || {
+            panic!("nobody wants to know where Python looks")
+        }) {
+            (None, tried) if tried.len() == 1 => {
+                tried[0].outcome.as_ref().unwrap_err().message().to_owned()
+            }
             (found, tried) => panic!("{found:?} {tried:?}"),
         };
-        let expected = format!("`{}` holds no libtensorrt_rtx.so or libnvinfer.so", folder.path().display());
+        let expected =
+            format!("`{}` holds no libtensorrt_rtx.so or libnvinfer.so", folder.path().display());
         assert_eq!(problem(&options), expected);
         let options = FindOptions { path: None, ..options };
         assert_eq!(problem(&options), "`/nowhere/libnvinfer.so` cannot be opened");
@@ -135,7 +154,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("lib")).unwrap();
         std::fs::write(folder.path().join("lib/libnvinfer.so.10"), "no library").unwrap();
-        let options = FindOptions { path: Some(folder.path().to_owned()), ..FindOptions::default() };
+        let options =
+            FindOptions { path: Some(folder.path().to_owned()), ..FindOptions::default() };
         let (found, tried) = find(&options, Vec::new);
         assert!(found.is_none());
         assert_eq!(tried.len(), 1);
@@ -155,7 +175,10 @@ mod tests {
         let (found, tried) = find(&options, || vec!["/nowhere".into(), folder.path().to_owned()]);
         let mut sources: Vec<&str> = tried.iter().map(|place| place.source).collect();
         sources.dedup();
-        assert!(["system libraries", "python packages", "cache"].starts_with(&sources), "{sources:?}");
+        assert!(
+            ["system libraries", "python packages", "cache"].starts_with(&sources),
+            "{sources:?}"
+        );
         assert!(sources.len() == 3 || found.is_some());
     }
 }

@@ -107,7 +107,10 @@ impl Builder {
             }
             LayerKind::NonMaxSuppression(of) => self.non_max_suppression(of, inputs),
             LayerKind::NonZero => {
-                let (input, indices) = (inputs.at(0)?, to_ffi(if self.has_int64() { DType::I64 } else { DType::I32 })?);
+                let (input, indices) = (
+                    inputs.at(0)?,
+                    to_ffi(if self.has_int64() { DType::I64 } else { DType::I32 })?,
+                );
                 self.call(|network| network.add_non_zero(input, indices))
             }
             LayerKind::Normalization(of) => {
@@ -122,7 +125,8 @@ impl Builder {
                 self.call(|network| network.add_normalization(&layer))
             }
             LayerKind::OneHot(of) => {
-                let (indices, values, depth, axis) = (inputs.at(0)?, inputs.at(1)?, inputs.at(2)?, int(of.axis)?);
+                let (indices, values, depth, axis) =
+                    (inputs.at(0)?, inputs.at(1)?, inputs.at(2)?, int(of.axis)?);
                 self.call(|network| network.add_one_hot(indices, values, depth, axis))
             }
             LayerKind::ParametricRelu => {
@@ -162,7 +166,8 @@ impl Builder {
                 self.call(|network| network.add_scatter(&layer))
             }
             LayerKind::Select => {
-                let (condition, then_input, else_input) = (inputs.at(0)?, inputs.at(1)?, inputs.at(2)?);
+                let (condition, then_input, else_input) =
+                    (inputs.at(0)?, inputs.at(1)?, inputs.at(2)?);
                 self.call(|network| network.add_select(condition, then_input, else_input))
             }
             LayerKind::Shape => {
@@ -200,8 +205,14 @@ impl Builder {
         self.operand("axes", &Tensor::vector(&axes))
     }
 
-    /// The input that an attribute comes from, or a constant with its value: for what TensorRT takes only as a tensor.
-    fn scalar<T: Element>(&mut self, part: &str, of: &Arg<T>, inputs: Inputs<'_>) -> Result<u32, Refused> {
+    /// The input that an attribute comes from, or a constant with its value: for what TensorRT
+    /// takes only as a tensor.
+    fn scalar<T: Element>(
+        &mut self,
+        part: &str,
+        of: &Arg<T>,
+        inputs: Inputs<'_>,
+    ) -> Result<u32, Refused> {
         match of {
             Arg::Input(position) => inputs.at(*position),
             Arg::Static(value) => self.operand(part, &Tensor::scalar(*value)),
@@ -219,9 +230,15 @@ impl Builder {
         }
     }
 
-    fn convolution(&mut self, of: &conv::Convolution, inputs: Inputs<'_>, transposed: bool) -> Made {
+    fn convolution(
+        &mut self,
+        of: &conv::Convolution,
+        inputs: Inputs<'_>,
+        transposed: bool,
+    ) -> Made {
         let input = inputs.at(0)?;
-        let (kernel, bias) = (self.weights(Some(&of.weights), input)?, self.weights(of.bias.as_ref(), input)?);
+        let (kernel, bias) =
+            (self.weights(Some(&of.weights), input)?, self.weights(of.bias.as_ref(), input)?);
         let layer = ffi::Convolution {
             input,
             kernel_tensor: inputs.of(&of.weights)?,
@@ -239,14 +256,23 @@ impl Builder {
         };
         // SAFETY: `hold` keeps the values as long as the network.
         self.call(|network| unsafe {
-            if transposed { network.add_deconvolution(&layer) } else { network.add_convolution(&layer) }
+            if transposed {
+                network.add_deconvolution(&layer)
+            } else {
+                network.add_convolution(&layer)
+            }
         })
     }
 
     fn cumulative(&mut self, of: &math::Cumulative, inputs: Inputs<'_>) -> Made {
         let math::CumulativeOperation::Sum = of.operation;
         let axis = self.operand("axis", &Tensor::scalar::<i32>(int(of.axis)?))?;
-        let layer = ffi::Cumulative { input: inputs.at(0)?, axis, exclusive: of.exclusive, reverse: of.reverse };
+        let layer = ffi::Cumulative {
+            input: inputs.at(0)?,
+            axis,
+            exclusive: of.exclusive,
+            reverse: of.reverse,
+        };
         self.call(|network| network.add_cumulative(&layer))
     }
 
@@ -264,7 +290,11 @@ impl Builder {
         self.call(|network| network.add_fill(&layer))
     }
 
-    fn non_max_suppression(&mut self, of: &resample::NonMaxSuppression, inputs: Inputs<'_>) -> Made {
+    fn non_max_suppression(
+        &mut self,
+        of: &resample::NonMaxSuppression,
+        inputs: Inputs<'_>,
+    ) -> Made {
         let layer = ffi::Nms {
             boxes: inputs.at(0)?,
             scores: inputs.at(1)?,
@@ -320,8 +350,12 @@ impl Builder {
         let optional = |at: Option<usize>| at.map_or(Ok(NO_TENSOR), |at| inputs.at(at));
         let mut held = Vec::new();
         for cell in &of.cells {
-            let weights = cell.weights.as_ref().map_or_else(|| Held::none(dtype), |weights| self.hold(weights))?;
-            let (recurrent, biases) = (self.hold(&cell.recurrent)?, [&cell.input_bias, &cell.recurrent_bias]);
+            let weights = cell
+                .weights
+                .as_ref()
+                .map_or_else(|| Held::none(dtype), |weights| self.hold(weights))?;
+            let (recurrent, biases) =
+                (self.hold(&cell.recurrent)?, [&cell.input_bias, &cell.recurrent_bias]);
             let [input_bias, recurrent_bias] = biases.map(|bias| self.hold(bias));
             held.push([weights, recurrent, input_bias?, recurrent_bias?]);
         }
@@ -332,7 +366,14 @@ impl Builder {
                 let [input_weights, recurrent_weights, input_bias, recurrent_bias] =
                     cell.each_ref().map(|held| held.part(at, kinds.len()));
                 let (layer, gate) = (int(layer)?, gate.into());
-                gates.push(ffi::RnnGate { layer, gate, input_weights, recurrent_weights, input_bias, recurrent_bias });
+                gates.push(ffi::RnnGate {
+                    layer,
+                    gate,
+                    input_weights,
+                    recurrent_weights,
+                    input_bias,
+                    recurrent_bias,
+                });
             }
         }
         let layer = ffi::Rnn {
@@ -355,7 +396,9 @@ impl Builder {
     fn scale(&mut self, of: &norm::Scale, inputs: Inputs<'_>) -> Made {
         let input = inputs.at(0)?;
         let (dtype, _) = *self.tensor(Handle(input))?;
-        let mut hold = |tensor: &Option<Tensor>| tensor.as_ref().map_or_else(|| Held::none(dtype), |t| self.hold(t));
+        let mut hold = |tensor: &Option<Tensor>| {
+            tensor.as_ref().map_or_else(|| Held::none(dtype), |t| self.hold(t))
+        };
         let (shift, scale, power) = (hold(&of.shift)?, hold(&of.scale)?, hold(&of.power)?);
         let layer = ffi::Scale {
             input,
@@ -372,8 +415,12 @@ impl Builder {
     fn shuffle(&mut self, of: &data::Shuffle, inputs: Inputs<'_>) -> Made {
         let (dims, dims_tensor, zero_is_placeholder) = match &of.reshape {
             None => (&[][..], NO_TENSOR, false),
-            Some(data::Reshape::Static { dims, zero_is_placeholder }) => (&dims[..], NO_TENSOR, *zero_is_placeholder),
-            Some(data::Reshape::Input { zero_is_placeholder }) => (&[][..], inputs.at(1)?, *zero_is_placeholder),
+            Some(data::Reshape::Static { dims, zero_is_placeholder }) => {
+                (&dims[..], NO_TENSOR, *zero_is_placeholder)
+            }
+            Some(data::Reshape::Input { zero_is_placeholder }) => {
+                (&[][..], inputs.at(1)?, *zero_is_placeholder)
+            }
         };
         let layer = ffi::Shuffle {
             input: inputs.at(0)?,

@@ -24,27 +24,38 @@ pub struct Library {
 }
 
 impl Library {
-    /// Opens the library file at `path`; a name without folder is searched as the system's loader does.
+    /// Opens the library file at `path`; a name without folder is searched as the system's loader
+    /// does.
     ///
     /// # Errors
-    /// Kind `Environment`: there is no such library, it is no TensorRT, or its version fits no headers that are built in.
+    /// Kind `Environment`: there is no such library, it is no TensorRT, or its version fits no
+    /// headers that are built in.
     pub fn open(path: &Path) -> Result<Self> {
         let library = open_library(path)?;
         let version = version(&library).ok_or_else(|| {
             Error::new(Kind::Environment, format!("`{}` is no TensorRT library", path.display()))
-                .with_hint("name libtensorrt_rtx.so, libnvinfer.so, or the folder that holds one of them")
+                .with_hint(
+                    "name libtensorrt_rtx.so, libnvinfer.so, or the folder that holds one of them",
+                )
         })?;
         let set = version.header_set().ok_or_else(|| refuse(path, version))?;
         // SAFETY: only its address is taken here.
-        let create_builder = unsafe { library.get::<unsafe extern "C" fn()>(b"createInferBuilder_INTERNAL") }
-            .map_err(|error| {
-                Error::new(Kind::Environment, format!("`{}` ({version}) cannot build plans", path.display()))
-                    .with_hint("runtime-only libraries, such as libnvinfer_lean.so, have no builder")
+        let create_builder =
+            unsafe { library.get::<unsafe extern "C" fn()>(b"createInferBuilder_INTERNAL") }
+                .map_err(|error| {
+                    Error::new(
+                        Kind::Environment,
+                        format!("`{}` ({version}) cannot build plans", path.display()),
+                    )
+                    .with_hint(
+                        "runtime-only libraries, such as libnvinfer_lean.so, have no builder",
+                    )
                     .with_source(error)
-            })?
-            .into_raw() as usize;
+                })?
+                .into_raw() as usize;
         // SAFETY: only its address is taken here.
-        let create_runtime = unsafe { library.get::<unsafe extern "C" fn()>(b"createInferRuntime_INTERNAL") };
+        let create_runtime =
+            unsafe { library.get::<unsafe extern "C" fn()>(b"createInferRuntime_INTERNAL") };
         let create_runtime = create_runtime.ok().map(|function| function.into_raw() as usize);
         // TensorRT's own threads and static objects outlive any use we could wait for.
         std::mem::forget(library);
@@ -61,11 +72,16 @@ impl Library {
         self.version
     }
 
-    /// The first layer that this library builds only where there is a GPU: TensorRT-RTX builds ahead of time what has no
-    /// output of a size of its own.
+    /// The first layer that this library builds only where there is a GPU: TensorRT-RTX builds
+    /// ahead of time what has no output of a size of its own.
     pub fn lacks_device_for(&self, network: &Network) -> Option<Site> {
-        let wants = |kind: &LayerKind| matches!(kind, LayerKind::NonMaxSuppression(_) | LayerKind::NonZero);
-        let layers = network.live_layers().into_iter().map(|id| network.layer(id)).filter(|_| self.version().rtx);
+        let wants =
+            |kind: &LayerKind| matches!(kind, LayerKind::NonMaxSuppression(_) | LayerKind::NonZero);
+        let layers = network
+            .live_layers()
+            .into_iter()
+            .map(|id| network.layer(id))
+            .filter(|_| self.version().rtx);
         layers.filter(|layer| wants(&layer.kind)).find_map(|layer| layer.sites.first().cloned())
     }
 
@@ -80,14 +96,19 @@ impl Library {
     pub(super) fn new_network(&self) -> Result<cxx::UniquePtr<ffi::Network>> {
         if !self.version.rtx {
             driver().map_err(|missing| {
-                Error::new(Kind::Environment, format!("{} needs an NVIDIA driver to build plans", self.version))
-                    .with_note(missing)
-                    .with_hint("TensorRT-RTX builds plans on machines without a GPU")
+                Error::new(
+                    Kind::Environment,
+                    format!("{} needs an NVIDIA driver to build plans", self.version),
+                )
+                .with_note(missing)
+                .with_hint("TensorRT-RTX builds plans on machines without a GPU")
             })?;
         }
-        // SAFETY: `open` has matched the header set with the library's version, and the library is never closed.
-        unsafe { ffi::new_network(self.set, self.create_builder) }
-            .map_err(|error| super::builder::said(&format!("{} cannot make a builder", self.version), error.what()))
+        // SAFETY: `open` has matched the header set with the library's version, and the library is
+        // never closed.
+        unsafe { ffi::new_network(self.set, self.create_builder) }.map_err(|error| {
+            super::builder::said(&format!("{} cannot make a builder", self.version), error.what())
+        })
     }
 }
 
@@ -95,12 +116,16 @@ impl Library {
     /// An engine for a plan that this version built, on the GPU whose context the thread has.
     pub(super) fn new_engine(&self, plan: &[u8]) -> Result<cxx::UniquePtr<ffi::Engine>> {
         let path = self.path.display();
-        let create_runtime = self
-            .create_runtime
-            .ok_or_else(|| Error::new(Kind::Environment, format!("`{path}` ({}) cannot run plans", self.version)))?;
-        // SAFETY: `open` has matched the header set with the library's version, and the library is never closed.
+        let create_runtime = self.create_runtime.ok_or_else(|| {
+            Error::new(Kind::Environment, format!("`{path}` ({}) cannot run plans", self.version))
+        })?;
+        // SAFETY: `open` has matched the header set with the library's version, and the library is
+        // never closed.
         unsafe { ffi::new_engine(self.set, create_runtime, plan) }.map_err(|error| {
-            Error::new(Kind::TensorRt, format!("{} cannot load the plan: {}", self.version, error.what()))
+            Error::new(
+                Kind::TensorRt,
+                format!("{} cannot load the plan: {}", self.version, error.what()),
+            )
         })
     }
 }
@@ -108,14 +133,18 @@ impl Library {
 fn open_library(path: &Path) -> Result<dl::Library> {
     // SAFETY: initializers run; the user, or the search order we document, chose the file.
     unsafe { dl::Library::open(Some(path), dl::RTLD_NOW | dl::RTLD_LOCAL) }.map_err(|error| {
-        Error::new(Kind::Environment, format!("`{}` cannot be opened", path.display())).with_source(error)
+        Error::new(Kind::Environment, format!("`{}` cannot be opened", path.display()))
+            .with_source(error)
     })
 }
 
 fn version(library: &dl::Library) -> Option<Version> {
     let call = |name: &[u8]| {
-        // SAFETY: the functions of these names take nothing and return an `int32_t` in every TensorRT there is.
-        unsafe { library.get::<unsafe extern "C" fn() -> c_int>(name).ok().map(|function| function()) }
+        // SAFETY: the functions of these names take nothing and return an `int32_t` in every
+        // TensorRT there is.
+        unsafe {
+            library.get::<unsafe extern "C" fn() -> c_int>(name).ok().map(|function| function())
+        }
     };
     let version = Version::from_number(call(b"getInferLibVersion")?)?;
     let build = call(b"getInferLibBuildVersion").and_then(|build| u32::try_from(build).ok());
@@ -127,11 +156,19 @@ fn refuse(path: &Path, version: Version) -> Error {
     if let Some(sdk) = Version::of_sdk() {
         drives = format!("{drives}, and {sdk} or later of the same major version");
     }
-    Error::new(Kind::Environment, format!("`{}` is {version}, which this onnx2plan cannot drive", path.display()))
-        .with_note(format!("it drives {drives}"))
-        .with_hint(format!(
-            "use one of these, or build onnx2plan with TENSORRT_ROOT naming the SDK of {version} (8.6, 10.x or 11.x)"
-        ))
+    Error::new(
+        Kind::Environment,
+        format!(
+            "`{}` is {version}, which this onnx2plan cannot \
+                                           drive",
+            path.display()
+        ),
+    )
+    .with_note(format!("it drives {drives}"))
+    .with_hint(format!(
+        "use one of these, or build onnx2plan with TENSORRT_ROOT naming the SDK of {version} \
+             (8.6, 10.x or 11.x)"
+    ))
 }
 
 /// Whether an NVIDIA driver is there, with a GPU.
@@ -145,10 +182,13 @@ pub(super) fn driver() -> Result<(), String> {
     DRIVER
         .get_or_init(|| {
             let path = Path::new("libcuda.so.1");
-            let library = open_library(path).map_err(|_| "libcuda.so.1 cannot be opened".to_owned())?;
+            let library =
+                open_library(path).map_err(|_| "libcuda.so.1 cannot be opened".to_owned())?;
             // SAFETY: the driver's documented signature.
             let status = unsafe {
-                library.get::<unsafe extern "C" fn(c_uint) -> c_int>(b"cuInit").map(|initialize| initialize(0))
+                library
+                    .get::<unsafe extern "C" fn(c_uint) -> c_int>(b"cuInit")
+                    .map(|initialize| initialize(0))
             };
             std::mem::forget(library);
             match status {

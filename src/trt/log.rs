@@ -1,7 +1,8 @@
 //! TensorRT's log lines on their way to whoever works with TensorRT at the moment.
 //!
-//! A TensorRT library has one logger for the whole process. Lines come on the thread that called TensorRT, where
-//! `route` says who wants them; lines from TensorRT's own threads go to whoever was last.
+//! A TensorRT library has one logger for the whole process. Lines come on the thread that called
+//! TensorRT, where `route` says who wants them; lines from TensorRT's own threads go to whoever was
+//! last.
 
 use super::ffi;
 use std::cell::RefCell;
@@ -54,11 +55,10 @@ pub(super) fn log_line(severity: ffi::Severity, message: &[u8]) {
         _ => Severity::Verbose,
     };
     let _ = catch_unwind(AssertUnwindSafe(|| {
-        let sink = CURRENT
-            .try_with(|current| current.borrow().clone())
-            .ok()
-            .flatten()
-            .or_else(|| LAST.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.upgrade());
+        let sink =
+            CURRENT.try_with(|current| current.borrow().clone()).ok().flatten().or_else(|| {
+                LAST.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.upgrade()
+            });
         if let Some(sink) = sink {
             sink(severity, String::from_utf8_lossy(message).trim_end());
         }

@@ -21,11 +21,20 @@ pub struct Built<'a> {
 }
 
 impl Built<'_> {
-    /// The manifest of the plan, which was not run yet. `model` is the model's file and those with its external data.
-    pub fn manifest(&self, model: (File, Vec<File>), plan: File, options: Options, notes: Vec<String>) -> Manifest {
+    /// The manifest of the plan, which was not run yet. `model` is the model's file and those with
+    /// its external data.
+    pub fn manifest(
+        &self,
+        model: (File, Vec<File>),
+        plan: File,
+        options: Options,
+        notes: Vec<String>,
+    ) -> Manifest {
         let network = self.network;
-        let layer =
-            |named: &Named| Layer { name: named.name.clone(), nodes: named.sites.iter().map(Site::label).collect() };
+        let layer = |named: &Named| Layer {
+            name: named.name.clone(),
+            nodes: named.sites.iter().map(Site::label).collect(),
+        };
         let (model, external) = model;
         let (inputs, outputs) = bindings(network, &self.options.profiles);
         Manifest {
@@ -48,8 +57,12 @@ impl Built<'_> {
 
 /// Inputs and outputs in the model's order; inputs with their ranges in each profile.
 pub fn bindings(network: &Checked, profiles: &[Profile]) -> (Vec<Binding>, Vec<Binding>) {
-    let inputs = network.inputs.iter().map(|&input| binding(network, profiles, &network.value(input).name, input));
-    let outputs = network.outputs.iter().map(|output| binding(network, &[], &output.name, output.value));
+    let inputs = network
+        .inputs
+        .iter()
+        .map(|&input| binding(network, profiles, &network.value(input).name, input));
+    let outputs =
+        network.outputs.iter().map(|output| binding(network, &[], &output.name, output.value));
     (inputs.collect(), outputs.collect())
 }
 

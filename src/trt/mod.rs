@@ -1,8 +1,8 @@
 //! TensorRT: finding and loading a library, and building plans with it.
 //!
-//! The program links no TensorRT. A library is opened at run time ([`find`], [`Library`]) and driven by the copy of the
-//! C++ shim whose headers fit it; only `ffi` crosses to C++. [`Builder`] takes a network as an `emit::Sink` and writes
-//! the plan.
+//! The program links no TensorRT. A library is opened at run time ([`find`], [`Library`]) and
+//! driven by the copy of the C++ shim whose headers fit it; only `ffi` crosses to C++. [`Builder`]
+//! takes a network as an `emit::Sink` and writes the plan.
 
 mod builder;
 mod convert;

@@ -61,8 +61,8 @@ impl From<Flag> for ffi::BuilderFlag {
 /// How a plan is built.
 #[derive(Clone)]
 pub struct BuildOptions {
-    /// GPUs to build for, as major · 10 + minor compute capability (89, 120). TensorRT-RTX only; the others build for
-    /// the GPU of this machine. Empty: TensorRT's own choice.
+    /// GPUs to build for, as major · 10 + minor compute capability (89, 120). TensorRT-RTX only;
+    /// the others build for the GPU of this machine. Empty: TensorRT's own choice.
     pub targets: Vec<u32>,
     /// Whether `f32` products may be computed in TF32, with 10 bits of mantissa.
     pub tf32: bool,
@@ -79,14 +79,15 @@ pub struct BuildOptions {
 }
 
 impl BuildOptions {
-    /// The flags that a network needs in a library whose types do not follow from operands: `f16` must be allowed and then
-    /// ordered layer by layer, `i8` must be allowed.
+    /// The flags that a network needs in a library whose types do not follow from operands: `f16`
+    /// must be allowed and then ordered layer by layer, `i8` must be allowed.
     pub fn flags_for(network: &Network, caps: Caps) -> Vec<Flag> {
         if caps.strongly_typed {
             return Vec::new();
         }
         let has = |dtype| network.values.iter().any(|value| value.ty.dtype == dtype);
-        let half = if has(DType::F16) { &[Flag::Fp16, Flag::ObeyPrecisionConstraints][..] } else { &[] };
+        let half =
+            if has(DType::F16) { &[Flag::Fp16, Flag::ObeyPrecisionConstraints][..] } else { &[] };
         let quantized = if has(DType::I8) { &[Flag::Int8][..] } else { &[] };
         [half, quantized].concat()
     }

@@ -12,7 +12,8 @@ use crate::report::latency::Timing;
 use crate::tensor::{DType, Tensor, volume};
 use std::pin::Pin;
 
-/// A plan, loaded by the library that built it: `nvinfer1::ICudaEngine` with one `IExecutionContext`.
+/// A plan, loaded by the library that built it: `nvinfer1::ICudaEngine` with one
+/// `IExecutionContext`.
 #[allow(clippy::struct_field_names, reason = "TensorRT's engine is part of ours")]
 pub struct Engine {
     inner: cxx::UniquePtr<ffi::Engine>,
@@ -36,23 +37,25 @@ pub struct Binding {
     pub dims: Vec<i64>,
 }
 
-/// What an output's memory is filled with before a run. Of no type are all bytes of an element one of these, and never of
-/// both in two runs, unless nobody wrote it.
+/// What an output's memory is filled with before a run. Of no type are all bytes of an element one
+/// of these, and never of both in two runs, unless nobody wrote it.
 pub const POISONS: [u8; 2] = [0xA5, 0x5A];
 
 impl Engine {
     /// Loads a plan.
     ///
     /// # Errors
-    /// [`Kind::TensorRt`] with TensorRT's own words, for instance where another version or another GPU built the plan.
+    /// [`Kind::TensorRt`] with TensorRT's own words, for instance where another version or another
+    /// GPU built the plan.
     pub fn load(library: &Library, device: &Device, plan: &[u8], log: &LogSink) -> Result<Self> {
         device.bind()?;
         let _route = log::route(log);
         let mut engine = library.new_engine(plan)?;
         let bindings = engine.pin_mut().bindings().map_err(|error| refused("the plan", &error))?;
         let binding = |binding: ffi::Binding| {
-            let dtype = from_ffi(binding.dtype)
-                .ok_or_else(|| Error::new(Kind::TensorRt, format!("`{}` has an unknown type", binding.name)))?;
+            let dtype = from_ffi(binding.dtype).ok_or_else(|| {
+                Error::new(Kind::TensorRt, format!("`{}` has an unknown type", binding.name))
+            })?;
             let ffi::Binding { name, input, host, dims, .. } = binding;
             Ok(Binding { name, input, host, dtype, dims })
         };
@@ -74,7 +77,8 @@ impl Engine {
     /// Smallest, likeliest and largest shape of an input in a profile.
     pub fn profile_shapes(&mut self, input: &str, profile: usize) -> Result<[Vec<i64>; 3]> {
         let at = i32::try_from(profile).unwrap_or(i32::MAX);
-        let mut end = |end| self.call("its profiles", |engine| engine.profile_shape(input, at, end));
+        let mut end =
+            |end| self.call("its profiles", |engine| engine.profile_shape(input, at, end));
         Ok([end(ffi::ProfileEnd::Min)?, end(ffi::ProfileEnd::Opt)?, end(ffi::ProfileEnd::Max)?])
     }
 
@@ -84,29 +88,37 @@ impl Engine {
     /// [`Kind::Usage`] where there is none.
     pub fn fitting_profile(&mut self, inputs: &[(String, Tensor)]) -> Result<usize> {
         let free = |binding: &&Binding| binding.input && binding.dims.iter().any(|&size| size < 0);
-        let free: Vec<String> = self.bindings.iter().filter(free).map(|binding| binding.name.clone()).collect();
+        let free: Vec<String> =
+            self.bindings.iter().filter(free).map(|binding| binding.name.clone()).collect();
         let shapes: Vec<(&str, Vec<i64>)> = inputs
             .iter()
             .filter(|(name, _)| free.contains(name))
             .map(|(name, tensor)| {
-                let dims = tensor.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX));
+                let dims =
+                    tensor.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX));
                 (name.as_str(), dims.collect())
             })
             .collect();
         'profiles: for profile in 0..self.profiles()?.max(1) {
             for (name, dims) in &shapes {
                 let [min, _, max] = self.profile_shapes(name, profile)?;
-                let allowed =
-                    dims.iter().zip(min.iter().zip(&max)).all(|(size, (min, max))| (min..=max).contains(&size));
+                let allowed = dims
+                    .iter()
+                    .zip(min.iter().zip(&max))
+                    .all(|(size, (min, max))| (min..=max).contains(&size));
                 if !allowed {
                     continue 'profiles;
                 }
             }
             return Ok(profile);
         }
-        let shapes: Vec<String> = shapes.iter().map(|(name, dims)| format!("`{name}` {dims:?}")).collect();
-        Err(Error::new(Kind::Usage, format!("no profile of the plan allows the shapes {}", shapes.join(", ")))
-            .with_hint("build the plan with `--min`, `--opt` and `--max` that include them"))
+        let shapes: Vec<String> =
+            shapes.iter().map(|(name, dims)| format!("`{name}` {dims:?}")).collect();
+        Err(Error::new(
+            Kind::Usage,
+            format!("no profile of the plan allows the shapes {}", shapes.join(", ")),
+        )
+        .with_hint("build the plan with `--min`, `--opt` and `--max` that include them"))
     }
 
     /// Copies inputs to the GPU, sets their shapes, and makes room for the outputs.
@@ -114,8 +126,8 @@ impl Engine {
     /// Inputs are found by name and must have the plan's types.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for an input that is missing or of another type; [`Kind::TensorRt`] for shapes that the profile does
-    /// not allow.
+    /// [`Kind::Usage`] for an input that is missing or of another type; [`Kind::TensorRt`] for
+    /// shapes that the profile does not allow.
     pub fn bind(&mut self, inputs: &[(String, Tensor)], profile: usize) -> Result<Session<'_>> {
         self.device.bind()?;
         let (stream, at) = (self.device.stream(), i32::try_from(profile).unwrap_or(i32::MAX));
@@ -136,15 +148,19 @@ impl Engine {
 
     fn bind_input(&mut self, binding: Binding, inputs: &[(String, Tensor)]) -> Result<Buffer> {
         let name = &binding.name;
-        let (_, tensor) = inputs
-            .iter()
-            .find(|(given, _)| given == name)
-            .ok_or_else(|| Error::new(Kind::Usage, format!("there is no data for input `{name}`")))?;
+        let (_, tensor) = inputs.iter().find(|(given, _)| given == name).ok_or_else(|| {
+            Error::new(Kind::Usage, format!("there is no data for input `{name}`"))
+        })?;
         if tensor.dtype() != binding.dtype {
-            let message = format!("input `{name}` is {}, but {} was given for it", binding.dtype, tensor.dtype());
+            let message = format!(
+                "input `{name}` is {}, but {} was given for it",
+                binding.dtype,
+                tensor.dtype()
+            );
             return Err(Error::new(Kind::Usage, message));
         }
-        let dims: Vec<i64> = tensor.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
+        let dims: Vec<i64> =
+            tensor.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
         let mut memory = Memory::allocate(&self.device, binding.host, tensor.bytes().len())?;
         memory.write(tensor.bytes())?;
         let what = format!("shape {dims:?} of input `{name}`");
@@ -157,7 +173,8 @@ impl Engine {
         let name = &binding.name;
         let what = format!("the shape of output `{name}`");
         let dims = self.call(&what, |engine| engine.shape(name))?;
-        let known: Option<Vec<usize>> = dims.iter().map(|&size| usize::try_from(size).ok()).collect();
+        let known: Option<Vec<usize>> =
+            dims.iter().map(|&size| usize::try_from(size).ok()).collect();
         let (bytes, late) = match known {
             Some(dims) => (volume(&dims).and_then(|count| binding.dtype.bytes_for(count)), false),
             None => {
@@ -165,12 +182,15 @@ impl Engine {
                 (usize::try_from(most).ok(), true)
             }
         };
-        let too_large = || Error::new(Kind::TensorRt, format!("TensorRT cannot bound the size of output `{name}`"));
+        let too_large = || {
+            Error::new(Kind::TensorRt, format!("TensorRT cannot bound the size of output `{name}`"))
+        };
         let memory = Memory::allocate(&self.device, binding.host, bytes.ok_or_else(too_large)?)?;
         if late {
             let (address, bytes) = (memory.address(), memory.bytes() as u64);
             self.call(&what, |engine| {
-                // SAFETY: the session that gets the memory borrows the engine, so the memory outlives every run.
+                // SAFETY: the session that gets the memory borrows the engine, so the memory
+                // outlives every run.
                 unsafe { engine.set_output_memory(name, address, bytes) }
             })?;
         } else {
@@ -182,8 +202,9 @@ impl Engine {
     fn set_address(&mut self, name: &str, memory: &Memory) -> Result<()> {
         let address = memory.address();
         self.call(&format!("memory of `{name}`"), |engine| {
-            // SAFETY: the session that gets the memory borrows the engine, so the memory outlives every run; it was
-            // allocated for the tensor's type and shape, on the side that the binding says.
+            // SAFETY: the session that gets the memory borrows the engine, so the memory outlives
+            // every run; it was allocated for the tensor's type and shape, on the side that the
+            // binding says.
             unsafe { engine.set_address(name, address) }
         })
     }
@@ -228,7 +249,8 @@ impl Session<'_> {
     /// Runs the plan once and waits for it.
     ///
     /// # Errors
-    /// [`Kind::TensorRt`] where the run fails. After a crash on the GPU nothing else can run in this process.
+    /// [`Kind::TensorRt`] where the run fails. After a crash on the GPU nothing else can run in
+    /// this process.
     pub fn run(&mut self) -> Result<()> {
         self.enqueue()?;
         self.engine.device.wait()
@@ -239,18 +261,30 @@ impl Session<'_> {
         let mut outputs = Vec::new();
         for buffer in self.buffers.iter().filter(|buffer| !buffer.binding.input) {
             let (name, dtype) = (&buffer.binding.name, buffer.binding.dtype);
-            let dims = self.engine.call(&format!("the shape of output `{name}`"), |engine| engine.shape(name))?;
-            let dims: Option<Vec<usize>> = dims.iter().map(|&size| usize::try_from(size).ok()).collect();
+            let dims = self
+                .engine
+                .call(&format!("the shape of output `{name}`"), |engine| engine.shape(name))?;
+            let dims: Option<Vec<usize>> =
+                dims.iter().map(|&size| usize::try_from(size).ok()).collect();
             let bytes = dims.as_deref().and_then(volume).and_then(|count| dtype.bytes_for(count));
-            let unknown = || Error::new(Kind::TensorRt, format!("TensorRT does not tell the shape of output `{name}`"));
+            let unknown = || {
+                Error::new(
+                    Kind::TensorRt,
+                    format!("TensorRT does not tell the shape of output `{name}`"),
+                )
+            };
             let data = buffer.memory.read(bytes.ok_or_else(unknown)?)?;
             let tensor = Tensor::new(dtype, dims.unwrap_or_default(), data.into());
-            outputs.push((name.clone(), tensor.map_err(|error| Error::new(Kind::Internal, error.to_string()))?));
+            outputs.push((
+                name.clone(),
+                tensor.map_err(|error| Error::new(Kind::Internal, error.to_string()))?,
+            ));
         }
         Ok(outputs)
     }
 
-    /// Whether the run can be captured in a CUDA graph: shapes that only the run knows come by a call to the host.
+    /// Whether the run can be captured in a CUDA graph: shapes that only the run knows come by a
+    /// call to the host.
     fn is_capturable(&self) -> bool {
         self.buffers.iter().all(|buffer| !buffer.late)
     }
@@ -280,7 +314,11 @@ impl Session<'_> {
         Ok(Some(Timing { warmup, runs_ms }))
     }
 
-    fn timed(&mut self, runs: usize, mut one: impl FnMut(&mut Self) -> Result<()>) -> Result<Vec<f32>> {
+    fn timed(
+        &mut self,
+        runs: usize,
+        mut one: impl FnMut(&mut Self) -> Result<()>,
+    ) -> Result<Vec<f32>> {
         let device = self.engine.device.clone();
         let mut events = Vec::with_capacity(runs);
         for _ in 0..runs {
@@ -290,13 +328,16 @@ impl Session<'_> {
         }
         device.wait()?;
         let elapsed = events.iter().map(|(start, end)| start.elapsed_ms(end));
-        elapsed.collect::<std::result::Result<_, _>>().map_err(|error| failed("measure time", error))
+        elapsed
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|error| failed("measure time", error))
     }
 
     fn enqueue(&mut self) -> Result<()> {
         let stream = self.engine.device.stream();
         self.engine.call("to run", |engine| {
-            // SAFETY: the stream is of the device whose context `bind` made current, and `bind` gave every tensor memory.
+            // SAFETY: the stream is of the device whose context `bind` made current, and `bind`
+            // gave every tensor memory.
             unsafe { engine.enqueue(stream) }
         })
     }

@@ -9,7 +9,13 @@ use crate::network::layer::control::LoopIterator;
 use crate::tensor::DType;
 
 impl Sink for Builder {
-    fn input(&mut self, name: &str, dtype: DType, dims: &[i64], dim_names: &[Option<&str>]) -> Result<Made, Refused> {
+    fn input(
+        &mut self,
+        name: &str,
+        dtype: DType,
+        dims: &[i64],
+        dim_names: &[Option<&str>],
+    ) -> Result<Made, Refused> {
         let dtype = to_ffi(dtype)?;
         let outputs = self.call(|network| network.add_input(name, dtype, dims))?;
         let made = self.made_one(outputs)?;
@@ -35,9 +41,10 @@ impl Sink for Builder {
         let mut outputs = self.add(kind, inputs)?;
         self.constrain(kind, &mut outputs, types)?;
         let mut made = self.made(outputs)?;
-        // TensorRT 8 gives i32 for sizes and places; `legalize` has put a cast to it behind, which is none there. What is
-        // quantized it calls f32.
-        let otherwise = matches!(kind, LayerKind::Shape | LayerKind::NonZero) || types.contains(&DType::I8);
+        // TensorRT 8 gives i32 for sizes and places; `legalize` has put a cast to it behind, which
+        // is none there. What is quantized it calls f32.
+        let otherwise =
+            matches!(kind, LayerKind::Shape | LayerKind::NonZero) || types.contains(&DType::I8);
         if !self.has_int64() && otherwise {
             for made in &mut made {
                 made.dtype = None;
@@ -81,7 +88,12 @@ impl Sink for Builder {
         self.call(|network| network.add_trip_limit(of.0, condition.0, ffi::TripLimitKind::While))
     }
 
-    fn loop_iterator(&mut self, of: LoopHandle, over: Handle, how: &LoopIterator) -> Result<Made, Refused> {
+    fn loop_iterator(
+        &mut self,
+        of: LoopHandle,
+        over: Handle,
+        how: &LoopIterator,
+    ) -> Result<Made, Refused> {
         self.label_loop_part(of, "iterator")?;
         let axis = int(how.axis)?;
         let outputs = self.call(|network| network.add_iterator(of.0, over.0, axis, how.reverse))?;
@@ -98,10 +110,16 @@ impl Sink for Builder {
         self.call(|network| network.close_recurrence(recurrence.0, next.0))
     }
 
-    fn loop_last_value(&mut self, label: Label<'_>, of: LoopHandle, recurrence: Handle) -> Result<Made, Refused> {
+    fn loop_last_value(
+        &mut self,
+        label: Label<'_>,
+        of: LoopHandle,
+        recurrence: Handle,
+    ) -> Result<Made, Refused> {
         self.set_label(label.into());
         let last = ffi::LoopOutputKind::LastValue;
-        let outputs = self.call(|network| network.add_loop_output(of.0, recurrence.0, last, 0, NO_TENSOR))?;
+        let outputs =
+            self.call(|network| network.add_loop_output(of.0, recurrence.0, last, 0, NO_TENSOR))?;
         self.made_one(outputs)
     }
 
@@ -115,13 +133,19 @@ impl Sink for Builder {
         length: Handle,
     ) -> Result<Made, Refused> {
         self.set_label(label.into());
-        let kind = if reverse { ffi::LoopOutputKind::Reverse } else { ffi::LoopOutputKind::Concatenate };
+        let kind =
+            if reverse { ffi::LoopOutputKind::Reverse } else { ffi::LoopOutputKind::Concatenate };
         let axis = int(axis)?;
-        let outputs = self.call(|network| network.add_loop_output(of.0, value.0, kind, axis, length.0))?;
+        let outputs =
+            self.call(|network| network.add_loop_output(of.0, value.0, kind, axis, length.0))?;
         self.made_one(outputs)
     }
 
-    fn conditional_begin(&mut self, label: Label<'_>, condition: Handle) -> Result<ConditionalHandle, Refused> {
+    fn conditional_begin(
+        &mut self,
+        label: Label<'_>,
+        condition: Handle,
+    ) -> Result<ConditionalHandle, Refused> {
         self.set_label(label.into());
         let handle = self.call(|network| network.add_conditional(condition.0))?;
         self.conditionals.push(label.into());
@@ -143,14 +167,20 @@ impl Sink for Builder {
         else_value: Handle,
     ) -> Result<Made, Refused> {
         self.set_label(label.into());
-        let outputs = self.call(|network| network.add_conditional_output(of.0, then_value.0, else_value.0))?;
+        let outputs =
+            self.call(|network| network.add_conditional_output(of.0, then_value.0, else_value.0))?;
         self.made_one(outputs)
     }
 }
 
 impl Builder {
     /// Tells a library whose types do not follow from the operands what the outputs of a layer are.
-    fn constrain(&mut self, kind: &LayerKind, outputs: &mut [ffi::Output], types: &[DType]) -> Result<(), Refused> {
+    fn constrain(
+        &mut self,
+        kind: &LayerKind,
+        outputs: &mut [ffi::Output],
+        types: &[DType],
+    ) -> Result<(), Refused> {
         if !self.constrained || matches!(kind, LayerKind::Quantize(_) | LayerKind::Dequantize(_)) {
             return Ok(());
         }

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
-/// The library that `ONNX2PLAN_TENSORRT` names, else TensorRT-RTX, fetched once into the target folder.
+/// The library that `ONNX2PLAN_TENSORRT` names, else TensorRT-RTX, fetched once into the target
+/// folder.
 fn library() -> Library {
     static FOUND: LazyLock<Library> = LazyLock::new(|| Library::open(&library_path()).unwrap());
     FOUND.clone()
@@ -30,8 +31,12 @@ pub(crate) fn library_path() -> PathBuf {
 fn fetched() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     let target = program.ancestors().nth(3).expect("tests run from target/PROFILE/deps");
-    let options = provision::Options { cache: target.join("onnx2plan-cache"), ..provision::Options::default() };
-    provision::install(&provision::TENSORRT_RTX, &options, &mut |_| ControlFlow::Continue(())).unwrap()
+    let options = provision::Options {
+        cache: target.join("onnx2plan-cache"),
+        ..provision::Options::default()
+    };
+    provision::install(&provision::TENSORRT_RTX, &options, &mut |_| ControlFlow::Continue(()))
+        .unwrap()
 }
 
 fn options() -> BuildOptions {
@@ -63,7 +68,13 @@ impl Net {
     }
 
     /// Adds a layer that has one output, which must be of this type and shape.
-    fn add(&mut self, kind: impl Into<LayerKind>, inputs: &[Handle], dtype: DType, dims: &[i64]) -> Handle {
+    fn add(
+        &mut self,
+        kind: impl Into<LayerKind>,
+        inputs: &[Handle],
+        dtype: DType,
+        dims: &[i64],
+    ) -> Handle {
         let kind = kind.into();
         let made = self.many(&kind, inputs).unwrap_or_else(|message| panic!("{kind:?}: {message}"));
         assert_eq!(made.len(), 1, "{kind:?}");
@@ -130,14 +141,25 @@ fn relu() -> math::Activation {
     math::Activation { kind: math::ActivationType::Relu, alpha: 0.0, beta: 0.0 }
 }
 
-/// Convolution, activation, scale, resize, shuffle, and a loop over the pixels, for batches of 1 to 16.
+/// Convolution, activation, scale, resize, shuffle, and a loop over the pixels, for batches of 1 to
+/// 16.
 fn vision(options: BuildOptions) -> Net {
-    let range = Range { input: "x".into(), min: vec![1, 3, 16, 17], opt: vec![4, 3, 16, 17], max: vec![16, 3, 16, 17] };
+    let range = Range {
+        input: "x".into(),
+        min: vec![1, 3, 16, 17],
+        opt: vec![4, 3, 16, 17],
+        max: vec![16, 3, 16, 17],
+    };
     let profiles = vec![Profile { inputs: vec![range], values: Vec::new() }];
     let mut net = Net::new(BuildOptions { profiles, ..options });
     let x = net.input("x", DType::F32, &[-1, 3, 16, 17]);
     let (kernel, bias) = (ramp(&[8, 3, 3, 3]), ramp(&[8]));
-    let y = net.add(convolution(Arg::Static(kernel), Some(Arg::Static(bias))), &[x], DType::F32, &[-1, 8, 8, 8]);
+    let y = net.add(
+        convolution(Arg::Static(kernel), Some(Arg::Static(bias))),
+        &[x],
+        DType::F32,
+        &[-1, 8, 8, 8],
+    );
     let y = net.add(relu(), &[y], DType::F32, &[-1, 8, 8, 8]);
     let scale = norm::Scale {
         mode: norm::ScaleMode::Channel,
@@ -147,27 +169,41 @@ fn vision(options: BuildOptions) -> Net {
         channel_axis: 1,
     };
     let y = net.add(scale, &[y], DType::F32, &[-1, 8, 8, 8]);
-    let y = net.add(resize(resample::ResizeOutput::Scales(vec![1.0, 1.0, 0.5, 0.5])), &[y], DType::F32, &[-1, 8, 4, 4]);
+    let y = net.add(
+        resize(resample::ResizeOutput::Scales(vec![1.0, 1.0, 0.5, 0.5])),
+        &[y],
+        DType::F32,
+        &[-1, 8, 4, 4],
+    );
     let y = net.add(shuffle(&[0, 8, 16]), &[y], DType::F32, &[-1, 8, 16]);
-    let transpose = data::Shuffle { first_transpose: Some(vec![2, 0, 1]), ..data::Shuffle::default() };
+    let transpose =
+        data::Shuffle { first_transpose: Some(vec![2, 0, 1]), ..data::Shuffle::default() };
     let steps = net.add(transpose, &[y], DType::F32, &[16, -1, 8]);
-    let mean = math::Reduce { operation: math::ReduceOperation::Avg, axes: vec![2], keep_dims: false };
+    let mean =
+        math::Reduce { operation: math::ReduceOperation::Avg, axes: vec![2], keep_dims: false };
     let start = net.add(mean, &[y], DType::F32, &[-1, 8]);
     scan(&mut net, steps, start);
     net
 }
 
-/// A loop whose body is only a matrix product and an activation: what TensorRT-RTX rejects unless asked for types.
+/// A loop whose body is only a matrix product and an activation: what TensorRT-RTX rejects unless
+/// asked for types.
 fn scan(net: &mut Net, steps: Handle, start: Handle) {
     let count = net.constant(Tensor::scalar(16i64));
     let weights = net.constant(ramp(&[8, 8]));
     let label = Label { name: "scan", metadata: "test" };
     let loop_ = net.0.loop_begin(label).unwrap();
     net.0.loop_count(loop_, count).unwrap();
-    let step = net.0.loop_iterator(loop_, steps, &control::LoopIterator { axis: 0, reverse: false }).unwrap();
+    let step = net
+        .0
+        .loop_iterator(loop_, steps, &control::LoopIterator { axis: 0, reverse: false })
+        .unwrap();
     assert_eq!(step.dims.as_deref(), Some(&[-1, 8][..]));
     let state = net.0.loop_recurrence(loop_, start).unwrap();
-    let product = math::MatrixMultiply { op0: math::MatrixOperation::None, op1: math::MatrixOperation::Transpose };
+    let product = math::MatrixMultiply {
+        op0: math::MatrixOperation::None,
+        op1: math::MatrixOperation::Transpose,
+    };
     let next = net.add(product, &[state.handle, weights], DType::F32, &[-1, 8]);
     let sum = math::ElementWise { operation: math::ElementWiseOperation::Sum };
     let next = net.add(sum, &[next, step.handle], DType::F32, &[-1, 8]);
@@ -175,7 +211,8 @@ fn scan(net: &mut Net, steps: Handle, start: Handle) {
     let next = net.add(tanh, &[next], DType::F32, &[-1, 8]);
     net.0.loop_next(state.handle, next).unwrap();
     let last = net.0.loop_last_value(Label { name: "last", ..label }, loop_, state.handle).unwrap();
-    let all = net.0.loop_collect(Label { name: "all", ..label }, loop_, next, 1, false, count).unwrap();
+    let all =
+        net.0.loop_collect(Label { name: "all", ..label }, loop_, next, 1, false, count).unwrap();
     assert_eq!(all.dims.as_deref(), Some(&[-1, 16, 8][..]));
     net.output(last.handle, "last", DType::F32);
     net.output(all.handle, "all", DType::F32);
@@ -206,7 +243,8 @@ fn builders_in_parallel_keep_their_logs_apart() {
     let run = |level| {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let seen = lines.clone();
-        let log: LogSink = Arc::new(move |_, _| seen.lock().unwrap().push(std::thread::current().id()));
+        let log: LogSink =
+            Arc::new(move |_, _| seen.lock().unwrap().push(std::thread::current().id()));
         vision(BuildOptions { log, optimization_level: Some(level), ..options() }).build().unwrap();
         assert!(lines.lock().unwrap().iter().all(|&id| id == std::thread::current().id()));
     };
@@ -240,21 +278,35 @@ fn what_tensorrt_says_is_what_the_user_reads() {
     let mut net = Net::new(options());
     let x = net.input("x", DType::F32, &[1, 3, 8, 8]);
     let message = net.many(&shuffle(&[1, 5, 7]).into(), &[x]).unwrap_err();
-    assert!(message.contains("reshape changes volume. Reshaping [1,3,8,8] to [1,5,7]"), "{message}");
+    assert!(
+        message.contains("reshape changes volume. Reshaping [1,3,8,8] to [1,5,7]"),
+        "{message}"
+    );
     let message = net.many(&shuffle(&[1; 9]).into(), &[x]).unwrap_err();
     assert_eq!(message, "TensorRT tensors have at most 8 dimensions, but here are 9");
     let message = net.many(&LayerKind::Select, &[x]).unwrap_err();
     assert_eq!(message, "the layer lacks input 1");
-    let zero_stride = conv::Convolution { stride: vec![0, 0], ..convolution(Arg::Static(ramp(&[8, 3, 3, 3])), None) };
+    let zero_stride = conv::Convolution {
+        stride: vec![0, 0],
+        ..convolution(Arg::Static(ramp(&[8, 3, 3, 3])), None)
+    };
     assert!(net.many(&zero_stride.into(), &[x]).is_err());
 
     let options = BuildOptions { targets: vec![90], ..options() };
     let error = Builder::new(&library(), options).err().unwrap();
     assert_eq!(error.kind(), Kind::TensorRt);
-    assert!(error.message().contains(" refuses compute capabilities [90]: "), "{}", error.message());
+    assert!(
+        error.message().contains(" refuses compute capabilities [90]: "),
+        "{}",
+        error.message()
+    );
     let options = BuildOptions { flags: vec![Flag::Fp16], ..self::options() };
     let error = Builder::new(&library(), options).err().unwrap();
-    assert!(error.message().ends_with(" refuses flag Fp16: TensorRT-RTX 1.7 has no flag FP16"), "{}", error.message());
+    assert!(
+        error.message().ends_with(" refuses flag Fp16: TensorRT-RTX 1.7 has no flag FP16"),
+        "{}",
+        error.message()
+    );
 }
 
 #[test]
@@ -266,7 +318,10 @@ fn a_profile_must_name_inputs() {
     let y = net.add(relu(), &[x], DType::F32, &[-1]);
     net.output(y, "y", DType::F32);
     let error = net.build().unwrap_err();
-    assert_eq!((error.kind(), error.message()), (Kind::Usage, "the profile names `y`, which is no input"));
+    assert_eq!(
+        (error.kind(), error.message()),
+        (Kind::Usage, "the profile names `y`, which is no input")
+    );
 }
 
 #[test]
@@ -284,13 +339,20 @@ fn an_input_can_be_an_output_and_a_tensor_two() {
 #[test]
 fn shape_values_are_part_of_the_profile() {
     let range = |input: &str, min, opt, max| Range { input: input.into(), min, opt, max };
-    let profiles =
-        vec![Profile { inputs: Vec::new(), values: vec![range("shape", vec![1, 1], vec![2, 3], vec![6, 6])] }];
+    let profiles = vec![Profile {
+        inputs: Vec::new(),
+        values: vec![range("shape", vec![1, 1], vec![2, 3], vec![6, 6])],
+    }];
     let mut net = Net::new(BuildOptions { profiles, ..options() });
     let x = net.input("x", DType::F32, &[6]);
     let shape = net.input("shape", DType::I64, &[2]);
     let reshape = Some(data::Reshape::Input { zero_is_placeholder: false });
-    let y = net.add(data::Shuffle { reshape, ..data::Shuffle::default() }, &[x, shape], DType::F32, &[-1, -1]);
+    let y = net.add(
+        data::Shuffle { reshape, ..data::Shuffle::default() },
+        &[x, shape],
+        DType::F32,
+        &[-1, -1],
+    );
     net.output(y, "y", DType::F32);
     net.build().unwrap();
 }
@@ -309,7 +371,8 @@ fn slice(start: Arg<Vec<i64>>, size: Arg<Vec<i64>>, stride: Arg<Vec<i64>>) -> da
 
 type Case = (LayerKind, Vec<Handle>, DType, &'static [i64]);
 
-/// Layers that take nothing but inputs: `x` f32[2, 4, 8, 8], `m` f32[3, 5], `i` i64[3, 5], `b` bool[3, 5].
+/// Layers that take nothing but inputs: `x` f32[2, 4, 8, 8], `m` f32[3, 5], `i` i64[3, 5], `b`
+/// bool[3, 5].
 fn single_layers(x: Handle, m: Handle, i: Handle, b: Handle) -> Vec<Case> {
     use math::{ElementWiseOperation as Op, UnaryOperation as Un};
     let f = DType::F32;
@@ -326,8 +389,12 @@ fn single_layers(x: Handle, m: Handle, i: Handle, b: Handle) -> Vec<Case> {
         blend: 0.0,
         average_count_excludes_padding: true,
     };
-    let cumulative =
-        math::Cumulative { operation: math::CumulativeOperation::Sum, axis: 1, exclusive: true, reverse: false };
+    let cumulative = math::Cumulative {
+        operation: math::CumulativeOperation::Sum,
+        axis: 1,
+        exclusive: true,
+        reverse: false,
+    };
     let filled = data::Slice {
         mode: data::SampleMode::Reflect,
         ..slice(Arg::Static(vec![-1, 4]), Arg::Static(vec![5, 3]), Arg::Static(vec![1, -1]))
@@ -361,12 +428,22 @@ fn single_layers(x: Handle, m: Handle, i: Handle, b: Handle) -> Vec<Case> {
         (LayerKind::NonZero, vec![b], DType::I64, &[2, -1]),
         (pooling.into(), vec![x], f, &[2, 4, 5, 5]),
         (
-            math::Reduce { operation: math::ReduceOperation::Prod, axes: vec![0, 1], keep_dims: true }.into(),
+            math::Reduce {
+                operation: math::ReduceOperation::Prod,
+                axes: vec![0, 1],
+                keep_dims: true,
+            }
+            .into(),
             vec![m],
             f,
             &[1, 1],
         ),
-        (resize(resample::ResizeOutput::Sizes(vec![2, 4, 12, 9])).into(), vec![x], f, &[2, 4, 12, 9]),
+        (
+            resize(resample::ResizeOutput::Sizes(vec![2, 4, 12, 9])).into(),
+            vec![x],
+            f,
+            &[2, 4, 12, 9],
+        ),
         (LayerKind::Select, vec![b, m, m], f, matrix),
         (LayerKind::Shape, vec![x], DType::I64, &[4]),
         (filled.into(), vec![m], f, &[5, 3]),
@@ -400,7 +477,8 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
     net.add(deconvolution, &[x], f, &[2, 3, 16, 15]);
 
     let scale = net.constant(Tensor::scalar(0.5f32));
-    let quantized = net.add(math::Quantize { axis: None, to: DType::I8 }, &[x, scale], DType::I8, image);
+    let quantized =
+        net.add(math::Quantize { axis: None, to: DType::I8 }, &[x, scale], DType::I8, image);
     net.add(math::Dequantize { axis: None, to: f }, &[quantized, scale], f, image);
     let (scale, bias) = (net.constant(ramp(&[1, 4, 1, 1])), net.constant(ramp(&[1, 4, 1, 1])));
     let normalization = norm::Normalization { epsilon: 1e-5, axes: vec![2, 3], groups: 2 };
@@ -417,7 +495,8 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
     let sizes = net.constant(Tensor::vector(&[2i64, 4, 5, 6]));
     net.add(resize(resample::ResizeOutput::Input), &[x, sizes], f, &[2, 4, 5, 6]);
 
-    let (values, depth) = (net.constant(Tensor::vector(&[0f32, 1.0])), net.constant(Tensor::scalar(7i32)));
+    let (values, depth) =
+        (net.constant(Tensor::vector(&[0f32, 1.0])), net.constant(Tensor::scalar(7i32)));
     net.add(data::OneHot { axis: 2 }, &[i, values, depth], f, &[3, 5, 7]);
     let lengths = net.constant(Tensor::vector(&[1i64, 2, 3]));
     net.add(data::ReverseSequence { batch_axis: 0, sequence_axis: 1 }, &[m, lengths], f, &[3, 5]);
@@ -425,7 +504,8 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
     let one = net.constant(ramp(&[1, 5]));
     net.add(data::Squeeze { axes: vec![0] }, &[one], f, &[5]);
 
-    let (start, size) = (net.constant(Tensor::vector(&[0i64, 1])), net.constant(Tensor::vector(&[3i64, 2])));
+    let (start, size) =
+        (net.constant(Tensor::vector(&[0i64, 1])), net.constant(Tensor::vector(&[3i64, 2])));
     let dynamic = slice(Arg::Input(1), Arg::Input(2), Arg::Static(vec![1, 2]));
     net.add(dynamic, &[m, start, size], f, &[3, 2]);
     let fill = net.constant(Tensor::scalar(9f32));
@@ -433,7 +513,8 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
     let padded = data::Slice { mode: data::SampleMode::Fill, fill: Some(1), ..padded };
     net.add(padded, &[m, fill], f, &[5, 5]);
 
-    let (alpha, beta) = (net.constant(Tensor::scalar(1i64)), net.constant(Tensor::vector(&[2i64, 3])));
+    let (alpha, beta) =
+        (net.constant(Tensor::scalar(1i64)), net.constant(Tensor::vector(&[2i64, 3])));
     let linspace = data::Fill {
         operation: data::FillOperation::Linspace,
         dims: Arg::Input(0),
@@ -457,7 +538,10 @@ fn layers_are_taken_as_meant() {
     with_operands(&mut net, x, m, i);
 
     let made = net.many(&top_k(Arg::Static(2)).into(), &[m]).unwrap();
-    assert_eq!(made.iter().map(|made| made.dtype.unwrap()).collect::<Vec<_>>(), [DType::F32, DType::I32]);
+    assert_eq!(
+        made.iter().map(|made| made.dtype.unwrap()).collect::<Vec<_>>(),
+        [DType::F32, DType::I32]
+    );
     let k = net.constant(Tensor::scalar(2i32));
     let made = net.many(&top_k(Arg::Input(1)).into(), &[m, k]).unwrap();
     assert_eq!(made[0].dims.as_deref(), Some(&[3, 2][..]));
@@ -503,7 +587,10 @@ fn most_layers_build_without_a_gpu() {
     let sum = math::ElementWise { operation: math::ElementWiseOperation::Sum };
     let then_value = net.add(sum, &[inside, odd], DType::F32, &[3, 5]);
     let else_value = net.add(relu(), &[inside], DType::F32, &[3, 5]);
-    let y = net.0.conditional_output(Label { name: "if.y", ..label }, of, then_value, else_value).unwrap();
+    let y = net
+        .0
+        .conditional_output(Label { name: "if.y", ..label }, of, then_value, else_value)
+        .unwrap();
     net.output(y.handle, "y", DType::F32);
     net.build().unwrap();
 }

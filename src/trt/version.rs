@@ -20,7 +20,8 @@ pub struct Version {
 }
 
 impl Version {
-    /// Reads what `getInferLibVersion` gives: 4 digits from TensorRT 8 and 9, 5 from TensorRT-RTX, 6 from 10 on.
+    /// Reads what `getInferLibVersion` gives: 4 digits from TensorRT 8 and 9, 5 from TensorRT-RTX,
+    /// 6 from 10 on.
     pub(super) fn from_number(number: i32) -> Option<Self> {
         let number = u32::try_from(number).ok()?;
         let (rtx, thousand) = match number {
@@ -36,8 +37,8 @@ impl Version {
     /// The headers that drive this version, if they are built in.
     pub(super) fn header_set(self) -> Option<HeaderSet> {
         match (self.rtx, self.major, self.minor) {
-            // Interfaces only grew from RTX 1.5 to 1.7, and grow within TensorRT 11; the shim uses none of the newer
-            // functions. Nobody knows RTX 1.8 yet, and 1.5 broke with 1.4.
+            // Interfaces only grew from RTX 1.5 to 1.7, and grow within TensorRT 11; the shim uses
+            // none of the newer functions. Nobody knows RTX 1.8 yet, and 1.5 broke with 1.4.
             (true, 1, 5..=7) => Some(HeaderSet::Rtx17),
             (false, 11, _) => Some(HeaderSet::Trt114),
             _ => Self::of_sdk().filter(|&sdk| self.driven_by(sdk)).map(|_| HeaderSet::Sdk),
@@ -47,7 +48,8 @@ impl Version {
     /// What this version can do.
     pub(super) fn caps(self) -> Caps {
         // TensorRT-RTX 1.3 and 1.4 are TensorRT 10.12 and later.
-        let at_least = |minor| self.rtx || self.major > 10 || (self.major == 10 && self.minor >= minor);
+        let at_least =
+            |minor| self.rtx || self.major > 10 || (self.major == 10 && self.minor >= minor);
         Caps {
             int64: at_least(0),
             bf16: at_least(0),
@@ -72,7 +74,9 @@ impl Version {
 
     /// Whether the headers of `sdk` fit: the same interfaces, and none that this version lacks.
     fn driven_by(self, sdk: Self) -> bool {
-        (self.rtx, self.major) == (sdk.rtx, sdk.major) && self.minor >= sdk.minor && (!self.rtx || self.minor < 5)
+        (self.rtx, self.major) == (sdk.rtx, sdk.major)
+            && self.minor >= sdk.minor
+            && (!self.rtx || self.minor < 5)
     }
 }
 
@@ -109,7 +113,10 @@ mod tests {
         let caps = |number| Version::from_number(number).unwrap().caps();
         assert_eq!(caps(10_701), Caps::modern());
         assert_eq!(caps(110_400), Caps::modern());
-        assert_eq!(caps(100_700), Caps { cumulative: false, groups: false, volumes: false, ..Caps::modern() });
+        assert_eq!(
+            caps(100_700),
+            Caps { cumulative: false, groups: false, volumes: false, ..Caps::modern() }
+        );
         assert_eq!(caps(10_500), Caps { volumes: false, ..Caps::modern() });
         assert_eq!(caps(8_601), Caps::eight());
     }

@@ -1,4 +1,5 @@
-//! Ids, order and scopes. What is wrong here is a bug of the stage that made or changed the network.
+//! Ids, order and scopes. What is wrong here is a bug of the stage that made or changed the
+//! network.
 
 use super::fault;
 use crate::error::{Error, Kind, Result};
@@ -8,8 +9,8 @@ use crate::site::Site;
 /// Blocks nested deeper than any model nests them.
 const MAX_DEPTH: usize = 64;
 
-/// Checks that every id is in its arena, every value is made once and by who it says, every layer comes after the
-/// makers of its inputs and sees them, and every layer has a site.
+/// Checks that every id is in its arena, every value is made once and by who it says, every layer
+/// comes after the makers of its inputs and sees them, and every layer has a site.
 pub(super) fn check(network: &Network) -> Result<()> {
     let mut walk = Walk {
         network,
@@ -18,7 +19,8 @@ pub(super) fn check(network: &Network) -> Result<()> {
         visible: vec![false; network.values.len()],
     };
     for &input in &network.inputs {
-        walk.make(input, Maker::Input).map_err(|message| Error::new(Kind::Internal, format!("input {message}")))?;
+        walk.make(input, Maker::Input)
+            .map_err(|message| Error::new(Kind::Internal, format!("input {message}")))?;
     }
     let Block { params, layers: _, results } = &network.body;
     if !params.is_empty() || !results.is_empty() {
@@ -26,7 +28,8 @@ pub(super) fn check(network: &Network) -> Result<()> {
     }
     walk.layers(&network.body, 0)?;
     for output in &network.outputs {
-        walk.see(output.value).map_err(|message| fault(Kind::Internal, output.site.clone(), message))?;
+        walk.see(output.value)
+            .map_err(|message| fault(Kind::Internal, output.site.clone(), message))?;
     }
     Ok(())
 }
@@ -51,7 +54,10 @@ impl<'n> Walk<'n> {
         for &id in &block.layers {
             let layer = self.list(id).map_err(|message| Error::new(Kind::Internal, message))?;
             let site = layer.sites.first().ok_or_else(|| {
-                Error::new(Kind::Internal, format!("layer {id:?}, a {}, has no site", layer.kind.name()))
+                Error::new(
+                    Kind::Internal,
+                    format!("layer {id:?}, a {}, has no site", layer.kind.name()),
+                )
             })?;
             let internal = |message| fault(Kind::Internal, site.clone(), message);
             layer.inputs.iter().try_for_each(|&input| self.see(input)).map_err(internal)?;
@@ -73,7 +79,11 @@ impl<'n> Walk<'n> {
             return Err(fault(Kind::Unsupported, site.clone(), message));
         }
         let internal = |message| fault(Kind::Internal, site.clone(), message);
-        block.params.iter().try_for_each(|&param| self.make(param, Maker::Param)).map_err(internal)?;
+        block
+            .params
+            .iter()
+            .try_for_each(|&param| self.make(param, Maker::Param))
+            .map_err(internal)?;
         let made = self.layers(block, depth)?;
         block.results.iter().try_for_each(|&result| self.see(result)).map_err(internal)?;
         for &value in block.params.iter().chain(&made) {
@@ -95,7 +105,10 @@ impl<'n> Walk<'n> {
     fn make(&mut self, id: ValueId, by: Maker) -> Outcome {
         let value = get(&self.network.values, id, "value")?;
         if value.maker != by {
-            return Err(format!("value {id:?} says it is made by {:?}, but it is made by {by:?}", value.maker));
+            return Err(format!(
+                "value {id:?} says it is made by {:?}, but it is made by {by:?}",
+                value.maker
+            ));
         }
         set(&mut self.visible, id, true);
         match set(&mut self.made, id, true) {

@@ -1,7 +1,8 @@
-//! Checks a network once and hands on a proof, so that later stages may index and count without looking twice.
+//! Checks a network once and hands on a proof, so that later stages may index and count without
+//! looking twice.
 //!
-//! First ids, order and scopes (`handles`), then types and sizes against `infer` (`types`). What one TensorRT can
-//! build is no question here: that is `legalize`'s.
+//! First ids, order and scopes (`handles`), then types and sizes against `infer` (`types`). What
+//! one TensorRT can build is no question here: that is `legalize`'s.
 
 mod handles;
 mod reach;
@@ -37,8 +38,9 @@ impl Deref for Checked {
 /// Checks every rule of a network.
 ///
 /// # Errors
-/// `Internal` where an id, an order, a scope or a stored type is wrong: a stage before this broke it. `Invalid` where
-/// outputs are missing or names are taken twice, `Unsupported` for types and sizes that no TensorRT has.
+/// `Internal` where an id, an order, a scope or a stored type is wrong: a stage before this broke
+/// it. `Invalid` where outputs are missing or names are taken twice, `Unsupported` for types and
+/// sizes that no TensorRT has.
 pub fn check(network: Network) -> Result<Checked> {
     handles::check(&network)?;
     check_names(&network)?;
@@ -62,7 +64,11 @@ fn check_names(network: &Network) -> Result<()> {
     seen.clear();
     for output in &network.outputs {
         if !seen.insert(&output.name) {
-            return Err(fault(Kind::Invalid, output.site.clone(), "another output has the same name"));
+            return Err(fault(
+                Kind::Invalid,
+                output.site.clone(),
+                "another output has the same name",
+            ));
         }
     }
     Ok(())

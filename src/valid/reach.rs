@@ -1,5 +1,5 @@
-//! How far whole numbers reach once sizes are known: the positions 0 to 255 that a network counts off, and the table with
-//! 64 rows from which it gathers by them.
+//! How far whole numbers reach once sizes are known: the positions 0 to 255 that a network counts
+//! off, and the table with 64 rows from which it gathers by them.
 //!
 //! Only what is certain is followed. Numbers from the user's data are not.
 
@@ -70,9 +70,16 @@ impl Reaches {
                 extremes(constant.weights.to_i64s()?)
             }
             LayerKind::Fill(fill) => counted(network, layer, fill),
-            LayerKind::Identity | LayerKind::Shuffle(_) | LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_) => input(0),
-            LayerKind::Slice(slice) => input(0).filter(|_| repeats(network, layer, slice) == Some(true)),
-            LayerKind::ElementWise(element_wise) => combined(element_wise.operation, input(0)?, input(1)?),
+            LayerKind::Identity
+            | LayerKind::Shuffle(_)
+            | LayerKind::Squeeze(_)
+            | LayerKind::Unsqueeze(_) => input(0),
+            LayerKind::Slice(slice) => {
+                input(0).filter(|_| repeats(network, layer, slice) == Some(true))
+            }
+            LayerKind::ElementWise(element_wise) => {
+                combined(element_wise.operation, input(0)?, input(1)?)
+            }
             LayerKind::Select => match input(0)? {
                 Reach { min: 1, max: 1 } => input(1),
                 Reach { min: 0, max: 0 } => input(2),
@@ -121,7 +128,8 @@ fn counted(network: &Network, layer: &Layer, fill: &Fill) -> Option<Reach> {
 fn repeats(network: &Network, layer: &Layer, slice: &Slice) -> Option<bool> {
     let of = |id: Option<&ValueId>| sizes(&network.value(*id?).ty);
     let (from, to) = (of(layer.inputs.first())?, of(layer.outputs.first())?);
-    let (start, stride) = (list(network, layer, &slice.start)?, list(network, layer, &slice.stride)?);
+    let (start, stride) =
+        (list(network, layer, &slice.start)?, list(network, layer, &slice.stride)?);
     let mut axes = from.iter().zip(&to).zip(start.iter().zip(&stride));
     let whole = |((from, to), (start, stride)): ((&i64, &i64), (&i64, &i64))| {
         *start == 0 && (from == to && *stride == 1 || *from == 1 && *stride == 0)
@@ -133,10 +141,12 @@ fn repeats(network: &Network, layer: &Layer, slice: &Slice) -> Option<bool> {
 fn combined(operation: ElementWiseOperation, a: Reach, b: Reach) -> Option<Reach> {
     use ElementWiseOperation as Op;
     let one = |reach: Reach| (reach.min == reach.max).then_some(reach.min);
-    let truth =
-        |always: bool, never: bool| (always || never).then_some(Reach { min: always.into(), max: always.into() });
-    let shifted =
-        |reach: Reach, by: i64| Some(Reach { min: reach.min.checked_add(by)?, max: reach.max.checked_add(by)? });
+    let truth = |always: bool, never: bool| {
+        (always || never).then_some(Reach { min: always.into(), max: always.into() })
+    };
+    let shifted = |reach: Reach, by: i64| {
+        Some(Reach { min: reach.min.checked_add(by)?, max: reach.max.checked_add(by)? })
+    };
     match operation {
         Op::Sum => one(b).map_or_else(|| shifted(b, one(a)?), |by| shifted(a, by)),
         Op::Sub => shifted(a, one(b)?.checked_neg()?),

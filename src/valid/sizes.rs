@@ -16,8 +16,8 @@ pub struct Point {
     pub values: BTreeMap<ValueId, Vec<i64>>,
 }
 
-/// The layers that do not hold at a point, in order. What depends on data, and branches that need not be taken, are
-/// left out: nothing is known of them.
+/// The layers that do not hold at a point, in order. What depends on data, and branches that need
+/// not be taken, are left out: nothing is known of them.
 pub fn problems_at(network: &Network, point: &Point) -> Vec<Problem> {
     let mut network = network.clone();
     for id in network.values.ids() {
@@ -25,7 +25,8 @@ pub fn problems_at(network: &Network, point: &Point) -> Vec<Problem> {
         network.values[id].ty = ty;
     }
     for (&id, values) in &point.values {
-        network.values[id].ty.elements = Some(values.iter().map(|&value| Dim::from(value)).collect());
+        network.values[id].ty.elements =
+            Some(values.iter().map(|&value| Dim::from(value)).collect());
     }
     let body = network.body.clone();
     let mut problems = Vec::new();
@@ -34,8 +35,11 @@ pub fn problems_at(network: &Network, point: &Point) -> Vec<Problem> {
 }
 
 fn at_point(ty: &ValueType, point: &Point) -> ValueType {
-    let at = |dim: &Dim| dim.eval(&|symbol| point.sizes.get(symbol).copied()).map_or_else(|| dim.clone(), Dim::from);
-    let elements = ty.elements.as_ref().map(|elements| elements.iter().map(at).collect::<Arc<[Dim]>>());
+    let at = |dim: &Dim| {
+        dim.eval(&|symbol| point.sizes.get(symbol).copied()).map_or_else(|| dim.clone(), Dim::from)
+    };
+    let elements =
+        ty.elements.as_ref().map(|elements| elements.iter().map(at).collect::<Arc<[Dim]>>());
     ValueType { dtype: ty.dtype, shape: ty.shape.iter().map(at).collect(), elements }
 }
 
@@ -53,9 +57,12 @@ fn block(network: &mut Network, of: &Block, reaches: &mut Reaches, problems: &mu
         let wrong = match infer::outputs(network, &layer.kind, &layer.inputs) {
             Err(error) => Some(error.to_string()),
             Ok(types) => {
+                let negative = types
+                    .iter()
+                    .flat_map(|ty| ty.shape.iter())
+                    .find(|dim| dim.known().is_some_and(|n| n < 0));
                 let negative =
-                    types.iter().flat_map(|ty| ty.shape.iter()).find(|dim| dim.known().is_some_and(|n| n < 0));
-                let negative = negative.map(|size| format!("the output has an axis of size {size}"));
+                    negative.map(|size| format!("the output has an axis of size {size}"));
                 for (&output, ty) in layer.outputs.iter().zip(types) {
                     learn(&mut network.values[output].ty, &ty);
                 }
@@ -75,7 +82,11 @@ fn learn(ty: &mut ValueType, new: &ValueType) {
             *dim = new.clone();
         }
     }
-    if new.elements.as_ref().is_some_and(|elements| elements.iter().all(|element| element.known().is_some())) {
+    if new
+        .elements
+        .as_ref()
+        .is_some_and(|elements| elements.iter().all(|element| element.known().is_some()))
+    {
         ty.elements.clone_from(&new.elements);
     }
 }
@@ -105,9 +116,16 @@ mod tests {
         infer::add(network, block, sum.into(), inputs, &[site()]).unwrap()[0]
     }
 
-    fn messages(network: &Network, sizes: &[(&str, i64)], values: &[(ValueId, &[i64])]) -> Vec<String> {
+    fn messages(
+        network: &Network,
+        sizes: &[(&str, i64)],
+        values: &[(ValueId, &[i64])],
+    ) -> Vec<String> {
         let point = Point {
-            sizes: sizes.iter().map(|(name, size)| (Symbol::Named((*name).into()), *size)).collect(),
+            sizes: sizes
+                .iter()
+                .map(|(name, size)| (Symbol::Named((*name).into()), *size))
+                .collect(),
             values: values.iter().map(|(id, values)| (*id, values.to_vec())).collect(),
         };
         problems_at(network, &point).into_iter().map(|problem| problem.message).collect()
@@ -136,7 +154,10 @@ mod tests {
         sum(&mut network, &mut body, &[a, b]);
         network.body = body;
         assert_eq!(messages(&network, &[("N", 3), ("M", 1)], &[]), Vec::<String>::new());
-        assert_eq!(messages(&network, &[("N", 3), ("M", 4)], &[]), ["axes of size 3 and 4 do not broadcast"]);
+        assert_eq!(
+            messages(&network, &[("N", 3), ("M", 4)], &[]),
+            ["axes of size 3 and 4 do not broadcast"]
+        );
     }
 
     #[test]
@@ -145,10 +166,16 @@ mod tests {
         let x = network.add_input("x", f32s(&[Dim::named("N"), Dim::Known(4)]));
         let shape = network.add_input("shape", ValueType::new(DType::I64, Shape::of(&[2])));
         let mut body = Block::default();
-        let kind = Shuffle { reshape: Some(Reshape::Input { zero_is_placeholder: false }), ..Shuffle::default() };
+        let kind = Shuffle {
+            reshape: Some(Reshape::Input { zero_is_placeholder: false }),
+            ..Shuffle::default()
+        };
         infer::add(&mut network, &mut body, kind.into(), &[x, shape], &[site()]).unwrap();
         network.body = body;
         assert_eq!(messages(&network, &[("N", 2)], &[(shape, &[4, 2])]), Vec::<String>::new());
-        assert_eq!(messages(&network, &[("N", 2)], &[(shape, &[4, 3])]), ["reshape of 8 elements to [4, 3]"]);
+        assert_eq!(
+            messages(&network, &[("N", 2)], &[(shape, &[4, 3])]),
+            ["reshape of 8 elements to [4, 3]"]
+        );
     }
 }

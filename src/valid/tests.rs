@@ -3,7 +3,9 @@ use crate::error::Kind;
 use crate::infer::add;
 use crate::network::layer::control::{Conditional, Loop, LoopOutput};
 use crate::network::layer::math::{ElementWise, ElementWiseOperation, Unary, UnaryOperation};
-use crate::network::{Block, Dim, Layer, LayerKind, Maker, Network, Output, Shape, ValueId, ValueType};
+use crate::network::{
+    Block, Dim, Layer, LayerKind, Maker, Network, Output, Shape, ValueId, ValueType,
+};
 use crate::site::Site;
 use crate::tensor::DType;
 
@@ -20,13 +22,21 @@ fn negate() -> LayerKind {
 }
 
 /// A network with an input `x`, and what `body` makes of it as output `y`.
-fn network(ty: ValueType, body: impl FnOnce(&mut Network, &mut Block, ValueId) -> ValueId) -> Network {
+fn network(
+    ty: ValueType,
+    body: impl FnOnce(&mut Network, &mut Block, ValueId) -> ValueId,
+) -> Network {
     let mut network = Network::default();
     let x = network.add_input("x", ty);
     let mut block = Block::default();
     let value = body(&mut network, &mut block, x);
     network.body = block;
-    network.outputs.push(Output { name: "y".into(), value, declared: None, site: Site::tensor("main", "output", "y") });
+    network.outputs.push(Output {
+        name: "y".into(),
+        value,
+        declared: None,
+        site: Site::tensor("main", "output", "y"),
+    });
     network
 }
 
@@ -35,7 +45,12 @@ fn negated(network: &mut Network, block: &mut Block, x: ValueId) -> ValueId {
 }
 
 /// A layer of this kind without inputs, whatever is wrong with it.
-fn raw(network: &mut Network, block: &mut Block, kind: LayerKind, outputs: Vec<ValueType>) -> ValueId {
+fn raw(
+    network: &mut Network,
+    block: &mut Block,
+    kind: LayerKind,
+    outputs: Vec<ValueType>,
+) -> ValueId {
     let layer = network.add_layer(kind, &[], &[site()], outputs);
     block.layers.push(layer);
     network.layer(layer).outputs[0]
@@ -155,7 +170,8 @@ fn deep_nesting_is_refused() {
         let param = network.add_param("p", network.value(x).ty.clone());
         body.params.push(param);
         body.results.push(result);
-        let trip = crate::network::layer::data::Constant { weights: crate::tensor::Tensor::scalar(1i32) };
+        let trip =
+            crate::network::layer::data::Constant { weights: crate::tensor::Tensor::scalar(1i32) };
         let trip = add(network, block, trip.into(), &[], &[site()]).unwrap()[0];
         let kind = Loop {
             counted: true,
@@ -182,12 +198,18 @@ fn stored_types_are_the_inferred_ones() {
         refuses(network, Kind::Internal, text);
     };
     retyped(f32s(&[2, 4]), "Unary gives f32[2, 3], but %1 is stored as f32[2, 4]");
-    retyped(ValueType::new(DType::F16, Shape::of(&[2, 3])), "Unary gives f32[2, 3], but %1 is stored as f16[2, 3]");
-    let wrong = network(f32s(&[2]), |network, block, _| raw(network, block, negate(), vec![f32s(&[2])]));
+    retyped(
+        ValueType::new(DType::F16, Shape::of(&[2, 3])),
+        "Unary gives f32[2, 3], but %1 is stored as f16[2, 3]",
+    );
+    let wrong =
+        network(f32s(&[2]), |network, block, _| raw(network, block, negate(), vec![f32s(&[2])]));
     refuses(wrong, Kind::Internal, "Unary takes 1 inputs but has 0");
     let extra = network(f32s(&[2]), |network, block, x| {
         let value = raw(network, block, negate(), vec![f32s(&[2]), f32s(&[2])]);
-        let Some(Maker::Layer(layer)) = network.values.get(value).map(|value| value.maker) else { return value };
+        let Some(Maker::Layer(layer)) = network.values.get(value).map(|value| value.maker) else {
+            return value;
+        };
         network.layers[layer].inputs.push(x);
         value
     });
@@ -208,9 +230,16 @@ fn renumbering_does_not_change_what_is_known() {
 
 #[test]
 fn what_no_tensorrt_holds_is_refused() {
-    let refused = |ty: ValueType, text: &str| refuses(network(ty, |_, _, x| x), Kind::Unsupported, text);
-    refused(ValueType::new(DType::F64, Shape::of(&[2])), "`x`, f64[2], has a type that TensorRT does not have");
-    refused(f32s(&[1; 9]), "`x`, f32[1, 1, 1, 1, 1, 1, 1, 1, 1], has 9 axes, but TensorRT has at most 8");
+    let refused =
+        |ty: ValueType, text: &str| refuses(network(ty, |_, _, x| x), Kind::Unsupported, text);
+    refused(
+        ValueType::new(DType::F64, Shape::of(&[2])),
+        "`x`, f64[2], has a type that TensorRT does not have",
+    );
+    refused(
+        f32s(&[1; 9]),
+        "`x`, f32[1, 1, 1, 1, 1, 1, 1, 1, 1], has 9 axes, but TensorRT has at most 8",
+    );
     refused(
         f32s(&[1 << 31]),
         "`x`, f32[2147483648], has an axis of size 2147483648, but sizes are from 0 to 2147483647",
@@ -222,7 +251,8 @@ fn what_no_tensorrt_holds_is_refused() {
     let n = Dim::named("N");
     refused(
         ValueType::new(DType::F32, Shape(vec![n, Dim::Known(1 << 20), Dim::Known(1 << 20)])),
-        "`x`, f32[N, 1048576, 1048576], takes at least 4398046511104 bytes, but the most is 1099511627775",
+        "`x`, f32[N, 1048576, 1048576], takes at least 4398046511104 bytes, but the most is \
+         1099511627775",
     );
     assert!(check(network(f32s(&[1 << 20, 1 << 20, 0]), |_, _, x| x)).is_ok());
 }
@@ -238,7 +268,11 @@ fn all_problems_of_types_come_at_once() {
         network.values[output].ty = f32s(&[7]);
     }
     let error = check(network).unwrap_err();
-    let messages: Vec<_> = error.problems().iter().map(|problem| problem.message.as_str()).collect();
-    let expected = ["Unary gives f32[2], but %1 is stored as f32[7]", "Unary gives f32[2], but %2 is stored as f32[7]"];
+    let messages: Vec<_> =
+        error.problems().iter().map(|problem| problem.message.as_str()).collect();
+    let expected = [
+        "Unary gives f32[2], but %1 is stored as f32[7]",
+        "Unary gives f32[2], but %2 is stored as f32[7]",
+    ];
     assert_eq!(messages, expected);
 }

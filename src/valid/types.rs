@@ -35,7 +35,9 @@ fn check_layer(network: &Network, layer: &Layer, known: &Solution, problems: &mu
         for &param in params {
             check_value(network, param, site, problems);
             if network.value(param).ty.elements.is_some() {
-                problems.push(internal(format!("parameter {param:?} claims elements that hold in every iteration")));
+                problems.push(internal(format!(
+                    "parameter {param:?} claims elements that hold in every iteration"
+                )));
             }
         }
     }
@@ -45,7 +47,8 @@ fn check_layer(network: &Network, layer: &Layer, known: &Solution, problems: &mu
     };
     if inferred.len() != layer.outputs.len() {
         let (has, should) = (layer.outputs.len(), inferred.len());
-        return problems.push(internal(format!("{} has {has} outputs but gives {should}", layer.kind.name())));
+        return problems
+            .push(internal(format!("{} has {has} outputs but gives {should}", layer.kind.name())));
     }
     for (&output, inferred) in layer.outputs.iter().zip(&inferred) {
         if infer::agrees(&network.value(output).ty, inferred, known) {
@@ -71,7 +74,8 @@ fn check_value(network: &Network, id: ValueId, site: &Site, problems: &mut Vec<P
 }
 
 fn text(ty: &ValueType) -> String {
-    let elements = ty.elements.as_ref().map_or_else(String::new, |elements| format!(" = {elements:?}"));
+    let elements =
+        ty.elements.as_ref().map_or_else(String::new, |elements| format!(" = {elements:?}"));
     format!("{}{}{elements}", ty.dtype, ty.shape)
 }
 
@@ -82,13 +86,19 @@ fn holdable(ty: &ValueType) -> std::result::Result<(), String> {
     if ty.shape.rank() > MAX_RANK {
         return Err(format!("has {} axes, but TensorRT has at most {MAX_RANK}", ty.shape.rank()));
     }
-    if let Some(size) = ty.shape.iter().filter_map(Dim::known).find(|size| !(0..=MAX_SIZE).contains(size)) {
+    if let Some(size) =
+        ty.shape.iter().filter_map(Dim::known).find(|size| !(0..=MAX_SIZE).contains(size))
+    {
         return Err(format!("has an axis of size {size}, but sizes are from 0 to {MAX_SIZE}"));
     }
     let sizes = ty.shape.iter().filter_map(Dim::size);
     let bits = sizes.fold(ty.dtype.bits() as u128, |bits, size| bits.saturating_mul(size as u128));
     if bits / 8 >= MAX_BYTES {
-        return Err(format!("takes at least {} bytes, but the most is {}", bits / 8, MAX_BYTES - 1));
+        return Err(format!(
+            "takes at least {} bytes, but the most is {}",
+            bits / 8,
+            MAX_BYTES - 1
+        ));
     }
     Ok(())
 }

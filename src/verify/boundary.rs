@@ -7,7 +7,8 @@ use half::bf16;
 /// The tensor as an input of type `to`: `f64` and `bf16` as `f32`, `i64` and `i8` as `i32`.
 ///
 /// # Errors
-/// [`Kind::Usage`] for a number that does not fit. Other types are left as they are: whoever takes them refuses them.
+/// [`Kind::Usage`] for a number that does not fit. Other types are left as they are: whoever takes
+/// them refuses them.
 pub fn enter(name: &str, tensor: &Tensor, to: DType) -> Result<Tensor> {
     match (tensor.dtype(), to) {
         (DType::F64 | DType::BF16, DType::F32) => {
@@ -19,7 +20,8 @@ pub fn enter(name: &str, tensor: &Tensor, to: DType) -> Result<Tensor> {
             let fitting: std::result::Result<Vec<i32>, i64> =
                 values.into_iter().map(|value| i32::try_from(value).map_err(|_| value)).collect();
             let values = fitting.map_err(|value| {
-                let message = format!("input `{name}` holds {value}, but this TensorRT computes in i32");
+                let message =
+                    format!("input `{name}` holds {value}, but this TensorRT computes in i32");
                 Error::new(Kind::Usage, message)
             })?;
             made(tensor, values)
@@ -37,8 +39,11 @@ pub fn leave(name: &str, tensor: Tensor, declared: Option<DType>) -> Result<Tens
         (DType::I32, Some(DType::I64)) => made(&tensor, tensor.to_i64s().unwrap_or_default()),
         (DType::I32, Some(DType::I8)) => {
             let values = tensor.to_i64s().unwrap_or_default();
-            let fitting: Option<Vec<i8>> = values.into_iter().map(|value| i8::try_from(value).ok()).collect();
-            let message = || Error::new(Kind::Mismatch, format!("output `{name}` holds numbers that are no i8"));
+            let fitting: Option<Vec<i8>> =
+                values.into_iter().map(|value| i8::try_from(value).ok()).collect();
+            let message = || {
+                Error::new(Kind::Mismatch, format!("output `{name}` holds numbers that are no i8"))
+            };
             made(&tensor, fitting.ok_or_else(message)?)
         }
         (DType::F32, Some(DType::BF16)) => {
@@ -77,7 +82,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said() {
         let error = enter("x", &Tensor::vector(&[1i64 << 31]), DType::I32).unwrap_err();
-        assert_eq!(error.to_string(), "input `x` holds 2147483648, but this TensorRT computes in i32");
+        assert_eq!(
+            error.to_string(),
+            "input `x` holds 2147483648, but this TensorRT computes in i32"
+        );
         let error = leave("y", Tensor::vector(&[128i32]), Some(DType::I8)).unwrap_err();
         assert_eq!(
             (error.to_string().as_str(), error.kind()),

@@ -11,8 +11,9 @@ use std::borrow::Cow;
 
 /// How far computed elements may be from the reference, by the type they are computed in.
 ///
-/// Not listed: types whose elements must be equal. The relative parts leave a product of a few thousand terms room to
-/// be summed in another order; the absolute parts do the same for sums that come out near 0.
+/// Not listed: types whose elements must be equal. The relative parts leave a product of a few
+/// thousand terms room to be summed in another order; the absolute parts do the same for sums that
+/// come out near 0.
 pub const TOLERANCES: &[(DType, Tolerance)] = &[
     (DType::F32, Tolerance { absolute: 1e-5, relative: 1e-3 }),
     (DType::F16, Tolerance { absolute: 1e-3, relative: 4e-3 }),
@@ -33,7 +34,12 @@ pub fn compare(name: &str, actual: &Tensor, expected: &Constant) -> OutputCompar
 }
 
 /// The same within another tolerance.
-pub fn compare_within(name: &str, actual: &Tensor, expected: &Constant, tolerance: Tolerance) -> OutputComparison {
+pub fn compare_within(
+    name: &str,
+    actual: &Tensor,
+    expected: &Constant,
+    tolerance: Tolerance,
+) -> OutputComparison {
     let text = |element: &dyn std::fmt::Display, dims: &[usize]| format!("{element}{dims:?}");
     let mut comparison = OutputComparison {
         name: name.to_owned(),
@@ -50,22 +56,37 @@ pub fn compare_within(name: &str, actual: &Tensor, expected: &Constant, toleranc
         Ok((statistics, errors)) => {
             comparison.agrees = statistics.mismatches == 0;
             comparison.statistics = Some(statistics);
-            comparison.errors = (tolerance.absolute > 0.0 || tolerance.relative > 0.0).then_some(errors);
+            comparison.errors =
+                (tolerance.absolute > 0.0 || tolerance.relative > 0.0).then_some(errors);
         }
         Err(why) => comparison.incomparable = Some(why),
     }
     comparison
 }
 
-fn statistics(actual: &Tensor, expected: &Constant, tolerance: Tolerance) -> Result<(Statistics, Errors), String> {
+fn statistics(
+    actual: &Tensor,
+    expected: &Constant,
+    tolerance: Tolerance,
+) -> Result<(Statistics, Errors), String> {
+    let expected = expected
+        .tensor()
+        .map_err(|_| format!("the reference holds elements of type {}", expected.element()))?;
     let expected =
-        expected.tensor().map_err(|_| format!("the reference holds elements of type {}", expected.element()))?;
-    let expected = &if actual.dtype() == DType::F32 { at_boundary(expected) } else { expected.clone() };
+        &if actual.dtype() == DType::F32 { at_boundary(expected) } else { expected.clone() };
     if actual.dtype() != expected.dtype() {
-        return Err(format!("computed as {}, but the reference is {}", actual.dtype(), expected.dtype()));
+        return Err(format!(
+            "computed as {}, but the reference is {}",
+            actual.dtype(),
+            expected.dtype()
+        ));
     }
     if actual.dims() != expected.dims() {
-        return Err(format!("has shape {:?}, but the reference has {:?}", actual.dims(), expected.dims()));
+        return Err(format!(
+            "has shape {:?}, but the reference has {:?}",
+            actual.dims(),
+            expected.dims()
+        ));
     }
     let (a, e) = (Numbers::of(actual), Numbers::of(expected));
     let mut sums = Sums::default();
@@ -97,15 +118,19 @@ impl Numbers {
         }
         // Every number of the quantized types is one of `f32`.
         let widened = eval::layer(&Cast { to: DType::F32 }.into(), &[tensor]).ok();
-        let widened =
-            widened.and_then(|outputs| outputs.first().and_then(|tensor| tensor.to_f32s().map(Cow::into_owned)));
+        let widened = widened.and_then(|outputs| {
+            outputs.first().and_then(|tensor| tensor.to_f32s().map(Cow::into_owned))
+        });
         widened.map_or_else(
             || Self::Bytes(tensor.bytes().to_vec()),
             |values| Self::Real(values.into_iter().map(f64::from).collect()),
         )
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "whole numbers are compared exactly before they are rounded")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "whole numbers are compared exactly before they are rounded"
+    )]
     fn get(&self, at: usize) -> f64 {
         match self {
             Self::Real(values) => values.get(at).copied(),
@@ -197,14 +222,24 @@ impl Sums {
             self.max_relative = self.max_relative.max(relative);
             self.sum_relative += relative;
         }
-        for (sum, product) in self.products.iter_mut().zip([actual * expected, actual * actual, expected * expected]) {
+        for (sum, product) in
+            self.products.iter_mut().zip([actual * expected, actual * actual, expected * expected])
+        {
             *sum += product;
         }
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counts in a mean")]
-    fn finish(self, elements: usize, dims: &[usize], actual: &Numbers, expected: &Numbers) -> Statistics {
-        let mean = |sum: f64, count: usize| if count == 0 { 0.0 } else { (sum / count as f64).min(f64::MAX) };
+    fn finish(
+        self,
+        elements: usize,
+        dims: &[usize],
+        actual: &Numbers,
+        expected: &Numbers,
+    ) -> Statistics {
+        let mean = |sum: f64, count: usize| {
+            if count == 0 { 0.0 } else { (sum / count as f64).min(f64::MAX) }
+        };
         let [dot, aa, ee] = self.products;
         let norm = aa.sqrt() * ee.sqrt();
         Statistics {

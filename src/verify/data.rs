@@ -1,4 +1,5 @@
-//! Test data in the layout of ONNX: `test_data_set_N/input_M.pb` and `output_M.pb` beside the model.
+//! Test data in the layout of ONNX: `test_data_set_N/input_M.pb` and `output_M.pb` beside the
+//! model.
 
 use crate::error::{Error, Kind, Result};
 use crate::onnx::{self, Constant};
@@ -21,7 +22,8 @@ pub struct DataSet {
     pub label: String,
     /// Where the outputs come from, for reports: the folder's name; `ONNX Runtime`.
     pub source: String,
-    /// How far real numbers may be off, where that is not [what is usual](super::compare::TOLERANCES).
+    /// How far real numbers may be off, where that is not [what is
+    /// usual](super::compare::TOLERANCES).
     pub tolerance: Option<Tolerance>,
     /// What goes in.
     pub inputs: Vec<Entry>,
@@ -32,8 +34,10 @@ pub struct DataSet {
 impl DataSet {
     /// Inputs alone.
     pub fn of_inputs(inputs: &[(String, Tensor)]) -> Self {
-        let entry =
-            |(name, tensor): &(String, Tensor)| Entry { name: name.clone(), data: Constant::Tensor(tensor.clone()) };
+        let entry = |(name, tensor): &(String, Tensor)| Entry {
+            name: name.clone(),
+            data: Constant::Tensor(tensor.clone()),
+        };
         Self {
             path: PathBuf::new(),
             label: String::new(),
@@ -80,13 +84,17 @@ pub struct Entry {
 /// The folders `test_data_set_0`, `test_data_set_1`, … beside a model, in order.
 pub fn beside(model: &Path) -> Vec<PathBuf> {
     let folder = model.parent().unwrap_or(Path::new(""));
-    (0..MAX_FILES).map(|n| folder.join(format!("test_data_set_{n}"))).take_while(|path| path.is_dir()).collect()
+    (0..MAX_FILES)
+        .map(|n| folder.join(format!("test_data_set_{n}")))
+        .take_while(|path| path.is_dir())
+        .collect()
 }
 
 /// Reads a folder with `input_0.pb`, … and `output_0.pb`, ….
 ///
 /// # Errors
-/// [`Kind::Environment`] where there are no outputs to compare with; whatever [`onnx::read_tensor`] says of a file.
+/// [`Kind::Environment`] where there are no outputs to compare with; whatever [`onnx::read_tensor`]
+/// says of a file.
 pub fn read(folder: &Path) -> Result<DataSet> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let set = DataSet {
@@ -112,17 +120,19 @@ fn entries(folder: &Path, kind: &str) -> Result<Vec<Entry>> {
         .collect()
 }
 
-/// The entries in the order of `names`: by name where every entry has one of them, or every name an entry; else by
-/// position.
+/// The entries in the order of `names`: by name where every entry has one of them, or every name an
+/// entry; else by position.
 ///
 /// A name without an entry gets `None`.
 pub fn in_order<'e>(entries: &'e [Entry], names: &[&str]) -> Vec<Option<&'e Constant>> {
     let mut seen = HashSet::new();
     let known = |name: &str| entries.iter().any(|entry| entry.name == name);
     let named = entries.iter().all(|entry| seen.insert(&entry.name))
-        && (entries.iter().all(|entry| names.contains(&entry.name.as_str())) || names.iter().all(|name| known(name)));
+        && (entries.iter().all(|entry| names.contains(&entry.name.as_str()))
+            || names.iter().all(|name| known(name)));
     let find = |(at, name): (usize, &&str)| {
-        let entry = if named { entries.iter().find(|entry| entry.name == **name) } else { entries.get(at) };
+        let entry =
+            if named { entries.iter().find(|entry| entry.name == **name) } else { entries.get(at) };
         entry.map(|entry| &entry.data)
     };
     names.iter().enumerate().map(find).collect()
@@ -143,7 +153,10 @@ mod tests {
 
     #[test]
     fn entries_are_found_by_name_or_else_by_position() {
-        let entry = |name: &str, value: i64| Entry { name: name.into(), data: Constant::Tensor(Tensor::scalar(value)) };
+        let entry = |name: &str, value: i64| Entry {
+            name: name.into(),
+            data: Constant::Tensor(Tensor::scalar(value)),
+        };
         let values = |entries: &[Entry], names: &[&str]| -> Vec<Option<i64>> {
             let value = |data: &Constant| data.tensor().unwrap().to_i64s().unwrap()[0];
             in_order(entries, names).into_iter().map(|data| data.map(value)).collect()
@@ -151,7 +164,10 @@ mod tests {
         assert_eq!(values(&[entry("b", 2), entry("a", 1)], &["a", "b"]), [Some(1), Some(2)]);
         assert_eq!(values(&[entry("b", 2)], &["a", "b"]), [None, Some(2)]);
         assert_eq!(values(&[entry("", 2), entry("a", 1)], &["a", "b"]), [Some(2), Some(1)]);
-        assert_eq!(values(&[entry("x", 7), entry("x", 8)], &["a", "b", "c"]), [Some(7), Some(8), None]);
+        assert_eq!(
+            values(&[entry("x", 7), entry("x", 8)], &["a", "b", "c"]),
+            [Some(7), Some(8), None]
+        );
     }
 
     #[test]

@@ -28,9 +28,16 @@ pub struct Shapes<'a> {
 ///
 /// # Errors
 /// Inputs that cannot be drawn; whatever the reference says of them.
-fn drawn(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut Reference) -> Result<DataSet> {
+fn drawn(
+    network: &Network,
+    shapes: &Shapes<'_>,
+    seed: u64,
+    reference: &mut Reference,
+) -> Result<DataSet> {
     let mut inputs = Vec::new();
-    for (&input, mut tensor) in network.inputs.iter().zip(random::inputs(network, shapes.shapes, seed)?) {
+    for (&input, mut tensor) in
+        network.inputs.iter().zip(random::inputs(network, shapes.shapes, seed)?)
+    {
         let name = network.value(input).name.to_string();
         if let Some(values) = shapes.values.get(&name) {
             tensor = random::of_values(&tensor, values)?;
@@ -42,9 +49,14 @@ fn drawn(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut Refe
     Ok(DataSet { label, ..referred(reference, what, inputs)? })
 }
 
-/// The same, or at the first of the other shapes that the reference takes: sizes that were guessed need not be such that
-/// the model itself can run.
-fn drawn_near(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut Reference) -> Result<DataSet> {
+/// The same, or at the first of the other shapes that the reference takes: sizes that were guessed
+/// need not be such that the model itself can run.
+fn drawn_near(
+    network: &Network,
+    shapes: &Shapes<'_>,
+    seed: u64,
+    reference: &mut Reference,
+) -> Result<DataSet> {
     let refusal = match drawn(network, shapes, seed, reference) {
         Err(refusal) if refusal.kind() == Kind::Usage && !shapes.others.is_empty() => refusal,
         done => return done,
@@ -62,7 +74,8 @@ fn drawn_near(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut
         for shape in std::iter::once(shapes.shapes).chain(shapes.others.iter().map(Vec::as_slice)) {
             sizes.extend(shape.get(at).filter(|shape| !sizes.contains(shape)));
         }
-        (sizes.len() > 1).then(|| format!("tried for input `{}`: {sizes:?}", network.value(input).name))
+        (sizes.len() > 1)
+            .then(|| format!("tried for input `{}`: {sizes:?}", network.value(input).name))
     };
     let error = network.inputs.iter().enumerate().filter_map(tried).fold(refusal, Error::with_note);
     Err(error.with_hint("give sizes at which the model runs with `--dim`, or data with `--data`"))
@@ -72,7 +85,12 @@ fn drawn_near(network: &Network, shapes: &Shapes<'_>, seed: u64, reference: &mut
 ///
 /// # Errors
 /// Inputs that cannot be drawn; whatever the reference says of them.
-pub fn all(network: &Network, shapes: &[Shapes<'_>], seeds: &[u64], reference: &mut Reference) -> Result<Vec<DataSet>> {
+pub fn all(
+    network: &Network,
+    shapes: &[Shapes<'_>],
+    seeds: &[u64],
+    reference: &mut Reference,
+) -> Result<Vec<DataSet>> {
     let mut sets = Vec::with_capacity(seeds.len().saturating_mul(shapes.len()));
     for &seed in seeds {
         for shapes in shapes {
@@ -82,14 +100,16 @@ pub fn all(network: &Network, shapes: &[Shapes<'_>], seeds: &[u64], reference: &
     Ok(sets)
 }
 
-/// A data set of these inputs with the reference's outputs; `what` names it in messages and reports.
+/// A data set of these inputs with the reference's outputs; `what` names it in messages and
+/// reports.
 ///
 /// # Errors
 /// Whatever the reference says of the inputs.
 pub fn referred(reference: &mut Reference, what: String, inputs: Vec<Entry>) -> Result<DataSet> {
     let named = |entry: &Entry| Some((entry.name.clone(), entry.data.tensor().ok()?.clone()));
     let outputs = reference.run(&inputs.iter().filter_map(named).collect::<Vec<_>>())?;
-    let outputs = outputs.into_iter().map(|(name, tensor)| Entry { name, data: Constant::Tensor(tensor) });
+    let outputs =
+        outputs.into_iter().map(|(name, tensor)| Entry { name, data: Constant::Tensor(tensor) });
     Ok(DataSet {
         label: what.clone(),
         path: what.into(),

@@ -1,7 +1,8 @@
 //! A plan on the GPU, run in a way that shows what it leaves out.
 //!
-//! Before each of two runs the outputs' memory is filled with a byte of its own: an element that holds that byte both
-//! times was not written, and one that holds anything else twice must hold the same.
+//! Before each of two runs the outputs' memory is filled with a byte of its own: an element that
+//! holds that byte both times was not written, and one that holds anything else twice must hold the
+//! same.
 
 use super::boundary;
 use crate::error::{Error, Kind, Result};
@@ -54,23 +55,29 @@ pub fn run(engine: &mut Engine, inputs: &[(String, Tensor)]) -> Result<Ran> {
     Ok(ran)
 }
 
-/// What a network's plan computes from these inputs, which are in the model's types: its outputs in the model's order and
-/// types.
+/// What a network's plan computes from these inputs, which are in the model's types: its outputs in
+/// the model's order and types.
 ///
 /// # Errors
 /// As [`run`].
-pub fn compute(engine: &mut Engine, network: &Network, inputs: &[(String, Tensor)]) -> Result<Vec<Tensor>> {
+pub fn compute(
+    engine: &mut Engine,
+    network: &Network,
+    inputs: &[(String, Tensor)],
+) -> Result<Vec<Tensor>> {
     let ran = run(engine, inputs)?;
     let output = |wanted: &Output| {
         let found = ran.outputs.iter().find(|(name, _)| *name == *wanted.name);
-        let missing = || Error::new(Kind::Internal, format!("output `{}` was not computed", wanted.name));
+        let missing =
+            || Error::new(Kind::Internal, format!("output `{}` was not computed", wanted.name));
         let (name, tensor) = found.ok_or_else(missing)?;
         boundary::leave(name, tensor.clone(), wanted.declared)
     };
     network.outputs.iter().map(output).collect()
 }
 
-/// Times a plan on these inputs, which are in the model's types: for a second or so, at least 10 and at most 200 runs.
+/// Times a plan on these inputs, which are in the model's types: for a second or so, at least 10
+/// and at most 200 runs.
 ///
 /// # Errors
 /// As [`run`].
@@ -88,7 +95,8 @@ fn session<'e>(engine: &'e mut Engine, inputs: &[(String, Tensor)]) -> Result<Se
         engine.bindings().iter().map(|binding| (binding.name.clone(), binding.dtype)).collect();
     let enter = |(name, tensor): &(String, Tensor)| {
         let dtype = types.iter().find(|(known, _)| known == name).map(|(_, dtype)| *dtype);
-        let tensor = dtype.map_or_else(|| Ok(tensor.clone()), |dtype| boundary::enter(name, tensor, dtype))?;
+        let tensor = dtype
+            .map_or_else(|| Ok(tensor.clone()), |dtype| boundary::enter(name, tensor, dtype))?;
         Ok((name.clone(), tensor))
     };
     let inputs = inputs.iter().map(enter).collect::<Result<Vec<_>>>()?;

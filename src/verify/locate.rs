@@ -1,8 +1,9 @@
 //! The first node whose outputs are wrong, found by cutting the model.
 //!
-//! A stretch of nodes becomes a model of its own, whose inputs are the reference's numbers: what is wrong in its outputs
-//! was made in it. Halving the stretch finds the node in few runs. Who computes is a [`Candidate`]: the evaluator on the
-//! CPU, or a plan on a GPU. Cutting at tensors leaves fusion inside a stretch as it is.
+//! A stretch of nodes becomes a model of its own, whose inputs are the reference's numbers: what is
+//! wrong in its outputs was made in it. Halving the stretch finds the node in few runs. Who
+//! computes is a [`Candidate`]: the evaluator on the CPU, or a plan on a GPU. Cutting at tensors
+//! leaves fusion inside a stretch as it is.
 
 use super::compare::compare;
 use crate::error::{Error, Kind, Result};
@@ -45,14 +46,15 @@ pub struct Located {
     expected: Vec<(String, Tensor)>,
 }
 
-/// Looks for the first node, or the smallest group of nodes, with wrong outputs although its inputs are the reference's.
+/// Looks for the first node, or the smallest group of nodes, with wrong outputs although its inputs
+/// are the reference's.
 ///
-/// `wrong` names the model's outputs that differ and `inputs` the data. `None` where the candidate agrees with the
-/// reference after all: what it was compared with before says something else.
+/// `wrong` names the model's outputs that differ and `inputs` the data. `None` where the candidate
+/// agrees with the reference after all: what it was compared with before says something else.
 ///
 /// # Errors
-/// Of the reference, of cutting, and of the candidate where it cannot compute the whole of it. A smaller part that it cannot
-/// compute is not judged.
+/// Of the reference, of cutting, and of the candidate where it cannot compute the whole of it. A
+/// smaller part that it cannot compute is not judged.
 pub fn locate(
     whole: &Whole,
     wrong: &[&str],
@@ -64,7 +66,8 @@ pub fn locate(
     let nodes = computing(whole, wrong, inputs);
     let count = nodes.len();
     let wrong = wrong.iter().map(|&name| name.to_owned()).collect();
-    let mut search = Search { whole, nodes, wrong, known, reference, candidate, runs: 0, refused: None };
+    let mut search =
+        Search { whole, nodes, wrong, known, reference, candidate, runs: 0, refused: None };
     match (search.judge(0..count)?, search.refused.take()) {
         (None, refused) => {
             let unknown = || Error::new(Kind::Internal, "nothing was computed");
@@ -76,17 +79,24 @@ pub fn locate(
     let range = search.narrow(0..count)?;
     let Some(judged) = search.judge(range.clone())? else { return Ok(None) };
     let steps = search.nodes.get(range).unwrap_or_default();
-    let labels = steps.iter().filter_map(|&at| whole.nodes().get(at)).map(|node| node.label.clone()).collect();
-    let fault = Fault { nodes: labels, outputs: judged.outputs, parts_run: search.runs, reproducer: None };
+    let labels = steps
+        .iter()
+        .filter_map(|&at| whole.nodes().get(at))
+        .map(|node| node.label.clone())
+        .collect();
+    let fault =
+        Fault { nodes: labels, outputs: judged.outputs, parts_run: search.runs, reproducer: None };
     Ok(Some(Located { fault, part: judged.part, inputs: judged.inputs, expected: judged.expected }))
 }
 
-/// The nodes on the way from the inputs to the wrong outputs, by position. What only constants make is no cut.
+/// The nodes on the way from the inputs to the wrong outputs, by position. What only constants make
+/// is no cut.
 pub(super) fn computing(whole: &Whole, wrong: &[&str], inputs: &[(String, Tensor)]) -> Vec<usize> {
     let mut varies: HashSet<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
     let mut forward = Vec::new();
     for (at, node) in whole.nodes().iter().enumerate() {
-        // A node without inputs may be random; its numbers come from the reference, like those of all others.
+        // A node without inputs may be random; its numbers come from the reference, like those of
+        // all others.
         if node.inputs.iter().any(|name| varies.contains(name.as_str())) {
             varies.extend(node.outputs.iter().map(String::as_str));
             forward.push((at, node));
@@ -127,7 +137,8 @@ struct Judged {
 }
 
 impl Search<'_> {
-    /// The smallest stretch of wrong outputs in a wrong one: the first half that is wrong, and so on.
+    /// The smallest stretch of wrong outputs in a wrong one: the first half that is wrong, and so
+    /// on.
     fn narrow(&mut self, mut range: Range<usize>) -> Result<Range<usize>> {
         while range.len() > 1 {
             let middle = range.start + range.len() / 2;
@@ -142,7 +153,8 @@ impl Search<'_> {
         Ok(range)
     }
 
-    /// A stretch of which neither half alone is wrong, without the nodes at its ends that do not matter.
+    /// A stretch of which neither half alone is wrong, without the nodes at its ends that do not
+    /// matter.
     fn shrink(&mut self, range: Range<usize>, middle: usize) -> Result<Range<usize>> {
         let (mut wrong, mut right) = (range.start, middle);
         while right - wrong > 1 {
@@ -168,7 +180,8 @@ impl Search<'_> {
         let (cuts, outputs) = self.ends(&range);
         self.ask(cuts.iter().chain(&outputs))?;
         let expected = self.named(&outputs)?;
-        // A shape that is no constant any more, because it was cut off, may be more than the candidate can do.
+        // A shape that is no constant any more, because it was cut off, may be more than the
+        // candidate can do.
         for constants in [false, true] {
             let (part, inputs) = self.part(&cuts, &outputs, constants)?;
             self.runs += 1;
@@ -195,33 +208,50 @@ impl Search<'_> {
             let nodes = self.nodes.get(range).unwrap_or_default();
             nodes.iter().filter_map(|&at| self.whole.nodes().get(at))
         };
-        let before: HashSet<&String> = steps(0..range.start).flat_map(|node| &node.outputs).collect();
-        let later: HashSet<&String> = steps(range.end..self.nodes.len()).flat_map(|node| &node.inputs).collect();
+        let before: HashSet<&String> =
+            steps(0..range.start).flat_map(|node| &node.outputs).collect();
+        let later: HashSet<&String> =
+            steps(range.end..self.nodes.len()).flat_map(|node| &node.inputs).collect();
         let read: BTreeSet<&String> = steps(range.clone()).flat_map(|node| &node.inputs).collect();
         let cuts = read.into_iter().filter(|name| before.contains(name)).cloned().collect();
         let made = steps(range.clone()).flat_map(|node| &node.outputs);
-        let outputs = made.filter(|name| later.contains(name) || self.wrong.contains(*name)).cloned().collect();
+        let outputs = made
+            .filter(|name| later.contains(name) || self.wrong.contains(*name))
+            .cloned()
+            .collect();
         (cuts, outputs)
     }
 
-    /// The stretch as a model, with its inputs; what may be a shape is a constant where that is wanted.
-    fn part(&self, cuts: &[String], outputs: &[String], constants: bool) -> Result<(Part, Vec<(String, Tensor)>)> {
+    /// The stretch as a model, with its inputs; what may be a shape is a constant where that is
+    /// wanted.
+    fn part(
+        &self,
+        cuts: &[String],
+        outputs: &[String],
+        constants: bool,
+    ) -> Result<(Part, Vec<(String, Tensor)>)> {
         let mut feeds = Vec::with_capacity(cuts.len());
         for name in cuts {
             let tensor = self.get(name)?;
-            let feed = if constants && may_be_shape(tensor) { Feed::Constant(tensor) } else { Feed::Like(tensor) };
+            let feed = if constants && may_be_shape(tensor) {
+                Feed::Constant(tensor)
+            } else {
+                Feed::Like(tensor)
+            };
             feeds.push((name.as_str(), feed));
         }
         let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
         let part = self.whole.part(&feeds, &outputs)?;
-        let names: Vec<String> = part.model()?.graph.inputs.iter().map(|info| info.name.to_string()).collect();
+        let names: Vec<String> =
+            part.model()?.graph.inputs.iter().map(|info| info.name.to_string()).collect();
         let inputs = self.named(&names)?;
         Ok((part, inputs))
     }
 
     /// Has the reference compute the tensors that are not known yet.
     fn ask<'n>(&mut self, names: impl Iterator<Item = &'n String>) -> Result<()> {
-        let new: Vec<&str> = names.filter(|name| !self.known.contains_key(*name)).map(String::as_str).collect();
+        let new: Vec<&str> =
+            names.filter(|name| !self.known.contains_key(*name)).map(String::as_str).collect();
         if new.is_empty() {
             return Ok(());
         }
@@ -235,7 +265,9 @@ impl Search<'_> {
     }
 
     fn get(&self, name: &str) -> Result<&Tensor> {
-        self.known.get(name).ok_or_else(|| Error::new(Kind::Usage, format!("there is no data for tensor `{name}`")))
+        self.known
+            .get(name)
+            .ok_or_else(|| Error::new(Kind::Usage, format!("there is no data for tensor `{name}`")))
     }
 }
 
@@ -246,13 +278,15 @@ fn may_be_shape(tensor: &Tensor) -> bool {
 }
 
 impl Located {
-    /// Writes the nodes as a model with its data, in the layout of ONNX's own: `model.onnx`, `test_data_set_0/`.
+    /// Writes the nodes as a model with its data, in the layout of ONNX's own: `model.onnx`,
+    /// `test_data_set_0/`.
     ///
     /// # Errors
     /// [`Kind::Environment`] where a file cannot be written.
     pub fn write(&mut self, folder: &Path) -> Result<()> {
         let cannot = |path: &Path, error: std::io::Error| {
-            Error::new(Kind::Environment, format!("cannot write `{}`", path.display())).with_source(error)
+            Error::new(Kind::Environment, format!("cannot write `{}`", path.display()))
+                .with_source(error)
         };
         let data = folder.join("test_data_set_0");
         std::fs::create_dir_all(&data).map_err(|error| cannot(&data, error))?;
@@ -276,6 +310,11 @@ pub fn lines(fault: &Fault) -> Vec<String> {
         count => format!("smallest group of nodes that is wrong, {count} of them: {nodes}"),
     }];
     lines.extend(fault.outputs.iter().filter(|output| !output.agrees).map(super::summary));
-    lines.extend(fault.reproducer.as_ref().map(|folder| format!("written as a model with its data: {folder}")));
+    lines.extend(
+        fault
+            .reproducer
+            .as_ref()
+            .map(|folder| format!("written as a model with its data: {folder}")),
+    );
     lines
 }

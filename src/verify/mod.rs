@@ -1,7 +1,7 @@
 //! Whether the numbers are right: inputs, reference, comparison.
 //!
-//! [`on_cpu`] evaluates a network of TensorRT layers on the CPU. That judges the conversion, not the plan, and whatever
-//! prints the result has to say so. [`on_gpu`] runs the plan.
+//! [`on_cpu`] evaluates a network of TensorRT layers on the CPU. That judges the conversion, not
+//! the plan, and whatever prints the result has to say so. [`on_gpu`] runs the plan.
 
 pub mod boundary;
 pub mod compare;
@@ -29,25 +29,31 @@ use std::collections::HashMap;
 
 /// Evaluates a network on the inputs of a data set and compares every output with the data set's.
 ///
-/// `inputs` are the names of the model's inputs in the model's order, those included that the network does not have
-/// because they were frozen.
+/// `inputs` are the names of the model's inputs in the model's order, those included that the
+/// network does not have because they were frozen.
 ///
 /// # Errors
-/// Data that does not fit the model ([`Kind::Usage`]), types that no network takes ([`Kind::Unsupported`]), layers that
-/// cannot be evaluated. Numbers that differ are no error here: see [`mismatch`].
+/// Data that does not fit the model ([`Kind::Usage`]), types that no network takes
+/// ([`Kind::Unsupported`]), layers that cannot be evaluated. Numbers that differ are no error here:
+/// see [`mismatch`].
 pub fn on_cpu(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verification> {
     let computed = eval::run(network, &self::inputs(network, inputs, set)?)?;
-    let computed = network.outputs.iter().zip(computed).map(|(output, tensor)| (&*output.name, tensor));
+    let computed =
+        network.outputs.iter().zip(computed).map(|(output, tensor)| (&*output.name, tensor));
     judge("cpu", set, computed, &declared(network))
 }
 
-/// The inputs of a network from a data set, in the network's types. `inputs` are the model's, as for [`on_cpu`].
+/// The inputs of a network from a data set, in the network's types. `inputs` are the model's, as
+/// for [`on_cpu`].
 ///
 /// # Errors
-/// [`Kind::Usage`] where one is missing or does not fit, [`Kind::Unsupported`] for types that no network takes.
+/// [`Kind::Usage`] where one is missing or does not fit, [`Kind::Unsupported`] for types that no
+/// network takes.
 pub fn inputs(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Vec<Tensor>> {
     let values = network.inputs.iter().map(|&input| network.value(input));
-    values.map(|value| boundary::enter(&value.name, given(set, inputs, &value.name)?, value.ty.dtype)).collect()
+    values
+        .map(|value| boundary::enter(&value.name, given(set, inputs, &value.name)?, value.ty.dtype))
+        .collect()
 }
 
 /// Runs a plan twice on the inputs of a data set and compares every output with the data set's.
@@ -95,11 +101,13 @@ pub fn time_on_gpu(engine: &mut Engine, inputs: &[&str], set: &DataSet) -> Resul
 
 /// What a data set holds for the inputs of a plan.
 fn fed(engine: &Engine, inputs: &[&str], set: &DataSet) -> Result<Vec<(String, Tensor)>> {
-    let names = engine.bindings().iter().filter(|binding| binding.input).map(|binding| &binding.name);
+    let names =
+        engine.bindings().iter().filter(|binding| binding.input).map(|binding| &binding.name);
     names.map(|name| Ok((name.clone(), given(set, inputs, name)?.clone()))).collect()
 }
 
-/// The names of a network's outputs in the model's order, with the model's type where the network's is another.
+/// The names of a network's outputs in the model's order, with the model's type where the network's
+/// is another.
 pub fn declared(network: &Network) -> Vec<(&str, Option<DType>)> {
     network.outputs.iter().map(|output| (&*output.name, output.declared)).collect()
 }
@@ -107,7 +115,10 @@ pub fn declared(network: &Network) -> Vec<(&str, Option<DType>)> {
 /// What a data set holds for an input of the model.
 fn given<'s>(set: &'s DataSet, inputs: &[&str], name: &str) -> Result<&'s Tensor> {
     let data = data::in_order(&set.inputs, inputs);
-    let found = inputs.iter().position(|input| *input == name).and_then(|at| data.get(at).copied().flatten());
+    let found = inputs
+        .iter()
+        .position(|input| *input == name)
+        .and_then(|at| data.get(at).copied().flatten());
     let found = found.ok_or_else(|| lacks(set, "input", name))?;
     found.tensor().map_err(|error| Error::new(Kind::Unsupported, error.to_string()))
 }
@@ -134,7 +145,13 @@ fn judge<'a>(
     });
     let outputs = compared.collect::<Result<Vec<_>>>()?;
     let agrees = outputs.iter().all(|output| output.agrees);
-    Ok(Verification { candidate, reference: set.path.display().to_string(), agrees, deterministic: None, outputs })
+    Ok(Verification {
+        candidate,
+        reference: set.path.display().to_string(),
+        agrees,
+        deterministic: None,
+        outputs,
+    })
 }
 
 fn lacks(set: &DataSet, what: &str, name: &str) -> Error {
@@ -145,8 +162,15 @@ fn lacks(set: &DataSet, what: &str, name: &str) -> Error {
 pub fn mismatch(verification: &Verification) -> Option<Error> {
     let wrong: Vec<_> = verification.outputs.iter().filter(|output| !output.agrees).collect();
     let (first, count) = (wrong.first()?, wrong.len());
-    let which = if count == 1 { format!("output `{}` differs", first.name) } else { format!("{count} outputs differ") };
-    let mut error = Error::new(Kind::Mismatch, format!("{which} from the reference in `{}`", verification.reference));
+    let which = if count == 1 {
+        format!("output `{}` differs", first.name)
+    } else {
+        format!("{count} outputs differ")
+    };
+    let mut error = Error::new(
+        Kind::Mismatch,
+        format!("{which} from the reference in `{}`", verification.reference),
+    );
     for output in wrong {
         error = error.with_note(summary(output));
     }
@@ -163,6 +187,9 @@ pub fn summary(output: &crate::report::verification::OutputComparison) -> String
     let worst = statistics.worst.as_ref().map_or_else(String::new, |worst| {
         format!("; worst at {:?}: {}, expected {}", worst.index, worst.actual, worst.expected)
     });
-    let error = format!("max error {:.3e}, relative {:.3e}", statistics.max_absolute, statistics.max_relative);
+    let error = format!(
+        "max error {:.3e}, relative {:.3e}",
+        statistics.max_absolute, statistics.max_relative
+    );
     format!("`{name}` {}: {wrong} of {all} elements differ, {error}{worst}", output.actual)
 }

@@ -14,23 +14,27 @@ const MOST: usize = 1 << 30;
 
 /// A tensor for each input of a network, of the given shapes.
 ///
-/// Real numbers are normal with mean 0 and deviation 1. Whole numbers lie within the axes that they index, as far as
-/// that can be seen, else below 8.
+/// Real numbers are normal with mean 0 and deviation 1. Whole numbers lie within the axes that they
+/// index, as far as that can be seen, else below 8.
 ///
 /// # Errors
-/// [`Kind::Unsupported`] for types that cannot be drawn; [`Kind::Usage`] for more elements than are.
+/// [`Kind::Unsupported`] for types that cannot be drawn; [`Kind::Usage`] for more elements than
+/// are.
 pub fn inputs(network: &Network, shapes: &[Vec<usize>], seed: u64) -> Result<Vec<Tensor>> {
     let mut draw = Draw(seed);
     let one = |(&input, shape): (&ValueId, &Vec<usize>)| {
         let value = network.value(input);
         if crate::tensor::volume(shape).is_none_or(|count| count > MOST) {
-            let message = format!("input `{}` is too large to draw data for: {shape:?}", value.name);
-            return Err(
-                Error::new(Kind::Usage, message).with_hint("give smaller sizes, or name a data set with `--data`")
-            );
+            let message =
+                format!("input `{}` is too large to draw data for: {shape:?}", value.name);
+            return Err(Error::new(Kind::Usage, message)
+                .with_hint("give smaller sizes, or name a data set with `--data`"));
         }
         tensor(&mut draw, value.ty.dtype, shape, bound(network, input)).ok_or_else(|| {
-            let message = format!("no data can be drawn for input `{}` of type {}", value.name, value.ty.dtype);
+            let message = format!(
+                "no data can be drawn for input `{}` of type {}",
+                value.name, value.ty.dtype
+            );
             Error::new(Kind::Unsupported, message).with_hint("name a data set with `--data`")
         })
     };
@@ -42,14 +46,17 @@ pub fn inputs(network: &Network, shapes: &[Vec<usize>], seed: u64) -> Result<Vec
 /// # Errors
 /// [`Kind::Usage`] where there are too many or too few, or they do not fit its type.
 pub fn of_values(like: &Tensor, values: &[i64]) -> Result<Tensor> {
-    let narrow = || values.iter().map(|&value| i32::try_from(value).ok()).collect::<Option<Vec<_>>>();
+    let narrow =
+        || values.iter().map(|&value| i32::try_from(value).ok()).collect::<Option<Vec<_>>>();
     let tensor = match like.dtype() {
         DType::I64 => Tensor::of(like.dims().to_vec(), values.to_vec()).ok(),
         DType::I32 => narrow().and_then(|values| Tensor::of(like.dims().to_vec(), values).ok()),
         _ => None,
     };
     let (dtype, dims) = (like.dtype(), like.dims());
-    tensor.ok_or_else(|| Error::new(Kind::Usage, format!("{values:?} are no elements of {dtype}{dims:?}")))
+    tensor.ok_or_else(|| {
+        Error::new(Kind::Usage, format!("{values:?} are no elements of {dtype}{dims:?}"))
+    })
 }
 
 /// How large the elements of an input may be: the size of the smallest axis that they index.
@@ -72,7 +79,12 @@ fn bound(network: &Network, input: ValueId) -> u64 {
             }
             LayerKind::Gather(gather) if gather.mode != GatherMode::Nd => {
                 let [data, indices] = layer.inputs[..] else { continue };
-                let size = network.value(data).ty.shape.get(gather.axis).and_then(crate::network::Dim::known);
+                let size = network
+                    .value(data)
+                    .ty
+                    .shape
+                    .get(gather.axis)
+                    .and_then(crate::network::Dim::known);
                 if reached.contains(&indices) {
                     bounds.extend(size.and_then(|size| u64::try_from(size).ok()));
                 }
@@ -95,11 +107,25 @@ fn tensor(draw: &mut Draw, dtype: DType, shape: &[usize], bound: u64) -> Option<
     match dtype {
         DType::F32 => Tensor::of(dims, (0..count).map(|_| draw.normal()).collect()),
         DType::F16 => Tensor::of(dims, (0..count).map(|_| f16::from_f32(draw.normal())).collect()),
-        DType::BF16 => Tensor::of(dims, (0..count).map(|_| bf16::from_f32(draw.normal())).collect()),
-        DType::I64 => Tensor::of(dims, (0..count).filter_map(|_| i64::try_from(below(draw, u64::MAX)).ok()).collect()),
-        DType::I32 => Tensor::of(dims, (0..count).filter_map(|_| i32::try_from(below(draw, 1 << 31)).ok()).collect()),
-        DType::I8 => Tensor::of(dims, (0..count).filter_map(|_| i8::try_from(below(draw, 128)).ok()).collect()),
-        DType::U8 => Tensor::of(dims, (0..count).filter_map(|_| u8::try_from(draw.next() % 256).ok()).collect()),
+        DType::BF16 => {
+            Tensor::of(dims, (0..count).map(|_| bf16::from_f32(draw.normal())).collect())
+        }
+        DType::I64 => Tensor::of(
+            dims,
+            (0..count).filter_map(|_| i64::try_from(below(draw, u64::MAX)).ok()).collect(),
+        ),
+        DType::I32 => Tensor::of(
+            dims,
+            (0..count).filter_map(|_| i32::try_from(below(draw, 1 << 31)).ok()).collect(),
+        ),
+        DType::I8 => Tensor::of(
+            dims,
+            (0..count).filter_map(|_| i8::try_from(below(draw, 128)).ok()).collect(),
+        ),
+        DType::U8 => Tensor::of(
+            dims,
+            (0..count).filter_map(|_| u8::try_from(draw.next() % 256).ok()).collect(),
+        ),
         DType::Bool => Tensor::of_bools(dims, (0..count).map(|_| draw.next() % 2 == 1)),
         _ => return None,
     }
@@ -145,7 +171,8 @@ mod tests {
         for shape in [vec![1 << 16, 1 << 15], vec![usize::MAX, 2]] {
             let error = inputs(&network, std::slice::from_ref(&shape), 0).unwrap_err();
             let expected = format!(
-                "input `x` is too large to draw data for: {shape:?}\n\nhint: give smaller sizes, or name a data set with `--data`"
+                "input `x` is too large to draw data for: {shape:?}\n\nhint: give smaller sizes, \
+                 or name a data set with `--data`"
             );
             assert_eq!((error.kind(), error.to_string()), (Kind::Usage, expected));
         }
@@ -171,10 +198,18 @@ mod tests {
         let indices = network.add_input("indices", ValueType::new(DType::I64, Shape::of(&[50])));
         let gather = Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 };
         let out = ValueType::new(DType::F32, Shape::of(&[50, 2]));
-        let layer = network.add_layer(gather.into(), &[data, indices], &[Site::tensor("main", "node", "g")], [out]);
+        let layer = network.add_layer(
+            gather.into(),
+            &[data, indices],
+            &[Site::tensor("main", "node", "g")],
+            [out],
+        );
         network.body.layers.push(layer);
         let drawn = inputs(&network, &[vec![3, 2], vec![50]], 0).unwrap();
         let indices = drawn[1].to_i64s().unwrap();
-        assert!(indices.iter().all(|index| (0..3).contains(index)) && indices.contains(&2), "{indices:?}");
+        assert!(
+            indices.iter().all(|index| (0..3).contains(index)) && indices.contains(&2),
+            "{indices:?}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! ONNX Runtime as the reference where a model brings no data of its own. Its library is loaded at run time.
+//! ONNX Runtime as the reference where a model brings no data of its own. Its library is loaded at
+//! run time.
 
 use super::boundary;
 use crate::error::{Error, Kind, Result};
@@ -7,7 +8,9 @@ use crate::tensor::{DType, Element, Tensor};
 use ort::environment::Environment;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
-use ort::value::{DynValue, PrimitiveTensorElementType, Tensor as OrtTensor, TensorElementType, ValueType};
+use ort::value::{
+    DynValue, PrimitiveTensorElementType, Tensor as OrtTensor, TensorElementType, ValueType,
+};
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -18,10 +21,12 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Loads a model with the library at `library` (`libonnxruntime.so`), without rewriting its graph.
+    /// Loads a model with the library at `library` (`libonnxruntime.so`), without rewriting its
+    /// graph.
     ///
     /// # Errors
-    /// [`Kind::Environment`] where the library cannot be used, [`Kind::Unsupported`] where it refuses the model.
+    /// [`Kind::Environment`] where the library cannot be used, [`Kind::Unsupported`] where it
+    /// refuses the model.
     pub fn open(library: &Path, model: &Path) -> Result<Self> {
         let shown = format!("`{}`", model.display());
         Self::load(library, &shown, |builder| builder.commit_from_file(model))
@@ -41,15 +46,20 @@ impl Reference {
         commit: impl FnOnce(&mut SessionBuilder) -> Result<Session, ort::Error>,
     ) -> Result<Self> {
         let unusable = |cause: String| {
-            Error::new(Kind::Environment, format!("cannot use ONNX Runtime at `{}`", library.display()))
-                .with_note(cause)
-                .with_hint("run `onnx2plan setup --reference`")
+            Error::new(
+                Kind::Environment,
+                format!("cannot use ONNX Runtime at `{}`", library.display()),
+            )
+            .with_note(cause)
+            .with_hint("run `onnx2plan setup --reference`")
         };
         let environment = environment(library).map_err(unusable)?;
         let refused = |error: ort::Error| {
-            Error::new(Kind::Unsupported, format!("ONNX Runtime cannot load {what}")).with_note(error.to_string())
+            Error::new(Kind::Unsupported, format!("ONNX Runtime cannot load {what}"))
+                .with_note(error.to_string())
         };
-        let mut builder = Session::builder(environment).map_err(|error| unusable(error.to_string()))?;
+        let mut builder =
+            Session::builder(environment).map_err(|error| unusable(error.to_string()))?;
         // What a graph says, not what a rewrite made of it.
         builder = builder
             .with_optimization_level(GraphOptimizationLevel::Disable)
@@ -60,22 +70,34 @@ impl Reference {
     /// Computes the outputs for named inputs; the outputs come in the model's order.
     ///
     /// # Errors
-    /// [`Kind::Usage`] where it refuses the inputs, [`Kind::Unsupported`] for outputs that are no tensors of numbers.
+    /// [`Kind::Usage`] where it refuses the inputs, [`Kind::Unsupported`] for outputs that are no
+    /// tensors of numbers.
     pub fn run(&mut self, inputs: &[(String, Tensor)]) -> Result<Vec<(String, Tensor)>> {
-        let mut given: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
+        let mut given: Vec<(Cow<'_, str>, SessionInputValue<'_>)> =
+            Vec::with_capacity(inputs.len());
         for (name, tensor) in inputs {
-            // A model's f64 inputs are f32 in the network; the reference takes them as the model declares them.
-            let declared =
-                self.session.inputs().iter().find(|input| input.name() == name).map(ort::value::Outlet::dtype);
+            // A model's f64 inputs are f32 in the network; the reference takes them as the model
+            // declares them.
+            let declared = self
+                .session
+                .inputs()
+                .iter()
+                .find(|input| input.name() == name)
+                .map(ort::value::Outlet::dtype);
             given.push((Cow::Borrowed(name.as_str()), to_ort(tensor, declared)?.into()));
         }
-        let names: Vec<String> = self.session.outputs().iter().map(|output| output.name().to_owned()).collect();
+        let names: Vec<String> =
+            self.session.outputs().iter().map(|output| output.name().to_owned()).collect();
         let outputs = self.session.run(given).map_err(|error| {
-            Error::new(Kind::Usage, "ONNX Runtime cannot compute the outputs").with_note(error.to_string())
+            Error::new(Kind::Usage, "ONNX Runtime cannot compute the outputs")
+                .with_note(error.to_string())
         })?;
         let output = |name: String| {
-            let value = outputs.get(&name).ok_or_else(|| Error::new(Kind::Internal, "an output is missing"))?;
-            let tensor = from_ort(value).map_err(|error| error.with_note(format!("at output `{name}`")))?;
+            let value = outputs
+                .get(&name)
+                .ok_or_else(|| Error::new(Kind::Internal, "an output is missing"))?;
+            let tensor =
+                from_ort(value).map_err(|error| error.with_note(format!("at output `{name}`")))?;
             Ok((name, tensor))
         };
         names.into_iter().map(output).collect()
@@ -95,11 +117,17 @@ fn environment(library: &Path) -> Result<&'static Environment, String> {
     Ok(ENVIRONMENT.get_or_init(|| environment))
 }
 
-/// Tensors inside a model, as ONNX Runtime computes them when asked for them; `inputs` are the model's, by name.
+/// Tensors inside a model, as ONNX Runtime computes them when asked for them; `inputs` are the
+/// model's, by name.
 ///
 /// # Errors
 /// As [`Reference::of_bytes`] and [`Reference::run`].
-pub fn inner(library: &Path, whole: &Whole, inputs: &[(String, Tensor)], names: &[&str]) -> Result<Vec<Tensor>> {
+pub fn inner(
+    library: &Path,
+    whole: &Whole,
+    inputs: &[(String, Tensor)],
+    names: &[&str],
+) -> Result<Vec<Tensor>> {
     let part = whole.part(&[], names)?;
     let model = part.model()?;
     let needed = |name: &str| model.graph.inputs.iter().any(|info| *info.name == *name);
@@ -131,13 +159,17 @@ macro_rules! with_element {
 }
 
 fn to_ort(tensor: &Tensor, declared: Option<&ValueType>) -> Result<DynValue> {
-    let no_such_type = || Error::new(Kind::Unsupported, format!("ONNX Runtime takes no {}", tensor.dtype()));
+    let no_such_type =
+        || Error::new(Kind::Unsupported, format!("ONNX Runtime takes no {}", tensor.dtype()));
     let declared = declared.and_then(|declared| match declared {
         ValueType::Tensor { ty, .. } => Some(*ty),
         _ => None,
     });
     if let (Some(TensorElementType::Float64), Some(values)) = (declared, tensor.to_f32s()) {
-        return made(tensor.dims(), values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>());
+        return made(
+            tensor.dims(),
+            values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>(),
+        );
     }
     // Drawn for a network of a library that lacks the model's type.
     let wanted = declared.and_then(|declared| match declared {
@@ -161,15 +193,20 @@ fn made<T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static>(
     dims: &[usize],
     values: Vec<T>,
 ) -> Result<DynValue> {
-    OrtTensor::from_array((dims.to_vec(), values))
-        .map(OrtTensor::into_dyn)
-        .map_err(|error| Error::new(Kind::Internal, "cannot hand a tensor to ONNX Runtime").with_source(error))
+    OrtTensor::from_array((dims.to_vec(), values)).map(OrtTensor::into_dyn).map_err(|error| {
+        Error::new(Kind::Internal, "cannot hand a tensor to ONNX Runtime").with_source(error)
+    })
 }
 
 fn from_ort(value: &DynValue) -> Result<Tensor> {
     let dtype = match value.dtype() {
         ValueType::Tensor { ty, .. } => *ty,
-        other => return Err(Error::new(Kind::Unsupported, format!("ONNX Runtime gives {other}, which is no tensor"))),
+        other => {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("ONNX Runtime gives {other}, which is no tensor"),
+            ));
+        }
     };
     let dtype = match dtype {
         TensorElementType::Bool => return bools(value),
@@ -215,5 +252,6 @@ fn unreadable(error: ort::Error) -> Error {
 }
 
 fn misshapen(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(Kind::Internal, "ONNX Runtime gives a tensor whose shape and data do not fit").with_source(error)
+    Error::new(Kind::Internal, "ONNX Runtime gives a tensor whose shape and data do not fit")
+        .with_source(error)
 }

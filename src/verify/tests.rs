@@ -38,7 +38,11 @@ fn elements_are_judged_by_the_tolerance_of_their_type() {
     ];
     for (name, actual, expected, mismatches, special) in cases {
         let statistics = statistics(actual, expected);
-        assert_eq!((statistics.mismatches, statistics.special_mismatches), (*mismatches, *special), "{name}");
+        assert_eq!(
+            (statistics.mismatches, statistics.special_mismatches),
+            (*mismatches, *special),
+            "{name}"
+        );
     }
 }
 
@@ -52,12 +56,16 @@ fn statistics_say_how_far_and_where() {
     assert!((statistics.max_relative - 0.5 / 3.0).abs() < 1e-12);
     assert!((statistics.cosine.unwrap() - 31.5 / (33.25f64 * 30.0).sqrt()).abs() < 1e-12);
     let worst = statistics.worst.unwrap();
-    assert_eq!((worst.index.as_slice(), &*worst.actual, &*worst.expected), (&[1, 0][..], "3.5", "3"));
+    assert_eq!(
+        (worst.index.as_slice(), &*worst.actual, &*worst.expected),
+        (&[1, 0][..], "3.5", "3")
+    );
 }
 
 #[test]
 fn what_cannot_be_compared_does_not_agree() {
-    let strings = Constant::Strings { dims: vec![1], values: [bytes::Bytes::from_static(b"a")].into() };
+    let strings =
+        Constant::Strings { dims: vec![1], values: [bytes::Bytes::from_static(b"a")].into() };
     let cases = [
         (Constant::Tensor(f32s(&[1.0, 2.0])), "has shape [1], but the reference has [2]"),
         (Constant::Tensor(Tensor::vector(&[1i32])), "computed as f32, but the reference is i32"),
@@ -72,11 +80,13 @@ fn what_cannot_be_compared_does_not_agree() {
 /// y = max(x, 0)
 fn relu() -> Network {
     let mut network = Network::default();
-    let x = network.add_input("x", ValueType::new(DType::F32, [Dim::Known(3)].into_iter().collect()));
+    let x =
+        network.add_input("x", ValueType::new(DType::F32, [Dim::Known(3)].into_iter().collect()));
     let site = Site::tensor("main", "output", "y");
     let kind = Activation { kind: ActivationType::Relu, alpha: 0.0, beta: 0.0 }.into();
     let mut body = Block::default();
-    let value = crate::infer::add(&mut network, &mut body, kind, &[x], std::slice::from_ref(&site)).unwrap()[0];
+    let value = crate::infer::add(&mut network, &mut body, kind, &[x], std::slice::from_ref(&site))
+        .unwrap()[0];
     network.body = body;
     network.outputs.push(Output { name: "y".into(), value, declared: None, site });
     network
@@ -103,7 +113,8 @@ fn a_network_is_evaluated_and_judged() {
     assert_eq!(
         error.to_string(),
         "output `y` differs from the reference in `data`\n  \
-         `y` f32[3]: 1 of 3 elements differ, max error 5.000e-1, relative 1.000e0; worst at [1]: 0, expected 0.5"
+         `y` f32[3]: 1 of 3 elements differ, max error 5.000e-1, relative 1.000e0; worst at [1]: \
+         0, expected 0.5"
     );
 }
 

@@ -1,8 +1,8 @@
 //! How far the numbers are off inside the model, node after node.
 //!
-//! What the nodes compute becomes the outputs of one model, which the candidate computes as a whole: errors add up on the
-//! way, as they do in the model. A tensor that is an output cannot vanish in a fused layer, so a plan made for this may
-//! round in other places than the model's own.
+//! What the nodes compute becomes the outputs of one model, which the candidate computes as a
+//! whole: errors add up on the way, as they do in the model. A tensor that is an output cannot
+//! vanish in a fused layer, so a plan made for this may round in other places than the model's own.
 
 use super::compare::compare;
 use super::locate::{Candidate, Inner, computing};
@@ -12,7 +12,8 @@ use crate::onnx::part::{Step, Whole};
 use crate::report::verification::OutputComparison;
 use crate::tensor::Tensor;
 
-/// Most tensors that are traced: each stays in memory from where it is computed to the end of the run.
+/// Most tensors that are traced: each stays in memory from where it is computed to the end of the
+/// run.
 const MOST: usize = 256;
 
 /// What a node computed.
@@ -26,8 +27,8 @@ pub struct Traced {
     pub comparison: OutputComparison,
 }
 
-/// Compares the first output of every node that computes floating-point numbers from the inputs, in the model's order.
-/// Of more than 256 nodes, as many, evenly spread.
+/// Compares the first output of every node that computes floating-point numbers from the inputs, in
+/// the model's order. Of more than 256 nodes, as many, evenly spread.
 ///
 /// # Errors
 /// Of the reference, of cutting, and of the candidate.
@@ -39,21 +40,24 @@ pub fn trace(
 ) -> Result<Vec<Traced>> {
     let nodes = computing(whole, &whole.outputs(), inputs);
     let steps = nodes.into_iter().filter_map(|at| whole.nodes().get(at));
-    let steps: Vec<(&Step, &str)> = steps.filter_map(|step| Some((step, step.outputs.first()?.as_str()))).collect();
+    let steps: Vec<(&Step, &str)> =
+        steps.filter_map(|step| Some((step, step.outputs.first()?.as_str()))).collect();
     let steps = spread(&steps, MOST);
     let names: Vec<&str> = steps.iter().map(|(_, name)| *name).collect();
     let expected = reference(whole, &names)?;
-    let traced: Vec<_> = steps.into_iter().zip(expected).filter(|(_, tensor)| tensor.dtype().is_float()).collect();
+    let traced: Vec<_> =
+        steps.into_iter().zip(expected).filter(|(_, tensor)| tensor.dtype().is_float()).collect();
     let names: Vec<&str> = traced.iter().map(|((_, name), _)| *name).collect();
     let model = whole.part(&[], &names)?.model()?;
     let needed = |name: &str| model.graph.inputs.iter().any(|info| *info.name == *name);
     let inputs: Vec<_> = inputs.iter().filter(|(name, _)| needed(name)).cloned().collect();
     let computed = candidate.run(&model, &inputs)?;
-    let compared = traced.into_iter().zip(computed).map(|(((step, name), expected), computed)| Traced {
-        node: step.name.clone(),
-        op: step.op.clone(),
-        comparison: compare(name, &computed, &Constant::Tensor(expected)),
-    });
+    let compared =
+        traced.into_iter().zip(computed).map(|(((step, name), expected), computed)| Traced {
+            node: step.name.clone(),
+            op: step.op.clone(),
+            comparison: compare(name, &computed, &Constant::Tensor(expected)),
+        });
     Ok(compared.collect())
 }
 

@@ -60,7 +60,8 @@ impl Source {
         let start = Instant::now();
         let model = onnx::load(&job.model)?;
         let seconds = start.elapsed().as_secs_f64();
-        let mut sets = job.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>>>()?;
+        let mut sets =
+            job.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>>>()?;
         for set in &mut sets {
             // Results are the same wherever the zoo lies.
             set.path = PathBuf::from(&set.label);
@@ -100,7 +101,8 @@ struct Progress {
 pub fn run(job: &Job, machine: &Machine, source: Result<Source>) -> Done {
     let mut progress = Progress::default();
     let mut sets = Vec::new();
-    let file = source.as_ref().map_or_else(|_| describe(&job.model), |source| source.files.0.clone());
+    let file =
+        source.as_ref().map_or_else(|_| describe(&job.model), |source| source.files.0.clone());
     let result = source.and_then(|source| convert(job, machine, source, &mut sets, &mut progress));
     let wrong = progress.verifications.iter().find_map(verify::mismatch);
     let (status, error) = match (result, wrong) {
@@ -110,7 +112,8 @@ pub fn run(job: &Job, machine: &Machine, source: Result<Source>) -> Done {
         (Ok(_), None) => (Status::Evaluated, None),
     };
     let not_run = if job.options.on == On::Cpu { "`--on cpu`" } else { "no GPU can be used" };
-    let not_run = progress.unbuilt.take().unwrap_or_else(|| format!("{not_run}: the plan was not run"));
+    let not_run =
+        progress.unbuilt.take().unwrap_or_else(|| format!("{not_run}: the plan was not run"));
     let not_run = Some(not_run).filter(|_| status == Status::Evaluated);
     let model = ModelReport {
         reason: error.as_ref().map(reason::reason).or(not_run),
@@ -119,7 +122,10 @@ pub fn run(job: &Job, machine: &Machine, source: Result<Source>) -> Done {
         seconds: progress.seconds,
         peak_rss_bytes: files::peak_rss_bytes(),
         plan_bytes: progress.plan.as_ref().map(|plan| plan.manifest.plan.bytes),
-        latency_ms: progress.latency.as_ref().map(|latency| f64::from(latency.stream.quantile(0.5))),
+        latency_ms: progress
+            .latency
+            .as_ref()
+            .map(|latency| f64::from(latency.stream.quantile(0.5))),
         layers: (!progress.layers.is_empty()).then_some(progress.layers.len()),
         outputs: worst(&progress.verifications),
         exit_code: error.as_ref().map_or(0, |error| error.kind().exit_code()),
@@ -151,7 +157,10 @@ fn page(
     let report = model::Report::new(files.0, model.status, machine.environment.clone(), options);
     let runs = model::runs(made.map(|(set, verification)| set.made(verification)).collect());
     model::Report {
-        latency: progress.latency.zip(runs.first()).map(|(times, run)| model::Latency::of(run, times)),
+        latency: progress
+            .latency
+            .zip(runs.first())
+            .map(|(times, run)| model::Latency::of(run, times)),
         plan: files.1,
         reason: model.reason.clone(),
         candidate: progress.candidate.filter(|_| !progress.verifications.is_empty()),
@@ -178,7 +187,11 @@ pub(super) fn options(job: &Job, freeze: Vec<String>) -> model::Options {
 
 /// A file that may not be there.
 pub(crate) fn describe(path: &Path) -> File {
-    files::describe(path).unwrap_or_else(|_| File { name: files::name(path), bytes: 0, sha256: String::new() })
+    files::describe(path).unwrap_or_else(|_| File {
+        name: files::name(path),
+        bytes: 0,
+        sha256: String::new(),
+    })
 }
 
 /// Each output as in the run where it is furthest out of tolerance.
@@ -220,27 +233,39 @@ fn convert(
 ) -> Result<On> {
     progress.seconds.import = Some(source.seconds);
     if job.options.on == On::Gpu && machine.device.is_none() {
-        return Err(Error::new(Kind::Environment, "it shall run on a GPU, and there is none that can be used"));
+        return Err(Error::new(
+            Kind::Environment,
+            "it shall run on a GPU, and there is none that can be used",
+        ));
     }
     *sets = std::mem::take(&mut source.sets);
     if sets.is_empty() && machine.reference.is_none() {
-        return Err(Error::new(Kind::Environment, "there is no test data to compare with, and no ONNX Runtime")
-            .with_hint("run `onnx2plan setup --reference`"));
+        return Err(Error::new(
+            Kind::Environment,
+            "there is no test data to compare with, and no ONNX Runtime",
+        )
+        .with_hint("run `onnx2plan setup --reference`"));
     }
     let levels = if job.options.freeze_from_data {
         Freezing::levels(&source.model, sets)
     } else {
         vec![(Freezing::Nothing, BTreeMap::new())]
     };
-    let constants = freeze::constants(&job.options.freeze, &source.model, &freezing::agreed(&source.model, sets))?;
+    let constants = freeze::constants(
+        &job.options.freeze,
+        &source.model,
+        &freezing::agreed(&source.model, sets),
+    )?;
     let mut failure: Option<Error> = None;
     for (_, mut frozen) in levels {
         frozen.extend(constants.clone());
         let import = progress.seconds.import;
-        *progress = Progress { seconds: Seconds { import, ..Seconds::default() }, ..Progress::default() };
+        *progress =
+            Progress { seconds: Seconds { import, ..Seconds::default() }, ..Progress::default() };
         match attempt(&source, sets, frozen, job, machine, progress) {
             Err(error) if !matches!(error.kind(), Kind::Cancelled | Kind::Environment) => {
-                // What a level further on says is of interest only where freezing was all that was missing.
+                // What a level further on says is of interest only where freezing was all that was
+                // missing.
                 if failure.as_ref().is_none_or(reason::wants_constants) {
                     failure = Some(error);
                 }
@@ -276,7 +301,9 @@ fn attempt(
     (progress.inputs, progress.outputs) = page::bindings(&prepared.network, &planned);
     progress.layers = page::layers(&prepared.network)?;
     if let (true, Some(reference)) = (sets.is_empty(), &machine.reference) {
-        *sets = timed(&mut progress.seconds.verify, || draw(&job.model, &prepared, &planned, reference))?;
+        *sets = timed(&mut progress.seconds.verify, || {
+            draw(&job.model, &prepared, &planned, reference)
+        })?;
     }
     for set in sets.iter_mut() {
         set.tolerance = options.tolerance;
@@ -285,11 +312,16 @@ fn attempt(
     let on_gpu = machine.device.as_ref().filter(|_| options.on != On::Cpu);
     if on_gpu.is_none() {
         let evaluate = |set: &DataSet| verify::on_cpu(&prepared.network, &names, set);
-        let evaluated = timed(&mut progress.seconds.verify, || sets.iter().map(evaluate).collect::<Result<Vec<_>>>());
+        let evaluated = timed(&mut progress.seconds.verify, || {
+            sets.iter().map(evaluate).collect::<Result<Vec<_>>>()
+        });
         (progress.verifications, progress.candidate) = (evaluated?, Some("cpu"));
     }
-    if let (None, Some(site)) = (&machine.device, machine.library.lacks_device_for(&prepared.network)) {
-        progress.unbuilt = Some(format!("no plan was built: {site} can be built only where there is a GPU"));
+    if let (None, Some(site)) =
+        (&machine.device, machine.library.lacks_device_for(&prepared.network))
+    {
+        progress.unbuilt =
+            Some(format!("no plan was built: {site} can be built only where there is a GPU"));
         return Ok(On::Cpu);
     }
     let made = || plan::build(&prepared, &pipeline, &planned, source, job, machine);
@@ -301,7 +333,8 @@ fn attempt(
         let outputs = verify::declared(&prepared.network);
         let ran = sets.iter().map(|set| verify::on_gpu(&mut engine, &names, &outputs, set));
         let ran = ran.collect::<Result<Vec<_>>>()?;
-        let latency = sets.first().map(|set| verify::time_on_gpu(&mut engine, &names, set)).transpose()?;
+        let latency =
+            sets.first().map(|set| verify::time_on_gpu(&mut engine, &names, set)).transpose()?;
         Ok::<_, Error>((ran, latency))
     };
     let ran = timed(&mut progress.seconds.verify, run);
@@ -318,8 +351,14 @@ fn timed<T>(seconds: &mut Option<f64>, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Data for a model that brings none: drawn inputs at the ends of its profiles, and ONNX Runtime's outputs.
-fn draw(model: &Path, prepared: &Prepared, planned: &[Planned], library: &Path) -> Result<Vec<DataSet>> {
+/// Data for a model that brings none: drawn inputs at the ends of its profiles, and ONNX Runtime's
+/// outputs.
+fn draw(
+    model: &Path,
+    prepared: &Prepared,
+    planned: &[Planned],
+    library: &Path,
+) -> Result<Vec<DataSet>> {
     let mut reference = Reference::open(library, model)?;
     let samples = profile::samples(planned, &prepared.network);
     let shapes: Vec<Shapes<'_>> = samples.iter().map(shapes_of).collect();
@@ -349,13 +388,21 @@ fn ranges(model: &Model, sets: &[DataSet], asked: &Asked) -> BTreeMap<String, [i
     all
 }
 
-/// The profiles that are asked for. Where nothing is, one for the data, or one for each data set where no range holds them
-/// all.
-fn profiles(prepared: &Prepared, names: &[&str], sets: &[DataSet], asked: &Asked) -> Result<Vec<Planned>> {
+/// The profiles that are asked for. Where nothing is, one for the data, or one for each data set
+/// where no range holds them all.
+fn profiles(
+    prepared: &Prepared,
+    names: &[&str],
+    sets: &[DataSet],
+    asked: &Asked,
+) -> Result<Vec<Planned>> {
     let network = &prepared.network;
-    let data: Vec<End> = sets.iter().map(|set| profile::of_data(network, &set.tensors(names))).collect();
+    let data: Vec<End> =
+        sets.iter().map(|set| profile::of_data(network, &set.tensors(names))).collect();
     if asked.leaves_all_open() {
-        let plan = |data: Vec<End>| profile::plan(network, &Request { data, only_data: true, ..Request::default() });
+        let plan = |data: Vec<End>| {
+            profile::plan(network, &Request { data, only_data: true, ..Request::default() })
+        };
         return plan(data.clone()).map(|planned| vec![planned]).or_else(|error| {
             let mut different = data;
             different.dedup();
@@ -368,8 +415,10 @@ fn profiles(prepared: &Prepared, names: &[&str], sets: &[DataSet], asked: &Asked
     let planned = asked.plan(network, &data)?;
     for (set, End { shapes, .. }) in sets.iter().zip(&data) {
         if !planned.iter().any(|planned| planned.allows(shapes)) {
-            let shapes: Vec<String> = shapes.iter().map(|(name, shape)| format!("{name}: {shape:?}")).collect();
-            let message = format!("no profile allows the shapes of `{}`: {}", set.label, shapes.join(", "));
+            let shapes: Vec<String> =
+                shapes.iter().map(|(name, shape)| format!("{name}: {shape:?}")).collect();
+            let message =
+                format!("no profile allows the shapes of `{}`: {}", set.label, shapes.join(", "));
             return Err(Error::new(Kind::Usage, message));
         }
     }

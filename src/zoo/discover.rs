@@ -1,5 +1,5 @@
-//! Finding models: `model.onnx` or any `.onnx` file below a folder, or all that match a glob, each with the
-//! `test_data_set_*` beside it.
+//! Finding models: `model.onnx` or any `.onnx` file below a folder, or all that match a glob, each
+//! with the `test_data_set_*` beside it.
 
 use crate::error::{Error, Kind, Result};
 use crate::verify::data;
@@ -26,16 +26,19 @@ const MAX_DEPTH: usize = 16;
 /// The models at these paths, sorted by name: files, folders that are searched, or globs.
 ///
 /// # Errors
-/// [`Kind::Usage`] for a path that does not exist, or matches nothing; [`Kind::Environment`] for one that cannot be read.
+/// [`Kind::Usage`] for a path that does not exist, or matches nothing; [`Kind::Environment`] for
+/// one that cannot be read.
 pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for path in paths {
-        if let (false, Some(pattern)) = (path.exists(), path.to_str().filter(|path| is_glob(path))) {
+        if let (false, Some(pattern)) = (path.exists(), path.to_str().filter(|path| is_glob(path)))
+        {
             found.extend(matching(Path::new(""), pattern, &fixed(pattern))?);
             continue;
         }
-        let metadata = std::fs::metadata(path)
-            .map_err(|error| Error::new(Kind::Usage, format!("cannot read `{}`", path.display())).with_source(error))?;
+        let metadata = std::fs::metadata(path).map_err(|error| {
+            Error::new(Kind::Usage, format!("cannot read `{}`", path.display())).with_source(error)
+        })?;
         if metadata.is_dir() {
             search(path, path, 0, &mut found)?;
         } else {
@@ -58,7 +61,8 @@ pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-/// A path as reports show it: relative to the folder that the command runs in, where it is below that.
+/// A path as reports show it: relative to the folder that the command runs in, where it is below
+/// that.
 pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let path = path.strip_prefix(&here).unwrap_or(path);
@@ -76,16 +80,20 @@ fn fixed(pattern: &str) -> PathBuf {
     Path::new(pattern).components().take_while(is_fixed).collect()
 }
 
-/// The models whose paths below `base` match a glob, named by their paths below `root`. In it `*` stands for part of a
-/// name, `**` for any number of folders.
+/// The models whose paths below `base` match a glob, named by their paths below `root`. In it `*`
+/// stands for part of a name, `**` for any number of folders.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a text that is no glob, or matches nothing; those of a search.
 pub(super) fn matching(base: &Path, pattern: &str, root: &Path) -> Result<Vec<Found>> {
     let usage = |message: String| Error::new(Kind::Usage, message);
     let glob = GlobBuilder::new(pattern.trim_start_matches("./")).literal_separator(true).build();
-    let glob = glob.map_err(|error| usage(format!("`{pattern}` is no glob: {}", error.kind())))?.compile_matcher();
-    let here = |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
+    let glob = glob
+        .map_err(|error| usage(format!("`{pattern}` is no glob: {}", error.kind())))?
+        .compile_matcher();
+    let here = |path: &Path| {
+        if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() }
+    };
     let folder = here(&base.join(fixed(pattern)));
     let mut found = Vec::new();
     if folder.is_dir() {
@@ -105,7 +113,8 @@ pub(super) fn matching(base: &Path, pattern: &str, root: &Path) -> Result<Vec<Fo
 /// The models below a folder, named by their paths below `root`.
 fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> Result<()> {
     let unreadable = |error: std::io::Error| {
-        Error::new(Kind::Environment, format!("cannot read `{}`", folder.display())).with_source(error)
+        Error::new(Kind::Environment, format!("cannot read `{}`", folder.display()))
+            .with_source(error)
     };
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -122,10 +131,16 @@ fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> R
 /// The model in a file, named by its path below `root`.
 pub(super) fn model(root: &Path, path: &Path) -> Found {
     let below = path.strip_prefix(root).unwrap_or(path);
-    let named = if below.file_name().is_some_and(|name| name == "model.onnx") { below.parent() } else { None };
+    let named = if below.file_name().is_some_and(|name| name == "model.onnx") {
+        below.parent()
+    } else {
+        None
+    };
     let name = match named {
         // The folder of the model was named itself.
-        Some(name) if name == Path::new("") => root.file_name().map_or_else(|| below.into(), PathBuf::from),
+        Some(name) if name == Path::new("") => {
+            root.file_name().map_or_else(|| below.into(), PathBuf::from)
+        }
         Some(name) => name.to_owned(),
         None => below.with_extension(""),
     };
@@ -154,10 +169,14 @@ mod tests {
         assert_eq!(names(&models("*/b/**").unwrap()), ["zoo/b", "zoo/b/deep/c"]);
         let error = models("zoo/x*").unwrap_err();
         assert!(
-            error.kind() == Kind::Usage && error.message().ends_with("/zoo/x*` matches no file that ends in .onnx")
+            error.kind() == Kind::Usage
+                && error.message().ends_with("/zoo/x*` matches no file that ends in .onnx")
         );
         for base in [dir.path().to_owned(), dir.path().join("."), dir.path().join("zoo/..")] {
-            assert_eq!(names(&matching(&base, "./zoo/{a,b}/*.onnx", &base).unwrap()), ["zoo/a", "zoo/b"]);
+            assert_eq!(
+                names(&matching(&base, "./zoo/{a,b}/*.onnx", &base).unwrap()),
+                ["zoo/a", "zoo/b"]
+            );
         }
     }
 }

@@ -15,7 +15,8 @@ const MOST_CHARACTERS: usize = 80;
 
 /// The path of a model's page below the report's folder.
 pub fn page(name: &str) -> String {
-    let plain = |each: char| if each.is_ascii_alphanumeric() || "._-".contains(each) { each } else { '-' };
+    let plain =
+        |each: char| if each.is_ascii_alphanumeric() || "._-".contains(each) { each } else { '-' };
     let mut folder: String = name.chars().take(MOST_CHARACTERS).map(plain).collect();
     if folder != name || folder.starts_with('.') || folder.is_empty() {
         // Two names may look alike once characters are replaced.
@@ -24,7 +25,8 @@ pub fn page(name: &str) -> String {
     format!("models/{folder}/report.html")
 }
 
-/// Takes away the report of an earlier run, which is not that of the pages that are about to be written.
+/// Takes away the report of an earlier run, which is not that of the pages that are about to be
+/// written.
 ///
 /// # Errors
 /// [`Kind::Environment`] where it cannot be removed.
@@ -32,7 +34,8 @@ pub fn begin(folder: &Path) -> Result<()> {
     let earlier = folder.join("report.json");
     match std::fs::remove_file(&earlier) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            let message = format!("cannot remove `{}`, the report of an earlier run", earlier.display());
+            let message =
+                format!("cannot remove `{}`, the report of an earlier run", earlier.display());
             Err(Error::new(Kind::Environment, message).with_source(error))
         }
         _ => Ok(()),
@@ -52,13 +55,15 @@ pub fn write_model(folder: &Path, outcome: &Outcome) -> Result<()> {
     Ok(())
 }
 
-/// Writes the report and all views of it but the models' own: `report.json` last, so that it stands for a whole folder.
+/// Writes the report and all views of it but the models' own: `report.json` last, so that it stands
+/// for a whole folder.
 ///
 /// # Errors
 /// [`Kind::Environment`] for files that cannot be written.
 pub fn write(folder: &Path, report: &Report, outcomes: &[Outcome]) -> Result<()> {
     files::write_text(&folder.join("junit.xml"), &junit::text(report)?)?;
-    let pages: HashMap<&str, &Value> = outcomes.iter().map(|each| (each.model.name.as_str(), &each.page)).collect();
+    let pages: HashMap<&str, &Value> =
+        outcomes.iter().map(|each| (each.model.name.as_str(), &each.page)).collect();
     let log = sarif::log(report, |model: &ModelReport| pages.get(model.name.as_str()).copied());
     files::write_text(&folder.join("report.sarif"), &format!("{log:#}\n"))?;
     for (name, text) in render::files(About::Zoo, report)?.into_iter().rev() {
@@ -74,7 +79,11 @@ mod tests {
     #[test]
     fn pages_have_plain_and_different_names() {
         assert_eq!(page("digits"), "models/digits/report.html");
-        assert!(page("light/resnet50").starts_with("models/light-resnet50-"), "{}", page("light/resnet50"));
+        assert!(
+            page("light/resnet50").starts_with("models/light-resnet50-"),
+            "{}",
+            page("light/resnet50")
+        );
         assert_ne!(page("a/b"), page("a?b"));
         assert!(page("..").starts_with("models/-"), "{}", page(".."));
         assert!(page(&"x".repeat(300)).len() < 120);

@@ -1,4 +1,5 @@
-//! Which inputs are made constants, because TensorRT wants to know at build time what a model is fed at run time.
+//! Which inputs are made constants, because TensorRT wants to know at build time what a model is
+//! fed at run time.
 
 use crate::import::freeze;
 use crate::onnx::Model;
@@ -12,9 +13,11 @@ use std::fmt;
 pub enum Freezing {
     /// Nothing.
     Nothing,
-    /// Whole numbers and booleans that could be a shape, axes, bounds: at most a vector of 64, and not the first input.
+    /// Whole numbers and booleans that could be a shape, axes, bounds: at most a vector of 64, and
+    /// not the first input.
     SmallIntegers,
-    /// All numbers of that size; a first input of real numbers only if it is a scalar, such as the start of a Range.
+    /// All numbers of that size; a first input of real numbers only if it is a scalar, such as the
+    /// start of a Range.
     SmallNumbers,
     /// And larger whole numbers and booleans.
     Integers,
@@ -22,7 +25,8 @@ pub enum Freezing {
 
 impl Freezing {
     /// All levels, the least first.
-    pub const ALL: [Self; 4] = [Self::Nothing, Self::SmallIntegers, Self::SmallNumbers, Self::Integers];
+    pub const ALL: [Self; 4] =
+        [Self::Nothing, Self::SmallIntegers, Self::SmallNumbers, Self::Integers];
 
     /// Whether the input at this position is frozen to this value.
     fn takes(self, at: usize, tensor: &Tensor) -> bool {
@@ -36,7 +40,8 @@ impl Freezing {
         }
     }
 
-    /// The inputs that become constants. Data sets that differ in them cannot share a plan: then nothing is frozen.
+    /// The inputs that become constants. Data sets that differ in them cannot share a plan: then
+    /// nothing is frozen.
     pub fn of(self, model: &Model, sets: &[DataSet]) -> BTreeMap<String, Tensor> {
         let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
         let picks = |set: &DataSet| -> BTreeMap<String, Tensor> {
@@ -48,12 +53,14 @@ impl Freezing {
         if picked.all(|other| other == first) { first } else { BTreeMap::new() }
     }
 
-    /// The levels worth trying for a model, each with the constants it makes; none makes everything a constant.
+    /// The levels worth trying for a model, each with the constants it makes; none makes everything
+    /// a constant.
     pub fn levels(model: &Model, sets: &[DataSet]) -> Vec<(Self, BTreeMap<String, Tensor>)> {
         let mut levels: Vec<(Self, BTreeMap<String, Tensor>)> = Vec::new();
         for level in Self::ALL {
             let frozen = level.of(model, sets);
-            // With everything constant there is nothing left to convert; a few operators have small inputs only.
+            // With everything constant there is nothing left to convert; a few operators have small
+            // inputs only.
             let all = level == Self::Integers && frozen.len() == model.graph.inputs.len();
             if !all && levels.last().is_none_or(|(_, before)| *before != frozen) {
                 levels.push((level, frozen));
@@ -64,7 +71,10 @@ impl Freezing {
 }
 
 /// What a data set holds for these inputs, in order: position, name and data of each that has some.
-fn given<'s>(names: &'s [&str], set: &'s DataSet) -> impl Iterator<Item = (usize, &'s str, &'s Tensor)> {
+fn given<'s>(
+    names: &'s [&str],
+    set: &'s DataSet,
+) -> impl Iterator<Item = (usize, &'s str, &'s Tensor)> {
     let named = names.iter().zip(data::in_order(&set.inputs, names)).enumerate();
     named.filter_map(|(at, (name, data))| Some((at, *name, data?.tensor().ok()?)))
 }
@@ -72,7 +82,9 @@ fn given<'s>(names: &'s [&str], set: &'s DataSet) -> impl Iterator<Item = (usize
 /// The data of each input that all sets have, and have the same of.
 pub fn agreed(model: &Model, sets: &[DataSet]) -> BTreeMap<String, Tensor> {
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-    let of = |set| given(&names, set).map(|(_, name, tensor)| (name.to_owned(), tensor.clone())).collect();
+    let of = |set| {
+        given(&names, set).map(|(_, name, tensor)| (name.to_owned(), tensor.clone())).collect()
+    };
     let mut all = sets.iter().map(of);
     let mut agreed: BTreeMap<String, Tensor> = all.next().unwrap_or_default();
     for other in all {

@@ -72,7 +72,8 @@ pub struct Options {
     pub recurrent: Recurrent,
     /// The most iterations of a Loop that collects values and has no limit of its own.
     pub max_trip: Option<NonZeroU32>,
-    /// Whether inputs that TensorRT must know at build time are made constants of the test data's values.
+    /// Whether inputs that TensorRT must know at build time are made constants of the test data's
+    /// values.
     pub freeze_from_data: bool,
     /// Optimisation passes left out.
     pub without_passes: Vec<String>,
@@ -101,7 +102,8 @@ pub struct Outcome {
     pub model: ModelReport,
     /// Its own report.
     pub page: serde_json::Value,
-    /// Whether the worker can do no further job: once a kernel has failed, CUDA answers nothing any more.
+    /// Whether the worker can do no further job: once a kernel has failed, CUDA answers nothing any
+    /// more.
     pub spent: bool,
     /// What the zoo's report should say besides.
     pub notes: Vec<String>,

@@ -1,4 +1,5 @@
-//! Reports on the parts of a zoo, joined into the report that one run over all of it would have written.
+//! Reports on the parts of a zoo, joined into the report that one run over all of it would have
+//! written.
 
 use super::folder;
 use super::job::Outcome;
@@ -13,10 +14,12 @@ use std::collections::HashMap;
 /// A model whose page is in no part has none in the joined report, and a note says so.
 ///
 /// # Errors
-/// [`Kind::Usage`] for parts that do not belong together: of another version, library or other options, of shards of
-/// another number, or with the same shard or model.
+/// [`Kind::Usage`] for parts that do not belong together: of another version, library or other
+/// options, of shards of another number, or with the same shard or model.
 pub fn merge(parts: &[Saved]) -> Result<(Report, Vec<Outcome>)> {
-    let Some(first) = parts.first() else { return Err(Error::new(Kind::Usage, "there is no part to join")) };
+    let Some(first) = parts.first() else {
+        return Err(Error::new(Kind::Usage, "there is no part to join"));
+    };
     parts.iter().try_for_each(|part| alike(first, part))?;
     let shards = shards(parts)?;
     apart(parts)?;
@@ -26,7 +29,8 @@ pub fn merge(parts: &[Saved]) -> Result<(Report, Vec<Outcome>)> {
             outcomes.push(outcome(part, model)?);
         }
     }
-    let environments: Vec<Environment> = parts.iter().map(|part| part.report.environment.clone()).collect();
+    let environments: Vec<Environment> =
+        parts.iter().map(|part| part.report.environment.clone()).collect();
     let (environment, mut notes) = environment::joined(&environments);
     for part in parts {
         // What a joined part lacked, another one may hold.
@@ -34,7 +38,11 @@ pub fn merge(parts: &[Saved]) -> Result<(Report, Vec<Outcome>)> {
         let new = part.report.notes.iter().filter(|&note| *note != stale && !notes.contains(note));
         notes.extend(new.cloned().collect::<Vec<_>>());
     }
-    let before = parts.iter().flat_map(|part| &part.report.models).filter(|model| model.page.is_some()).count();
+    let before = parts
+        .iter()
+        .flat_map(|part| &part.report.models)
+        .filter(|model| model.page.is_some())
+        .count();
     let lost = before - outcomes.iter().filter(|outcome| outcome.model.page.is_some()).count();
     if lost > 0 {
         notes.push(format!("models whose page is not in their part: {lost}"));
@@ -64,7 +72,8 @@ fn alike(first: &Saved, part: &Saved) -> Result<()> {
     let describe = |saved: &Saved| {
         let Report { producer, environment, options, .. } = &saved.report;
         let library = environment.library.clone().unwrap_or_else(|| "none".to_owned());
-        let mut fields = vec![("producer".to_owned(), producer.clone()), ("library".to_owned(), library)];
+        let mut fields =
+            vec![("producer".to_owned(), producer.clone()), ("library".to_owned(), library)];
         fields.extend(options.fields());
         fields
     };
@@ -98,10 +107,14 @@ fn shards(parts: &[Saved]) -> Result<Vec<Shard>> {
     for pair in held.windows(2) {
         let [(one, first), (other, second)] = pair else { continue };
         if one == other {
-            return Err(Error::new(Kind::Usage, format!("{}: both hold shard {one}", cannot_join(first, second))));
+            return Err(Error::new(
+                Kind::Usage,
+                format!("{}: both hold shard {one}", cannot_join(first, second)),
+            ));
         }
         if one.count != other.count {
-            let message = format!("{}: they hold shards {one} and {other}", cannot_join(first, second));
+            let message =
+                format!("{}: they hold shards {one} and {other}", cannot_join(first, second));
             return Err(Error::new(Kind::Usage, message));
         }
     }
@@ -114,7 +127,8 @@ fn apart(parts: &[Saved]) -> Result<()> {
     for part in parts {
         for model in &part.report.models {
             if let Some(other) = seen.insert(&model.name, part) {
-                let message = format!("{}: both hold model `{}`", cannot_join(other, part), model.name);
+                let message =
+                    format!("{}: both hold model `{}`", cannot_join(other, part), model.name);
                 return Err(Error::new(Kind::Usage, message).with_hint("name each part once"));
             }
         }
@@ -129,7 +143,8 @@ fn cannot_join(first: &Saved, second: &Saved) -> String {
 /// A model with its page, if the part has it.
 fn outcome(part: &Saved, model: &ModelReport) -> Result<Outcome> {
     let page = model.page.as_ref().map(|page| part.page(page)).transpose()?.flatten();
-    let model = ModelReport { page: page.is_some().then(|| folder::page(&model.name)), ..model.clone() };
+    let model =
+        ModelReport { page: page.is_some().then(|| folder::page(&model.name)), ..model.clone() };
     Ok(Outcome { model, page: page.unwrap_or_default(), spent: false, notes: Vec::new() })
 }
 
@@ -158,7 +173,9 @@ mod tests {
             tags: Vec::new(),
             manifest: None,
         };
-        let models = models.iter().map(|name| ModelReport::new(name, &format!("{name}.onnx"), Status::Evaluated));
+        let models = models
+            .iter()
+            .map(|name| ModelReport::new(name, &format!("{name}.onnx"), Status::Evaluated));
         let mut report = Report::new(environment, options, 1.0, models.collect());
         report.shards = shards.iter().map(|&(index, count)| Shard { index, count }).collect();
         Saved { path: path.into(), folder: PathBuf::new(), report }
@@ -179,14 +196,18 @@ mod tests {
         let (report, outcomes) = merge(&parts).unwrap();
         let names: Vec<&str> = report.models.iter().map(|model| model.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c"]);
-        assert_eq!((report.options.jobs, report.seconds, report.counts[&Status::Evaluated]), (7, 9.0, 3));
+        assert_eq!(
+            (report.options.jobs, report.seconds, report.counts[&Status::Evaluated]),
+            (7, 9.0, 3)
+        );
         assert_eq!(report.shards, [Shard { index: 1, count: 2 }, Shard { index: 2, count: 2 }]);
         assert_eq!((report.notes, outcomes.len()), (vec!["x".to_owned()], 3));
     }
 
     #[test]
     fn what_is_missing_is_said() {
-        let (report, _) = merge(&[part("1", &[(1, 4), (2, 4)], &["a"]), part("2", &[(4, 4)], &["b"])]).unwrap();
+        let (report, _) =
+            merge(&[part("1", &[(1, 4), (2, 4)], &["a"]), part("2", &[(4, 4)], &["b"])]).unwrap();
         assert_eq!(report.notes, ["shard 3/4 is missing"]);
         let (report, _) = merge(&[part("1", &[(2, 3)], &["a"])]).unwrap();
         assert_eq!(report.notes, ["shards 1/3, 3/3 are missing"]);
@@ -217,14 +238,18 @@ mod tests {
             assert_eq!(refusal(&[a.clone(), other]), format!("cannot join `1` and `2`: {text}"));
         }
         let whole = part("3", &[], &["b"]);
-        assert_eq!(refusal(&[a.clone(), whole]), "cannot join `3` and `1`: the first is no shard, the second is");
+        assert_eq!(
+            refusal(&[a.clone(), whole]),
+            "cannot join `3` and `1`: the first is no shard, the second is"
+        );
         let mut other = b;
         other.report.options.tf32 = false;
         other.report.environment.library = None;
         other.report.options.include = vec!["a*".to_owned()];
         assert_eq!(
             refusal(&[a, other]),
-            "cannot join `1` and `2`\n  `library` is TensorRT in the first and none in the second\n  \
+            "cannot join `1` and `2`\n  `library` is TensorRT in the first and none in the \
+             second\n  \
              `include` is [] in the first and [\"a*\"] in the second\n  \
              `tf32` is true in the first and false in the second\n\n\
              hint: run all parts with the same program, library, options and manifest"

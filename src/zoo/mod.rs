@@ -1,8 +1,9 @@
 //! Many models: found, handed to worker processes, reported.
 //!
-//! A crash, a hang or a machine without memory costs one model: workers are processes, which [`pool`] starts, feeds, watches
-//! and replaces. A worker ([`worker`]) takes one [`Job`](job::Job) after the other; what it did before, for the same
-//! contents, it takes from the [`cache`], else it does what [`attempt`] says.
+//! A crash, a hang or a machine without memory costs one model: workers are processes, which
+//! [`pool`] starts, feeds, watches and replaces. A worker ([`worker`]) takes one [`Job`](job::Job)
+//! after the other; what it did before, for the same contents, it takes from the [`cache`], else it
+//! does what [`attempt`] says.
 
 pub mod attempt;
 pub mod cache;

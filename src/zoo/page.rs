@@ -14,7 +14,10 @@ use crate::verify::trace::Traced;
 pub fn bindings(network: &Checked, planned: &[Planned]) -> (Vec<Binding>, Vec<Binding>) {
     let profiles: Vec<Profile> = planned.iter().flat_map(Planned::profiles).collect();
     let (inputs, outputs) = trt::bindings(network, &profiles);
-    (inputs.into_iter().map(Binding::from).collect(), outputs.into_iter().map(Binding::from).collect())
+    (
+        inputs.into_iter().map(Binding::from).collect(),
+        outputs.into_iter().map(Binding::from).collect(),
+    )
 }
 
 /// Every layer as TensorRT gets it, with its name, kind and ONNX nodes.

@@ -48,25 +48,32 @@ pub fn build(
     };
     let (library, network) = (&machine.library, &prepared.network);
     let mut writer = Hashing::new(Vec::new());
-    let emitted = trt::build(library, network, options.clone(), &mut writer, &AtomicBool::new(false))?;
+    let emitted =
+        trt::build(library, network, options.clone(), &mut writer, &AtomicBool::new(false))?;
     let (plan, sha256, bytes, _) = writer.finish();
     let file = File { name: files::name(&job.model.with_extension("plan")), bytes, sha256 };
     let said = recipe::options(made, &options, Vec::new(), Vec::new());
     let guessed = profile::guesses(planned).into_iter().map(|guess| format!("guessed: {guess}"));
     let notes = prepared.notes.iter().cloned().chain(guessed).collect();
     let built = trt::Built { library, options: &options, network, emitted: &emitted };
-    Ok(Plan { bytes: plan.into(), manifest: built.manifest(source.files.clone(), file, said, notes) })
+    Ok(Plan {
+        bytes: plan.into(),
+        manifest: built.manifest(source.files.clone(), file, said, notes),
+    })
 }
 
 impl Plan {
-    /// Writes the plan of the model with this name, and its manifest, below a folder: each whole or not at all.
+    /// Writes the plan of the model with this name, and its manifest, below a folder: each whole or
+    /// not at all.
     ///
     /// # Errors
     /// [`Kind::Environment`] for files that cannot be written.
     pub fn write(&self, folder: &Path, name: &str) -> Result<()> {
         let path = folder.join(path(name));
-        let cannot_write =
-            |error| Error::new(Kind::Environment, format!("cannot write `{}`", path.display())).with_source(error);
+        let cannot_write = |error| {
+            Error::new(Kind::Environment, format!("cannot write `{}`", path.display()))
+                .with_source(error)
+        };
         path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(cannot_write)?;
         let mut file = files::temporary_beside(&path)?;
         file.write_all(&self.bytes).map_err(cannot_write)?;
@@ -75,12 +82,14 @@ impl Plan {
     }
 }
 
-/// The path of a model's plan below a folder, which it does not leave: its name, where that is a plain path.
+/// The path of a model's plan below a folder, which it does not leave: its name, where that is a
+/// plain path.
 pub fn path(name: &str) -> PathBuf {
     let parts = Path::new(name).components().filter(|part| matches!(part, Component::Normal(_)));
     let parts = parts.map(|part| part.as_os_str().to_string_lossy());
-    let plain: Vec<String> =
-        parts.map(|part| part.get(..part.floor_char_boundary(MOST_BYTES)).unwrap_or_default().to_owned()).collect();
+    let plain: Vec<String> = parts
+        .map(|part| part.get(..part.floor_char_boundary(MOST_BYTES)).unwrap_or_default().to_owned())
+        .collect();
     let plain = plain.join("/");
     if plain == name && !name.is_empty() {
         return files::with_suffix(Path::new(name), ".plan");
@@ -102,7 +111,11 @@ mod tests {
         let odd = ["/etc/passwd", "../a", "a/../b", "a//b", "./a", "a/", "..", "", &long];
         let paths: Vec<PathBuf> = odd.iter().map(|name| path(name)).collect();
         for (name, path) in odd.iter().zip(&paths) {
-            assert!(path.components().all(|part| matches!(part, Component::Normal(_))), "{name}: {}", path.display());
+            assert!(
+                path.components().all(|part| matches!(part, Component::Normal(_))),
+                "{name}: {}",
+                path.display()
+            );
             assert!(path.file_name().unwrap().len() < 220, "{name}");
             assert_eq!(paths.iter().filter(|other| *other == path).count(), 1, "{name}");
         }

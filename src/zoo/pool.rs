@@ -1,4 +1,5 @@
-//! The parent's side: starts workers, hands out jobs, watches over time and memory, replaces what died.
+//! The parent's side: starts workers, hands out jobs, watches over time and memory, replaces what
+//! died.
 
 use super::job::{Job, Outcome};
 use super::{attempt, folder};
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 
 /// How often a worker's memory is looked at, and whether the user wants to stop.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often a model is taken up anew because somebody killed its worker. That says nothing of the model; but not for ever.
+/// How often a model is taken up anew because somebody killed its worker. That says nothing of the
+/// model; but not for ever.
 const MOST_KILLS: usize = 20;
 /// How much of what a worker last wrote to stderr is kept, in bytes.
 const LAST_WORDS_BYTES: usize = 4096;
@@ -55,7 +57,8 @@ pub enum Event<'a> {
 
 /// Does all jobs; `command` makes a worker, `tell` hears of each as it comes, from any thread.
 ///
-/// The outcomes are in the order of the jobs. Once `cancel` is set no more jobs are begun, and those left are skipped.
+/// The outcomes are in the order of the jobs. Once `cancel` is set no more jobs are begun, and
+/// those left are skipped.
 ///
 /// # Errors
 /// [`Kind::Environment`] where no worker can be started; whatever `tell` says.
@@ -76,12 +79,15 @@ pub fn run(
             tell(Event::Begun(number, job))?;
             let report = match &job.skip {
                 Some(why) => ended(job, Status::Skipped, why, ""),
-                None if cancel.load(Ordering::Relaxed) => ended(job, Status::Skipped, "interrupted", ""),
+                None if cancel.load(Ordering::Relaxed) => {
+                    ended(job, Status::Skipped, "interrupted", "")
+                }
                 None => one(job, &limits.of(job), command, cancel, &mut worker)?,
             };
             let report = expected(job, report);
             tell(Event::Done(number, &report))?;
-            if let Some(place) = reports.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
+            if let Some(place) = reports.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at)
+            {
                 *place = Some(report);
             }
         }
@@ -89,9 +95,13 @@ pub fn run(
     };
     let work = &work;
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..limits.jobs.max(1)).map(|number| scope.spawn(move || work(number))).collect();
+        let threads: Vec<_> =
+            (0..limits.jobs.max(1)).map(|number| scope.spawn(move || work(number))).collect();
         let broken = || Err(Error::new(Kind::Internal, "a thread of the pool failed"));
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| broken())).collect::<Result<Vec<()>>>()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| broken()))
+            .collect::<Result<Vec<()>>>()
     })?;
     let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     let report = |(job, report): (&Job, Option<Outcome>)| {
@@ -100,7 +110,8 @@ pub fn run(
     Ok(jobs.iter().zip(reports).map(report).collect())
 }
 
-/// One job, a second time in a fresh worker where the first one died; more often where somebody killed it.
+/// One job, a second time in a fresh worker where the first one died; more often where somebody
+/// killed it.
 fn one(
     job: &Job,
     limits: &Limits,
@@ -126,7 +137,9 @@ fn one(
         match died {
             Death::Cancelled => return Ok(ended(job, Status::Skipped, "interrupted", "")),
             Death::Killed(_) if kills < MOST_KILLS => kills += 1,
-            Death::Crashed(_) | Death::Timeout | Death::Memory(_) if !died_before => died_before = true,
+            Death::Crashed(_) | Death::Timeout | Death::Memory(_) if !died_before => {
+                died_before = true
+            }
             Death::Killed(how) | Death::Crashed(how) => {
                 let report = ended(job, Status::Crashed, &how, &words);
                 return Ok(retried_as(report, retried));
@@ -174,9 +187,19 @@ fn ended(job: &Job, status: Status, reason: &str, words: &str) -> Outcome {
     let page = model::Report {
         reason: Some(reason.to_owned()),
         notes: model.details.iter().cloned().collect(),
-        ..model::Report::new(file, status, Environment::here(None), attempt::options(job, Vec::new()))
+        ..model::Report::new(
+            file,
+            status,
+            Environment::here(None),
+            attempt::options(job, Vec::new()),
+        )
     };
-    Outcome { model, page: serde_json::to_value(page).unwrap_or_default(), spent: false, notes: Vec::new() }
+    Outcome {
+        model,
+        page: serde_json::to_value(page).unwrap_or_default(),
+        spent: false,
+        notes: Vec::new(),
+    }
 }
 
 /// Why a worker did not report.
@@ -206,7 +229,9 @@ impl Worker {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| Error::new(Kind::Environment, "cannot start a worker").with_source(error))?;
+            .map_err(|error| {
+                Error::new(Kind::Environment, "cannot start a worker").with_source(error)
+            })?;
         let (send, reports) = channel();
         let words = Arc::new(Mutex::new(Vec::new()));
         if let Some(stdout) = child.stdout.take() {
@@ -238,7 +263,8 @@ impl Worker {
     /// Has the worker do a job, and watches it.
     fn does(&mut self, job: &Job, limits: &Limits, cancel: &AtomicBool) -> Result<Outcome, Death> {
         let line = serde_json::to_string(job).map_err(|error| Death::Crashed(error.to_string()))?;
-        let sent = self.jobs.as_mut().map(|jobs| writeln!(jobs, "{line}").and_then(|()| jobs.flush()));
+        let sent =
+            self.jobs.as_mut().map(|jobs| writeln!(jobs, "{line}").and_then(|()| jobs.flush()));
         if !matches!(sent, Some(Ok(()))) {
             return Err(self.death());
         }
@@ -247,7 +273,9 @@ impl Worker {
             match self.reports.recv_timeout(LOOK) {
                 Ok(line) => {
                     let report = serde_json::from_str(&line);
-                    return report.map_err(|error| Death::Crashed(format!("the worker's report is broken: {error}")));
+                    return report.map_err(|error| {
+                        Death::Crashed(format!("the worker's report is broken: {error}"))
+                    });
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(self.death()),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -275,7 +303,11 @@ impl Worker {
         };
         let how = format!("the worker ended with {status}");
         let killed = status.signal() == Some(Signal::KILL.as_raw());
-        if killed && kills_for_memory() == self.kills_for_memory { Death::Killed(how) } else { Death::Crashed(how) }
+        if killed && kills_for_memory() == self.kills_for_memory {
+            Death::Killed(how)
+        } else {
+            Death::Crashed(how)
+        }
     }
 
     /// Ends the process; what it last wrote to stderr.
@@ -339,10 +371,18 @@ pub(super) mod tests {
             command.args(["-c", script]);
             command
         };
-        let outcomes = run(&[job("a"), job("b")], limits, &command, &AtomicBool::new(false), &|_| Ok(())).unwrap();
+        let outcomes =
+            run(&[job("a"), job("b")], limits, &command, &AtomicBool::new(false), &|_| Ok(()))
+                .unwrap();
         outcomes
             .into_iter()
-            .map(|outcome| (outcome.model.status, outcome.model.reason.unwrap_or_default(), outcome.model.retried))
+            .map(|outcome| {
+                (
+                    outcome.model.status,
+                    outcome.model.reason.unwrap_or_default(),
+                    outcome.model.retried,
+                )
+            })
             .collect()
     }
 
@@ -350,7 +390,10 @@ pub(super) mod tests {
     fn workers_that_die_cost_their_model_only() {
         let limits = Limits { jobs: 1, timeout: Duration::from_secs(20), memory_bytes: None };
         let crashed = |how: &str| vec![(Status::Crashed, how.to_owned(), true); 2];
-        assert_eq!(outcomes("read job; kill -SEGV $$", &limits), crashed("the worker ended with signal: 11 (SIGSEGV)"));
+        assert_eq!(
+            outcomes("read job; kill -SEGV $$", &limits),
+            crashed("the worker ended with signal: 11 (SIGSEGV)")
+        );
         // One that never reads a job, however it ends.
         assert_eq!(outcomes("exit 6", &limits), crashed("the worker ended with exit status: 6"));
         assert_eq!(outcomes("exit 0", &limits), crashed("the worker ended with exit status: 0"));
@@ -379,9 +422,15 @@ pub(super) mod tests {
         let jobs = [Job { skip: Some("too large".to_owned()), ..job("a") }, job("b")];
         let none = || Command::new("false");
         let outcomes = run(&jobs, &limits, &none, &AtomicBool::new(true), &|_| Ok(())).unwrap();
-        let models = outcomes.iter().map(|outcome| (&outcome.model, outcome.model.reason.as_deref().unwrap()));
-        let found: Vec<_> = models.map(|(model, reason)| (model.status, reason, model.as_expected)).collect();
-        assert_eq!(found, [(Status::Skipped, "too large", true), (Status::Skipped, "interrupted", false)]);
+        let models = outcomes
+            .iter()
+            .map(|outcome| (&outcome.model, outcome.model.reason.as_deref().unwrap()));
+        let found: Vec<_> =
+            models.map(|(model, reason)| (model.status, reason, model.as_expected)).collect();
+        assert_eq!(
+            found,
+            [(Status::Skipped, "too large", true), (Status::Skipped, "interrupted", false)]
+        );
     }
 
     #[test]
@@ -397,7 +446,11 @@ pub(super) mod tests {
         let limits = Limits { jobs: 1, timeout: Duration::from_secs(20), memory_bytes: Some(1) };
         for (status, reason, retried) in outcomes("read job; exec sleep 60", &limits) {
             assert_eq!((status, retried), (Status::Failed, true));
-            assert!(reason.starts_with("the worker held ") && reason.ends_with(" bytes, more than it may"), "{reason}");
+            assert!(
+                reason.starts_with("the worker held ")
+                    && reason.ends_with(" bytes, more than it may"),
+                "{reason}"
+            );
         }
     }
 }

@@ -12,7 +12,9 @@ pub fn reason(error: &Error) -> String {
     let text = match (error.problems(), said) {
         ([problem, ..], _) => format!("{}: {}", problem.site.place().op, problem.message),
         ([], Some(said)) => format!("TensorRT: {}", essence(&plain(said))),
-        ([], None) if error.kind() == Kind::TensorRt => format!("TensorRT: {}", essence(error.message())),
+        ([], None) if error.kind() == Kind::TensorRt => {
+            format!("TensorRT: {}", essence(error.message()))
+        }
         ([], None) => without_path(error.message()),
     };
     let line = text.lines().next().unwrap_or_default();
@@ -32,6 +34,9 @@ fn without_path(message: &str) -> String {
 
 /// What TensorRT says without about which layer it says so.
 fn essence(said: &str) -> &str {
-    let said = said.strip_prefix("node 0 -> ").and_then(|rest| rest.split_once(": ")).map_or(said, |(_, rest)| rest);
+    let said = said
+        .strip_prefix("node 0 -> ")
+        .and_then(|rest| rest.split_once(": "))
+        .map_or(said, |(_, rest)| rest);
     said.trim()
 }

@@ -8,7 +8,12 @@ use crate::tensor::Tensor;
 use crate::trt::BuildOptions;
 
 /// The options of a plan. `from` and `to` are the ends of the part of the model that was taken.
-pub fn options(made: &pipeline::Options, built: &BuildOptions, from: Vec<String>, to: Vec<String>) -> Options {
+pub fn options(
+    made: &pipeline::Options,
+    built: &BuildOptions,
+    from: Vec<String>,
+    to: Vec<String>,
+) -> Options {
     let pipeline::Options { caps: _, without_passes, import } = made;
     let import::Options { freeze, sizes, ranges, names, nms_fixed, max_trip, recurrent } = import;
     Options {

@@ -16,8 +16,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Models that match one of `include`, or any if there is none, and none of `exclude`, and that have one of `tags`,
-    /// if there are any.
+    /// Models that match one of `include`, or any if there is none, and none of `exclude`, and that
+    /// have one of `tags`, if there are any.
     ///
     /// # Errors
     /// [`Kind::Usage`] for a text that is no glob.
@@ -38,20 +38,27 @@ impl Filter {
     /// # Errors
     /// [`Kind::Usage`] for a tag that none has.
     pub fn check_tags(&self, jobs: &[Job]) -> Result<()> {
-        let known: BTreeSet<&str> = jobs.iter().flat_map(|job| &job.tags).map(String::as_str).collect();
-        let Some(tag) = self.tags.iter().find(|tag| !known.contains(tag.as_str())) else { return Ok(()) };
+        let known: BTreeSet<&str> =
+            jobs.iter().flat_map(|job| &job.tags).map(String::as_str).collect();
+        let Some(tag) = self.tags.iter().find(|tag| !known.contains(tag.as_str())) else {
+            return Ok(());
+        };
         let error = Error::new(Kind::Usage, format!("no model has the tag `{tag}`"));
         Err(if known.is_empty() {
             error.with_hint("a manifest gives tags to models, as in zoo.toml")
         } else {
-            error.with_note(format!("the tags are {}", known.into_iter().collect::<Vec<_>>().join(", ")))
+            error.with_note(format!(
+                "the tags are {}",
+                known.into_iter().collect::<Vec<_>>().join(", ")
+            ))
         })
     }
 }
 
 fn set(globs: &[String]) -> Result<GlobSet> {
-    let broken =
-        |error: globset::Error| Error::new(Kind::Usage, "a glob over the names of models is broken").with_source(error);
+    let broken = |error: globset::Error| {
+        Error::new(Kind::Usage, "a glob over the names of models is broken").with_source(error)
+    };
     let mut builder = GlobSetBuilder::new();
     for glob in globs {
         builder.add(Glob::new(glob).map_err(broken)?);
@@ -64,7 +71,9 @@ impl FromStr for Shard {
 
     /// `K/N`, with K from 1.
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let numbers = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        let numbers = text
+            .split_once('/')
+            .and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
         match numbers {
             Some((index, count)) if (1..=count).contains(&index) => Ok(Self { index, count }),
             _ => Err("a shard is written K/N, with K from 1 to N".to_owned()),
@@ -72,10 +81,12 @@ impl FromStr for Shard {
     }
 }
 
-/// Whether a model belongs to a shard. Its name alone decides, so a model that comes or goes moves no other.
+/// Whether a model belongs to a shard. Its name alone decides, so a model that comes or goes moves
+/// no other.
 pub fn is_in(shard: Shard, name: &str) -> bool {
     let hash = crate::hash::sha256(name);
-    let number = hash.get(..15).and_then(|digits| usize::from_str_radix(digits, 16).ok()).unwrap_or(0);
+    let number =
+        hash.get(..15).and_then(|digits| usize::from_str_radix(digits, 16).ok()).unwrap_or(0);
     number % shard.count.max(1) + 1 == shard.index
 }
 
@@ -91,7 +102,8 @@ mod tests {
     #[test]
     fn globs_pick_by_name() {
         let filter = Filter::new(&["light/*".into()], &["*vgg*".into()], &[]).unwrap();
-        let taken = ["light/resnet50", "light/vgg19", "simple/x"].map(|name| filter.takes(&job(name, &[])));
+        let taken =
+            ["light/resnet50", "light/vgg19", "simple/x"].map(|name| filter.takes(&job(name, &[])));
         assert_eq!(taken, [true, false, false]);
         assert!(Filter::new(&[], &[], &[]).unwrap().takes(&job("anything", &[])));
         assert_eq!(Filter::new(&["[".into()], &[], &[]).unwrap_err().kind(), Kind::Usage);
@@ -100,14 +112,23 @@ mod tests {
     #[test]
     fn tags_pick_where_some_model_has_them() {
         let jobs = [job("a", &["slow", "big"]), job("b", &["big"]), job("c", &[])];
-        let filter =
-            |tags: &[&str]| Filter::new(&[], &[], &tags.iter().map(|&tag| tag.to_owned()).collect::<Vec<_>>()).unwrap();
+        let filter = |tags: &[&str]| {
+            Filter::new(&[], &[], &tags.iter().map(|&tag| tag.to_owned()).collect::<Vec<_>>())
+                .unwrap()
+        };
         let taken = |tags| jobs.each_ref().map(|job| filter(tags).takes(job));
-        assert_eq!((taken(&["slow"]), taken(&["slow", "big"])), ([true, false, false], [true, true, false]));
+        assert_eq!(
+            (taken(&["slow"]), taken(&["slow", "big"])),
+            ([true, false, false], [true, true, false])
+        );
         assert!(filter(&["big"]).check_tags(&jobs).is_ok());
-        let said = |jobs: &[Job]| filter(&["big", "tiny"]).check_tags(jobs).unwrap_err().to_string();
+        let said =
+            |jobs: &[Job]| filter(&["big", "tiny"]).check_tags(jobs).unwrap_err().to_string();
         assert_eq!(said(&jobs), "no model has the tag `tiny`\n  the tags are big, slow");
-        assert!(said(&jobs[2..]).starts_with("no model has the tag `big`\n\nhint: a manifest gives tags"));
+        assert!(
+            said(&jobs[2..])
+                .starts_with("no model has the tag `big`\n\nhint: a manifest gives tags")
+        );
     }
 
     #[test]

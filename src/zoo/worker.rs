@@ -26,9 +26,12 @@ impl Worker {
     /// Does the jobs that come in until there are no more.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a line that is no job; [`Kind::Environment`] where the other side is gone.
+    /// [`Kind::Usage`] for a line that is no job; [`Kind::Environment`] where the other side is
+    /// gone.
     pub fn serve(&self, input: impl BufRead, output: &mut impl Write) -> Result<()> {
-        let gone = |error: io::Error| Error::new(Kind::Environment, "the other side is gone").with_source(error);
+        let gone = |error: io::Error| {
+            Error::new(Kind::Environment, "the other side is gone").with_source(error)
+        };
         for line in input.lines() {
             let job: Job = serde_json::from_str(&line.map_err(gone)?)
                 .map_err(|error| Error::new(Kind::Usage, "a line is no job").with_source(error))?;
@@ -52,12 +55,18 @@ impl Worker {
         let source = Source::read(job);
         let place = source.as_ref().ok().zip(self.cache.as_ref());
         let place = place.and_then(|(source, cache)| Some((cache, cache.key(job, source).ok()?)));
-        let Some((cache, key)) = place else { return self.handed_out(job, attempt::run(job, &self.machine, source)) };
+        let Some((cache, key)) = place else {
+            return self.handed_out(job, attempt::run(job, &self.machine, source));
+        };
         let (found, damage) = match cache.find(&key, job) {
             Ok(found) => (found, None),
-            Err(damage) => {
-                (None, Some(format!("`{}` was done anew, for its entry in the cache is damaged: {damage}", job.name)))
-            }
+            Err(damage) => (
+                None,
+                Some(format!(
+                    "`{}` was done anew, for its entry in the cache is damaged: {damage}",
+                    job.name
+                )),
+            ),
         };
         let (done, unkept) = match found {
             Some(done) => (done, None),
@@ -75,9 +84,12 @@ impl Worker {
     /// Gives the user the plan, if it is good and wanted.
     fn handed_out(&self, job: &Job, done: Done) -> Outcome {
         let Done { outcome, plan } = done;
-        let (Some(folder), true) = (&self.output, outcome.model.status.is_good()) else { return outcome };
+        let (Some(folder), true) = (&self.output, outcome.model.status.is_good()) else {
+            return outcome;
+        };
         let Some(plan) = plan else {
-            let why = outcome.model.reason.clone().unwrap_or_else(|| "no plan was built".to_owned());
+            let why =
+                outcome.model.reason.clone().unwrap_or_else(|| "no plan was built".to_owned());
             let hint = "build it on a machine with a GPU, or leave out `--output`";
             return failed(outcome, &Error::new(Kind::Environment, why).with_hint(hint));
         };
@@ -98,9 +110,11 @@ fn failed(outcome: Outcome, error: &Error) -> Outcome {
         exit_code: error.kind().exit_code(),
         ..model
     };
-    for (field, value) in
-        [("verdict", json!(model.status)), ("reason", json!(model.reason)), ("error", error.to_json())]
-    {
+    for (field, value) in [
+        ("verdict", json!(model.status)),
+        ("reason", json!(model.reason)),
+        ("error", error.to_json()),
+    ] {
         if let Some(place) = page.get_mut(field) {
             *place = value;
         }

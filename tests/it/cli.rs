@@ -21,14 +21,20 @@ use tempfile::TempDir;
 fn digits() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let model = dir.path().join("digits.onnx");
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits/model.onnx"), &model).unwrap();
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits/model.onnx"), &model)
+        .unwrap();
     (dir, model)
 }
 
 /// Runs a command that succeeds.
 fn succeed(command: &mut Command) -> Output {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?} ends with {}: {}", output.status, text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?} ends with {}: {}",
+        output.status,
+        text(&output.stderr)
+    );
     output
 }
 
@@ -60,15 +66,26 @@ fn description(path: &Path) -> Value {
 }
 
 fn names(dir: &Path) -> BTreeSet<String> {
-    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 #[test]
 fn a_conversion_says_what_happened() {
     let (dir, model) = digits();
     let plan = dir.path().join("for-two.plan");
-    let arguments =
-        ["--json", "--quiet", "--target", "sm89,sm120", "--max", "image:32x1x8x8", "--opt", "image:4x1x8x8"];
+    let arguments = [
+        "--json",
+        "--quiet",
+        "--target",
+        "sm89,sm120",
+        "--max",
+        "image:32x1x8x8",
+        "--opt",
+        "image:4x1x8x8",
+    ];
     let output = succeed(onnx2plan().args(arguments).arg("-o").args([&plan, &model]));
     assert_eq!(text(&output.stderr), "");
 
@@ -102,10 +119,17 @@ fn a_conversion_says_what_happened() {
         "profiles": [[[4, 1, 8, 8], [4, 1, 8, 8], [32, 1, 8, 8]]],
     });
     assert_eq!(manifest["inputs"], json!([image]));
-    assert_eq!(manifest["outputs"], json!([{ "name": "probabilities", "dtype": "f32", "shape": ["batch", "10"] }]));
-    assert_eq!(manifest["layers"].as_array().unwrap().len(), outcome["layers"].as_u64().unwrap() as usize);
+    assert_eq!(
+        manifest["outputs"],
+        json!([{ "name": "probabilities", "dtype": "f32", "shape": ["batch", "10"] }])
+    );
+    assert_eq!(
+        manifest["layers"].as_array().unwrap().len(),
+        outcome["layers"].as_u64().unwrap() as usize
+    );
     let import = json!({
-        "from": [], "to": [], "names": {}, "sizes": {}, "ranges": { "batch": [4, 32] }, "frozen": [], "nms_fixed": null,
+        "from": [], "to": [], "names": {}, "sizes": {}, "ranges": { "batch": [4, 32] },
+        "frozen": [], "nms_fixed": null,
     });
     let options = json!({
         "tf32": true,
@@ -117,7 +141,8 @@ fn a_conversion_says_what_happened() {
     });
     assert_eq!(manifest["options"], options);
 
-    let left: BTreeSet<_> = ["digits.onnx", "for-two.plan", "for-two.plan.json"].map(str::to_owned).into();
+    let left: BTreeSet<_> =
+        ["digits.onnx", "for-two.plan", "for-two.plan.json"].map(str::to_owned).into();
     assert_eq!(names(dir.path()), left);
 }
 
@@ -129,14 +154,24 @@ fn without_options_the_plan_lies_beside_the_model() {
     assert_eq!(text(&output.stdout), format!("{}\n", plan.display()));
     assert!(fs::read(&plan).unwrap().starts_with(b"vtrt"));
     let said = text(&output.stderr);
-    assert!(said.contains("note  guessed: input `image`, axis 0 (batch): 1 to 8, optimised for 1\n"), "{said}");
+    assert!(
+        said.contains("note  guessed: input `image`, axis 0 (batch): 1 to 8, optimised for 1\n"),
+        "{said}"
+    );
     assert!(said.contains("warning  the plan was not run, no numbers were compared: "), "{said}");
     assert!(!said.contains('\u{1b}'), "colour where there is no terminal: {said}");
     let manifest = parse(&fs::read(dir.path().join("digits.plan.json")).unwrap());
-    assert_eq!(manifest["notes"], json!(["guessed: input `image`, axis 0 (batch): 1 to 8, optimised for 1"]));
+    assert_eq!(
+        manifest["notes"],
+        json!(["guessed: input `image`, axis 0 (batch): 1 to 8, optimised for 1"])
+    );
 
     // A second run replaces both files.
-    succeed(onnx2plan().args(["--no-tf32", "--without-pass", "dedupe", "--optimization-level", "2"]).arg(&model));
+    succeed(
+        onnx2plan()
+            .args(["--no-tf32", "--without-pass", "dedupe", "--optimization-level", "2"])
+            .arg(&model),
+    );
     let manifest = parse(&fs::read(dir.path().join("digits.plan.json")).unwrap());
     let options = &manifest["options"];
     assert_eq!((&options["tf32"], &options["optimization_level"]), (&json!(false), &json!(2)));
@@ -163,7 +198,10 @@ fn usage_errors_are_as_recorded() {
     for (name, arguments) in cases {
         let arguments = arguments.iter().map(|argument| argument.replace("MODEL", &model));
         let (code, said) = fail(onnx2plan().arg("--quiet").args(arguments).arg(&model));
-        records.check(&format!("{name}.txt"), &format!("exit code {code}\n\n{}", said.replace(&dir, "DIR")));
+        records.check(
+            &format!("{name}.txt"),
+            &format!("exit code {code}\n\n{}", said.replace(&dir, "DIR")),
+        );
     }
     assert_eq!(names(Path::new(&dir)), BTreeSet::from(["digits.onnx".to_owned()]));
     inspections(&mut records, &dir);
@@ -177,12 +215,18 @@ fn options_of_every_command_stand_on_either_side_of_it() {
     let before = fail(without_tensorrt().arg("--quiet").args(json).args(missing));
     let behind = fail(without_tensorrt().args(missing).arg("--quiet").args(json));
     assert_eq!(before, behind);
-    assert!(before.1.starts_with("{\"kind\":") || before.1.starts_with("{\"causes\":"), "{}", before.1);
+    assert!(
+        before.1.starts_with("{\"kind\":") || before.1.starts_with("{\"causes\":"),
+        "{}",
+        before.1
+    );
 
     let (code, said) = fail(without_tensorrt().args(["--json", "ops"]));
     assert_eq!(code, 2);
     assert!(
-        said.starts_with("error: `--json` is for converting a model: options of `ops` stand behind it\n"),
+        said.starts_with(
+            "error: `--json` is for converting a model: options of `ops` stand behind it\n"
+        ),
         "{said}"
     );
     let (code, said) = fail(without_tensorrt().args(["model.onnx", "ops"]));
@@ -219,7 +263,9 @@ fn inspections(records: &mut Records, dir: &str) {
     let (code, said) = fail(without_tensorrt().args(["inspect", "--layers"]).arg(&unsupported));
     assert_eq!(code, 4);
     assert!(
-        said.starts_with("error: cannot import `Foo_foo` (Foo, opset 17): this operator is not supported"),
+        said.starts_with(
+            "error: cannot import `Foo_foo` (Foo, opset 17): this operator is not supported"
+        ),
         "{said}"
     );
 }
@@ -231,12 +277,22 @@ fn inspect_answers_as_json_and_as_layers() {
     assert_eq!(json["opsets"], json!({ "": 17 }));
     assert_eq!(json["inputs"], json!([{ "name": "image", "type": "f32[batch, 1, 8, 8]" }]));
     assert_eq!(json["operators"]["Conv"], 3);
-    assert_eq!(json["nodes"][0], json!({ "node": "Conv_1", "operator": "Conv", "layers": ["Convolution"] }));
+    assert_eq!(
+        json["nodes"][0],
+        json!({ "node": "Conv_1", "operator": "Conv", "layers": ["Convolution"] })
+    );
     assert_eq!(json["problems"], json!([]));
 
-    let layers = text(&succeed(without_tensorrt().args(["inspect", "--layers"]).arg(&model)).stdout);
-    assert!(layers.starts_with("in  %0 \"image\": f32[batch, 1, 8, 8]\n%1: f32[batch, "), "{layers}");
-    assert!(layers.ends_with(&format!("out \"probabilities\" = %{}\n", layers.lines().count() - 2)), "{layers}");
+    let layers =
+        text(&succeed(without_tensorrt().args(["inspect", "--layers"]).arg(&model)).stdout);
+    assert!(
+        layers.starts_with("in  %0 \"image\": f32[batch, 1, 8, 8]\n%1: f32[batch, "),
+        "{layers}"
+    );
+    assert!(
+        layers.ends_with(&format!("out \"probabilities\" = %{}\n", layers.lines().count() - 2)),
+        "{layers}"
+    );
 }
 
 #[test]
@@ -255,8 +311,10 @@ fn verify_compares_with_the_data_beside_the_model() {
     // Outputs that say nothing of the images: the program has to notice.
     let data = tempfile::tempdir().unwrap();
     fs::copy(folder.join("test_data_set_0/input_0.pb"), data.path().join("input_0.pb")).unwrap();
-    fs::write(data.path().join("output_0.pb"), tensor(&[4, 10], &[0.1f32; 40]).encode_to_vec()).unwrap();
-    let output = verify().arg("--data").args([data.path(), &folder.join("model.onnx")]).output().unwrap();
+    fs::write(data.path().join("output_0.pb"), tensor(&[4, 10], &[0.1f32; 40]).encode_to_vec())
+        .unwrap();
+    let output =
+        verify().arg("--data").args([data.path(), &folder.join("model.onnx")]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     assert_eq!(parse(&output.stdout)["agrees"], false);
 }
@@ -266,13 +324,23 @@ fn verify_compares_inside_the_model_where_asked() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits/model.onnx");
     let report = tempfile::tempdir().unwrap();
     let mut command = without_tensorrt();
-    command.args(["verify", "--on", "cpu", "--quiet", "--by-layer"]).arg(&model).arg("--report").arg(report.path());
+    command
+        .args(["verify", "--on", "cpu", "--quiet", "--by-layer"])
+        .arg(&model)
+        .arg("--report")
+        .arg(report.path());
     let said = text(&succeed(command.env("ORT_DYLIB_PATH", onnx_runtime())).stdout);
-    assert!(said.contains(" agrees  Conv_3                Conv                f32[4, 32, 4, 4]  0 of 2048"), "{said}");
+    assert!(
+        said.contains(
+            " agrees  Conv_3                Conv                f32[4, 32, 4, 4]  0 of 2048"
+        ),
+        "{said}"
+    );
     let traced = &parse(&fs::read(report.path().join("report.json")).unwrap())["error_by_layer"];
     let nodes = traced["layers"].as_array().unwrap();
     assert_eq!((&traced["run"], nodes.len()), (&json!("test_data_set_0"), 14));
-    let [normalized, last] = [&nodes[1], &nodes[13]].map(|node| [&node["layer"], &node["node"], &node["op"]]);
+    let [normalized, last] =
+        [&nodes[1], &nodes[13]].map(|node| [&node["layer"], &node["node"], &node["op"]]);
     assert_eq!(normalized, ["Conv_1", "BatchNormalization_1", "BatchNormalization"]);
     assert_eq!(last, ["Softmax", "Softmax", "Softmax"]);
     assert!(nodes.iter().all(|node| node["agrees"] == true));
@@ -280,13 +348,17 @@ fn verify_compares_inside_the_model_where_asked() {
     assert!(html.contains("Error by layer"));
 }
 
-/// Without ONNX Runtime nodes cannot be compared: an error of its own, unless the outputs say worse.
+/// Without ONNX Runtime nodes cannot be compared: an error of its own, unless the outputs say
+/// worse.
 #[test]
 fn what_stops_the_comparison_of_nodes_hides_nothing() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits");
     let verify = |more: &[&OsStr]| {
         let mut command = without_tensorrt();
-        command.args(["verify", "--on", "cpu", "--quiet", "--by-layer"]).args(more).arg(folder.join("model.onnx"));
+        command
+            .args(["verify", "--on", "cpu", "--quiet", "--by-layer"])
+            .args(more)
+            .arg(folder.join("model.onnx"));
         let output = command.output().unwrap();
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     };
@@ -296,11 +368,13 @@ fn what_stops_the_comparison_of_nodes_hides_nothing() {
 
     let data = tempfile::tempdir().unwrap();
     fs::copy(folder.join("test_data_set_0/input_0.pb"), data.path().join("input_0.pb")).unwrap();
-    fs::write(data.path().join("output_0.pb"), tensor(&[4, 10], &[0.1f32; 40]).encode_to_vec()).unwrap();
+    fs::write(data.path().join("output_0.pb"), tensor(&[4, 10], &[0.1f32; 40]).encode_to_vec())
+        .unwrap();
     let (code, table, said) = verify(&["--data".as_ref(), data.path().as_os_str()]);
     assert_eq!(code, Some(1), "{said}");
     assert!(table.contains(" DIFFERS  probabilities"), "{table}");
-    let untraced = "\n  the nodes were not compared: there is no reference: no test data, and no ONNX Runtime\n";
+    let untraced = "\n  the nodes were not compared: there is no reference: no test data, and no \
+                    ONNX Runtime\n";
     assert!(said.contains(untraced), "{said}");
 }
 
@@ -311,7 +385,11 @@ fn archive(path: &Path, arrays: &str) {
 }
 
 fn subtraction(folder: &Path) -> PathBuf {
-    let model = Model::new(17).input("a", "f32[N, 3]").input("b", "f64[3]").node("Cast", "b", "c").attr("to", 1);
+    let model = Model::new(17)
+        .input("a", "f32[N, 3]")
+        .input("b", "f64[3]")
+        .node("Cast", "b", "c")
+        .attr("to", 1);
     model.node("Sub", "a c", "y").output("y", "").write(folder)
 }
 
@@ -320,13 +398,19 @@ fn verify_takes_inputs_from_an_archive_of_arrays() {
     let dir = tempfile::tempdir().unwrap();
     let (model, inputs) = (subtraction(dir.path()), dir.path().join("inputs.npz"));
     // In Fortran's order, which must not matter.
-    archive(&inputs, "a=np.arange(6, dtype=np.float32).reshape(3, 2).T, b=np.array([0.5, 1.0, 2.0])");
+    archive(
+        &inputs,
+        "a=np.arange(6, dtype=np.float32).reshape(3, 2).T, b=np.array([0.5, 1.0, 2.0])",
+    );
     let mut command = without_tensorrt();
     command.args(["verify", "--on", "cpu", "--json", "--inputs"]).args([&inputs, &model]);
     let outcome = parse(&succeed(command.env("ORT_DYLIB_PATH", onnx_runtime())).stdout);
     assert_eq!((&outcome["agrees"], &outcome["fault"]), (&json!(true), &Value::Null));
     let output = &outcome["verifications"][0]["outputs"][0];
-    assert_eq!((&output["actual"], &output["statistics"]["elements"]), (&json!("f32[2, 3]"), &json!(6)));
+    assert_eq!(
+        (&output["actual"], &output["statistics"]["elements"]),
+        (&json!("f32[2, 3]"), &json!(6))
+    );
     assert_eq!(output["statistics"]["max_absolute"], 0.0);
 }
 
@@ -342,7 +426,10 @@ fn an_archive_that_does_not_fit_is_a_usage_error() {
         ),
         (
             "a=np.zeros(3), c=np.zeros(3)",
-            format!("`{shown}` holds an array `c`, which is no input of the model\n  its inputs are `a`, `b`"),
+            format!(
+                "`{shown}` holds an array `c`, which is no input of the model\n  its inputs are \
+                 `a`, `b`"
+            ),
         ),
         (
             "a=np.zeros(3, np.complex64), b=np.zeros(3)",
@@ -351,24 +438,34 @@ fn an_archive_that_does_not_fit_is_a_usage_error() {
     ];
     for (arrays, expected) in cases {
         archive(&inputs, arrays);
-        let (code, said) =
-            fail(without_tensorrt().args(["verify", "--quiet", "--on", "cpu", "--inputs"]).args([&inputs, &model]));
+        let (code, said) = fail(
+            without_tensorrt()
+                .args(["verify", "--quiet", "--on", "cpu", "--inputs"])
+                .args([&inputs, &model]),
+        );
         assert_eq!((code, said), (2, format!("error: {expected}\n")));
     }
-    let (code, said) =
-        fail(without_tensorrt().args(["verify", "--quiet", "--on", "cpu", "--inputs"]).args([&model, &model]));
+    let (code, said) = fail(
+        without_tensorrt()
+            .args(["verify", "--quiet", "--on", "cpu", "--inputs"])
+            .args([&model, &model]),
+    );
     assert_eq!(code, 2);
-    assert!(said.starts_with(&format!("error: `{}` is no archive of NumPy arrays\n", model.display())), "{said}");
+    assert!(
+        said.starts_with(&format!("error: `{}` is no archive of NumPy arrays\n", model.display())),
+        "{said}"
+    );
 }
 
-/// Data that is not what the model computes: the program says that the data is at fault, where it can ask, and what it
-/// takes where it cannot.
+/// Data that is not what the model computes: the program says that the data is at fault, where it
+/// can ask, and what it takes where it cannot.
 #[test]
 fn verify_says_where_numbers_go_wrong() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits");
     let data = tempfile::tempdir().unwrap();
     fs::copy(folder.join("test_data_set_0/input_0.pb"), data.path().join("input_0.pb")).unwrap();
-    fs::write(data.path().join("output_0.pb"), tensor(&[4, 10], &[0.1f32; 40]).encode_to_vec()).unwrap();
+    fs::write(data.path().join("output_0.pb"), tensor(&[4, 10], &[0.1f32; 40]).encode_to_vec())
+        .unwrap();
     let verify = |command: &mut Command| {
         command
             .args(["verify", "--on", "cpu", "--quiet"])
@@ -379,10 +476,16 @@ fn verify_says_where_numbers_go_wrong() {
         text(&output.stderr)
     };
     let said = verify(without_tensorrt().env("ORT_DYLIB_PATH", onnx_runtime()));
-    assert!(said.contains("\n  computed again, the model agrees with ONNX Runtime: what differs is the data set, or a first plan from a second\n"), "{said}");
+    assert!(
+        said.contains(
+            "\n  computed again, the model agrees with ONNX Runtime: what differs \
+                           is the data set, or a first plan from a second\n"
+        ),
+        "{said}"
+    );
     let said = verify(&mut without_tensorrt());
-    let lacks =
-        "the first wrong node was not looked for: that takes ONNX Runtime; `onnx2plan setup --reference` fetches it";
+    let lacks = "the first wrong node was not looked for: that takes ONNX Runtime; `onnx2plan \
+                 setup --reference` fetches it";
     assert!(said.contains(lacks), "{said}");
 }
 
@@ -413,13 +516,18 @@ fn doubles_are_computed_in_f32_with_one_note() {
         .output("y", "f64[2]")
         .write(dir.path());
     let said = text(&succeed(onnx2plan().arg(&model)).stderr);
-    assert_eq!(said.matches("note  f64 is computed in f32: TensorRT has no f64\n").count(), 1, "{said}");
+    assert_eq!(
+        said.matches("note  f64 is computed in f32: TensorRT has no f64\n").count(),
+        1,
+        "{said}"
+    );
 }
 
 #[test]
 fn errors_can_be_had_as_json() {
     let dir = tempfile::tempdir().unwrap();
-    let model = Model::new(17).input("x", "f32[2]").node("Foo", "x", "y").output("y", "").write(dir.path());
+    let model =
+        Model::new(17).input("x", "f32[2]").node("Foo", "x", "y").output("y", "").write(dir.path());
     let (code, said) = fail(onnx2plan().args(["--quiet", "--error-format", "json"]).arg(&model));
     let error = parse(said.as_bytes());
     assert_eq!((code, &error["exit_code"], &error["kind"]), (4, &json!(4), &json!("unsupported")));
@@ -431,18 +539,30 @@ fn errors_can_be_had_as_json() {
 #[test]
 fn the_list_of_operators_is_the_registry() {
     let table = text(&succeed(without_tensorrt().args(["ops", "--markdown"])).stdout);
-    let header = "# Operators\n\nWritten by `onnx2plan ops --markdown`; opset ranges are those of ONNX.\n\n";
+    let header =
+        "# Operators\n\nWritten by `onnx2plan ops --markdown`; opset ranges are those of ONNX.\n\n";
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ops.md");
     if let Some(difference) = check_file(&document, &format!("{header}{table}")) {
         panic!("{difference}\n\n{}", records::HOW);
     }
     let rows = parse(&succeed(without_tensorrt().args(["ops", "--json"])).stdout);
-    let gemm = rows["operators"].as_array().unwrap().iter().find(|row| row["operator"] == "Gemm").unwrap();
-    assert_eq!(gemm["opsets"], json!([[1, 6], [7, 10], [11, onnx2plan::import::registry::NEWEST_OPSET]]));
+    let gemm =
+        rows["operators"].as_array().unwrap().iter().find(|row| row["operator"] == "Gemm").unwrap();
+    assert_eq!(
+        gemm["opsets"],
+        json!([[1, 6], [7, 10], [11, onnx2plan::import::registry::NEWEST_OPSET]])
+    );
     let unknown = json!({ "batch": "converts", "inner": "converts", "all": "converts" });
     assert_eq!(gemm["unknown_sizes"], unknown);
-    let pool = rows["unsupported"].as_array().unwrap().iter().find(|lack| lack["operators"] == json!(["MaxRoiPool"]));
-    assert_eq!(pool.unwrap()["cause"], "TensorRT has no layer for it; MaxPool and RoiAlign are converted");
+    let pool = rows["unsupported"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|lack| lack["operators"] == json!(["MaxRoiPool"]));
+    assert_eq!(
+        pool.unwrap()["cause"],
+        "TensorRT has no layer for it; MaxPool and RoiAlign are converted"
+    );
 }
 
 #[test]
@@ -456,29 +576,40 @@ fn doctor_says_what_would_be_used() {
     assert!(shown.contains(&format!("would use  {library}\n")), "{shown}");
 
     let empty = tempfile::tempdir().unwrap();
-    let shown = text(&succeed(without_tensorrt().args(["doctor", "--tensorrt"]).arg(empty.path())).stdout);
+    let shown =
+        text(&succeed(without_tensorrt().args(["doctor", "--tensorrt"]).arg(empty.path())).stdout);
     assert!(shown.contains("(--tensorrt): "), "{shown}");
 }
 
 #[test]
 fn setup_finds_what_is_in_the_cache() {
     let folder = set_up().unwrap();
-    assert!(folder.starts_with(cache()) && folder.join("libtensorrt_rtx.so.1").is_file(), "{}", folder.display());
+    assert!(
+        folder.starts_with(cache()) && folder.join("libtensorrt_rtx.so.1").is_file(),
+        "{}",
+        folder.display()
+    );
     let output = succeed(without_tensorrt().arg("setup").env("ONNX2PLAN_CACHE", cache()));
     assert_eq!(text(&output.stdout), format!("{}\n", folder.display()));
-    let json = parse(&succeed(without_tensorrt().args(["doctor", "--json"]).env("ONNX2PLAN_CACHE", cache())).stdout);
+    let json = parse(
+        &succeed(without_tensorrt().args(["doctor", "--json"]).env("ONNX2PLAN_CACHE", cache()))
+            .stdout,
+    );
     assert_eq!(json["cached"], true);
 }
 
 #[test]
 fn offline_with_an_empty_cache_says_what_to_do_by_hand() {
     let empty = tempfile::tempdir().unwrap();
-    let (code, said) = fail(without_tensorrt().args(["setup", "--offline"]).env("ONNX2PLAN_CACHE", empty.path()));
+    let (code, said) =
+        fail(without_tensorrt().args(["setup", "--offline"]).env("ONNX2PLAN_CACHE", empty.path()));
     let package = TENSORRT_RTX;
     let (name, version, dir) = (package.name, package.version, empty.path().display());
     let expected = format!(
-        "error: cannot set up TensorRT-RTX {version}: it is not in `{dir}`, and downloading is switched off \
-         (`--offline` or ONNX2PLAN_OFFLINE)\n\nhint: download it yourself with `python3 -m pip download --no-deps {} \
+        "error: cannot set up TensorRT-RTX {version}: it is not in `{dir}`, and downloading is \
+         switched off \
+         (`--offline` or ONNX2PLAN_OFFLINE)\n\nhint: download it yourself with `python3 -m pip \
+         download --no-deps {} \
          {name}=={version}`, then run `onnx2plan setup --wheel FILE`\n",
         package.select.join(" ")
     );
@@ -499,7 +630,8 @@ fn an_interrupted_build_leaves_nothing_behind() {
     let model = python::onnx_data().join("light/light_densenet121.onnx");
     let dir = tempfile::tempdir().unwrap();
     let plan = dir.path().join("x.plan");
-    let mut child = onnx2plan().arg(&model).arg("-o").arg(&plan).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        onnx2plan().arg(&model).arg("-o").arg(&plan).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     // TensorRT's part of the work begins when the import is done, and takes seconds.
     assert!(said.any(|line| line.trim_start().starts_with("import ")));
@@ -513,17 +645,25 @@ fn an_interrupted_build_leaves_nothing_behind() {
     assert_eq!(names(dir.path()), BTreeSet::new());
 }
 
-/// Asked to stop, a command that waits for what does not answer, here an interpreter, ends all the same.
+/// Asked to stop, a command that waits for what does not answer, here an interpreter, ends all the
+/// same.
 #[test]
 fn a_command_that_cannot_stop_is_ended() {
     let dir = tempfile::tempdir().unwrap();
     let (program, asked) = (dir.path().join("python3"), dir.path().join("asked"));
-    // Written by a child, for what a sibling test's child holds open for writing cannot be executed.
+    // Written by a child, for what a sibling test's child holds open for writing cannot be
+    // executed.
     let write = r#"printf '#!/bin/sh\necho > "%s"; exec sleep 60' "$1" > "$0" && chmod +x "$0""#;
-    assert!(Command::new("sh").args(["-c", write]).args([&program, &asked]).status().unwrap().success());
+    assert!(
+        Command::new("sh").args(["-c", write]).args([&program, &asked]).status().unwrap().success()
+    );
     let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
     let mut command = without_tensorrt();
-    command.args(["doctor", "--error-format", "json"]).env("PATH", path).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .args(["doctor", "--error-format", "json"])
+        .env("PATH", path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     while !asked.exists() {
         assert!(child.try_wait().unwrap().is_none(), "the interpreter was not asked");

@@ -1,6 +1,6 @@
-//! Networks with sizes that only the run knows, as PyTorch's two exporters write them (`models/dynamic`): they are
-//! converted without help, and compute ONNX Runtime's numbers at the smallest, the likeliest and the largest sizes, and
-//! at odd ones between.
+//! Networks with sizes that only the run knows, as PyTorch's two exporters write them
+//! (`models/dynamic`): they are converted without help, and compute ONNX Runtime's numbers at the
+//! smallest, the likeliest and the largest sizes, and at odd ones between.
 
 use crate::tensorrt::{onnx_runtime, onnx2plan, without_tensorrt};
 use serde_json::{Value, json};
@@ -20,8 +20,9 @@ const DETECTOR: (&str, &[&str]) = ("detector", &["height=16:32:128", "width=16:6
 
 fn models() -> impl Iterator<Item = (PathBuf, &'static [&'static str])> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/dynamic");
-    let exported =
-        NETWORKS.iter().flat_map(|(name, sizes)| ["traced", "captured"].map(|how| (format!("{name}-{how}"), *sizes)));
+    let exported = NETWORKS.iter().flat_map(|(name, sizes)| {
+        ["traced", "captured"].map(|how| (format!("{name}-{how}"), *sizes))
+    });
     let all = exported.chain([(DETECTOR.0.to_owned(), DETECTOR.1)]);
     all.map(move |(name, sizes)| (folder.join(name).join("model.onnx"), sizes))
 }
@@ -30,8 +31,13 @@ fn models() -> impl Iterator<Item = (PathBuf, &'static [&'static str])> {
 fn numbers_are_right_at_every_end_and_between() {
     for (model, sizes) in models() {
         let mut command = without_tensorrt();
-        command.env("ORT_DYLIB_PATH", onnx_runtime()).args(["verify", "--on", "cpu", "--json", "--quiet"]);
-        command.args(["--strict-profiles"]).args(sizes.iter().flat_map(|size| ["--dim", size])).arg(&model);
+        command
+            .env("ORT_DYLIB_PATH", onnx_runtime())
+            .args(["verify", "--on", "cpu", "--json", "--quiet"]);
+        command
+            .args(["--strict-profiles"])
+            .args(sizes.iter().flat_map(|size| ["--dim", size]))
+            .arg(&model);
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {said}", model.display());
@@ -42,7 +48,10 @@ fn numbers_are_right_at_every_end_and_between() {
         assert_eq!(verified.len(), expected.len(), "{}", model.display());
         for (verification, (seed, name)) in verified.iter().zip(expected) {
             let start = format!("ONNX Runtime, seed {seed}, {name} ");
-            assert!(verification["reference"].as_str().unwrap().starts_with(&start), "{verification}");
+            assert!(
+                verification["reference"].as_str().unwrap().starts_with(&start),
+                "{verification}"
+            );
             assert_eq!(verification["agrees"], json!(true), "{verification}");
         }
     }
@@ -53,7 +62,10 @@ fn numbers_are_right_at_every_end_and_between() {
 fn lengths_are_guessed_that_the_network_has_positions_for() {
     for (model, _) in models().filter(|(model, _)| model.to_string_lossy().contains("encoder")) {
         let mut command = without_tensorrt();
-        command.env("ORT_DYLIB_PATH", onnx_runtime()).args(["verify", "--on", "cpu", "--json"]).arg(&model);
+        command
+            .env("ORT_DYLIB_PATH", onnx_runtime())
+            .args(["verify", "--on", "cpu", "--json"])
+            .arg(&model);
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {said}", model.display());
@@ -82,16 +94,24 @@ fn plans_are_built_without_help_and_as_asked() {
     }
 }
 
-/// Without a GPU, TensorRT-RTX says of one node that it lacks something; the error says of which nodes and what helps.
+/// Without a GPU, TensorRT-RTX says of one node that it lacks something; the error says of which
+/// nodes and what helps.
 #[test]
 fn a_layer_that_the_library_lacks_is_explained() {
     let (model, _) = models().last().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let output = onnx2plan().arg("--quiet").arg(&model).arg("-o").arg(dir.path().join("x.plan")).output().unwrap();
+    let output = onnx2plan()
+        .arg("--quiet")
+        .arg(&model)
+        .arg("-o")
+        .arg(dir.path().join("x.plan"))
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(5), "{said}");
-    let lacking = "\n  not built without a GPU: `NonMaxSuppression_16` (NonMaxSuppression, opset 17)\n";
-    let hint =
-        "\n\nhint: build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression a form for any machine\n";
+    let lacking =
+        "\n  not built without a GPU: `NonMaxSuppression_16` (NonMaxSuppression, opset 17)\n";
+    let hint = "\n\nhint: build on a machine with a GPU; `--nms-fixed N` gives NonMaxSuppression \
+                a form for any machine\n";
     assert!(said.contains(lacking) && said.ends_with(hint), "{said}");
 }

@@ -1,4 +1,5 @@
-//! What users see when a model cannot be converted: whole messages, with the exit code, from the program itself.
+//! What users see when a model cannot be converted: whole messages, with the exit code, from the
+//! program itself.
 
 use crate::golden;
 use crate::records::Records;
@@ -27,21 +28,37 @@ const CASES: &[(&str, Spoil)] = &[
     ("attribute-value", |dir| unary("Gelu").opset_is(20).attr("approximate", "sine").write(dir)),
     ("attribute-choice", |dir| unary("TRT_Scale").attr("mode", "PER_CHANNEL").write(dir)),
     ("attribute-missing", |dir| unary("Cast").write(dir)),
-    ("node-inputs", |dir| Model::new(17).input("x", "f32[2]").node("Add", "x", "y").output("y", "").write(dir)),
+    ("node-inputs", |dir| {
+        Model::new(17).input("x", "f32[2]").node("Add", "x", "y").output("y", "").write(dir)
+    }),
     ("node-output", |dir| {
-        Model::new(17).input("x", "f32[2]").node("Relu", "x", "y z").output("y", "").output("z", "").write(dir)
+        Model::new(17)
+            .input("x", "f32[2]")
+            .node("Relu", "x", "y z")
+            .output("y", "")
+            .output("z", "")
+            .write(dir)
     }),
     ("node-input-left-out", |dir| {
         Model::new(17).input("x", "f32[2]").node("Max", "x - x", "y").output("y", "").write(dir)
     }),
     ("size-from-reals", |dir| {
-        let model = Model::new(17).input("limit", "f32[]").init("start", &[], &[0.5f32]).init("delta", &[], &[0.25f32]);
+        let model = Model::new(17).input("limit", "f32[]").init("start", &[], &[0.5f32]).init(
+            "delta",
+            &[],
+            &[0.25f32],
+        );
         model.node("Range", "start limit delta", "y").output("y", "").write(dir)
     }),
     ("unsupported-behind-another", |dir| {
         // The file states what `Foo` gives; of what `Bar` gives it says nothing.
-        let model = Model::new(17).input("x", "f32[4]").value("a", "f32[4, 2]").node("Foo", "x", "a");
-        let model = model.node("Relu", "a", "b").node("Bar", "b", "c").node("Add", "b x", "d").node("Foo", "c", "y");
+        let model =
+            Model::new(17).input("x", "f32[4]").value("a", "f32[4, 2]").node("Foo", "x", "a");
+        let model = model
+            .node("Relu", "a", "b")
+            .node("Bar", "b", "c")
+            .node("Add", "b x", "d")
+            .node("Foo", "c", "y");
         model.node("Cast", "b", "z").attr("to", 13i64).output("y", "").output("z", "").write(dir)
     }),
     ("node-unnamed", |dir| unary("Relu").named("").attr("slope", 0.5).write(dir)),
@@ -56,8 +73,10 @@ const CASES: &[(&str, Spoil)] = &[
     ("shape-recurrent-lengths", |dir| lstm("- - e", &[1, 12, 4], &[1, 12, 3], &[2, 1]).write(dir)),
     ("shape-recurrent-state", |dir| lstm("- e -", &[1, 12, 4], &[1, 12, 3], &[1, 1, 3]).write(dir)),
     ("shape-recurrent-cells", |dir| {
-        let model =
-            Model::new(17).input("x", "f32[1, 2, 4]").init::<f32>("r", &[1 << 45, 0], &[]).weights("w", &[3, 4]);
+        let model = Model::new(17)
+            .input("x", "f32[1, 2, 4]")
+            .init::<f32>("r", &[1 << 45, 0], &[])
+            .weights("w", &[3, 4]);
         model.node("TRT_RNNv2", "x - - - w r", "y").output("y", "").write(dir)
     }),
     ("type-mixed", |dir| pair("Add", "f32[2]", "i64[2]").write(dir)),
@@ -75,7 +94,9 @@ const CASES: &[(&str, Spoil)] = &[
     ("file-truncated", |dir| write(dir, &weighty().bytes()[..100])),
     ("file-random", |dir| write(dir, &noise(1).take(4096).collect::<Vec<_>>())),
     ("file-text", |dir| write(dir, b"<!DOCTYPE html>\n<title>404 Not Found</title>\n")),
-    ("file-lfs-pointer", |dir| write(dir, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")),
+    ("file-lfs-pointer", |dir| {
+        write(dir, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    }),
     ("file-nested-deeply", nested_deeply),
     ("data-short", |dir| spoilt_weights(dir, |tensor| tensor.dims = vec![4, 2])),
     ("data-absurd-dims", |dir| spoilt_weights(dir, |tensor| tensor.dims = vec![1 << 40, 1 << 40])),
@@ -87,8 +108,12 @@ const CASES: &[(&str, Spoil)] = &[
     ("external-absolute", |dir| external(dir, &[("location", "/etc/hostname")])),
     ("external-link", |dir| external(dir, &[("location", "link")])),
     ("external-missing", |dir| external(dir, &[("location", "weights.bin")])),
-    ("external-past-the-end", |dir| external(dir, &[("location", "data"), ("offset", "8"), ("length", "16")])),
-    ("external-absurd-offset", |dir| external(dir, &[("location", "data"), ("offset", "18446744073709551615")])),
+    ("external-past-the-end", |dir| {
+        external(dir, &[("location", "data"), ("offset", "8"), ("length", "16")])
+    }),
+    ("external-absurd-offset", |dir| {
+        external(dir, &[("location", "data"), ("offset", "18446744073709551615")])
+    }),
 ];
 
 /// `y = op(x)`.
@@ -102,9 +127,12 @@ fn pair(op: &str, a: &str, b: &str) -> Model {
     if b.is_empty() { model } else { model.input("b", b) }
 }
 
-/// An LSTM over a sequence of unknown length; `others` are its biases, first state and lengths, of which one is `e`.
+/// An LSTM over a sequence of unknown length; `others` are its biases, first state and lengths, of
+/// which one is `e`.
 fn lstm(others: &str, w: &[i64], r: &[i64], e: &[i64]) -> Model {
-    let [b, h, lengths] = others.split(' ').collect::<Vec<_>>()[..] else { panic!("three operands") };
+    let [b, h, lengths] = others.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("three operands")
+    };
     let model = Model::new(17).input("x", "f32[T, 2, 4]").weights("w", w).weights("r", r);
     let model = model.node("LSTM", &format!("x w r {b} {lengths} {h}"), "y").output("y", "");
     if lengths == "e" {
@@ -119,7 +147,8 @@ fn lstm(others: &str, w: &[i64], r: &[i64], e: &[i64]) -> Model {
 fn many_unsupported(dir: &Path) -> PathBuf {
     let ops = ["Foo", "Bar", "Foo", "Foo", "Baz", "Foo", "Bar", "Foo", "Foo", "Foo", "Foo", "Foo"];
     // Each reads an input of its own: what depends on a node that failed is not reported once more.
-    let model = (0..ops.len()).fold(Model::new(17), |model, i| model.input(&format!("x{i}"), "f32[2]"));
+    let model =
+        (0..ops.len()).fold(Model::new(17), |model, i| model.input(&format!("x{i}"), "f32[2]"));
     let separate = |model: Model, (i, op): (usize, &&str)| {
         model.node(op, &format!("x{i}"), &format!("y{i}")).output(&format!("y{i}"), "")
     };
@@ -172,7 +201,8 @@ fn absurd_constant(dir: &Path) -> PathBuf {
         .write(dir)
 }
 
-/// Subgraphs within subgraphs: each level is the tag of a message and its length, so the file is small.
+/// Subgraphs within subgraphs: each level is the tag of a message and its length, so the file is
+/// small.
 fn nested_deeply(dir: &Path) -> PathBuf {
     // GraphProto.node, NodeProto.attribute, AttributeProto.g: fields 1, 5 and 6.
     let mut bytes: Vec<u8> = Vec::new();
@@ -190,7 +220,8 @@ fn nested_deeply(dir: &Path) -> PathBuf {
     write(dir, &model)
 }
 
-/// Weights `f32[4]` that are where `entries` say; beside the model lies `data` with 16 bytes, and a link leads out.
+/// Weights `f32[4]` that are where `entries` say; beside the model lies `data` with 16 bytes, and a
+/// link leads out.
 fn external(dir: &Path, entries: &[(&str, &str)]) -> PathBuf {
     let inside = dir.join("net");
     fs::create_dir(&inside).unwrap();
@@ -220,7 +251,9 @@ fn noise(seed: u64) -> impl Iterator<Item = u8> {
 /// The command within limits: 20 seconds, and 4 GiB of addresses, of which TensorRT takes a part.
 fn limited(command: &Command) -> Command {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -v 4194304 && exec timeout 20 \"$0\" \"$@\""]).arg(command.get_program());
+    shell
+        .args(["-c", "ulimit -v 4194304 && exec timeout 20 \"$0\" \"$@\""])
+        .arg(command.get_program());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => shell.env(name, value),
@@ -237,19 +270,24 @@ fn messages_and_exit_codes_are_as_recorded() {
         let dir = tempfile::tempdir().unwrap();
         let model = spoil(dir.path());
         let output = limited(&onnx2plan()).arg("--quiet").arg(&model).output().unwrap();
-        let mut text = format!("exit code {}\n\n", output.status.code().map_or("none".into(), |code| code.to_string()));
+        let mut text = format!(
+            "exit code {}\n\n",
+            output.status.code().map_or("none".into(), |code| code.to_string())
+        );
         let said = String::from_utf8(output.stderr).unwrap();
         let _ = write!(text, "{}", said.replace(&dir.path().display().to_string(), "DIR"));
         records.check(&format!("{name}.txt"), &text);
         assert!(output.stdout.is_empty(), "{name}: {}", String::from_utf8_lossy(&output.stdout));
-        let left = fs::read_dir(model.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
+        let left =
+            fs::read_dir(model.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
         let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("plan")).collect();
         assert!(left.is_empty(), "{name} leaves {left:?}");
     }
     records.finish();
 }
 
-/// Damaged files give an error or a network, never a panic. What was damaged is a golden model, so much of it is right.
+/// Damaged files give an error or a network, never a panic. What was damaged is a golden model, so
+/// much of it is right.
 #[test]
 fn damaged_models_never_panic() {
     let options = pipeline::Options::new(Caps::modern());
@@ -257,7 +295,9 @@ fn damaged_models_never_panic() {
         let whole = (case.model)().bytes();
         for round in 0..40 {
             let mut noise = noise(case_number as u64 * 1000 + round);
-            let mut number = || noise.by_ref().take(3).fold(0usize, |number, byte| number << 8 | usize::from(byte));
+            let mut number = || {
+                noise.by_ref().take(3).fold(0usize, |number, byte| number << 8 | usize::from(byte))
+            };
             let mut bytes = whole.clone();
             for _ in 0..=number() % 4 {
                 let at = number() % bytes.len();

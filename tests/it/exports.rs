@@ -1,5 +1,5 @@
-//! Small networks as exporters write them (`models/exports`): each becomes a plan where a machine without a GPU can build
-//! it, and computes ONNX Runtime's numbers.
+//! Small networks as exporters write them (`models/exports`): each becomes a plan where a machine
+//! without a GPU can build it, and computes ONNX Runtime's numbers.
 
 use crate::tensorrt::onnx2plan;
 use serde_json::Value;
@@ -12,7 +12,9 @@ fn every_export_ends_as_its_manifest_expects() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/exports");
     let report = tempfile::tempdir().unwrap();
     let mut command = onnx2plan();
-    command.args(["zoo", "--on", "cpu", "--jobs", "2", "--no-cache", "--quiet", "--report"]).arg(report.path());
+    command
+        .args(["zoo", "--on", "cpu", "--jobs", "2", "--no-cache", "--quiet", "--report"])
+        .arg(report.path());
     let output = command.arg(folder.join("zoo.toml")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     let read = fs::read(report.path().join("report.json")).unwrap_or_else(|_| panic!("{said}"));

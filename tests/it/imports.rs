@@ -22,7 +22,9 @@ fn modules_import_only_what_the_table_allows() {
         let allowed = table.get(module);
         for (file, imported) in imports(root, module) {
             let common = COMMON.contains(&imported.as_str());
-            let listed = allowed.is_some_and(|allowed| allowed.contains("everything") || allowed.contains(&imported));
+            let listed = allowed.is_some_and(|allowed| {
+                allowed.contains("everything") || allowed.contains(&imported)
+            });
             if imported != *module && !common && !listed {
                 broken.push(format!("{file}: `{module}` may not import `{imported}`"));
             }
@@ -37,7 +39,9 @@ fn table(document: &str) -> BTreeMap<String, BTreeSet<String>> {
     rows.take_while(|line| line.starts_with('|'))
         .map(|row| {
             let cells: Vec<_> = row.split('|').map(str::trim).collect();
-            let names = |cell: &str| cell.split(',').map(|name| name.trim().trim_matches('`').to_owned()).collect();
+            let names = |cell: &str| {
+                cell.split(',').map(|name| name.trim().trim_matches('`').to_owned()).collect()
+            };
             (cells[1].trim_matches('`').to_owned(), names(cells[2]))
         })
         .collect()
@@ -46,7 +50,8 @@ fn table(document: &str) -> BTreeMap<String, BTreeSet<String>> {
 /// The modules that the library declares.
 fn modules(library: &str) -> Vec<String> {
     let declared = |line: &str| {
-        let name = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ")?.strip_suffix(';')?;
+        let name =
+            line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ")?.strip_suffix(';')?;
         Some(name.to_owned())
     };
     library.lines().filter_map(declared).collect()
@@ -78,7 +83,8 @@ fn sources(path: &Path, out: &mut Vec<(String, String)>) {
     }
 }
 
-/// The modules that a source names behind `crate::`. What the crate re-exports at its root comes from `error`.
+/// The modules that a source names behind `crate::`. What the crate re-exports at its root comes
+/// from `error`.
 fn named(source: &str) -> BTreeSet<String> {
     let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -91,7 +97,8 @@ fn named(source: &str) -> BTreeSet<String> {
             None => vec![rest],
         };
         for path in paths {
-            let name: String = path.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let name: String =
+                path.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let root = name.starts_with(char::is_uppercase);
             names.insert(if root { "error".to_owned() } else { name });
         }
@@ -101,7 +108,8 @@ fn named(source: &str) -> BTreeSet<String> {
 
 #[test]
 fn names_are_found_wherever_they_stand() {
-    let source = "use crate::{Error, valid::Checked};\n    //! crate::doc\nfn f(x: crate::eval::X) { crate::hash::y() }\n\
+    let source = "use crate::{Error, valid::Checked};\n    //! crate::doc\nfn f(x: \
+                  crate::eval::X) { crate::hash::y() }\n\
                   #[cfg(test)]\nmod tests { use crate::import; }";
     assert_eq!(named(source).into_iter().collect::<Vec<_>>(), ["error", "eval", "hash", "valid"]);
 }

@@ -1,4 +1,5 @@
-//! Where outputs differ, the first wrong node is found: faults are planted in the candidate, one at a time.
+//! Where outputs differ, the first wrong node is found: faults are planted in the candidate, one at
+//! a time.
 
 use crate::support::Model as Builder;
 use crate::tensorrt::onnx_runtime;
@@ -21,7 +22,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// A small network with convolutions, a recurrent layer, a branch, and a shape computed at run time.
+/// A small network with convolutions, a recurrent layer, a branch, and a shape computed at run
+/// time.
 fn model() -> Builder {
     Builder::new(17)
         .input("x", "f32[N, 2, 6, 6]")
@@ -113,7 +115,14 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "another rounding mode",
-        model: |model| change_attribute(model, "large", "nearest_mode", &Attr::String(b"ceil".as_slice().into())),
+        model: |model| {
+            change_attribute(
+                model,
+                "large",
+                "nearest_mode",
+                &Attr::String(b"ceil".as_slice().into()),
+            )
+        },
         network: nothing_of_network,
         nodes: &["`Resize_large` (Resize)"],
     },
@@ -133,7 +142,8 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "wrong only together, as a bad fusion is",
         model: |model| {
-            let has = |output: &str| model.graph.nodes.iter().any(|node| *node.outputs[0] == *output);
+            let has =
+                |output: &str| model.graph.nodes.iter().any(|node| *node.outputs[0] == *output);
             if has("c1") && has("c2") {
                 change_constant(model, "w2", |bytes| bytes[7] ^= 0x40);
             }
@@ -145,7 +155,9 @@ const FAULTS: &[Fault] = &[
 
 /// Changes the bytes of an initializer, where the model has it.
 fn change_constant(model: &mut Model, name: &str, change: fn(&mut [u8])) {
-    for initializer in model.graph.initializers.iter_mut().filter(|initializer| *initializer.name == *name) {
+    for initializer in
+        model.graph.initializers.iter_mut().filter(|initializer| *initializer.name == *name)
+    {
         let tensor = initializer.tensor.tensor().unwrap();
         let mut bytes = tensor.bytes().to_vec();
         change(&mut bytes);
@@ -157,7 +169,9 @@ fn change_constant(model: &mut Model, name: &str, change: fn(&mut [u8])) {
 /// Changes an attribute of the node with this output, where the model has it.
 fn change_attribute(model: &mut Model, output: &str, name: &str, value: &Attr) {
     for node in model.graph.nodes.iter_mut().filter(|node| *node.outputs[0] == *output) {
-        let of = |(at, old): (&str, &Attr)| (at.to_owned(), if at == name { value.clone() } else { old.clone() });
+        let of = |(at, old): (&str, &Attr)| {
+            (at.to_owned(), if at == name { value.clone() } else { old.clone() })
+        };
         node.attrs = Attrs::new(node.attrs.iter().map(of).collect::<Vec<_>>());
     }
 }
@@ -189,7 +203,8 @@ fn inputs() -> Vec<(String, Tensor)> {
 }
 
 fn find(whole: &Whole, fault: &Fault, reference: &mut Inner<'_>) -> Option<Located> {
-    let mut candidate = |model: &Model, inputs: &[(String, Tensor)]| run(model, inputs, Some(fault));
+    let mut candidate =
+        |model: &Model, inputs: &[(String, Tensor)]| run(model, inputs, Some(fault));
     locate(whole, &["y"], &inputs(), reference, &mut candidate)
         .unwrap_or_else(|error| panic!("{}: {error}", fault.name))
 }
@@ -204,7 +219,8 @@ fn planted_faults_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let whole = Whole::open(&model().write(dir.path())).unwrap();
     for fault in FAULTS {
-        let located = find(&whole, fault, &mut evaluated).unwrap_or_else(|| panic!("{}: nothing found", fault.name));
+        let located = find(&whole, fault, &mut evaluated)
+            .unwrap_or_else(|| panic!("{}: nothing found", fault.name));
         assert_eq!(located.fault.nodes, fault.nodes, "{}", fault.name);
         assert!(located.fault.parts_run < 20, "{}: {} parts", fault.name, located.fault.parts_run);
     }
@@ -237,11 +253,17 @@ fn planted_faults_are_found_in_plans() {
     let mut right = |model: &Model, inputs: &[(String, Tensor)]| run(model, inputs, None);
     assert!(locate(&whole, &["y"], &inputs(), &mut evaluated, &mut right).unwrap().is_none());
     for fault in FAULTS {
-        let mut wrong = |model: &Model, inputs: &[(String, Tensor)]| run(model, inputs, Some(fault));
+        let mut wrong =
+            |model: &Model, inputs: &[(String, Tensor)]| run(model, inputs, Some(fault));
         let located = locate(&whole, &["y"], &inputs(), &mut evaluated, &mut wrong).unwrap();
         let located = located.unwrap_or_else(|| panic!("{}: nothing found", fault.name));
         assert_eq!(located.fault.nodes, fault.nodes, "{}", fault.name);
-        println!("{}: {} found in {} parts", fault.name, fault.nodes.join(", "), located.fault.parts_run);
+        println!(
+            "{}: {} found in {} parts",
+            fault.name,
+            fault.nodes.join(", "),
+            located.fault.parts_run
+        );
     }
 }
 
@@ -249,7 +271,8 @@ fn planted_faults_are_found_in_plans() {
 fn without_a_fault_nothing_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let whole = Whole::open(&model().write(dir.path())).unwrap();
-    let harmless = Fault { name: "none", model: nothing_of_model, network: nothing_of_network, nodes: &[] };
+    let harmless =
+        Fault { name: "none", model: nothing_of_model, network: nothing_of_network, nodes: &[] };
     assert!(find(&whole, &harmless, &mut evaluated).is_none());
 }
 
@@ -258,7 +281,8 @@ fn without_a_fault_nothing_is_found() {
 fn what_cannot_be_computed_again_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let whole = Whole::open(&model().write(dir.path())).unwrap();
-    let mut candidate = |_: &Model, _: &[(String, Tensor)]| Err(Error::new(Kind::TensorRt, "no memory"));
+    let mut candidate =
+        |_: &Model, _: &[(String, Tensor)]| Err(Error::new(Kind::TensorRt, "no memory"));
     let error = locate(&whole, &["y"], &inputs(), &mut evaluated, &mut candidate).unwrap_err();
     assert_eq!((error.kind(), error.message()), (Kind::TensorRt, "no memory"));
 }
@@ -270,7 +294,8 @@ fn the_wrong_node_becomes_a_model_of_its_own() {
     let whole = Whole::open(&model().write(dir.path())).unwrap();
     let fault = &FAULTS[1];
     let library = onnx_runtime();
-    let mut inner = |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs(), names);
+    let mut inner =
+        |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs(), names);
     let mut located = find(&whole, fault, &mut inner).unwrap();
     let folder = dir.path().join("lstm");
     located.write(&folder).unwrap();
@@ -282,8 +307,12 @@ fn the_wrong_node_becomes_a_model_of_its_own() {
     let small = onnx::load(&folder.join("model.onnx")).unwrap();
     let operators: Vec<&str> = small.graph.nodes.iter().map(|node| node.op.as_str()).collect();
     let given: Vec<&str> = small.graph.inputs.iter().map(|info| &*info.name).collect();
-    let constants: Vec<&str> = small.graph.initializers.iter().map(|initializer| &*initializer.name).collect();
-    assert_eq!((&operators[..], &given[..], &constants[..]), (&["LSTM"][..], &["by_step"][..], &["w", "r", "b"][..]));
+    let constants: Vec<&str> =
+        small.graph.initializers.iter().map(|initializer| &*initializer.name).collect();
+    assert_eq!(
+        (&operators[..], &given[..], &constants[..]),
+        (&["LSTM"][..], &["by_step"][..], &["w", "r", "b"][..])
+    );
     for (fault, agrees) in [(None, true), (Some(fault), false)] {
         let (name, input) = read(&folder.join("test_data_set_0/input_0.pb"));
         let computed = run(&small, &[(name, input)], fault).unwrap();

@@ -1,6 +1,15 @@
 //! Integration tests: one binary, one link.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "test data is small")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "test data is small"
+)]
 #![allow(clippy::print_stderr, reason = "long tests say how they go")]
 
 mod cache;

@@ -12,7 +12,8 @@ fn zoo(folder: &Path, arguments: &[&str]) -> (Output, Value) {
     let mut command = onnx2plan();
     command.current_dir(folder).args(["zoo", "--no-cache", "--report", "out"]).args(arguments);
     let output = command.output().unwrap();
-    let report = fs::read(folder.join("out/report.json")).unwrap_or_else(|_| panic!("{}", said(&output)));
+    let report =
+        fs::read(folder.join("out/report.json")).unwrap_or_else(|_| panic!("{}", said(&output)));
     (output, serde_json::from_slice(&report).unwrap())
 }
 
@@ -22,7 +23,10 @@ fn said(output: &Output) -> String {
 
 fn model<'r>(report: &'r Value, name: &str) -> &'r Value {
     let models = report["models"].as_array().unwrap();
-    models.iter().find(|model| model["name"] == name).unwrap_or_else(|| panic!("{name} is not in {report:#}"))
+    models
+        .iter()
+        .find(|model| model["name"] == name)
+        .unwrap_or_else(|| panic!("{name} is not in {report:#}"))
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -60,19 +64,27 @@ fn the_documented_example_runs() {
     assert_eq!(example, fs::read_to_string(&manifest).unwrap());
 
     let dir = tempfile::tempdir().unwrap();
-    let zoo = |tag: &[&str]| zoo(dir.path(), &[&[manifest.to_str().unwrap(), "--quiet", "--on", "auto"], tag].concat());
+    let zoo = |tag: &[&str]| {
+        zoo(dir.path(), &[&[manifest.to_str().unwrap(), "--quiet", "--on", "auto"], tag].concat())
+    };
     let (output, report) = zoo(&["--tag", "quick"]);
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(report["models"].as_array().unwrap().len(), 17, "{report:#}");
     let digits = model(&report, "digits");
-    assert_eq!((&digits["status"], &digits["expected"]), (&"evaluated".into(), &"evaluated".into()));
+    assert_eq!(
+        (&digits["status"], &digits["expected"]),
+        (&"evaluated".into(), &"evaluated".into())
+    );
     assert_eq!(digits["expected_at"]["line"], 13);
     assert_eq!(digits["tags"], serde_json::json!(["quick", "ours"]));
     let tolerance = &model(&report, "text recognition")["outputs"][0]["tolerance"];
     assert_eq!((&tolerance["absolute"], &tolerance["relative"]), (&1e-4.into(), &1e-2.into()));
     let page = fs::read(dir.path().join("out/models/digits/report.json")).unwrap();
     let page: Value = serde_json::from_slice(&page).unwrap();
-    assert_eq!(page["inputs"][0]["profile"], serde_json::json!([[1, 1, 8, 8], [4, 1, 8, 8], [32, 1, 8, 8]]));
+    assert_eq!(
+        page["inputs"][0]["profile"],
+        serde_json::json!([[1, 1, 8, 8], [4, 1, 8, 8], [32, 1, 8, 8]])
+    );
 
     let (output, report) = zoo(&["--include", "dynamic/*"]);
     assert!(output.status.success(), "{}", said(&output));
@@ -91,13 +103,24 @@ fn an_expected_status_is_green_everywhere() {
         said(&output)
     );
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-    assert_eq!((&report["models"][0]["as_expected"], &report["models"][0]["improved"]), (&true.into(), &false.into()));
+    assert_eq!(
+        (&report["models"][0]["as_expected"], &report["models"][0]["improved"]),
+        (&true.into(), &false.into())
+    );
     let text = |file: &str| fs::read_to_string(dir.path().join("out").join(file)).unwrap();
     assert!(text("junit.xml").contains("failures=\"0\" errors=\"0\""), "{}", text("junit.xml"));
-    assert!(text("junit.xml").contains("unsupported, expected unsupported (zoo.toml:3): "), "{}", text("junit.xml"));
+    assert!(
+        text("junit.xml").contains("unsupported, expected unsupported (zoo.toml:3): "),
+        "{}",
+        text("junit.xml")
+    );
     let sarif: Value = serde_json::from_str(&text("report.sarif")).unwrap();
     assert_eq!(sarif["runs"][0]["results"][0]["level"], "note");
-    assert!(text("report.md").starts_with("## 1 model, all as expected\n"), "{}", text("report.md"));
+    assert!(
+        text("report.md").starts_with("## 1 model, all as expected\n"),
+        "{}",
+        text("report.md")
+    );
     assert!(text("report.html").contains("data-verdict=\"expected\""));
 }
 
@@ -110,17 +133,25 @@ fn an_improvement_is_reported_with_the_line_to_change() {
     let line = "evaluated   digits  (better than unsupported: zoo.toml:4 can say evaluated)\n";
     assert!(said(&output).starts_with(line), "{}", said(&output));
     let annotation = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(annotation.starts_with("::notice file=zoo.toml,line=4,title=digits%3A evaluated::"), "{annotation}");
-    assert_eq!((&report["models"][0]["as_expected"], &report["models"][0]["improved"]), (&true.into(), &true.into()));
+    assert!(
+        annotation.starts_with("::notice file=zoo.toml,line=4,title=digits%3A evaluated::"),
+        "{annotation}"
+    );
+    assert_eq!(
+        (&report["models"][0]["as_expected"], &report["models"][0]["improved"]),
+        (&true.into(), &true.into())
+    );
     let markdown = fs::read_to_string(dir.path().join("out/report.md")).unwrap();
     assert!(markdown.contains("### Better than expected\n"), "{markdown}");
     assert!(markdown.contains("| evaluated | unsupported (zoo.toml:4) |"), "{markdown}");
 
-    let (output, _) = zoo(dir.path(), &["zoo.toml", "--on", "cpu", "--quiet", "--fail-on", "improved"]);
+    let (output, _) =
+        zoo(dir.path(), &["zoo.toml", "--on", "cpu", "--quiet", "--fail-on", "improved"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         said(&output),
-        "error: 1 of 1 models are not as expected: 1 evaluated\n  `digits` got better: zoo.toml:4 can say evaluated\n"
+        "error: 1 of 1 models are not as expected: 1 evaluated\n  `digits` got better: zoo.toml:4 \
+         can say evaluated\n"
     );
 }
 
@@ -136,13 +167,20 @@ fn models_are_judged_as_the_manifest_says() {
     assert_eq!((code, &model["status"]), (1, &"differs".into()), "{model:#}");
     let (code, model) = run("dim = ['batch=8:16:32']");
     assert_eq!((code, &model["status"]), (2, &"failed".into()), "{model:#}");
-    assert_eq!(model["reason"], "no profile allows the shapes of `test_data_set_0`: image: [4, 1, 8, 8]");
-    let (code, model) = run("[[model.profile]]\ndim = ['batch=1']\n[[model.profile]]\ndim = ['batch=2:4:8']");
+    assert_eq!(
+        model["reason"],
+        "no profile allows the shapes of `test_data_set_0`: image: [4, 1, 8, 8]"
+    );
+    let (code, model) =
+        run("[[model.profile]]\ndim = ['batch=1']\n[[model.profile]]\ndim = ['batch=2:4:8']");
     assert_eq!((code, &model["status"]), (0, &"evaluated".into()), "{model:#}");
     let (_, model) = run("freeze = ['image']");
     assert_eq!(model["frozen"], serde_json::json!(["image (f32[4, 1, 8, 8])"]), "{model:#}");
     let (code, model) = run("freeze = ['picture=1']");
-    assert_eq!((code, &model["reason"]), (2, &"cannot freeze input `picture`: the model has no such input".into()));
+    assert_eq!(
+        (code, &model["reason"]),
+        (2, &"cannot freeze input `picture`: the model has no such input".into())
+    );
     let (code, model) = run("shape = 'image:4x1x8x8'");
     assert_eq!((code, &model["status"]), (0, &"evaluated".into()), "{model:#}");
 }
@@ -151,28 +189,39 @@ fn models_are_judged_as_the_manifest_says() {
 fn plans_say_how_they_were_made_and_pages_show_every_profile() {
     let made = |keys: &str| {
         let dir = folder(&format!("[[model]]\npath = 'digits/model.onnx'\n{keys}"));
-        let (output, _) = zoo(dir.path(), &["zoo.toml", "--on", "cpu", "--quiet", "--output", "plans"]);
+        let (output, _) =
+            zoo(dir.path(), &["zoo.toml", "--on", "cpu", "--quiet", "--output", "plans"]);
         assert!(output.status.success(), "{}", said(&output));
-        let json = |path: &str| -> Value { serde_json::from_slice(&fs::read(dir.path().join(path)).unwrap()).unwrap() };
+        let json = |path: &str| -> Value {
+            serde_json::from_slice(&fs::read(dir.path().join(path)).unwrap()).unwrap()
+        };
         (json("plans/digits.plan.json"), json("out/models/digits/report.json"))
     };
     let (manifest, page) = made("shape = 'image:4x1x8x8'");
     assert_eq!(manifest["options"]["import"]["sizes"], serde_json::json!({ "batch": 4 }));
     assert_eq!(page["inputs"][0]["profiles"], serde_json::json!([]));
-    let (manifest, page) = made("[[model.profile]]\ndim = ['batch=1']\n[[model.profile]]\ndim = ['batch=2:4:8']");
+    let (manifest, page) =
+        made("[[model.profile]]\ndim = ['batch=1']\n[[model.profile]]\ndim = ['batch=2:4:8']");
     let batch = |size: i64| [size, 1, 8, 8];
-    let profiles = serde_json::json!([[batch(1), batch(1), batch(1)], [batch(2), batch(4), batch(8)]]);
-    assert_eq!((&page["inputs"][0]["profiles"], &manifest["inputs"][0]["profiles"]), (&profiles, &profiles));
+    let profiles =
+        serde_json::json!([[batch(1), batch(1), batch(1)], [batch(2), batch(4), batch(8)]]);
+    assert_eq!(
+        (&page["inputs"][0]["profiles"], &manifest["inputs"][0]["profiles"]),
+        (&profiles, &profiles)
+    );
 }
 
 #[test]
 fn models_have_the_same_names_wherever_the_manifest_is_called_from() {
     let dir = folder("[[model]]\npath = '**/model.onnx'\nskip = 'only their names count'\n");
     let outside = dir.path().join("fancy");
-    for (place, manifest) in [(dir.path(), "zoo.toml"), (dir.path(), "./zoo.toml"), (&outside, "../zoo.toml")] {
+    for (place, manifest) in
+        [(dir.path(), "zoo.toml"), (dir.path(), "./zoo.toml"), (&outside, "../zoo.toml")]
+    {
         let (output, report) = zoo(place, &[manifest, "--quiet", "--on", "cpu"]);
         assert!(output.status.success(), "{}", said(&output));
-        let names: Vec<_> = report["models"].as_array().unwrap().iter().map(|model| &model["name"]).collect();
+        let names: Vec<_> =
+            report["models"].as_array().unwrap().iter().map(|model| &model["name"]).collect();
         assert_eq!(names, ["digits", "fancy"], "{manifest}");
     }
 }
@@ -181,24 +230,33 @@ fn models_have_the_same_names_wherever_the_manifest_is_called_from() {
 fn a_manifest_stands_alone_and_its_mistakes_are_shown() {
     let dir = folder("[[model]]\npath = 'digits/*.onnx'\ntfx = 1\n");
     let fails = |arguments: &[&str]| {
-        let output = onnx2plan().current_dir(dir.path()).arg("zoo").args(arguments).output().unwrap();
+        let output =
+            onnx2plan().current_dir(dir.path()).arg("zoo").args(arguments).output().unwrap();
         (output.status.code().unwrap(), said(&output))
     };
     let (code, text) = fails(&["zoo.toml"]);
     assert_eq!(code, 2);
-    assert!(text.starts_with("error: zoo.toml:3:1: unknown key `tfx`, expected one of `path`, "), "{text}");
+    assert!(
+        text.starts_with("error: zoo.toml:3:1: unknown key `tfx`, expected one of `path`, "),
+        "{text}"
+    );
     let (code, text) = fails(&["zoo.toml", "digits"]);
     assert_eq!(
         (code, text.as_str()),
         (
             2,
-            "error: a manifest stands alone, and other paths were named beside it\n\nhint: list their models in the manifest\n"
+            "error: a manifest stands alone, and other paths were named beside it\n\nhint: list \
+             their models in the manifest\n"
         )
     );
     let (code, text) = fails(&["digits", "--tag", "x"]);
     assert_eq!(
         (code, text.as_str()),
-        (2, "error: no model has the tag `x`\n\nhint: a manifest gives tags to models, as in zoo.toml\n")
+        (
+            2,
+            "error: no model has the tag `x`\n\nhint: a manifest gives tags to models, as in \
+             zoo.toml\n"
+        )
     );
     let (code, text) = fails(&["missing.toml"]);
     assert_eq!((code, text.lines().next().unwrap()), (2, "error: cannot read `missing.toml`"));

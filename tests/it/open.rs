@@ -1,5 +1,5 @@
-//! Networks whose forms depend on sizes that only the run knows compute ONNX Runtime's numbers at the smallest, the likeliest
-//! and the largest sizes, and at odd ones between.
+//! Networks whose forms depend on sizes that only the run knows compute ONNX Runtime's numbers at
+//! the smallest, the likeliest and the largest sizes, and at odd ones between.
 
 use crate::golden::cases;
 use crate::support::Model;
@@ -39,10 +39,13 @@ const CASES: &[(&str, &[&str])] = &[
 fn open_sizes_give_the_right_numbers() {
     let dir = tempfile::tempdir().unwrap();
     for &(wanted, sizes) in CASES {
-        let (_, case) = cases().find(|(name, _)| name == wanted).unwrap_or_else(|| panic!("no case {wanted}"));
+        let (_, case) =
+            cases().find(|(name, _)| name == wanted).unwrap_or_else(|| panic!("no case {wanted}"));
         let model = (case.model)().write(dir.path());
         let mut command = without_tensorrt();
-        command.env("ORT_DYLIB_PATH", onnx_runtime()).args(["verify", "--on", "cpu", "--json", "--quiet"]);
+        command
+            .env("ORT_DYLIB_PATH", onnx_runtime())
+            .args(["verify", "--on", "cpu", "--json", "--quiet"]);
         command.args(sizes.iter().flat_map(|size| ["--dim", size])).arg(&model);
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
@@ -96,13 +99,20 @@ fn loops_that_collect_take_a_limit() {
         assert_eq!(run(most, 5.0).unwrap(), expected, "{most}");
     }
     let error = run(4, 5.0).unwrap_err().to_string();
-    assert!(error.contains("the loop goes on after iteration 4, where `--max-trip` cuts it off"), "{error}");
+    assert!(
+        error.contains("the loop goes on after iteration 4, where `--max-trip` cuts it off"),
+        "{error}"
+    );
     assert_eq!(run(4, 50.0).unwrap(), vec![Tensor::vector(&[100f32]), rows(&[50.0])]);
     let notes = with(Some(4)).unwrap().notes;
-    assert!(matches!(&notes[..], [note] if note.contains("what goes on after iteration 4 is cut off")), "{notes:?}");
+    assert!(
+        matches!(&notes[..], [note] if note.contains("what goes on after iteration 4 is cut off")),
+        "{notes:?}"
+    );
 }
 
-/// Regions of which every bin is between one and two elements high and wide ask for two samples each way.
+/// Regions of which every bin is between one and two elements high and wide ask for two samples
+/// each way.
 #[test]
 fn regions_ask_for_as_many_samples_as_a_fixed_number() {
     let data: Vec<f32> = (0..2 * 3 * 7 * 9).map(|i| ((i * 37) % 101) as f32 / 50.0 - 1.0).collect();
@@ -111,7 +121,11 @@ fn regions_ask_for_as_many_samples_as_a_fixed_number() {
         let pooled = |samples: i64| {
             let model = Model::new(16)
                 .input("x", "f32[B, 3, H, W]")
-                .init("rois", &[3, 4], &[0f32, 0.5, 5.5, 3.9, 2.0, 3.0, 6.0, 6.0, -1.5, 4.0, 2.0, 7.9])
+                .init(
+                    "rois",
+                    &[3, 4],
+                    &[0f32, 0.5, 5.5, 3.9, 2.0, 3.0, 6.0, 6.0, -1.5, 4.0, 2.0, 7.9],
+                )
                 .init("images", &[3], &[0i64, 1, 1])
                 .node("RoiAlign", "x rois images", "y")
                 .attr("output_height", 2)

@@ -56,8 +56,13 @@ fn contradictions_are_found_before_the_build() {
     let mut records = Records::new("profiles");
     for (name, arguments) in CASES {
         let output = onnx2plan().arg("--quiet").args(*arguments).arg(&path).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap().replace(&dir.path().display().to_string(), "DIR");
-        records.check(&format!("{name}.txt"), &format!("exit code {}\n\n{said}", output.status.code().unwrap()));
+        let said = String::from_utf8(output.stderr)
+            .unwrap()
+            .replace(&dir.path().display().to_string(), "DIR");
+        records.check(
+            &format!("{name}.txt"),
+            &format!("exit code {}\n\n{said}", output.status.code().unwrap()),
+        );
     }
     records.finish();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing but the model");
@@ -75,15 +80,31 @@ fn manifest(folder: &Path, arguments: &[&str]) -> Value {
 fn each_profile_takes_what_follows_it() {
     let dir = tempfile::tempdir().unwrap();
     let sizes = ["--min", "sizes=1,1", "--opt", "sizes=4,4", "--max", "sizes=64,64"];
-    let of_profiles =
-        ["--dim", "W=8:16:64", "--profile", "--dim", "N=1", "--dim", "H=8", "--profile", "--dim", "N=2:4:8"];
+    let of_profiles = [
+        "--dim",
+        "W=8:16:64",
+        "--profile",
+        "--dim",
+        "N=1",
+        "--dim",
+        "H=8",
+        "--profile",
+        "--dim",
+        "N=2:4:8",
+    ];
     let manifest = manifest(
         dir.path(),
-        &[&sizes[..], &of_profiles[..], &["--max", "x:8x3x32x64", "--opt", "x:4x3x16x16", "--min", "x:2x3x8x8"][..]]
-            .concat(),
+        &[
+            &sizes[..],
+            &of_profiles[..],
+            &["--max", "x:8x3x32x64", "--opt", "x:4x3x16x16", "--min", "x:2x3x8x8"][..],
+        ]
+        .concat(),
     );
-    let profiles =
-        json!([[[1, 3, 8, 8], [1, 3, 8, 16], [1, 3, 8, 64]], [[2, 3, 8, 8], [4, 3, 16, 16], [8, 3, 32, 64]],]);
+    let profiles = json!([
+        [[1, 3, 8, 8], [1, 3, 8, 16], [1, 3, 8, 64]],
+        [[2, 3, 8, 8], [4, 3, 16, 16], [8, 3, 32, 64]],
+    ]);
     assert_eq!(manifest["inputs"][0]["profiles"], profiles);
     let values = json!([[1, 1], [4, 4], [64, 64]]);
     assert_eq!(manifest["inputs"][1]["values"], json!([values, values]));
@@ -93,10 +114,19 @@ fn each_profile_takes_what_follows_it() {
 #[test]
 fn a_fixed_shape_leaves_nothing_to_the_run() {
     let dir = tempfile::tempdir().unwrap();
-    let manifest = manifest(dir.path(), &["--shape", "x:2x3x8x10", "--freeze", "sizes=[4,5]", "--outputs", "y=cut"]);
+    let manifest = manifest(
+        dir.path(),
+        &["--shape", "x:2x3x8x10", "--freeze", "sizes=[4,5]", "--outputs", "y=cut"],
+    );
     let inputs = manifest["inputs"].as_array().unwrap();
-    assert_eq!((&inputs[0]["shape"], &inputs[0]["profiles"]), (&json!(["2", "3", "8", "10"]), &Value::Null));
-    assert_eq!(manifest["outputs"], json!([{ "name": "cut", "dtype": "f32", "shape": ["2", "4", "4", "5"] }]));
+    assert_eq!(
+        (&inputs[0]["shape"], &inputs[0]["profiles"]),
+        (&json!(["2", "3", "8", "10"]), &Value::Null)
+    );
+    assert_eq!(
+        manifest["outputs"],
+        json!([{ "name": "cut", "dtype": "f32", "shape": ["2", "4", "4", "5"] }])
+    );
     let import = &manifest["options"]["import"];
     assert_eq!(import["sizes"], json!({ "N": 2, "H": 8, "W": 10 }));
     assert_eq!((&import["to"], &import["names"]), (&json!(["y"]), &json!({ "y": "cut" })));
@@ -117,11 +147,14 @@ fn guesses_give_way_where_the_network_cannot_hold() {
     assert_eq!(manifest["notes"], notes);
 }
 
-/// Rows of a table of forty, one for each of L positions, which `more` makes of the numbers 0 to L − 1.
+/// Rows of a table of forty, one for each of L positions, which `more` makes of the numbers 0 to L
+/// − 1.
 fn positions(more: fn(Model) -> Model) -> Model {
     let model = Model::new(17).input("ids", "i64[N, L]").node("Shape", "ids", "shape");
-    let model = model.init("zero", &[], &[0i64]).init("one", &[], &[1i64]).init("minus", &[], &[-1i64]);
-    let model = model.node("Gather", "shape one", "length").node("Range", "zero length one", "count");
+    let model =
+        model.init("zero", &[], &[0i64]).init("one", &[], &[1i64]).init("minus", &[], &[-1i64]);
+    let model =
+        model.node("Gather", "shape one", "length").node("Range", "zero length one", "count");
     more(model).weights("table", &[40, 4]).node("Gather", "table positions", "y").output("y", "")
 }
 
@@ -133,8 +166,16 @@ fn guesses_give_way_to_tables_that_are_read_by_position() {
     type Case = (&'static str, fn(Model) -> Model, &'static str);
     let cases: &[Case] = &[
         ("as counted", |model| model.node("Identity", "count", "positions"), GIVES_WAY),
-        ("for each of the batch", |model| model.node("Expand", "count shape", "positions"), GIVES_WAY),
-        ("from an offset", |model| model.init("k", &[1], &[2i64]).node("Add", "k count", "positions"), GIVES_WAY),
+        (
+            "for each of the batch",
+            |model| model.node("Expand", "count shape", "positions"),
+            GIVES_WAY,
+        ),
+        (
+            "from an offset",
+            |model| model.init("k", &[1], &[2i64]).node("Add", "k count", "positions"),
+            GIVES_WAY,
+        ),
         (
             "too many from an offset",
             |model| model.init("k", &[1], &[25i64]).node("Add", "count k", "positions"),
@@ -143,10 +184,20 @@ fn guesses_give_way_to_tables_that_are_read_by_position() {
         ("from the end", |model| model.node("Sub", "count length", "positions"), GIVES_WAY),
         (
             "backwards",
-            |model| model.node("Sub", "length one", "last").node("Range", "last minus minus", "positions"),
+            |model| {
+                model.node("Sub", "length one", "last").node(
+                    "Range",
+                    "last minus minus",
+                    "positions",
+                )
+            },
             GIVES_WAY,
         ),
-        ("held back", |model| model.init("k", &[1], &[39i64]).node("Min", "count k", "positions"), STAYS),
+        (
+            "held back",
+            |model| model.init("k", &[1], &[39i64]).node("Min", "count k", "positions"),
+            STAYS,
+        ),
         (
             "the last of forty",
             |model| model.init("k", &[2], &[0i64, 39]).node("Gather", "count k", "positions"),
@@ -159,7 +210,8 @@ fn guesses_give_way_to_tables_that_are_read_by_position() {
         let path = positions(*more).write(dir.path());
         let output = onnx2plan().arg("--quiet").arg(&path).output().unwrap();
         assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
-        let manifest: Value = serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
+        let manifest: Value =
+            serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
         let notes = json!([
             "guessed: input `ids`, axis 0 (N): 1 to 8, optimised for 1",
             format!("guessed: input `ids`, axis 1 (L): {expected}"),
@@ -168,16 +220,32 @@ fn guesses_give_way_to_tables_that_are_read_by_position() {
     }
 
     let path = positions(|model| model.node("Identity", "count", "positions")).write(dir.path());
-    let output = onnx2plan().args(["--quiet", "--dim", "L=1:8:41", "--dim", "N=1:1:1"]).arg(&path).output().unwrap();
-    let expected = "error: the profile does not fit `Gather_y` (Gather, opset 17): at max (L = 41) index 40 is \
+    let output = onnx2plan()
+        .args(["--quiet", "--dim", "L=1:8:41", "--dim", "N=1:1:1"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    let expected = "error: the profile does not fit `Gather_y` (Gather, opset 17): at max (L = \
+                    41) index 40 is \
                     outside an axis of size 40\n  at graph `main`, node 4\n";
-    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(2), expected));
+    assert_eq!(
+        (output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()),
+        (Some(2), expected)
+    );
 }
 
 /// Keys of the past and of a sequence, with a mask over both, as decoders have them.
 fn decoder() -> Model {
-    let model = Model::new(17).input("p", "f32[past, 4]").input("s", "f32[seq, 4]").input("m", "f32[total, 1]");
-    model.node("Concat", "p s", "both").attr("axis", 0i64).node("Mul", "both m", "y").named("masked").output("y", "")
+    let model = Model::new(17)
+        .input("p", "f32[past, 4]")
+        .input("s", "f32[seq, 4]")
+        .input("m", "f32[total, 1]");
+    model
+        .node("Concat", "p s", "both")
+        .attr("axis", 0i64)
+        .node("Mul", "both m", "y")
+        .named("masked")
+        .output("y", "")
 }
 
 /// Writes data of these sizes for [`decoder`] beside a model.
@@ -186,7 +254,11 @@ fn write_data(folder: &Path, set: usize, sizes: [i64; 3]) {
     fs::create_dir_all(&folder).unwrap();
     for (at, (rows, columns)) in sizes.into_iter().zip([4, 4, 1]).enumerate() {
         let values = vec![0.5f32; usize::try_from(rows * columns).unwrap()];
-        fs::write(folder.join(format!("input_{at}.pb")), tensor(&[rows, columns], &values).encode_to_vec()).unwrap();
+        fs::write(
+            folder.join(format!("input_{at}.pb")),
+            tensor(&[rows, columns], &values).encode_to_vec(),
+        )
+        .unwrap();
     }
     let masked = vec![0.25f32; usize::try_from(sizes[2] * 4).unwrap()];
     fs::write(folder.join("output_0.pb"), tensor(&[sizes[2], 4], &masked).encode_to_vec()).unwrap();
@@ -208,7 +280,10 @@ fn sizes_follow_from_others_where_the_network_demands_it() {
         [ends(0), ends(1), ends(2)]
     };
     assert_eq!(profile(&[]), [[1, 1, 8], [1, 1, 8], [2, 2, 16]]);
-    assert_eq!(profile(&["--dim", "past=0:9:20", "--dim", "seq=1:4:5"]), [[0, 9, 20], [1, 4, 5], [1, 13, 25]]);
+    assert_eq!(
+        profile(&["--dim", "past=0:9:20", "--dim", "seq=1:4:5"]),
+        [[0, 9, 20], [1, 4, 5], [1, 13, 25]]
+    );
     // Data sets are taken whole: nine and four do not go with the ten of the other.
     write_data(dir.path(), 0, [9, 4, 13]);
     write_data(dir.path(), 1, [0, 10, 10]);
@@ -216,39 +291,58 @@ fn sizes_follow_from_others_where_the_network_demands_it() {
 
     let sizes = ["--dim", "past=4:4:5", "--dim", "seq=2:2:3", "--dim", "total=7:7:8"];
     let output = onnx2plan().arg("--quiet").args(sizes).arg(&path).output().unwrap();
-    let expected = "error: the profile does not fit `masked` (Mul, opset 17): at opt (past = 4, seq = 2, total = 7) axes of \
-                    size 6 and 7 do not broadcast\n  at graph `main`, node 1\n  the model needs total = past + seq \
+    let expected = "error: the profile does not fit `masked` (Mul, opset 17): at opt (past = 4, \
+                    seq = 2, total = 7) axes of \
+                    size 6 and 7 do not broadcast\n  at graph `main`, node 1\n  the model needs \
+                    total = past + seq \
                     (`masked` (Mul, opset 17))\n";
-    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(2), expected));
+    assert_eq!(
+        (output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()),
+        (Some(2), expected)
+    );
 
     let sizes = ["--dim", "past=4", "--dim", "seq=2", "--dim", "total=7"];
     let output = onnx2plan().arg("--quiet").args(sizes).arg(&path).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    let broken =
-        "  given: past = 4, seq = 2, total = 7\n  the model needs total = past + seq (`masked` (Mul, opset 17))\n";
-    let headline =
-        "error: the given sizes do not fit `masked` (Mul, opset 17): axes of size 6 and 7 do not broadcast\n";
-    assert!(output.status.code() == Some(2) && said.starts_with(headline) && said.ends_with(broken), "{said}");
+    let broken = "  given: past = 4, seq = 2, total = 7\n  the model needs total = past + seq \
+                  (`masked` (Mul, opset 17))\n";
+    let headline = "error: the given sizes do not fit `masked` (Mul, opset 17): axes of size 6 \
+                    and 7 do not broadcast\n";
+    assert!(
+        output.status.code() == Some(2) && said.starts_with(headline) && said.ends_with(broken),
+        "{said}"
+    );
 }
 
 #[test]
 fn guesses_grow_to_what_a_layer_takes() {
     let dir = tempfile::tempdir().unwrap();
     let model = Model::new(17).input("x", "f32[n, 2]").init("k", &[1], &[5i64]);
-    let path = model.node("TopK", "x k", "v i").attr("axis", 0i64).output("v", "").write(dir.path());
+    let path =
+        model.node("TopK", "x k", "v i").attr("axis", 0i64).output("v", "").write(dir.path());
     let output = onnx2plan().arg("--quiet").arg(&path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let manifest: Value = serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
-    assert_eq!(manifest["notes"], json!(["guessed: input `x`, axis 0 (n): 8 to 16, optimised for 8"]));
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
+    assert_eq!(
+        manifest["notes"],
+        json!(["guessed: input `x`, axis 0 (n): 8 to 16, optimised for 8"])
+    );
 }
 
 /// A size without an axis where it is 1, as PyTorch writes `squeeze` without axes.
 fn squeezed() -> Model {
-    let then = Model::new(17).init("axes", &[1], &[1i64]).node("Squeeze", "x axes", "t").output("t", "");
+    let then =
+        Model::new(17).init("axes", &[1], &[1i64]).node("Squeeze", "x axes", "t").output("t", "");
     let other = Model::new(17).node("Identity", "x", "e").output("e", "");
     let model = Model::new(17).input("x", "f32[b, c, 4]").init("one", &[], &[1i64]);
-    let model = model.node("Shape", "x", "s").node("Gather", "s one", "d").node("Equal", "d one", "is_one");
-    model.node("If", "is_one", "y").attr("then_branch", then).attr("else_branch", other).output("y", "")
+    let model =
+        model.node("Shape", "x", "s").node("Gather", "s one", "d").node("Equal", "d one", "is_one");
+    model
+        .node("If", "is_one", "y")
+        .attr("then_branch", then)
+        .attr("else_branch", other)
+        .output("y", "")
 }
 
 #[test]
@@ -257,7 +351,8 @@ fn ranges_decide_on_tests_of_sizes() {
     let path = squeezed().write(dir.path());
     let output = onnx2plan().arg("--quiet").arg(&path).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    let headline = "error: cannot import `If_y` (If, opset 17): a choice between results of rank 2 and 3 is converted only \
+    let headline = "error: cannot import `If_y` (If, opset 17): a choice between results of rank \
+                    2 and 3 is converted only \
                     where what decides on it is known at build time\n";
     assert!(output.status.code() == Some(4) && said.starts_with(headline), "{said}");
     assert!(said.ends_with("  hint: give it with `--dim c=…`\n"), "{said}");
@@ -281,12 +376,13 @@ fn sizes_that_an_exporter_baked_in_are_named() {
     let path = model.node("Add", "x positions", "y").named("add").output("y", "").write(dir.path());
     let output = onnx2plan().arg("--quiet").arg(&path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let manifest: Value = serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
     assert_eq!(manifest["notes"][1], json!("guessed: input `x`, axis 1 (seq): 16"));
     let output = onnx2plan().args(["--quiet", "--dim", "seq=1:8:16"]).arg(&path).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    let expected =
-        "works only at seq = 16: it is a constant in the model; export it with dynamic sizes (`add` (Add, opset 17))";
+    let expected = "works only at seq = 16: it is a constant in the model; export it with dynamic \
+                    sizes (`add` (Add, opset 17))";
     assert!(output.status.code() == Some(2) && said.contains(expected), "{said}");
 }
 
@@ -295,15 +391,30 @@ fn a_part_has_the_inputs_and_outputs_that_were_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = model().write(dir.path());
     let inspect = |arguments: &[&str]| {
-        let output = without_tensorrt().args(["inspect", "--json"]).args(arguments).arg(&path).output().unwrap();
+        let output = without_tensorrt()
+            .args(["inspect", "--json"])
+            .args(arguments)
+            .arg(&path)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let json: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let names = |of: &str| json[of].as_array().unwrap().iter().map(|one| one["name"].clone()).collect::<Vec<_>>();
-        let nodes = json["nodes"].as_array().unwrap().iter().map(|node| node["operator"].clone()).collect::<Vec<_>>();
+        let names = |of: &str| {
+            json[of].as_array().unwrap().iter().map(|one| one["name"].clone()).collect::<Vec<_>>()
+        };
+        let nodes = json["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["operator"].clone())
+            .collect::<Vec<_>>();
         json!([names("inputs"), nodes, names("outputs")])
     };
     assert_eq!(inspect(&["--to", "r"]), json!([["x"], ["Conv", "Relu"], ["r"]]));
-    assert_eq!(inspect(&["--from", "c", "--to", "cut"]), json!([["c", "sizes"], ["Relu", "Slice"], ["cut"]]));
+    assert_eq!(
+        inspect(&["--from", "c", "--to", "cut"]),
+        json!([["c", "sizes"], ["Relu", "Slice"], ["cut"]])
+    );
     assert_eq!(inspect(&["--outputs", "c"]), json!([["x"], ["Conv"], ["c"]]));
 }
 
@@ -324,13 +435,25 @@ fn a_part_is_verified_as_a_model_is() {
     command.args(["--seed", "0"]);
     let sizes = ["--dim", "N=2", "--dim", "c.2=1:4:9", "--dim", "c.3=3"];
     let sizes_of_slice = ["--min", "sizes=1,1", "--opt", "sizes=2,3", "--max", "sizes=4,4"];
-    let output =
-        command.args(["--from", "c", "--to", "cut"]).args(sizes).args(sizes_of_slice).arg(&path).output().unwrap();
+    let output = command
+        .args(["--from", "c", "--to", "cut"])
+        .args(sizes)
+        .args(sizes_of_slice)
+        .arg(&path)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let shapes: Vec<&Value> =
-        outcome["verifications"].as_array().unwrap().iter().map(|one| &one["outputs"][0]["actual"]).collect();
-    assert_eq!(shapes, ["f32[2, 4, 2, 3]", "f32[2, 4, 1, 1]", "f32[2, 4, 4, 3]", "f32[2, 4, 2, 3]"]);
+    let shapes: Vec<&Value> = outcome["verifications"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["outputs"][0]["actual"])
+        .collect();
+    assert_eq!(
+        shapes,
+        ["f32[2, 4, 2, 3]", "f32[2, 4, 1, 1]", "f32[2, 4, 4, 3]", "f32[2, 4, 2, 3]"]
+    );
 }
 
 #[test]
@@ -338,30 +461,54 @@ fn a_report_shows_every_profile() {
     let dir = tempfile::tempdir().unwrap();
     let path = model().write(dir.path());
     let mut command = without_tensorrt();
-    command.env("ORT_DYLIB_PATH", onnx_runtime()).args(["verify", "--on", "cpu", "--quiet", "--seed", "0"]);
-    command.args(["--dim", "N=1", "--dim", "W=8", "--min", "sizes=1,1", "--opt", "sizes=2,3", "--max", "sizes=4,4"]);
+    command
+        .env("ORT_DYLIB_PATH", onnx_runtime())
+        .args(["verify", "--on", "cpu", "--quiet", "--seed", "0"]);
+    command.args([
+        "--dim",
+        "N=1",
+        "--dim",
+        "W=8",
+        "--min",
+        "sizes=1,1",
+        "--opt",
+        "sizes=2,3",
+        "--max",
+        "sizes=4,4",
+    ]);
     command.args(["--profile", "--dim", "H=8", "--profile", "--dim", "H=16:16:32"]);
     let output = command.arg("--report").arg(dir.path()).arg(&path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let report: Value = serde_json::from_slice(&fs::read(dir.path().join("report.json")).unwrap()).unwrap();
-    let (low, high) =
-        (json!([[1, 3, 8, 8], [1, 3, 8, 8], [1, 3, 8, 8]]), json!([[1, 3, 16, 8], [1, 3, 16, 8], [1, 3, 32, 8]]));
+    let report: Value =
+        serde_json::from_slice(&fs::read(dir.path().join("report.json")).unwrap()).unwrap();
+    let (low, high) = (
+        json!([[1, 3, 8, 8], [1, 3, 8, 8], [1, 3, 8, 8]]),
+        json!([[1, 3, 16, 8], [1, 3, 16, 8], [1, 3, 32, 8]]),
+    );
     let values = json!([[1, 1], [2, 3], [4, 4]]);
-    let ranges = |at: usize| ["profile", "profiles", "values"].map(|field| report["inputs"][at][field].clone());
+    let ranges = |at: usize| {
+        ["profile", "profiles", "values"].map(|field| report["inputs"][at][field].clone())
+    };
     assert_eq!(ranges(0), [low.clone(), json!([low, high]), json!([])]);
     assert_eq!(ranges(1), [Value::Null, json!([]), json!([values, values])]);
-    let labels: Vec<&Value> = report["runs"].as_array().unwrap().iter().map(|run| &run["label"]).collect();
-    let wanted = [(0, "opt"), (0, "min"), (0, "max"), (1, "opt"), (1, "min"), (1, "max"), (1, "between")];
+    let labels: Vec<&Value> =
+        report["runs"].as_array().unwrap().iter().map(|run| &run["label"]).collect();
+    let wanted =
+        [(0, "opt"), (0, "min"), (0, "max"), (1, "opt"), (1, "min"), (1, "max"), (1, "between")];
     assert_eq!(
         labels,
-        wanted.map(|(profile, what)| format!("profile {profile}, {what}, seed 0")).iter().collect::<Vec<_>>()
+        wanted
+            .map(|(profile, what)| format!("profile {profile}, {what}, seed 0"))
+            .iter()
+            .collect::<Vec<_>>()
     );
     let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
     let shown = "1: values <code>[1, 1]</code> · <code>[2, 3]</code> · <code>[4, 4]</code></td>";
     assert!(page.contains("<br>1: <code>[1, 3, 16, 8]</code>") && page.contains(shown));
 }
 
-/// Nothing is said of sizes within branches, so that a guess may be one at which the model cannot run.
+/// Nothing is said of sizes within branches, so that a guess may be one at which the model cannot
+/// run.
 #[test]
 fn guesses_that_the_reference_refuses_are_moved() {
     let windowed = |window: i64| {
@@ -385,7 +532,9 @@ fn guesses_that_the_reference_refuses_are_moved() {
     let dir = tempfile::tempdir().unwrap();
     let verify = |window: i64| {
         let mut command = without_tensorrt();
-        command.env("ORT_DYLIB_PATH", onnx_runtime()).args(["verify", "--on", "cpu", "--json", "--quiet"]);
+        command
+            .env("ORT_DYLIB_PATH", onnx_runtime())
+            .args(["verify", "--on", "cpu", "--json", "--quiet"]);
         command.args(["--seed", "0"]).arg(windowed(window).write(dir.path())).output().unwrap()
     };
     let output = verify(100);
@@ -394,14 +543,22 @@ fn guesses_that_the_reference_refuses_are_moved() {
     let runs = outcome["verifications"].as_array().unwrap();
     let agree = runs.iter().all(|run| run["agrees"] == json!(true));
     let references: Vec<&str> = runs.iter().filter_map(|run| run["reference"].as_str()).collect();
-    // The first multiples of the stride, and of twice as much again and again, that the windows fit into.
-    let wanted = ["opt, moved [[], [1, 1, 128]]", "min, moved [[], [1, 1, 128]]", "max [[], [1, 1, 256]]"];
+    // The first multiples of the stride, and of twice as much again and again, that the windows fit
+    // into.
+    let wanted =
+        ["opt, moved [[], [1, 1, 128]]", "min, moved [[], [1, 1, 128]]", "max [[], [1, 1, 256]]"];
     let wanted = [&wanted[..], &["between, moved [[], [1, 1, 100]]"]].concat();
     assert!(agree, "{outcome}");
-    assert_eq!(references, wanted.iter().map(|at| format!("ONNX Runtime, seed 0, {at}")).collect::<Vec<_>>());
+    assert_eq!(
+        references,
+        wanted.iter().map(|at| format!("ONNX Runtime, seed 0, {at}")).collect::<Vec<_>>()
+    );
 
     let output = verify(300);
     let said = String::from_utf8_lossy(&output.stderr);
     let tried = "tried for input `x`: [[1, 1, 64], [1, 1, 128], [1, 1, 256]]";
-    assert!(!output.status.success() && said.contains(tried) && said.contains("with `--dim`"), "{said}");
+    assert!(
+        !output.status.success() && said.contains(tried) && said.contains("with `--dim`"),
+        "{said}"
+    );
 }

@@ -19,8 +19,14 @@ const GOOD: &[(&str, &[u8])] = &[
     ("sample/libsample.so.1", LIBRARY),
     ("sample/__init__.py", b"raise SystemExit"),
     ("onnx2plan_sample-1.0.dist-info/LICENSE.txt", LICENSE),
-    ("onnx2plan_sample-1.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: onnx2plan-sample\nVersion: 1.0\n"),
-    ("onnx2plan_sample-1.0.dist-info/WHEEL", b"Wheel-Version: 1.0\nTag: py3-none-manylinux_2_28_x86_64\n"),
+    (
+        "onnx2plan_sample-1.0.dist-info/METADATA",
+        b"Metadata-Version: 2.1\nName: onnx2plan-sample\nVersion: 1.0\n",
+    ),
+    (
+        "onnx2plan_sample-1.0.dist-info/WHEEL",
+        b"Wheel-Version: 1.0\nTag: py3-none-manylinux_2_28_x86_64\n",
+    ),
     ("onnx2plan_sample-1.0.dist-info/RECORD", b""),
 ];
 
@@ -61,9 +67,10 @@ impl Bench {
     /// A script in place of Python; its last argument is the folder that pip downloads to.
     fn python(&self, body: &str) -> PathBuf {
         let path = self.path(&format!("python-{}", &hex_of(body.as_bytes())[..8]));
-        let script = format!("#!/bin/sh\ncd '{}'\nfor to; do :; done\n{body}\n", self.dir.path().display());
-        // Written by a child: a file that this process holds open for writing, or a sibling test's child does, cannot
-        // be executed.
+        let script =
+            format!("#!/bin/sh\ncd '{}'\nfor to; do :; done\n{body}\n", self.dir.path().display());
+        // Written by a child: a file that this process holds open for writing, or a sibling test's
+        // child does, cannot be executed.
         let write = r#"printf %s "$1" > "$0" && chmod +x "$0""#;
         let run = Command::new("sh").args(["-c", write]).arg(&path).arg(script).status().unwrap();
         assert!(run.success());
@@ -90,13 +97,19 @@ impl Bench {
     fn failure(&self, options: &Options) -> String {
         let error = self.install(options).unwrap_err();
         assert_eq!(error.kind(), Kind::Environment, "{error}");
-        error.to_string().replace(self.dir.path().to_str().unwrap(), "DIR").replace(self.package.sha256, "HASH")
+        error
+            .to_string()
+            .replace(self.dir.path().to_str().unwrap(), "DIR")
+            .replace(self.package.sha256, "HASH")
     }
 
     /// Names of what the cache holds, of `tmp` its contents.
     fn cached(&self) -> Vec<String> {
         let list = |folder: PathBuf| {
-            fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            fs::read_dir(folder)
+                .into_iter()
+                .flatten()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         };
         let mut names: Vec<_> = list(self.path("cache")).filter(|name| name != "tmp").collect();
         names.extend(list(self.path("cache/tmp")).map(|name| format!("tmp/{name}")));
@@ -137,7 +150,8 @@ fn assert_whole(bench: &Bench, folder: &Path) {
 }
 
 const FETCH: &str = r#"echo run >> runs; cp wheels/* "$to""#;
-const BY_HAND: &str = "download it yourself with `python3 -m pip download --no-deps --platform manylinux_2_28_x86_64 \
+const BY_HAND: &str = "download it yourself with `python3 -m pip download --no-deps --platform \
+                       manylinux_2_28_x86_64 \
                        onnx2plan-sample==1.0`, then run `onnx2plan setup --wheel FILE`";
 
 #[test]
@@ -154,7 +168,9 @@ fn names_the_licence_and_counts_the_bytes() {
     install(&bench.package, &bench.with_python(FETCH), &mut |event| {
         match event {
             Event::Notice(line) => notices.push(line.to_owned()),
-            Event::Progress { phase, done_bytes, total_bytes } if done_bytes == total_bytes => ends.push(phase),
+            Event::Progress { phase, done_bytes, total_bytes } if done_bytes == total_bytes => {
+                ends.push(phase)
+            }
             Event::Progress { .. } | Event::Waiting => {}
         }
         ControlFlow::Continue(())
@@ -167,7 +183,11 @@ fn names_the_licence_and_counts_the_bytes() {
 
 #[test]
 fn the_real_pip_downloads_and_checks_the_hash() {
-    if !Command::new("python3").args(["-m", "pip", "--version"]).output().is_ok_and(|run| run.status.success()) {
+    if !Command::new("python3")
+        .args(["-m", "pip", "--version"])
+        .output()
+        .is_ok_and(|run| run.status.success())
+    {
         eprintln!("skipped: no python3 with pip");
         return;
     }
@@ -180,7 +200,10 @@ fn the_real_pip_downloads_and_checks_the_hash() {
 
     bench.package.version = "2.0";
     let text = bench.failure(&bench.with_python(pip));
-    assert!(text.starts_with("cannot set up Sample 2.0: pip ended with exit status: 1\n  pip: "), "{text}");
+    assert!(
+        text.starts_with("cannot set up Sample 2.0: pip ended with exit status: 1\n  pip: "),
+        "{text}"
+    );
     assert!(text.contains("No matching distribution found for onnx2plan-sample==2.0"), "{text}");
 
     bench.package.version = "1.0";
@@ -221,8 +244,11 @@ fn damage_is_noticed_and_mended() {
         }),
         ("marker of another wheel", |dir| {
             let marker = dir.join("onnx2plan.json");
-            let text =
-                fs::read_to_string(&marker).unwrap().replacen("\"wheel_sha256\": \"", "\"wheel_sha256\": \"f", 1);
+            let text = fs::read_to_string(&marker).unwrap().replacen(
+                "\"wheel_sha256\": \"",
+                "\"wheel_sha256\": \"f",
+                1,
+            );
             fs::write(marker, text).unwrap();
         }),
     ];
@@ -233,9 +259,16 @@ fn damage_is_noticed_and_mended() {
     }
 
     fs::write(folder.join("libsample.so.1"), [b'x'; LIBRARY.len()]).unwrap();
-    assert_eq!(bench.install(&bench.with_wheel()).unwrap(), folder, "only a thorough look finds this");
+    assert_eq!(
+        bench.install(&bench.with_wheel()).unwrap(),
+        folder,
+        "only a thorough look finds this"
+    );
     assert_eq!(verify(&bench.package, &bench.path("cache")), None);
-    assert_whole(&bench, &bench.install(&Options { thorough: true, ..bench.with_wheel() }).unwrap());
+    assert_whole(
+        &bench,
+        &bench.install(&Options { thorough: true, ..bench.with_wheel() }).unwrap(),
+    );
 }
 
 #[test]
@@ -248,7 +281,10 @@ fn leftovers_of_killed_processes_go_after_a_day() {
         fs::File::open(&folder).unwrap().set_modified(time).unwrap();
     }
     bench.install(&bench.with_wheel()).unwrap();
-    assert_eq!(bench.cached(), ["sample-1.0", "sample-1.0.lock", "tmp/.onnx2plan-young", "tmp/somebody's"]);
+    assert_eq!(
+        bench.cached(),
+        ["sample-1.0", "sample-1.0.lock", "tmp/.onnx2plan-young", "tmp/somebody's"]
+    );
 }
 
 #[test]
@@ -261,7 +297,10 @@ fn stopping_ends_pip_and_leaves_nothing() {
         if started { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
     .unwrap_err();
-    assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Cancelled, "cannot set up Sample 1.0: stopped"));
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (Kind::Cancelled, "cannot set up Sample 1.0: stopped")
+    );
     assert_eq!(bench.cached(), ["sample-1.0.lock"]);
     assert!(!Path::new("/proc").join(fs::read_to_string(pid).unwrap().trim()).exists());
 }
@@ -271,7 +310,11 @@ fn every_failure_says_what_to_do() {
     let bench = Bench::new(&wheel_of(GOOD));
     fs::write(bench.path("file"), "").unwrap();
     fs::write(bench.path("short.whl"), "PK").unwrap();
-    fs::write(bench.path("other.whl"), vec![0; usize::try_from(bench.package.wheel_bytes).unwrap()]).unwrap();
+    fs::write(
+        bench.path("other.whl"),
+        vec![0; usize::try_from(bench.package.wheel_bytes).unwrap()],
+    )
+    .unwrap();
     let zeros = hex_of(&vec![0; usize::try_from(bench.package.wheel_bytes).unwrap()]);
     let bytes = bench.package.wheel_bytes;
     let needed = bytes + 40;
@@ -281,7 +324,8 @@ fn every_failure_says_what_to_do() {
     let cases: [(Options, String); 10] = [
         (
             Options { offline: true, ..bench.options() },
-            "it is not in `DIR/cache`, and downloading is switched off (`--offline` or ONNX2PLAN_OFFLINE)\n\n\
+            "it is not in `DIR/cache`, and downloading is switched off (`--offline` or \
+             ONNX2PLAN_OFFLINE)\n\n\
              hint: BY_HAND"
                 .into(),
         ),
@@ -294,10 +338,24 @@ fn every_failure_says_what_to_do() {
         ),
         (
             wheel("none.whl"),
-            "cannot read `DIR/none.whl`\n  cause: No such file or directory (os error 2)\n\nhint: BY_HAND".into(),
+            "cannot read `DIR/none.whl`\n  cause: No such file or directory (os error 2)\n\nhint: \
+             BY_HAND"
+                .into(),
         ),
-        (wheel("short.whl"), format!("`DIR/short.whl` has 2 bytes, but the wheel has {bytes}\n\nhint: BY_HAND")),
-        (wheel("other.whl"), format!("`DIR/other.whl` has SHA-256 {zeros}, but the wheel has HASH\n\nhint: BY_HAND")),
+        (
+            wheel("short.whl"),
+            format!(
+                "`DIR/short.whl` has 2 bytes, but the wheel has \
+                                      {bytes}\n\nhint: BY_HAND"
+            ),
+        ),
+        (
+            wheel("other.whl"),
+            format!(
+                "`DIR/other.whl` has SHA-256 {zeros}, but the wheel has \
+                                      HASH\n\nhint: BY_HAND"
+            ),
+        ),
         (
             Options { cache: bench.path("file/cache"), ..bench.options() },
             "cannot write to `DIR/file/cache/tmp`\n  cause: Not a directory (os error 20)\n\n\
@@ -316,7 +374,12 @@ fn every_failure_says_what_to_do() {
              hint: install pip, or name another Python with ONNX2PLAN_PYTHON; or BY_HAND"
                 .into(),
         ),
-        (bench.with_python("echo fine"), "pip ended well, but left no wheel\n  pip: fine\n\nhint: BY_HAND".into()),
+        (
+            bench.with_python("echo fine"),
+            "pip ended well, but left no wheel\n  pip: fine\n\nhint: \
+                                          BY_HAND"
+                .into(),
+        ),
         (
             bench.with_python(full),
             format!(
@@ -327,9 +390,14 @@ fn every_failure_says_what_to_do() {
         ),
     ];
     for (options, expected) in cases {
-        let expected = format!("cannot set up Sample 1.0: {}", expected.replace("BY_HAND", BY_HAND));
+        let expected =
+            format!("cannot set up Sample 1.0: {}", expected.replace("BY_HAND", BY_HAND));
         assert_eq!(bench.failure(&options), expected);
-        assert!(bench.cached().iter().all(|name| name == "sample-1.0.lock"), "{:?}", bench.cached());
+        assert!(
+            bench.cached().iter().all(|name| name == "sample-1.0.lock"),
+            "{:?}",
+            bench.cached()
+        );
     }
 }
 
@@ -338,7 +406,8 @@ fn a_hostile_wheel_is_refused_whole() {
     let with = |name: &str| wheel_of(&[GOOD, &[(name, b"evil")]].concat());
     let symlink = {
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        zip.add_symlink("sample/libsample.so.1", "/etc/passwd", SimpleFileOptions::default()).unwrap();
+        zip.add_symlink("sample/libsample.so.1", "/etc/passwd", SimpleFileOptions::default())
+            .unwrap();
         zip.finish().unwrap().into_inner()
     };
     // Offsets in a directory record: 8 flags, 16 CRC-32, 24 size.
@@ -357,14 +426,19 @@ fn a_hostile_wheel_is_refused_whole() {
             format!("its entries take {claimed} bytes, more than the limit of 2147483648"),
         ),
         (directory(24, &[200]), format!("{library} should have 200 bytes, but has 26")),
-        (directory(24, &[20]), format!("{library} is damaged: File is larger than its declared uncompressed size")),
+        (
+            directory(24, &[20]),
+            format!("{library} is damaged: File is larger than its declared uncompressed size"),
+        ),
         (directory(16, &[0, 0]), format!("{library} is damaged: Invalid checksum")),
         (wheel_of(&GOOD[1..]), format!("{library} is missing")),
         (b"no zip file".to_vec(), "invalid Zip archive: Could not find EOCD".into()),
     ];
     for (wheel, expected) in cases {
         let bench = Bench::new(&wheel);
-        let expected = format!("cannot set up Sample 1.0: the wheel is refused: {expected}\n\nhint: {BY_HAND}");
+        let expected = format!(
+            "cannot set up Sample 1.0: the wheel is refused: {expected}\n\nhint: {BY_HAND}"
+        );
         assert_eq!(bench.failure(&bench.with_wheel()), expected);
         assert_eq!(bench.cached(), ["sample-1.0.lock"]);
     }

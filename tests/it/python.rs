@@ -1,4 +1,5 @@
-//! A Python with the packages of `tests/requirements.txt`: a virtual environment in the target folder, made once.
+//! A Python with the packages of `tests/requirements.txt`: a virtual environment in the target
+//! folder, made once.
 //!
 //! Tests that need the `onnx` package or the models in its wheel start here.
 
@@ -12,18 +13,21 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-const NEEDS: &str = "the conformance tests need python3 with venv; on Debian: apt install python3-venv";
+const NEEDS: &str =
+    "the conformance tests need python3 with venv; on Debian: apt install python3-venv";
 
 static ENVIRONMENT: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/requirements.txt");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().ok_or("the target folder has no parent")?;
+    let target =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().ok_or("the target folder has no parent")?;
     environment("python3", target, &requirements)
 });
 
 /// The Python interpreter of the environment.
 ///
 /// # Panics
-/// If Python, venv or a package is missing; the message says which command failed and what would help.
+/// If Python, venv or a package is missing; the message says which command failed and what would
+/// help.
 pub(crate) fn python() -> &'static Path {
     match &*ENVIRONMENT {
         Ok(python) => python,
@@ -31,22 +35,25 @@ pub(crate) fn python() -> &'static Path {
     }
 }
 
-/// The folder `onnx/backend/test/data` of the wheel: `light/`, `simple/`, `pytorch-converted/`, `pytorch-operator/`.
+/// The folder `onnx/backend/test/data` of the wheel: `light/`, `simple/`, `pytorch-converted/`,
+/// `pytorch-operator/`.
 ///
 /// # Panics
 /// As [`python`].
 pub(crate) fn onnx_data() -> PathBuf {
-    let printed = run(Command::new(python()).args(["-c", "import sysconfig; print(sysconfig.get_path('platlib'))"]));
+    let printed = run(Command::new(python())
+        .args(["-c", "import sysconfig; print(sysconfig.get_path('platlib'))"]));
     match printed {
         Ok(packages) => Path::new(packages.trim_end()).join("onnx/backend/test/data"),
         Err(problem) => panic!("{problem}"),
     }
 }
 
-/// Makes the environment for `requirements` in `target`, or finds the complete one there; returns its interpreter.
+/// Makes the environment for `requirements` in `target`, or finds the complete one there; returns
+/// its interpreter.
 ///
-/// The lock makes other threads and processes wait. The file `complete` is written last, so an environment without it
-/// was interrupted and is made again.
+/// The lock makes other threads and processes wait. The file `complete` is written last, so an
+/// environment without it was interrupted and is made again.
 fn environment(python3: &str, target: &Path, requirements: &Path) -> Result<PathBuf, String> {
     let wanted = fs::read(requirements).map_err(|error| on(requirements, &error))?;
     let folder = target.join(format!("python-{}", fingerprint(&wanted)));
@@ -63,8 +70,10 @@ fn environment(python3: &str, target: &Path, requirements: &Path) -> Result<Path
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(|error| on(&folder, &error))?;
     }
-    run(Command::new(python3).args(["-m", "venv"]).arg(&folder)).map_err(|problem| format!("{NEEDS}\n{problem}"))?;
-    let install = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"];
+    run(Command::new(python3).args(["-m", "venv"]).arg(&folder))
+        .map_err(|problem| format!("{NEEDS}\n{problem}"))?;
+    let install =
+        ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"];
     run(Command::new(&python).args(install).arg(requirements))?;
     File::create(&complete).map_err(|error| on(&complete, &error))?;
     Ok(python)
@@ -72,11 +81,13 @@ fn environment(python3: &str, target: &Path, requirements: &Path) -> Result<Path
 
 /// The first 12 hexadecimal digits of the SHA-256.
 fn fingerprint(bytes: &[u8]) -> String {
-    let start = Sha256::digest(bytes).iter().take(6).fold(0, |start, &byte| start << 8 | u64::from(byte));
+    let start =
+        Sha256::digest(bytes).iter().take(6).fold(0, |start, &byte| start << 8 | u64::from(byte));
     format!("{start:012x}")
 }
 
-/// What the command printed on stdout; if it failed, a text with the command and what it printed on stderr.
+/// What the command printed on stdout; if it failed, a text with the command and what it printed on
+/// stderr.
 fn run(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("cannot run {command:?}: {error}"))?;
     if output.status.success() {
@@ -84,7 +95,11 @@ fn run(command: &mut Command) -> Result<String, String> {
     }
     // venv explains on stdout, pip on stderr.
     let said = [output.stdout, output.stderr].concat();
-    Err(format!("{command:?} failed ({}):\n{}", output.status, String::from_utf8_lossy(&said).trim_end()))
+    Err(format!(
+        "{command:?} failed ({}):\n{}",
+        output.status,
+        String::from_utf8_lossy(&said).trim_end()
+    ))
 }
 
 fn on(path: &Path, error: &io::Error) -> String {
@@ -105,7 +120,8 @@ fn the_wheel_has_the_light_models() {
         "zfnet512",
     ];
     let light = onnx_data().join("light");
-    let missing: Vec<_> = names.iter().filter(|name| !light.join(format!("light_{name}.onnx")).is_file()).collect();
+    let missing: Vec<_> =
+        names.iter().filter(|name| !light.join(format!("light_{name}.onnx")).is_file()).collect();
     assert!(missing.is_empty(), "{} lacks {missing:?}", light.display());
 }
 
@@ -115,11 +131,14 @@ fn a_half_made_environment_is_made_again_and_a_complete_one_is_kept() {
     let requirements = target.path().join("requirements.txt");
     fs::write(&requirements, "# nothing\n").unwrap();
     let make = || environment("python3", target.path(), &requirements).unwrap();
-    let python = target.path().join(format!("python-{}", fingerprint(b"# nothing\n"))).join("bin/python");
+    let python =
+        target.path().join(format!("python-{}", fingerprint(b"# nothing\n"))).join("bin/python");
 
     fs::create_dir_all(python.parent().unwrap()).unwrap();
     fs::write(&python, "interrupted").unwrap();
-    let made = std::thread::scope(|scope| [scope.spawn(make), scope.spawn(make)].map(|thread| thread.join().unwrap()));
+    let made = std::thread::scope(|scope| {
+        [scope.spawn(make), scope.spawn(make)].map(|thread| thread.join().unwrap())
+    });
     assert_eq!(made, [python.clone(), python.clone()]);
     assert_eq!(run(Command::new(&python).args(["-c", "print(6 * 7)"])).unwrap(), "42\n");
 

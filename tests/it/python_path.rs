@@ -36,10 +36,17 @@ impl Pyenv {
 
     /// Writes the program that is asked; the head says whose it is.
     fn shim(&self, head: &str) {
-        let script = format!("{head}cd '{}' && echo >> asked && cat answer\n", self.dir.path().display());
-        // Written by a child, for what a sibling test's child holds open for writing cannot be executed.
+        let script =
+            format!("{head}cd '{}' && echo >> asked && cat answer\n", self.dir.path().display());
+        // Written by a child, for what a sibling test's child holds open for writing cannot be
+        // executed.
         let write = r#"printf %s "$1" > "$0" && chmod +x "$0""#;
-        let run = Command::new("sh").args(["-c", write]).arg(self.program()).arg(script).status().unwrap();
+        let run = Command::new("sh")
+            .args(["-c", write])
+            .arg(self.program())
+            .arg(script)
+            .status()
+            .unwrap();
         assert!(run.success());
         self.age();
     }
@@ -48,9 +55,11 @@ impl Pyenv {
         self.path("shims/python3")
     }
 
-    /// Has the interpreter say that it looks into these folders, and that `late` would count if it were there.
+    /// Has the interpreter say that it looks into these folders, and that `late` would count if it
+    /// were there.
     fn answer(&self, folders: &[&str]) {
-        let folders: Vec<String> = folders.iter().map(|name| self.path(name).display().to_string()).collect();
+        let folders: Vec<String> =
+            folders.iter().map(|name| self.path(name).display().to_string()).collect();
         let answer = format!("{}\n\n{}\n", folders.join("\n"), self.path("late").display());
         fs::write(self.path("answer"), answer).unwrap();
         self.age();
@@ -102,8 +111,11 @@ fn only_what_has_to_know_asks_python_and_only_once() {
         command.env("ONNX2PLAN_CACHE", pyenv.path("cache"));
         command
     };
-    let found: Value = serde_json::from_slice(&user().args(["doctor", "--json"]).output().unwrap().stdout).unwrap();
-    let by_the_loader = |place: &Value| place["source"] == "system libraries" && place["version"].is_string();
+    let found: Value =
+        serde_json::from_slice(&user().args(["doctor", "--json"]).output().unwrap().stdout)
+            .unwrap();
+    let by_the_loader =
+        |place: &Value| place["source"] == "system libraries" && place["version"].is_string();
     // A machine may have a library where it is looked for before.
     let once = usize::from(!found["tried"].as_array().unwrap().iter().any(by_the_loader));
     fs::remove_file(pyenv.path("cache/python.json")).ok();
@@ -117,7 +129,11 @@ fn only_what_has_to_know_asks_python_and_only_once() {
     assert_eq!(asked(user().arg("doctor")), once);
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(".python-version"), "3.13").unwrap();
-    assert_eq!(asked(user().arg(&model).current_dir(folder.path())), once, "pyenv may start another one here");
+    assert_eq!(
+        asked(user().arg(&model).current_dir(folder.path())),
+        once,
+        "pyenv may start another one here"
+    );
 }
 
 #[test]
@@ -129,7 +145,11 @@ fn an_answer_is_remembered_until_something_that_decides_on_it_changes() {
 
     fs::write(pyenv.path("site/a.pth"), "a folder").unwrap();
     pyenv.answer(&["site", "a folder"]);
-    assert_eq!(pyenv.twice(), (vec![pyenv.path("site"), pyenv.path("a folder")], 1), "a file that adds folders");
+    assert_eq!(
+        pyenv.twice(),
+        (vec![pyenv.path("site"), pyenv.path("a folder")], 1),
+        "a file that adds folders"
+    );
     fs::write(pyenv.path("site/a.pth"), "none").unwrap();
     pyenv.answer(&["site"]);
     let touch = |name: &str| {
@@ -197,7 +217,9 @@ fn real_interpreters_say_where_they_look() {
         std::thread::sleep(Duration::from_millis(500));
         python.search_path();
     }
-    let edited = fs::read_to_string(&memory).unwrap().replace(r#""folders":["#, r#""folders":["/remembered","#);
+    let edited = fs::read_to_string(&memory)
+        .unwrap()
+        .replace(r#""folders":["#, r#""folders":["/remembered","#);
     fs::write(&memory, edited).unwrap();
     assert_eq!(python.search_path()[0], Path::new("/remembered"));
     let named = Python { program: "python3".into(), ..python };

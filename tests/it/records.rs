@@ -1,4 +1,5 @@
-//! Recorded texts: what a test found is compared with a file, or with `ONNX2PLAN_BLESS=1` becomes the file.
+//! Recorded texts: what a test found is compared with a file, or with `ONNX2PLAN_BLESS=1` becomes
+//! the file.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -6,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What to do about a difference.
-pub(crate) const HOW: &str = "ONNX2PLAN_BLESS=1 records what was found: read it before you commit it";
+pub(crate) const HOW: &str =
+    "ONNX2PLAN_BLESS=1 records what was found: read it before you commit it";
 
 fn bless() -> bool {
     std::env::var_os("ONNX2PLAN_BLESS").is_some_and(|value| value == "1")

@@ -1,4 +1,5 @@
-//! Recurrent operators of one row get units more where they have few: the numbers are those of the row among others.
+//! Recurrent operators of one row get units more where they have few: the numbers are those of the
+//! row among others.
 
 use crate::support::Model;
 use crate::tensorrt::onnx2plan;
@@ -13,7 +14,8 @@ const WIDTH: usize = 3;
 /// Numbers from −1 to 1.
 fn numbers(dims: &[usize]) -> Tensor {
     let count = dims.iter().product();
-    let values = (0u8..23).map(|at| f32::from(at * 7 % 23) / 11.5 - 1.0).cycle().take(count).collect();
+    let values =
+        (0u8..23).map(|at| f32::from(at * 7 % 23) / 11.5 - 1.0).cycle().take(count).collect();
     Tensor::of(dims.to_vec(), values).unwrap()
 }
 
@@ -24,7 +26,11 @@ fn row(tensor: &Tensor, axis: usize, at: usize) -> Tensor {
     let size = tensor.dims()[axis];
     let mut dims = tensor.dims().to_vec();
     dims[axis] = 1;
-    let kept = values.iter().enumerate().filter(|(place, _)| place / inner % size == at).map(|(_, &value)| value);
+    let kept = values
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| place / inner % size == at)
+        .map(|(_, &value)| value);
     Tensor::of(dims, kept.collect()).unwrap()
 }
 
@@ -41,13 +47,15 @@ fn model(op: &str, gates: usize, units: usize, rows: usize) -> Model {
     if lstm {
         model = model.input("c", &shape(&[2, rows, units])).input("p", &shape(&[2, 3 * units]));
     }
-    let (inputs, outputs) = if lstm { ("x w r b - h c p", "y yh yc") } else { ("x w r b - h", "y yh") };
+    let (inputs, outputs) =
+        if lstm { ("x w r b - h c p", "y yh yc") } else { ("x w r b - h", "y yh") };
     let model = model.node(op, inputs, outputs).attr("direction", "bidirectional");
     outputs.split(' ').fold(model, |model, output| model.output(output, ""))
 }
 
 fn run(model: &Model, inputs: &[Tensor]) -> (String, Vec<Tensor>) {
-    let network = pipeline::prepare(&model.read().unwrap(), &Options::new(Caps::modern())).unwrap().network;
+    let network =
+        pipeline::prepare(&model.read().unwrap(), &Options::new(Caps::modern())).unwrap().network;
     (network.to_string(), eval::run(&network, inputs).unwrap())
 }
 
@@ -57,13 +65,20 @@ fn units_that_are_added_change_nothing() {
         for units in [1, 3, 7] {
             let operands = |x: Tensor, h: Tensor| {
                 let w = numbers(&[2, gates * units, WIDTH]);
-                let (r, b) = (numbers(&[2, gates * units, units]), numbers(&[2, 2 * gates * units]));
-                let more = if op == "LSTM" { vec![h.clone(), numbers(&[2, 3 * units])] } else { Vec::new() };
+                let (r, b) =
+                    (numbers(&[2, gates * units, units]), numbers(&[2, 2 * gates * units]));
+                let more = if op == "LSTM" {
+                    vec![h.clone(), numbers(&[2, 3 * units])]
+                } else {
+                    Vec::new()
+                };
                 [vec![x, w, r, b, h], more].concat()
             };
             let (x, h) = (numbers(&[STEPS, 2, WIDTH]), numbers(&[2, 2, units]));
-            let (both, expected) = run(&model(op, gates, units, 2), &operands(x.clone(), h.clone()));
-            let (one, found) = run(&model(op, gates, units, 1), &operands(row(&x, 1, 1), row(&h, 1, 1)));
+            let (both, expected) =
+                run(&model(op, gates, units, 2), &operands(x.clone(), h.clone()));
+            let (one, found) =
+                run(&model(op, gates, units, 1), &operands(row(&x, 1, 1), row(&h, 1, 1)));
             let inside = |text: &str| text.contains(&format!("f32[2, 1, {}]", gates * 8));
             assert!(inside(&one) && !inside(&both), "{op} of {units}:\n{one}");
             for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
@@ -80,17 +95,28 @@ fn units_that_are_added_change_nothing() {
 /// TensorRT-RTX fails at Elu in a loop; its formula takes its place.
 #[test]
 fn elu_is_a_formula_in_loops() {
-    let model = Model::new(14).input("x", "f32[6, 2, 3]").weights("w", &[1, 24, 3]).weights("r", &[1, 24, 8]);
+    let model = Model::new(14)
+        .input("x", "f32[6, 2, 3]")
+        .weights("w", &[1, 24, 3])
+        .weights("r", &[1, 24, 8]);
     let model = model.node("GRU", "x w r", "y").attr("activations", ["Elu", "Elu"]);
     let model = model.attr("activation_alpha", [0.5, 0.25]).output("y", "");
     let x = numbers(&[STEPS, 2, WIDTH]);
-    let imported = pipeline::import_model(&model.read().unwrap(), &Options::new(Caps::modern()).import).unwrap();
+    let imported =
+        pipeline::import_model(&model.read().unwrap(), &Options::new(Caps::modern()).import)
+            .unwrap();
     let expected = eval::run(&imported.network, std::slice::from_ref(&x)).unwrap();
     let (text, found) = run(&model, &[x]);
-    assert!(imported.network.to_string().contains("kind: Elu") && !text.contains("kind: Elu"), "{text}");
+    assert!(
+        imported.network.to_string().contains("kind: Elu") && !text.contains("kind: Elu"),
+        "{text}"
+    );
     let (found, expected) = (found[0].to_f32s().unwrap(), expected[0].to_f32s().unwrap());
     assert!(expected.iter().any(|&value| value < 0.0));
-    assert!(found.iter().zip(expected.iter()).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?}, not {expected:?}");
+    assert!(
+        found.iter().zip(expected.iter()).all(|(a, b)| (a - b).abs() < 1e-5),
+        "{found:?}, not {expected:?}"
+    );
 
     let dir = tempfile::tempdir().unwrap();
     let output = onnx2plan().arg("--quiet").arg(model.write(dir.path())).output().unwrap();

@@ -29,11 +29,19 @@ fn golden(name: &str, text: &str) {
 
 #[test]
 fn samples_become_the_recorded_pages() {
-    let samples =
-        [("verified", About::Model), ("differs", About::Model), ("unsupported", About::Model), ("zoo", About::Zoo)];
+    let samples = [
+        ("verified", About::Model),
+        ("differs", About::Model),
+        ("unsupported", About::Model),
+        ("zoo", About::Zoo),
+    ];
     for (name, about) in samples {
-        let [json, markdown, html] = render::files(about, &sample(&format!("{name}.json"))).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&json.1).unwrap(), sample(&format!("{name}.json")));
+        let [json, markdown, html] =
+            render::files(about, &sample(&format!("{name}.json"))).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(&json.1).unwrap(),
+            sample(&format!("{name}.json"))
+        );
         golden(&format!("{name}.md"), &markdown.1);
         golden(&format!("{name}.html"), &html.1);
     }
@@ -43,8 +51,13 @@ fn samples_become_the_recorded_pages() {
 #[test]
 fn an_older_report_becomes_the_same_page() {
     let mut report = sample("verified.json");
-    for binding in ["inputs", "outputs"].into_iter().flat_map(|of| report[of].as_array().unwrap().clone()) {
-        assert!(binding["profiles"].is_array() && binding["values"] == serde_json::json!([]), "{binding}");
+    for binding in
+        ["inputs", "outputs"].into_iter().flat_map(|of| report[of].as_array().unwrap().clone())
+    {
+        assert!(
+            binding["profiles"].is_array() && binding["values"] == serde_json::json!([]),
+            "{binding}"
+        );
     }
     let page = |report: &Value| {
         let [_, _, (_, html)] = render::files(About::Model, report).unwrap();
@@ -53,7 +66,10 @@ fn an_older_report_becomes_the_same_page() {
     let expected = page(&report);
     for of in ["inputs", "outputs"] {
         for binding in report[of].as_array_mut().unwrap() {
-            binding.as_object_mut().unwrap().retain(|field, _| !["profiles", "values"].contains(&field.as_str()));
+            binding
+                .as_object_mut()
+                .unwrap()
+                .retain(|field, _| !["profiles", "values"].contains(&field.as_str()));
         }
     }
     assert_eq!(page(&report), expected);
@@ -80,10 +96,15 @@ fn a_verification_writes_a_report_whatever_it_ends_in() {
     let dir = tempfile::tempdir().unwrap();
     let verify = |model: &Path, folder: &str| {
         let mut command = tensorrt::onnx2plan();
-        command.args(["verify", "--on", "cpu", "--quiet"]).arg(model).arg("--report").arg(dir.path().join(folder));
+        command
+            .args(["verify", "--on", "cpu", "--quiet"])
+            .arg(model)
+            .arg("--report")
+            .arg(dir.path().join(folder));
         let status = command.output().unwrap().status.code();
         let json: Value =
-            serde_json::from_slice(&fs::read(dir.path().join(folder).join("report.json")).unwrap()).unwrap();
+            serde_json::from_slice(&fs::read(dir.path().join(folder).join("report.json")).unwrap())
+                .unwrap();
         (status, json)
     };
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
@@ -125,14 +146,19 @@ fn a_zoo_writes_a_folder_of_reports() {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let mut command = tensorrt::onnx2plan();
     command.current_dir(models.parent().unwrap()).args(["zoo", "models", "--on", "cpu", "--quiet"]);
-    let output = command.args(["--include", "digits"]).arg("--report").arg(dir.path()).output().unwrap();
+    let output =
+        command.args(["--include", "digits"]).arg("--report").arg(dir.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let json = |path: &str| -> Value { serde_json::from_slice(&fs::read(dir.path().join(path)).unwrap()).unwrap() };
+    let json = |path: &str| -> Value {
+        serde_json::from_slice(&fs::read(dir.path().join(path)).unwrap()).unwrap()
+    };
     let report: zoo::Report = serde_json::from_value(json("report.json")).unwrap();
     let model = &report.models[0];
     assert_eq!((model.name.as_str(), model.path.as_str()), ("digits", "models/digits/model.onnx"));
     assert_eq!((model.status, model.as_expected), (zoo::Status::Evaluated, true));
-    for file in ["report.html", "report.md", "junit.xml", "report.sarif", "models/digits/report.html"] {
+    for file in
+        ["report.html", "report.md", "junit.xml", "report.sarif", "models/digits/report.html"]
+    {
         assert!(fs::metadata(dir.path().join(file)).is_ok_and(|file| file.len() > 100), "{file}");
     }
     let (mut found, mut wanted) = (BTreeSet::new(), BTreeSet::new());
@@ -140,7 +166,9 @@ fn a_zoo_writes_a_folder_of_reports() {
     fields(&sample("verified.json"), "", &mut wanted);
     // What only a GPU measures, and what a traced run adds.
     wanted.retain(|field| {
-        !["/environment/gpu/", "/latency/", "/error_by_layer/"].iter().any(|part| field.contains(part))
+        !["/environment/gpu/", "/latency/", "/error_by_layer/"]
+            .iter()
+            .any(|part| field.contains(part))
     });
     assert_eq!(found, wanted);
     assert_eq!(json("models/digits/report.json")["verdict"], "evaluated");

@@ -30,14 +30,24 @@ fn zoo(report: &Path, shard: Option<&str>) {
         "--include",
         "{digits,layers/convolution*}",
     ]);
-    command.arg("--report").arg(report).args(shard.map(|shard| ["--shard", shard]).into_iter().flatten());
+    command
+        .arg("--report")
+        .arg(report)
+        .args(shard.map(|shard| ["--shard", shard]).into_iter().flatten());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn merge(parts: &[PathBuf], to: &Path, arguments: &[&str]) -> Output {
     let mut command = without_tensorrt();
-    command.args(["report", "merge", "--quiet"]).args(arguments).args(parts).arg("-o").arg(to).output().unwrap()
+    command
+        .args(["report", "merge", "--quiet"])
+        .args(arguments)
+        .args(parts)
+        .arg("-o")
+        .arg(to)
+        .output()
+        .unwrap()
 }
 
 fn said(output: &Output) -> String {
@@ -60,7 +70,9 @@ fn files(folder: &Path, below: &Path, out: &mut BTreeSet<PathBuf>) {
 fn strip(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !["seconds", "peak_rss_bytes", "shards"].contains(&name.as_str()));
+            fields.retain(|name, _| {
+                !["seconds", "peak_rss_bytes", "shards"].contains(&name.as_str())
+            });
             fields.values_mut().for_each(strip);
         }
         Value::Array(list) => list.iter_mut().for_each(strip),
@@ -97,8 +109,14 @@ fn joined_shards_are_the_report_of_one_run() {
     files(&joined, &joined, &mut of_joined);
     assert_eq!(of_joined, of_whole);
     let shard = |index: usize| json!({ "index": index, "count": 3 });
-    assert_eq!(json_of(&joined.join("report.json"))["shards"], json!([shard(1), shard(2), shard(3)]));
-    for file in of_whole.iter().filter(|file| file.extension().is_some_and(|end| end == "json" || end == "sarif")) {
+    assert_eq!(
+        json_of(&joined.join("report.json"))["shards"],
+        json!([shard(1), shard(2), shard(3)])
+    );
+    for file in of_whole
+        .iter()
+        .filter(|file| file.extension().is_some_and(|end| end == "json" || end == "sarif"))
+    {
         assert_eq!(stripped(&joined.join(file)), stripped(&whole.join(file)), "{}", file.display());
     }
     assert_eq!(timeless(&joined.join("junit.xml")), timeless(&whole.join("junit.xml")));
@@ -106,7 +124,9 @@ fn joined_shards_are_the_report_of_one_run() {
     // From files, in another order, and from a report that was joined already.
     let first = dir.path().join("first");
     assert_eq!(
-        merge(&[parts[2].clone(), parts[0].join("report.json")], &first, &["--fail-on", "never"]).status.code(),
+        merge(&[parts[2].clone(), parts[0].join("report.json")], &first, &["--fail-on", "never"])
+            .status
+            .code(),
         Some(0)
     );
     let again = dir.path().join("again");
@@ -117,19 +137,29 @@ fn joined_shards_are_the_report_of_one_run() {
     // What is missing is seen.
     let output = merge(&[parts[0].clone(), parts[2].clone()], &dir.path().join("less"), &[]);
     assert_eq!(output.status.code(), Some(6));
-    assert_eq!(said(&output), "error: shard 2/3 is missing\n\nhint: run what is missing, and merge again\n");
+    assert_eq!(
+        said(&output),
+        "error: shard 2/3 is missing\n\nhint: run what is missing, and merge again\n"
+    );
     let page = fs::read_to_string(dir.path().join("less/report.md")).unwrap();
-    assert!(page.contains("Holds 2 of 3 shards.\n") && page.contains("- shard 2/3 is missing\n"), "{page}");
+    assert!(
+        page.contains("Holds 2 of 3 shards.\n") && page.contains("- shard 2/3 is missing\n"),
+        "{page}"
+    );
 
     // So is a part that a killed run has left.
     let killed = dir.path().join("killed");
     fs::create_dir_all(killed.join("models")).unwrap();
-    let output = merge(&[parts[0].clone(), killed.clone(), parts[1].clone()], &dir.path().join("less"), &[]);
+    let output =
+        merge(&[parts[0].clone(), killed.clone(), parts[1].clone()], &dir.path().join("less"), &[]);
     assert_eq!(output.status.code(), Some(6));
     let killed = format!("`{}` holds no report: its run did not end", killed.display());
     let rest = format!("  {killed}\n\nhint: run what is missing, and merge again\n");
     assert_eq!(said(&output), format!("error: shard 3/3 is missing\n{rest}"));
-    assert_eq!(json_of(&dir.path().join("less/report.json"))["notes"], json!(["shard 3/3 is missing", killed]));
+    assert_eq!(
+        json_of(&dir.path().join("less/report.json"))["notes"],
+        json!(["shard 3/3 is missing", killed])
+    );
 
     // What does not belong together is refused, and nothing is written.
     let output = merge(&[parts[0].clone(), whole.clone()], &dir.path().join("none"), &[]);
@@ -150,26 +180,43 @@ fn parts_of_different_manifests_are_not_joined() {
     let manifest = |expected: &str| {
         let text = format!("[[model]]\npath = \"*/model.onnx\"\nexpected = \"{expected}\"\n");
         fs::write(dir.path().join("zoo.toml"), &text).unwrap();
-        let sha256 = Sha256::digest(&text).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let sha256 = Sha256::digest(&text)
+            .iter()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let recorded = json!({ "name": "zoo.toml", "bytes": text.len(), "sha256": sha256 });
         (recorded, format!("zoo.toml ({})", &sha256[..16]))
     };
     let part = |shard: &str, arguments: &[&str]| {
         let mut command = onnx2plan();
-        command.current_dir(dir.path()).args(["zoo", "zoo.toml", "--on", "cpu", "--no-cache", "--fail-on", "never"]);
-        let output = command.args(["--shard", shard, "--report", &shard[..1]]).args(arguments).output().unwrap();
+        command.current_dir(dir.path()).args([
+            "zoo",
+            "zoo.toml",
+            "--on",
+            "cpu",
+            "--no-cache",
+            "--fail-on",
+            "never",
+        ]);
+        let output = command
+            .args(["--shard", shard, "--report", &shard[..1]])
+            .args(arguments)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", said(&output));
     };
     let joined = || {
         let mut command = without_tensorrt();
-        command.current_dir(dir.path()).args(["report", "merge", "--quiet", "1", "2", "-o", "joined"]);
+        command
+            .current_dir(dir.path())
+            .args(["report", "merge", "--quiet", "1", "2", "-o", "joined"]);
         command.args(["--fail-on", "never"]);
         let output = command.output().unwrap();
         (output.status.code(), said(&output))
     };
     let refused = |name: &str, one: &str, other: &str| {
         let error = format!(
-            "error: cannot join `1` and `2`\n  `{name}` is {one} in the first and {other} in the second\n\n\
+            "error: cannot join `1` and `2`\n  `{name}` is {one} in the first and {other} in the \
+             second\n\n\
              hint: run all parts with the same program, library, options and manifest\n"
         );
         (Some(2), error)
@@ -202,13 +249,19 @@ fn a_part_with_a_broken_page_is_refused() {
     let part = dir.path().join("part");
     zoo(&part, None);
     let report = json_of(&part.join("report.json"));
-    let (name, page) = (report["models"][0]["name"].as_str().unwrap(), report["models"][0]["page"].as_str().unwrap());
-    fs::write(part.join(page).with_file_name("report.json"), r#"{"kind": "model", "schema": 1}"#).unwrap();
+    let (name, page) = (
+        report["models"][0]["name"].as_str().unwrap(),
+        report["models"][0]["page"].as_str().unwrap(),
+    );
+    fs::write(part.join(page).with_file_name("report.json"), r#"{"kind": "model", "schema": 1}"#)
+        .unwrap();
     let output = merge(&[part], &dir.path().join("joined"), &[]);
     let said = said(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(
-        said.starts_with(&format!("error: the part that holds model `{name}` has a broken report on it\n")),
+        said.starts_with(&format!(
+            "error: the part that holds model `{name}` has a broken report on it\n"
+        )),
         "{said}"
     );
     assert!(said.ends_with("\n\nhint: run that part again\n"), "{said}");
@@ -223,7 +276,8 @@ fn a_joined_report_ends_as_the_zoo_would_have() {
     assert_eq!(output.status.code(), Some(5), "{}", said(&output));
     assert_eq!(
         said(&output),
-        "error: 5 of 12 models are not as expected: 1 differs, 1 unsupported, 1 failed, 1 crashed, 1 timeout\n"
+        "error: 5 of 12 models are not as expected: 1 differs, 1 unsupported, 1 failed, 1 \
+         crashed, 1 timeout\n"
     );
     let report = json_of(&dir.path().join("all/report.json"));
     assert_eq!(report["notes"], json!(["models whose page is not in their part: 11"]));
@@ -271,12 +325,19 @@ fn differences_are_as_recorded() {
     let dir = tempfile::tempdir().unwrap();
     let [old, new] = before_and_after(dir.path());
     let diff = |arguments: &[&str], old: &Path, new: &Path| {
-        let output = without_tensorrt().args(["report", "diff"]).args(arguments).args([old, new]).output().unwrap();
+        let output = without_tensorrt()
+            .args(["report", "diff"])
+            .args(arguments)
+            .args([old, new])
+            .output()
+            .unwrap();
         let code = output.status.code().unwrap();
         (code, String::from_utf8(output.stdout.clone()).unwrap(), said(&output))
     };
     let mut records = Records::new("diff");
-    for (name, arguments) in [("text.txt", &[][..]), ("markdown.md", &["--markdown"]), ("json.json", &["--json"])] {
+    for (name, arguments) in
+        [("text.txt", &[][..]), ("markdown.md", &["--markdown"]), ("json.json", &["--json"])]
+    {
         let (code, text, said) = diff(arguments, &old, &new);
         assert_eq!(code, 1, "{said}");
         assert_eq!(
@@ -291,7 +352,8 @@ fn differences_are_as_recorded() {
     records.finish();
 
     assert_eq!(diff(&[], &old, &old), (0, "12 models, none got worse\n".to_owned(), String::new()));
-    let (code, text, _) = diff(&["--max-error", "1000", "--max-latency", "3.5", "--max-size", "2"], &old, &new);
+    let (code, text, _) =
+        diff(&["--max-error", "1000", "--max-latency", "3.5", "--max-size", "2"], &old, &new);
     assert_eq!(code, 1, "a status is always worse");
     assert!(!text.contains("digits"), "{text}");
     let (code, _, said) = diff(&["--max-error", "0.5"], &old, &new);

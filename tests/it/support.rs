@@ -69,7 +69,8 @@ impl Model {
     /// An initializer of `f32` without special values: -1, -0.75, … 1 without 0, and again.
     pub(crate) fn weights(self, name: &str, dims: &[i64]) -> Self {
         let count = dims.iter().product();
-        let values: Vec<f32> = [-4i8, -3, -2, -1, 1, 2, 3, 4].map(|n| f32::from(n) / 4.0).repeat(count_of(count));
+        let values: Vec<f32> =
+            [-4i8, -3, -2, -1, 1, 2, 3, 4].map(|n| f32::from(n) / 4.0).repeat(count_of(count));
         self.init(name, dims, &values[..count_of(count)])
     }
 
@@ -90,12 +91,14 @@ impl Model {
         self
     }
 
-    /// A node named after its first output. Names are separated by spaces, `-` is an optional one left out;
-    /// `ai.onnx.ml.Scaler` is an operator of another domain.
+    /// A node named after its first output. Names are separated by spaces, `-` is an optional one
+    /// left out; `ai.onnx.ml.Scaler` is an operator of another domain.
     pub(crate) fn node(mut self, op: &str, inputs: &str, outputs: &str) -> Self {
         let (domain, op) = op.rsplit_once('.').unwrap_or(("", op));
         let names = |text: &str| -> Vec<String> {
-            text.split_whitespace().map(|name| if name == "-" { "" } else { name }.to_owned()).collect()
+            text.split_whitespace()
+                .map(|name| if name == "-" { "" } else { name }.to_owned())
+                .collect()
         };
         let outputs = names(outputs);
         self.graph.node.push(pb::NodeProto {
@@ -117,7 +120,9 @@ impl Model {
 
     /// Gives the last node an attribute.
     pub(crate) fn attr(mut self, name: &str, value: impl Into<pb::AttributeProto>) -> Self {
-        self.last_node().attribute.push(pb::AttributeProto { name: Some(name.to_owned()), ..value.into() });
+        self.last_node()
+            .attribute
+            .push(pb::AttributeProto { name: Some(name.to_owned()), ..value.into() });
         self
     }
 
@@ -171,15 +176,28 @@ fn operator_set(domain: &str, version: i64) -> pb::OperatorSetIdProto {
 /// A value of a type as the tool prints it: `f32[N, 3, ?]`, `i64[]`, `f32` for one of unknown rank.
 fn value_info(name: &str, ty: &str) -> pb::ValueInfoProto {
     let tensor_type = || {
-        let (element, dims) = ty.split_once('[').map_or((ty, None), |(element, dims)| (element, Some(dims)));
+        let (element, dims) =
+            ty.split_once('[').map_or((ty, None), |(element, dims)| (element, Some(dims)));
         let dims = dims.map(|dims| dims.strip_suffix(']').expect("a type ends in ]"));
         let shape = dims.map(|dims| pb::TensorShapeProto {
-            dim: dims.split(',').map(str::trim).filter(|dim| !dim.is_empty()).map(dimension).collect(),
+            dim: dims
+                .split(',')
+                .map(str::trim)
+                .filter(|dim| !dim.is_empty())
+                .map(dimension)
+                .collect(),
         });
         let value = pb::type_proto::Tensor { elem_type: Some(code(element)), shape };
-        pb::TypeProto { value: Some(pb::type_proto::Value::TensorType(value)), ..Default::default() }
+        pb::TypeProto {
+            value: Some(pb::type_proto::Value::TensorType(value)),
+            ..Default::default()
+        }
     };
-    pb::ValueInfoProto { name: Some(name.to_owned()), r#type: (!ty.is_empty()).then(tensor_type), ..Default::default() }
+    pb::ValueInfoProto {
+        name: Some(name.to_owned()),
+        r#type: (!ty.is_empty()).then(tensor_type),
+        ..Default::default()
+    }
 }
 
 fn dimension(text: &str) -> Dimension {
@@ -258,7 +276,10 @@ impl From<&str> for pb::AttributeProto {
 
 impl<const N: usize> From<[&str; N]> for pb::AttributeProto {
     fn from(values: [&str; N]) -> Self {
-        Self { strings: values.map(|text| text.to_owned().into()).to_vec(), ..attribute(AttributeType::Strings) }
+        Self {
+            strings: values.map(|text| text.to_owned().into()).to_vec(),
+            ..attribute(AttributeType::Strings)
+        }
     }
 }
 

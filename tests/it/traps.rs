@@ -1,4 +1,5 @@
-//! Where ONNX and TensorRT differ: models of a few numbers that come out otherwise where the difference is overlooked.
+//! Where ONNX and TensorRT differ: models of a few numbers that come out otherwise where the
+//! difference is overlooked.
 
 use crate::support::Model;
 use half::f16;
@@ -7,7 +8,8 @@ use onnx2plan::network::Caps;
 use onnx2plan::pipeline::{self, Options};
 use onnx2plan::tensor::Tensor;
 
-/// A model, its first input's shape and numbers, and the numbers of its outputs one behind the other.
+/// A model, its first input's shape and numbers, and the numbers of its outputs one behind the
+/// other.
 struct Trap {
     name: &'static str,
     model: fn() -> Model,
@@ -25,12 +27,15 @@ fn no_trap_is_fallen_into() {
 
 fn check(trap: &Trap) -> Option<String> {
     let Trap { name, model, dims, input, expected } = trap;
-    let prepared = model().read().and_then(|model| pipeline::prepare(&model, &Options::new(Caps::modern())));
+    let prepared =
+        model().read().and_then(|model| pipeline::prepare(&model, &Options::new(Caps::modern())));
     let network = prepared.unwrap_or_else(|error| panic!("{name}: {error}")).network;
     let data = Tensor::of(dims.to_vec(), input.to_vec()).unwrap();
     let outputs = eval::run(&network, &[data]).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let found: Vec<f32> = outputs.iter().flat_map(|output| output.to_f32s().unwrap().into_owned()).collect();
-    let near = found.len() == expected.len() && found.iter().zip(*expected).all(|(a, b)| (a - b).abs() < 2e-6);
+    let found: Vec<f32> =
+        outputs.iter().flat_map(|output| output.to_f32s().unwrap().into_owned()).collect();
+    let near = found.len() == expected.len()
+        && found.iter().zip(*expected).all(|(a, b)| (a - b).abs() < 2e-6);
     (!near).then(|| format!("{name}: {found:?}, not {expected:?}"))
 }
 
@@ -50,7 +55,8 @@ const RESIZE: &[&Trap] = &[
         // TensorRT's own default is asymmetric.
         name: "positions are those of half pixels",
         model: || {
-            let model = Model::new(13).input("x", "f32[1, 1, 1, 2]").init("sizes", &[4], &[1i64, 1, 1, 4]);
+            let model =
+                Model::new(13).input("x", "f32[1, 1, 1, 2]").init("sizes", &[4], &[1i64, 1, 1, 4]);
             model.node("Resize", "x - - sizes", "y").attr("mode", "linear").output("y", "")
         },
         dims: &[1, 1, 1, 2],
@@ -79,7 +85,8 @@ const RESIZE: &[&Trap] = &[
         expected: &[5.0],
     },
     &Trap {
-        // Positions ¾ and 2¼; half pixels less one half, rounded up, is this only for `round_prefer_floor`.
+        // Positions ¾ and 2¼; half pixels less one half, rounded up, is this only for
+        // `round_prefer_floor`.
         name: "tf_half_pixel_for_nn rounds as nearest_mode says",
         model: || {
             let rounded = |model: Model, mode: &str| {
@@ -90,7 +97,8 @@ const RESIZE: &[&Trap] = &[
                     .attr("coordinate_transformation_mode", "tf_half_pixel_for_nn")
                     .output(mode, "")
             };
-            let model = Model::new(11).input("x", "f32[1, 1, 1, 3]").init("sizes", &[4], &[1i64, 1, 1, 2]);
+            let model =
+                Model::new(11).input("x", "f32[1, 1, 1, 3]").init("sizes", &[4], &[1i64, 1, 1, 2]);
             ["round_prefer_floor", "floor", "ceil"].into_iter().fold(model, rounded)
         },
         dims: &[1, 1, 1, 3],
@@ -102,9 +110,13 @@ const RESIZE: &[&Trap] = &[
         name: "ties are rounded as nearest_mode says",
         model: || {
             let rounded = |model: Model, mode: &str| {
-                model.node("Resize", "x - - sizes", mode).attr("nearest_mode", mode).output(mode, "")
+                model
+                    .node("Resize", "x - - sizes", mode)
+                    .attr("nearest_mode", mode)
+                    .output(mode, "")
             };
-            let model = Model::new(13).input("x", "f32[1, 1, 1, 4]").init("sizes", &[4], &[1i64, 1, 1, 2]);
+            let model =
+                Model::new(13).input("x", "f32[1, 1, 1, 4]").init("sizes", &[4], &[1i64, 1, 1, 2]);
             ["round_prefer_floor", "round_prefer_ceil"].into_iter().fold(model, rounded)
         },
         dims: &[1, 1, 1, 4],
@@ -114,7 +126,11 @@ const RESIZE: &[&Trap] = &[
     &Trap {
         name: "positions before opset 11 are asymmetric",
         model: || {
-            let model = Model::new(10).input("x", "f32[1, 1, 1, 2]").init("scales", &[4], &[1f32, 1.0, 1.0, 2.0]);
+            let model = Model::new(10).input("x", "f32[1, 1, 1, 2]").init(
+                "scales",
+                &[4],
+                &[1f32, 1.0, 1.0, 2.0],
+            );
             model.node("Resize", "x scales", "y").attr("mode", "linear").output("y", "")
         },
         dims: &[1, 1, 1, 2],
@@ -161,7 +177,11 @@ fn reshape(shape: &[i64; 2], allow_zero: i64) -> Model {
 
 /// The sizes of `y`, then the data as it came.
 fn shape_of(model: Model) -> Model {
-    let model = model.node("Shape", "y", "sizes").node("Cast", "sizes", "out").attr("to", 1).output("out", "");
+    let model = model
+        .node("Shape", "y", "sizes")
+        .node("Cast", "sizes", "out")
+        .attr("to", 1)
+        .output("out", "");
     model.node("Identity", "x", "same").output("same", "")
 }
 
@@ -177,9 +197,16 @@ const SHUFFLE: &[&Trap] = &[
         name: "0 is a size where allowzero says so",
         model: || {
             let model = Model::new(17).input("x", "f32[2, 3]").init("shape", &[2], &[3i64, 0]);
-            let model = model.init("from", &[1], &[0i64]).init("to", &[1], &[0i64]).init("axis", &[1], &[1i64]);
+            let model = model.init("from", &[1], &[0i64]).init("to", &[1], &[0i64]).init(
+                "axis",
+                &[1],
+                &[1i64],
+            );
             shape_of(
-                model.node("Slice", "x from to axis", "none").node("Reshape", "none shape", "y").attr("allowzero", 1),
+                model
+                    .node("Slice", "x from to axis", "none")
+                    .node("Reshape", "none shape", "y")
+                    .attr("allowzero", 1),
             )
         },
         dims: &[2, 3],
@@ -189,9 +216,14 @@ const SHUFFLE: &[&Trap] = &[
     &Trap {
         name: "Flatten at axis 0 makes one row, at a negative axis counts from the end",
         model: || {
-            let model = Model::new(13).input("x", "f32[2, 3, 2]").node("Flatten", "x", "row").attr("axis", 0);
-            let model = model.node("Flatten", "x", "last").attr("axis", -1).node("Shape", "row", "a");
-            let model = model.node("Shape", "last", "b").node("Concat", "a b", "sizes").attr("axis", 0);
+            let model = Model::new(13)
+                .input("x", "f32[2, 3, 2]")
+                .node("Flatten", "x", "row")
+                .attr("axis", 0);
+            let model =
+                model.node("Flatten", "x", "last").attr("axis", -1).node("Shape", "row", "a");
+            let model =
+                model.node("Shape", "last", "b").node("Concat", "a b", "sizes").attr("axis", 0);
             model
                 .node("Cast", "sizes", "out")
                 .attr("to", 1)
@@ -201,7 +233,9 @@ const SHUFFLE: &[&Trap] = &[
         },
         dims: &[2, 3, 2],
         input: &[0.0; 12],
-        expected: &[1.0, 12.0, 6.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        expected: &[
+            1.0, 12.0, 6.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+        ],
     },
 ];
 
@@ -212,7 +246,8 @@ fn convolution(kind: &str) -> Model {
 }
 
 fn transposed() -> Model {
-    let model = Model::new(17).input("x", "f32[1, 1, 2]").init("w", &[1, 1, 3], &[1f32, 10.0, 100.0]);
+    let model =
+        Model::new(17).input("x", "f32[1, 1, 2]").init("w", &[1, 1, 3], &[1f32, 10.0, 100.0]);
     model.node("ConvTranspose", "x w", "y").attr("strides", [2]).output("y", "")
 }
 
@@ -235,7 +270,8 @@ const CONVOLUTION: &[&Trap] = &[
         // TensorRT's formula gives a padding of −1.
         name: "SAME of windows smaller than their step pads nothing",
         model: || {
-            let model = Model::new(17).input("x", "f32[1, 1, 1, 4]").init("w", &[1, 1, 1, 1], &[1f32]);
+            let model =
+                Model::new(17).input("x", "f32[1, 1, 1, 4]").init("w", &[1, 1, 1, 1], &[1f32]);
             let model = model.node("Conv", "x w", "y").attr("auto_pad", "SAME_LOWER");
             model.attr("strides", [1, 2]).output("y", "")
         },
@@ -253,7 +289,8 @@ const CONVOLUTION: &[&Trap] = &[
     &Trap {
         name: "pads list what is in front of all axes first",
         model: || {
-            let model = Model::new(17).input("x", "f32[1, 1, 1, 1]").init("w", &[1, 1, 1, 1], &[1f32]);
+            let model =
+                Model::new(17).input("x", "f32[1, 1, 1, 1]").init("w", &[1, 1, 1, 1], &[1f32]);
             model.node("Conv", "x w", "y").attr("pads", [1, 0, 0, 2]).output("y", "")
         },
         dims: &[1, 1, 1, 1],
@@ -270,8 +307,13 @@ const CONVOLUTION: &[&Trap] = &[
     &Trap {
         name: "step and dilation of one axis stay on that axis",
         model: || {
-            let model = Model::new(17).input("x", "f32[1, 1, 5]").init("w", &[1, 1, 2], &[1f32, 10.0]);
-            model.node("Conv", "x w", "y").attr("dilations", [2]).attr("strides", [2]).output("y", "")
+            let model =
+                Model::new(17).input("x", "f32[1, 1, 5]").init("w", &[1, 1, 2], &[1f32, 10.0]);
+            model
+                .node("Conv", "x w", "y")
+                .attr("dilations", [2])
+                .attr("strides", [2])
+                .output("y", "")
         },
         dims: &[1, 1, 5],
         input: &[1.0, 2.0, 3.0, 4.0, 5.0],
@@ -280,7 +322,11 @@ const CONVOLUTION: &[&Trap] = &[
     &Trap {
         name: "a transposed kernel has the data's channels first",
         model: || {
-            let model = Model::new(17).input("x", "f32[1, 2, 1, 1]").init("w", &[2, 2, 1, 1], &[1f32, 2.0, 3.0, 4.0]);
+            let model = Model::new(17).input("x", "f32[1, 2, 1, 1]").init(
+                "w",
+                &[2, 2, 1, 1],
+                &[1f32, 2.0, 3.0, 4.0],
+            );
             model.node("ConvTranspose", "x w", "y").output("y", "")
         },
         dims: &[1, 2, 1, 1],
@@ -290,7 +336,11 @@ const CONVOLUTION: &[&Trap] = &[
     &Trap {
         name: "groups of a transposed kernel see their own channels",
         model: || {
-            let model = Model::new(17).input("x", "f32[1, 2, 1, 1]").init("w", &[2, 2, 1, 1], &[1f32, 2.0, 3.0, 4.0]);
+            let model = Model::new(17).input("x", "f32[1, 2, 1, 1]").init(
+                "w",
+                &[2, 2, 1, 1],
+                &[1f32, 2.0, 3.0, 4.0],
+            );
             model.node("ConvTranspose", "x w", "y").attr("group", 2).output("y", "")
         },
         dims: &[1, 2, 1, 1],
@@ -334,7 +384,8 @@ const CONVOLUTION: &[&Trap] = &[
     },
 ];
 
-/// A recurrent operator of one step or more, with a state of one number; weights and biases are those of its gates.
+/// A recurrent operator of one step or more, with a state of one number; weights and biases are
+/// those of its gates.
 fn recurrent<const N: usize>(op: &str, inputs: &str, w: [f32; N], r: [f32; N], b: &[f32]) -> Model {
     let gates = i64::try_from(N).unwrap();
     let outputs = if op == "LSTM" { "y h c" } else { "y h" };
@@ -358,7 +409,10 @@ const RECURRENT: &[&Trap] = &[
         model: || {
             let w = [200u8, 30, 128, 90, 10, 128, 255, 60, 100, 140, 160, 20, 250, 77, 5, 128];
             let r = [10u8, 128, 255, 60, 128, 100, 140, 160, 90, 200, 30, 128, 20, 250, 77, 5];
-            let b = [0.25f32, -0.5, 0.75, 1.0, -1.0, 0.5, 0.25, -0.25, 0.5, 0.25, -0.25, 0.0, 1.0, -0.75, 0.25, 0.5];
+            let b = [
+                0.25f32, -0.5, 0.75, 1.0, -1.0, 0.5, 0.25, -0.25, 0.5, 0.25, -0.25, 0.0, 1.0,
+                -0.75, 0.25, 0.5,
+            ];
             let operator = "com.microsoft.DynamicQuantizeLSTM";
             Model::new(17)
                 .opset("com.microsoft", 1)
@@ -379,7 +433,8 @@ const RECURRENT: &[&Trap] = &[
         expected: &[0.394_433, -0.066_444_9, 0.334_554_7, 0.013_686_6, 0.128_338_7, 0.402_361_3],
     },
     &Trap {
-        // i = σ(100), o = σ(0), f = σ(−100), ĉ = tanh(1/2): any other order of the gates gives other numbers.
+        // i = σ(100), o = σ(0), f = σ(−100), ĉ = tanh(1/2): any other order of the gates gives
+        // other numbers.
         name: "gates of LSTM are i, o, f, c",
         model: || recurrent("LSTM", "h0 c0", [100.0, 0.0, -100.0, 0.5], [0.0; 4], &[0.0; 8]),
         dims: &[1, 1, 1],
@@ -408,7 +463,10 @@ const RECURRENT: &[&Trap] = &[
     &Trap {
         // f = 1 − i = 1/2, whatever f's own weights say.
         name: "input_forget ties the forget gate to the input gate",
-        model: || recurrent("LSTM", "h0 c0", [0.0, 100.0, 100.0, 0.0], [0.0; 4], &[0.0; 8]).attr("input_forget", 1),
+        model: || {
+            recurrent("LSTM", "h0 c0", [0.0, 100.0, 100.0, 0.0], [0.0; 4], &[0.0; 8])
+                .attr("input_forget", 1)
+        },
         dims: &[1, 1, 1],
         input: &[1.0],
         expected: &[0.761_594, 1.0],
@@ -416,7 +474,10 @@ const RECURRENT: &[&Trap] = &[
     &Trap {
         // Gates are clipped to 1/2, the cell state of 2 is not.
         name: "clip does not reach the cell state",
-        model: || recurrent("LSTM", "h0 c0", [-100.0, 100.0, 100.0, 0.0], [0.0; 4], &[0.0; 8]).attr("clip", 0.5),
+        model: || {
+            recurrent("LSTM", "h0 c0", [-100.0, 100.0, 100.0, 0.0], [0.0; 4], &[0.0; 8])
+                .attr("clip", 0.5)
+        },
         dims: &[1, 1, 1],
         input: &[1.0],
         expected: &[0.527_131_3, 1.244_918_7],
@@ -432,7 +493,15 @@ const RECURRENT: &[&Trap] = &[
     &Trap {
         // z = 0, r = 1/2: ĥ = tanh(r·H·2 + 1) = tanh(1.5).
         name: "the reset gate of GRU comes before the product and spares the bias",
-        model: || recurrent("GRU", "h0", [-100.0, 0.0, 0.0], [0.0, 0.0, 2.0], &[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]),
+        model: || {
+            recurrent(
+                "GRU",
+                "h0",
+                [-100.0, 0.0, 0.0],
+                [0.0, 0.0, 2.0],
+                &[0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+            )
+        },
         dims: &[1, 1, 1],
         input: &[1.0],
         expected: &[0.905_148_3],
@@ -441,7 +510,13 @@ const RECURRENT: &[&Trap] = &[
         // ĥ = tanh(r·(H·2 + 1)) = tanh(1).
         name: "linear_before_reset also resets the bias",
         model: || {
-            let model = recurrent("GRU", "h0", [-100.0, 0.0, 0.0], [0.0, 0.0, 2.0], &[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+            let model = recurrent(
+                "GRU",
+                "h0",
+                [-100.0, 0.0, 0.0],
+                [0.0, 0.0, 2.0],
+                &[0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+            );
             model.attr("linear_before_reset", 1)
         },
         dims: &[1, 1, 1],
@@ -485,7 +560,8 @@ fn first_states_that_are_left_out_have_the_type_of_the_data() {
     let model = half(model, "w", &[1, 4, 1], &[100.0, 0.0, -100.0, 0.5]);
     let model = half(model, "r", &[1, 4, 1], &[0.0; 4]);
     let model = model.node("LSTM", "x w r", "y h c").attr("hidden_size", 1).output("h", "");
-    let prepared = pipeline::prepare(&model.read().unwrap(), &Options::new(Caps::modern())).unwrap();
+    let prepared =
+        pipeline::prepare(&model.read().unwrap(), &Options::new(Caps::modern())).unwrap();
     let data = Tensor::of(vec![1, 1, 1], vec![f16::ONE]).unwrap();
     let outputs = eval::run(&prepared.network, &[data]).unwrap();
     assert!((outputs[0].to_f32s().unwrap()[0] - 0.2159).abs() < 1e-3);
@@ -514,8 +590,8 @@ const CONTROL: &[&Trap] = &[&Trap {
     dims: &[1, 1],
     input: &[1.0],
     expected: &[
-        1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0,
-        32768.0, 65536.0, 131_072.0, 262_144.0, 524_288.0,
+        1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0,
+        8192.0, 16384.0, 32768.0, 65536.0, 131_072.0, 262_144.0, 524_288.0,
     ],
 }];
 
@@ -523,7 +599,8 @@ const CONTROL: &[&Trap] = &[&Trap {
 #[test]
 fn every_output_has_a_name_of_its_own() {
     let model = Model::new(17).input("x", "f32[2]").node("Neg", "x", "y").node("Abs", "x", "y_2");
-    let model = model.output("y", "").output("y", "").output("y_2", "").output("x", "").read().unwrap();
+    let model =
+        model.output("y", "").output("y", "").output("y_2", "").output("x", "").read().unwrap();
     let prepared = pipeline::prepare(&model, &Options::new(Caps::modern())).unwrap();
     let names: Vec<&str> = prepared.network.outputs.iter().map(|output| &*output.name).collect();
     assert_eq!(names, ["y", "y_3", "y_2", "x_2"]);
@@ -534,6 +611,7 @@ fn every_output_has_a_name_of_its_own() {
     assert_eq!(prepared.notes, notes);
     let x = Tensor::vector(&[1f32, -2.0]);
     let outputs = eval::run(&prepared.network, &[x]).unwrap();
-    let found: Vec<_> = outputs.iter().map(|output| output.to_f32s().unwrap().into_owned()).collect();
+    let found: Vec<_> =
+        outputs.iter().map(|output| output.to_f32s().unwrap().into_owned()).collect();
     assert_eq!(found, [[-1.0, 2.0], [-1.0, 2.0], [1.0, 2.0], [1.0, -2.0]]);
 }

@@ -1,10 +1,11 @@
-//! What becomes of each operator where sizes of its inputs are known only at run time: `src/import/unknown.txt`, which
-//! `onnx2plan ops` shows.
+//! What becomes of each operator where sizes of its inputs are known only at run time:
+//! `src/import/unknown.txt`, which `onnx2plan ops` shows.
 //!
-//! Every golden case is converted three more times, each time with other sizes of its inputs left open. What cannot be
-//! converted is taken out, with all that depends on it, and the rest is tried again. Where constants of the case leave a size
-//! no other value than the one it had, it gets that value, and what had to do with it is tried again too. What is converted
-//! computes the numbers of the network with known sizes.
+//! Every golden case is converted three more times, each time with other sizes of its inputs left
+//! open. What cannot be converted is taken out, with all that depends on it, and the rest is tried
+//! again. Where constants of the case leave a size no other value than the one it had, it gets that
+//! value, and what had to do with it is tried again too. What is converted computes the numbers of
+//! the network with known sizes.
 
 use crate::golden::{USUAL, WITHOUT_NUMBERS, cases, sample};
 use crate::records::{self, check_file};
@@ -36,7 +37,8 @@ enum Unknown {
 /// What names of sizes begin with that are opened; the size follows.
 const OPENED: &str = "size";
 
-/// Formal inputs whose length is a number of axes or of results: where that is unknown, so is the rank.
+/// Formal inputs whose length is a number of axes or of results: where that is unknown, so is the
+/// rank.
 const LISTS: &[&str] = &[
     "axes",
     "axis",
@@ -74,7 +76,9 @@ fn operators_take_unknown_sizes_as_listed() {
         found.entry(op.label()).or_default();
     }
     for (name, case) in cases() {
-        for (column, unknown) in [Unknown::Batch, Unknown::Inner, Unknown::All].into_iter().enumerate() {
+        for (column, unknown) in
+            [Unknown::Batch, Unknown::Inner, Unknown::All].into_iter().enumerate()
+        {
             let mut model = (case.model)().read().unwrap();
             open(&mut model.graph, unknown);
             examine(&name, model, &mut wrong, &mut |op, said| {
@@ -125,7 +129,9 @@ fn open(graph: &mut Graph, unknown: Unknown) {
                 Unknown::All => true,
             };
             match dim {
-                DimSpec::Known(size) if opens => *dim = DimSpec::Symbol(format!("{OPENED}{size}").into()),
+                DimSpec::Known(size) if opens => {
+                    *dim = DimSpec::Symbol(format!("{OPENED}{size}").into())
+                }
                 DimSpec::Symbol(_) | DimSpec::Unknown if !opens => *dim = DimSpec::Known(USUAL),
                 _ => {}
             }
@@ -137,7 +143,10 @@ fn open(graph: &mut Graph, unknown: Unknown) {
 fn lists_of(node: &Node) -> Vec<Arc<str>> {
     let Some(op) = row(node) else { return Vec::new() };
     let names = node.inputs.iter().enumerate();
-    names.filter(|(at, _)| LISTS.contains(&op.input_name(*at))).map(|(_, name)| name.clone()).collect()
+    names
+        .filter(|(at, _)| LISTS.contains(&op.input_name(*at)))
+        .map(|(_, name)| name.clone())
+        .collect()
 }
 
 fn row(node: &Node) -> Option<&'static Op> {
@@ -177,7 +186,8 @@ fn examine(case: &str, mut model: Model, wrong: &mut Vec<String>, say: &mut dyn 
             Err(error) => {
                 for problem in error.problems() {
                     let Some(node) = around(&model.graph, &problem.site) else { continue };
-                    let why = problem.message.split(", but axis ").next().unwrap_or_default().to_owned();
+                    let why =
+                        problem.message.split(", but axis ").next().unwrap_or_default().to_owned();
                     tell(node, true, Said::Refused(why), say);
                     refused.insert(node.site.clone());
                 }
@@ -188,7 +198,8 @@ fn examine(case: &str, mut model: Model, wrong: &mut Vec<String>, say: &mut dyn 
     }
 }
 
-/// Checks that a network with unknown sizes computes at those that the case has what the network of these sizes does.
+/// Checks that a network with unknown sizes computes at those that the case has what the network of
+/// these sizes does.
 fn same_numbers(case: &str, model: &Model, open: &Prepared) -> Result<(), String> {
     if WITHOUT_NUMBERS.contains(&case) {
         return Ok(());
@@ -197,7 +208,8 @@ fn same_numbers(case: &str, model: &Model, open: &Prepared) -> Result<(), String
     for info in &mut known.graph.inputs {
         let ValueType::Tensor { shape: Some(dims), .. } = &mut info.ty else { continue };
         for dim in dims {
-            let had = |name: &str| name.strip_prefix(OPENED).map_or(USUAL, |size| size.parse().unwrap());
+            let had =
+                |name: &str| name.strip_prefix(OPENED).map_or(USUAL, |size| size.parse().unwrap());
             *dim = DimSpec::Known(match dim {
                 DimSpec::Known(size) => *size,
                 DimSpec::Symbol(name) => had(name),
@@ -228,10 +240,13 @@ fn tell(node: &Node, whether: bool, said: Said, say: &mut dyn FnMut(&Op, Said)) 
 /// The nodes that depend on inputs with unknown sizes.
 fn reached(graph: &Graph) -> HashSet<Site> {
     let open = |info: &&ValueInfo| match &info.ty {
-        ValueType::Tensor { shape: Some(dims), .. } => dims.iter().any(|dim| !matches!(dim, DimSpec::Known(_))),
+        ValueType::Tensor { shape: Some(dims), .. } => {
+            dims.iter().any(|dim| !matches!(dim, DimSpec::Known(_)))
+        }
         _ => false,
     };
-    let mut names: HashSet<&Arc<str>> = graph.inputs.iter().filter(open).map(|info| &info.name).collect();
+    let mut names: HashSet<&Arc<str>> =
+        graph.inputs.iter().filter(open).map(|info| &info.name).collect();
     let mut sites = HashSet::new();
     for node in &graph.nodes {
         if reads(node).any(|name| names.contains(name)) {
@@ -250,10 +265,10 @@ fn reads(node: &Node) -> impl Iterator<Item = &Arc<str>> {
 /// The node of a graph at a site, or around it.
 fn around<'g>(graph: &'g Graph, site: &Site) -> Option<&'g Node> {
     let place = site.place();
-    graph
-        .nodes
-        .iter()
-        .find(|node| node.site == *site || place.graph.starts_with(&format!("{}/{}.", graph.path, node.site.label())))
+    graph.nodes.iter().find(|node| {
+        node.site == *site
+            || place.graph.starts_with(&format!("{}/{}.", graph.path, node.site.label()))
+    })
 }
 
 /// Unknown sizes that turn out to be numbers, and the nodes at which they do.

@@ -23,11 +23,22 @@ fn power(x: &str, e: &str) -> Model {
 
 #[test]
 fn a_known_exponent_multiplies() {
-    let square = Model::new(15).input("x", "i64[3]").init("e", &[], &[2i64]).node("Pow", "x e", "y").output("y", "");
+    let square = Model::new(15)
+        .input("x", "i64[3]")
+        .init("e", &[], &[2i64])
+        .node("Pow", "x e", "y")
+        .output("y", "");
     let x = Tensor::vector(&[3_037_000_499i64, -70_000, 12]);
-    assert_eq!(modern(&square, &[x]), Tensor::vector(&[9_223_372_030_926_249_001i64, 4_900_000_000, 144]));
+    assert_eq!(
+        modern(&square, &[x]),
+        Tensor::vector(&[9_223_372_030_926_249_001i64, 4_900_000_000, 144])
+    );
 
-    let known = Model::new(15).input("x", "i64[2]").init("k", &[2], &[5001i64, -4097]).init("e", &[1], &[3f32]);
+    let known = Model::new(15).input("x", "i64[2]").init("k", &[2], &[5001i64, -4097]).init(
+        "e",
+        &[1],
+        &[3f32],
+    );
     let known = known.node("Pow", "k e", "p").node("Add", "p x", "y").output("y", "");
     let x = Tensor::vector(&[0i64, 0]);
     assert_eq!(modern(&known, &[x]), Tensor::vector(&[125_075_015_001i64, -68_769_820_673]));
@@ -51,7 +62,10 @@ fn an_exponent_of_the_run_says_how_often() {
 fn a_negative_exponent_leaves_one_or_nothing() {
     let x = Tensor::vector(&[1i64, -1, -1, 2, -5, 0]);
     let e = Tensor::vector(&[-3i64, -3, -4, -1, -2, -1]);
-    assert_eq!(modern(&power("i64[6]", "i64[6]"), &[x, e]), Tensor::vector(&[1i64, -1, 1, 0, 0, 0]));
+    assert_eq!(
+        modern(&power("i64[6]", "i64[6]"), &[x, e]),
+        Tensor::vector(&[1i64, -1, 1, 0, 0, 0])
+    );
     // Of exponents beyond all bits, the parity counts.
     let x = Tensor::vector(&[-1i64, -1, 1, 0, -1]);
     let e = Tensor::vector(&[i64::MAX, i64::MAX - 1, i64::MIN, 1 << 40, i64::MIN + 1]);
@@ -62,16 +76,21 @@ fn a_negative_exponent_leaves_one_or_nothing() {
 fn a_real_exponent_is_whole_or_rounds_towards_zero() {
     let x = Tensor::vector(&[5001i32, 10, -1, -1, 2, 2]);
     let e = Tensor::vector(&[2f32, 0.5, 3.0, 1e10, -1.0, 30.0]);
-    assert_eq!(modern(&power("i32[6]", "f32[6]"), &[x, e]), Tensor::vector(&[25_010_001i32, 3, -1, 1, 0, 1 << 30]));
+    assert_eq!(
+        modern(&power("i32[6]", "f32[6]"), &[x, e]),
+        Tensor::vector(&[25_010_001i32, 3, -1, 1, 0, 1 << 30])
+    );
 }
 
 #[test]
 fn all_boxes_are_asked_for_by_the_largest_number() {
     for most in [i64::MAX, 1 << 31, 1 << 32] {
         for fixed in [None, Some(4)] {
-            let model = Model::new(17).input("boxes", "f32[1, 3, 4]").input("scores", "f32[1, 1, 3]");
+            let model =
+                Model::new(17).input("boxes", "f32[1, 3, 4]").input("scores", "f32[1, 1, 3]");
             let model = model.init("most", &[1], &[most]).init("iou", &[1], &[0.5f32]);
-            let model = model.node("NonMaxSuppression", "boxes scores most iou", "y").output("y", "");
+            let model =
+                model.node("NonMaxSuppression", "boxes scores most iou", "y").output("y", "");
             let boxes = vec![0f32, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.9, 5.0, 5.0, 6.0, 6.0];
             let boxes = Tensor::of(vec![1, 3, 4], boxes).unwrap();
             let scores = Tensor::of(vec![1, 1, 3], vec![0.5f32, 0.9, 0.7]).unwrap();
@@ -107,14 +126,16 @@ fn integers_of_eight_bits_are_multiplied_exactly() {
     let exact = 255 * 255 * (count - 1) + 254 * 255;
     let known = Model::new(10).input("a", "u8[1, 1000]").init("b", &[1000, 1], &[255u8; COUNT]);
     let late = Model::new(10).input("a", "u8[1, 1000]").input("b", "u8[1000, 1]");
-    let (a, b) = (Tensor::of(vec![1, COUNT], row.clone()), Tensor::of(vec![COUNT, 1], vec![255u8; COUNT]));
+    let (a, b) =
+        (Tensor::of(vec![1, COUNT], row.clone()), Tensor::of(vec![COUNT, 1], vec![255u8; COUNT]));
     let inputs = [a.unwrap(), b.unwrap()];
     let expected = Tensor::of(vec![1, 1], vec![exact]).unwrap();
     let product = |model: Model| model.node("MatMulInteger", "a b", "y").output("y", "");
     assert_eq!(modern(&product(known), &inputs[..1]), expected);
     assert_eq!(modern(&product(late), &inputs), expected);
 
-    let filter = Model::new(10).input("x", "u8[1, 1000, 1]").init("w", &[1, 1000, 1], &[255u8; COUNT]);
+    let filter =
+        Model::new(10).input("x", "u8[1, 1000, 1]").init("w", &[1, 1000, 1], &[255u8; COUNT]);
     let filter = filter.node("ConvInteger", "x w", "y").output("y", "");
     let x = Tensor::of(vec![1, COUNT, 1], row).unwrap();
     assert_eq!(modern(&filter, &[x]), Tensor::of(vec![1, 1, 1], vec![exact]).unwrap());
@@ -122,7 +143,11 @@ fn integers_of_eight_bits_are_multiplied_exactly() {
 
 #[test]
 fn a_range_may_span_more_than_its_type() {
-    let model = Model::new(17).input("start", "i32[]").input("limit", "i32[]").init("delta", &[], &[-(1i32 << 30)]);
+    let model = Model::new(17).input("start", "i32[]").input("limit", "i32[]").init(
+        "delta",
+        &[],
+        &[-(1i32 << 30)],
+    );
     let model = model.node("Range", "start limit delta", "y").output("y", "");
     let inputs = [Tensor::scalar(i32::MAX - 6), Tensor::scalar(i32::MIN)];
     let expected = [2_147_483_641i32, 1_073_741_817, -7, -1_073_741_831];

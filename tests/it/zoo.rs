@@ -1,4 +1,5 @@
-//! Real models: the program makes plans of them, and their networks compute the numbers of the reference.
+//! Real models: the program makes plans of them, and their networks compute the numbers of the
+//! reference.
 
 use crate::support::{self, Model};
 use crate::{python, tensorrt};
@@ -14,7 +15,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The networks of the ONNX model zoo's first years, with weights that are made up and take no space.
+/// The networks of the ONNX model zoo's first years, with weights that are made up and take no
+/// space.
 const LIGHT: [&str; 9] = [
     "light_bvlc_alexnet",
     "light_densenet121",
@@ -43,7 +45,8 @@ fn each(models: &[&str], check: impl Fn(&str, &Path) + Sync) {
 }
 
 fn prepare(model: &Path) -> Checked {
-    let prepared = onnx::load(model).and_then(|model| pipeline::prepare(&model, &Options::new(Caps::modern())));
+    let prepared = onnx::load(model)
+        .and_then(|model| pipeline::prepare(&model, &Options::new(Caps::modern())));
     prepared.unwrap_or_else(|error| panic!("{error}")).network
 }
 
@@ -51,7 +54,8 @@ fn tensor(path: &Path) -> Tensor {
     read_tensor(path).unwrap().1.tensor().unwrap().clone()
 }
 
-/// Whether each number is as near to the expected one as `absolute` or, of its size, `relative` allows.
+/// Whether each number is as near to the expected one as `absolute` or, of its size, `relative`
+/// allows.
 fn assert_close(name: &str, found: &Tensor, expected: &Tensor, relative: f32, absolute: f32) {
     assert_eq!((found.dtype(), found.dims()), (expected.dtype(), expected.dims()), "{name}");
     let (found, expected) = (found.to_f32s().unwrap(), expected.to_f32s().unwrap());
@@ -66,11 +70,16 @@ fn light_models_become_plans() {
     let dir = tempfile::tempdir().unwrap();
     each(&LIGHT, |name, model| {
         let plan = dir.path().join(format!("{name}.plan"));
-        let output = tensorrt::onnx2plan().arg("--quiet").arg("-o").arg(&plan).arg(model).output().unwrap();
+        let output =
+            tensorrt::onnx2plan().arg("--quiet").arg("-o").arg(&plan).arg(model).output().unwrap();
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         assert!(fs::read(&plan).unwrap().starts_with(b"vtrt"), "{name}");
     });
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2 * LIGHT.len(), "a plan and a manifest each");
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        2 * LIGHT.len(),
+        "a plan and a manifest each"
+    );
 }
 
 #[test]
@@ -78,7 +87,9 @@ fn our_models_compute_what_the_reference_computes() {
     for (model, output) in [("digits", "probabilities"), ("crnn", "logp")] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(model);
         let data = folder.join("test_data_set_0");
-        let outputs = eval::run(&prepare(&folder.join("model.onnx")), &[tensor(&data.join("input_0.pb"))]).unwrap();
+        let outputs =
+            eval::run(&prepare(&folder.join("model.onnx")), &[tensor(&data.join("input_0.pb"))])
+                .unwrap();
         assert_eq!(outputs.len(), 1, "{model}");
         assert_close(output, &outputs[0], &tensor(&data.join("output_0.pb")), 0.0, 1e-5);
     }
@@ -86,22 +97,32 @@ fn our_models_compute_what_the_reference_computes() {
 
 /// Input (rising from 0 to 1) and tolerances are those of ONNX's own test of these models.
 ///
-/// With weights that are all alike the outputs are, too: this finds a wrong size or factor, not a wrong order.
+/// With weights that are all alike the outputs are, too: this finds a wrong size or factor, not a
+/// wrong order.
 #[test]
 fn light_models_compute_what_the_reference_computes() {
     each(&LIGHT, |name, model| {
         let network = prepare(model);
-        let [input] = network.inputs[..] else { panic!("{name} has {} inputs", network.inputs.len()) };
+        let [input] = network.inputs[..] else {
+            panic!("{name} has {} inputs", network.inputs.len())
+        };
         let dims = network.value(input).ty.shape.known().unwrap();
         let count: usize = dims.iter().product();
         let rising = (0..count).map(|i| (i as f64 / count as f64) as f32).collect();
         let outputs = eval::run(&network, &[Tensor::of(dims, rising).unwrap()]).unwrap();
         assert_eq!(outputs.len(), 1, "{name}");
-        assert_close(name, &outputs[0], &tensor(&model.with_file_name(format!("{name}_output_0.pb"))), 1e-3, 1e-7);
+        assert_close(
+            name,
+            &outputs[0],
+            &tensor(&model.with_file_name(format!("{name}_output_0.pb"))),
+            1e-3,
+            1e-7,
+        );
     });
 }
 
-/// Those of the light models that the reference evaluator computes in seconds, now with random weights.
+/// Those of the light models that the reference evaluator computes in seconds, now with random
+/// weights.
 const RANDOMISED: [&str; 3] = ["light_densenet121", "light_resnet50", "light_shufflenet"];
 
 #[test]
@@ -109,38 +130,54 @@ fn models_with_random_weights_compute_what_the_reference_computes() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/randomise.py");
     each(&RANDOMISED, |name, model| {
         let dir = tempfile::tempdir().unwrap();
-        let output = Command::new(python::python()).arg(&script).args([model, dir.path()]).output().unwrap();
+        let output =
+            Command::new(python::python()).arg(&script).args([model, dir.path()]).output().unwrap();
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         let network = prepare(&dir.path().join("model.onnx"));
         let outputs = eval::run(&network, &[tensor(&dir.path().join("input.pb"))]).unwrap();
         assert_eq!(outputs.len(), 1, "{name}");
         let expected = tensor(&dir.path().join("output.pb"));
-        let largest = expected.to_f32s().unwrap().iter().fold(0f32, |largest, number| largest.max(number.abs()));
+        let largest = expected
+            .to_f32s()
+            .unwrap()
+            .iter()
+            .fold(0f32, |largest, number| largest.max(number.abs()));
         assert_close(name, &outputs[0], &expected, 0.0, 1e-5 * largest);
     });
 }
 
-/// What has an output of a size of its own is evaluated where TensorRT-RTX cannot build it; a plan that is wanted is missed.
+/// What has an output of a size of its own is evaluated where TensorRT-RTX cannot build it; a plan
+/// that is wanted is missed.
 #[test]
 fn what_only_a_gpu_builds_is_evaluated_without_one() {
     let dir = tempfile::tempdir().unwrap();
     let model = dir.path().join("places");
     fs::create_dir_all(model.join("test_data_set_0")).unwrap();
     Model::new(17).input("x", "f32[4]").node("NonZero", "x", "y").output("y", "").write(&model);
-    let data = |name: &str, tensor: Vec<u8>| fs::write(model.join("test_data_set_0").join(name), tensor).unwrap();
+    let data = |name: &str, tensor: Vec<u8>| {
+        fs::write(model.join("test_data_set_0").join(name), tensor).unwrap()
+    };
     data("input_0.pb", support::tensor(&[4], &[0f32, 3.0, 0.0, 5.0]).encode_to_vec());
     data("output_0.pb", support::tensor(&[1, 2], &[1i64, 3]).encode_to_vec());
     let report = dir.path().join("report");
     let run = |arguments: &[&Path]| {
         let mut command = tensorrt::onnx2plan();
-        command.env("CUDA_VISIBLE_DEVICES", "").args(["zoo", "--on", "cpu", "--no-cache", "--report"]);
+        command.env("CUDA_VISIBLE_DEVICES", "").args([
+            "zoo",
+            "--on",
+            "cpu",
+            "--no-cache",
+            "--report",
+        ]);
         let output = command.arg(&report).args(arguments).arg(&model).output().unwrap();
         let text = fs::read_to_string(report.join("report.json")).unwrap();
         let report: serde_json::Value = serde_json::from_str(&text).unwrap();
         let of_model = |field: &str| report["models"][0][field].as_str().unwrap().to_owned();
         (output.status.code().unwrap(), of_model("status"), of_model("reason"))
     };
-    let why = "no plan was built: `NonZero_y` (NonZero, opset 17) can be built only where there is a GPU".to_owned();
+    let why =
+        "no plan was built: `NonZero_y` (NonZero, opset 17) can be built only where there is a GPU"
+            .to_owned();
     assert_eq!(run(&[]), (0, "evaluated".to_owned(), why.clone()));
     let plans = dir.path().join("plans");
     assert_eq!(run(&[Path::new("--output"), &plans]), (6, "failed".to_owned(), why));

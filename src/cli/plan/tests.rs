@@ -31,13 +31,20 @@ struct Made {
     optimization_level: Option<u8>,
 }
 
-fn made(model: &Path, build: &BuildArguments, import: &ImportArguments, data: bool) -> Result<Made> {
+fn made(
+    model: &Path,
+    build: &BuildArguments,
+    import: &ImportArguments,
+    data: bool,
+) -> Result<Made> {
     let (onnx, _) = import.part.load(model)?;
     let caps = Library::open(&library_path())?.caps();
     let prepared = pipeline::prepare(&onnx, &build.network(import.options(&onnx)?, caps)?)?;
-    let data = if data { convert::data_beside(model, &onnx, &prepared.network)? } else { Vec::new() };
+    let data =
+        if data { convert::data_beside(model, &onnx, &prepared.network)? } else { Vec::new() };
     let planned = import.profiles.plan(&prepared.network, &data)?;
-    let told = build.options(planned.into_iter().flat_map(|planned| planned.profiles()).collect(), false);
+    let told =
+        build.options(planned.into_iter().flat_map(|planned| planned.profiles()).collect(), false);
     Ok(Made {
         network: prepared.network.to_string(),
         profiles: told.profiles,
@@ -60,7 +67,10 @@ impl Conversion {
         fs::copy(models.join(model).join("model.onnx"), folder.path().join("model.onnx")).unwrap();
         // All tests of one process build for the same GPUs.
         let common = ["--target", "sm89,sm120"].into_iter();
-        Self { folder, options: common.chain(options.split_whitespace()).map(str::to_owned).collect() }
+        Self {
+            folder,
+            options: common.chain(options.split_whitespace()).map(str::to_owned).collect(),
+        }
     }
 
     /// Data of an input, in a folder like test data, of which the output is of no interest here.
@@ -83,7 +93,8 @@ impl Conversion {
 
     /// Converts, and opens the plan.
     fn plan(&self) -> PlanFile {
-        let mut line = vec!["onnx2plan".to_owned(), "--no-verify".to_owned(), "--tensorrt".to_owned()];
+        let mut line =
+            vec!["onnx2plan".to_owned(), "--no-verify".to_owned(), "--tensorrt".to_owned()];
         line.extend([library_path(), self.model()].map(|path| path.display().to_string()));
         let cli = Cli::try_parse_from(line.iter().chain(&self.options)).unwrap();
         convert::run(&cli.convert, &Environment::read(), &mut Output::new(true, false)).unwrap();
@@ -97,7 +108,8 @@ impl Conversion {
 
     /// What the options make, and what the manifest of the plan makes.
     fn both(&self, data: Option<&PathBuf>) -> (Made, Result<Made>) {
-        let line = Line::try_parse_from(["onnx2plan".to_owned()].iter().chain(&self.options)).unwrap();
+        let line =
+            Line::try_parse_from(["onnx2plan".to_owned()].iter().chain(&self.options)).unwrap();
         let asked = made(&self.model(), &line.build, &line.import, true).unwrap();
         let replayed = self.plan().options(data);
         (asked, replayed.and_then(|(import, build)| made(&self.model(), &build, &import, false)))
@@ -114,27 +126,42 @@ impl Conversion {
 fn a_manifest_gives_the_network_and_the_profiles_again() {
     let cases = [
         ("dynamic/cnn-traced", "--dim batch=4 --no-tf32 --optimization-level 1"),
-        ("dynamic/cnn-traced", "--shape image:2x3x12x12 --outputs classes=kinds --without-pass scale"),
+        (
+            "dynamic/cnn-traced",
+            "--shape image:2x3x12x12 --outputs classes=kinds --without-pass scale",
+        ),
         ("dynamic/detector", "--nms-fixed 5 --dim height=32:32:64 --dim width=32 --outputs boxes"),
-        ("dynamic/crnn-captured", "--rnn loop --from max_pool2d_1 --dim batch=2 --dim width=32 --dim (width//2)=16"),
+        (
+            "dynamic/crnn-captured",
+            "--rnn loop --from max_pool2d_1 --dim batch=2 --dim width=32 --dim (width//2)=16",
+        ),
         ("dynamic/crnn-captured", "--to max_pool2d_1=features"),
         (
             "dynamic/unet-traced",
-            "--dim height=32 --profile --dim batch=1 --dim width=16:32:64 --profile --dim batch=2:4:8 --dim width=32",
+            "--dim height=32 --profile --dim batch=1 --dim width=16:32:64 --profile --dim \
+             batch=2:4:8 --dim width=32",
         ),
     ];
     for (model, options) in cases {
         let conversion = Conversion::new(model, options);
         let (asked, replayed) = conversion.both(None);
         assert_eq!(asked, replayed.unwrap(), "{model} {options}");
-        assert_ne!(asked.network, conversion.bare(), "{model} {options}: the options change nothing");
+        assert_ne!(
+            asked.network,
+            conversion.bare(),
+            "{model} {options}: the options change nothing"
+        );
     }
 }
 
 #[test]
 fn what_was_guessed_from_test_data_is_not_guessed_again() {
     let conversion = Conversion::new("dynamic/cnn-traced", "");
-    conversion.data("test_data_set_0", "image", &Tensor::of(vec![20, 3, 12, 12], vec![0f32; 8640]).unwrap());
+    conversion.data(
+        "test_data_set_0",
+        "image",
+        &Tensor::of(vec![20, 3, 12, 12], vec![0f32; 8640]).unwrap(),
+    );
     let (asked, replayed) = conversion.both(None);
     assert_eq!(asked, replayed.unwrap());
     assert_eq!(asked.profiles[0].inputs[0].max[0], 20);
@@ -155,7 +182,8 @@ fn small_constants_are_in_the_manifest() {
 #[test]
 fn large_constants_are_found_by_their_hash() {
     let key = |value| Tensor::of(vec![2, 4, 5, 8], vec![value; 320]).unwrap();
-    let conversion = Conversion::new("dynamic/decoder-captured", "--freeze past_key --dim batch=2 --dim past=5");
+    let conversion =
+        Conversion::new("dynamic/decoder-captured", "--freeze past_key --dim batch=2 --dim past=5");
     let folder = conversion.data("given", "past_key", &key(0.5f32));
     let conversion = conversion.freezing_from(&folder);
     let (asked, replayed) = conversion.both(Some(&folder));
@@ -170,9 +198,21 @@ fn large_constants_are_found_by_their_hash() {
     assert_eq!(refusal(None), format!("the manifest does not hold the value of {what}{hint}"));
     conversion.data("test_data_set_0", "past_key", &key(0.25));
     assert_eq!(refusal(None), format!("the plan was made with another value of {what}{hint}"));
-    conversion.data("test_data_set_0", "past_key", &Tensor::of(vec![2, 4, 8, 5], vec![0.5f32; 320]).unwrap());
-    assert_eq!(refusal(None), format!("the plan was made with another value of {what}{hint}"), "the same bytes");
+    conversion.data(
+        "test_data_set_0",
+        "past_key",
+        &Tensor::of(vec![2, 4, 8, 5], vec![0.5f32; 320]).unwrap(),
+    );
+    assert_eq!(
+        refusal(None),
+        format!("the plan was made with another value of {what}{hint}"),
+        "the same bytes"
+    );
     conversion.data("test_data_set_0", "past_key", &key(0.5));
     let (import, build) = conversion.opened().options(None).unwrap();
-    assert_eq!(made(&conversion.model(), &build, &import, false).unwrap(), asked, "found beside the model");
+    assert_eq!(
+        made(&conversion.model(), &build, &import, false).unwrap(),
+        asked,
+        "found beside the model"
+    );
 }

@@ -78,7 +78,9 @@ fn text(diff: &Diff) -> String {
         lines.push(table::lines(&table));
     }
     for (what, entries) in [("added", &diff.added), ("removed", &diff.removed)] {
-        lines.extend(entries.iter().map(|entry| format!(" {what}: {} ({})", entry.name, entry.status)));
+        lines.extend(
+            entries.iter().map(|entry| format!(" {what}: {} ({})", entry.name, entry.status)),
+        );
     }
     lines.extend(diff.notes.iter().map(|note| format!(" note: {note}")));
     if !lines.is_empty() {

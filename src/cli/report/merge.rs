@@ -26,8 +26,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     output.start("merge");
     // A run that was killed leaves a folder without the report, which is written last.
     let is_whole = |part: &&PathBuf| !part.is_dir() || part.join("report.json").is_file();
-    let (whole, broken): (Vec<&PathBuf>, Vec<&PathBuf>) = arguments.parts.iter().partition(is_whole);
-    let broken = broken.into_iter().map(|part| format!("`{}` holds no report: its run did not end", part.display()));
+    let (whole, broken): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        arguments.parts.iter().partition(is_whole);
+    let broken = broken
+        .into_iter()
+        .map(|part| format!("`{}` holds no report: its run did not end", part.display()));
     let mut lacks: Vec<String> = broken.collect();
     if whole.is_empty() {
         let error = Error::new(Kind::Usage, "there is no report to join");
@@ -41,10 +44,16 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
         lacks.insert(0, merge::lacks(&missing));
     }
     for outcome in &outcomes {
-        folder::write_model(&arguments.output, outcome).map_err(|error| misshapen(error, &outcome.model.name))?;
+        folder::write_model(&arguments.output, outcome)
+            .map_err(|error| misshapen(error, &outcome.model.name))?;
     }
     folder::write(&arguments.output, &report, &outcomes)?;
-    output.done(&format!("{} models of {} parts: {}", report.models.len(), parts.len(), report.summary()));
+    output.done(&format!(
+        "{} models of {} parts: {}",
+        report.models.len(),
+        parts.len(),
+        report.summary()
+    ));
     if arguments.json {
         output.json(&report)?;
     }
@@ -57,7 +66,9 @@ fn misshapen(error: Error, model: &str) -> Error {
         return error;
     }
     let message = format!("the part that holds model `{model}` has a broken report on it");
-    let notes =
-        error.notes().iter().fold(Error::new(Kind::Usage, message), |error, note| error.with_note(note.clone()));
+    let notes = error
+        .notes()
+        .iter()
+        .fold(Error::new(Kind::Usage, message), |error, note| error.with_note(note.clone()));
     notes.with_hint("run that part again")
 }

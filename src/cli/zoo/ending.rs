@@ -29,7 +29,13 @@ pub(crate) enum FailOn {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct EndingArguments {
     /// What makes the exit code other than 0; of statuses, those that are not expected count
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT", default_value = "unexpected")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "WHAT",
+        default_value = "unexpected"
+    )]
     fail_on: Vec<FailOn>,
     /// Tell GitHub Actions: annotations on stdout, the summary of the step in $GITHUB_STEP_SUMMARY
     #[arg(long)]
@@ -40,12 +46,14 @@ impl EndingArguments {
     /// Tells CI, and makes an error of what is wrong: of several exit codes the largest counts.
     ///
     /// # Errors
-    /// An error of the gravest model's kind; [`Kind::Environment`] for a summary that cannot be written.
+    /// An error of the gravest model's kind; [`Kind::Environment`] for a summary that cannot be
+    /// written.
     pub(crate) fn end(&self, report: &Report, output: &mut Output) -> Result<()> {
         if self.github {
             tell_github(report, output)?;
         }
-        let wrong: Vec<&ModelReport> = report.models.iter().filter(|model| self.counts(model)).collect();
+        let wrong: Vec<&ModelReport> =
+            report.models.iter().filter(|model| self.counts(model)).collect();
         if wrong.is_empty() {
             return Ok(());
         }
@@ -58,23 +66,33 @@ impl EndingArguments {
             }
         }
         let all = report.models.len();
-        let message = format!("{} of {all} models are not as expected: {}", wrong.len(), counts.join(", "));
-        let stale = wrong.iter().filter_map(|model| Some(format!("`{}` got better: {}", model.name, model.stale()?)));
+        let message =
+            format!("{} of {all} models are not as expected: {}", wrong.len(), counts.join(", "));
+        let stale = wrong
+            .iter()
+            .filter_map(|model| Some(format!("`{}` got better: {}", model.name, model.stale()?)));
         Err(stale.fold(Error::new(kind(gravest), message), Error::with_note))
     }
 
     /// The same for a report that should be a whole one, with what it lacks.
     ///
     /// # Errors
-    /// Those of [`Self::end`]; [`Kind::Environment`] where something is lacking, unless nothing shall fail.
-    pub(crate) fn end_whole(&self, report: &Report, lacks: &[String], output: &mut Output) -> Result<()> {
+    /// Those of [`Self::end`]; [`Kind::Environment`] where something is lacking, unless nothing
+    /// shall fail.
+    pub(crate) fn end_whole(
+        &self,
+        report: &Report,
+        lacks: &[String],
+        output: &mut Output,
+    ) -> Result<()> {
         let ended = self.end(report, output);
         let [first, more @ ..] = lacks else { return ended };
         if self.fail_on.contains(&FailOn::Never) {
             return ended;
         }
         let error = more.iter().fold(Error::new(Kind::Environment, first), Error::with_note);
-        let error = ended.err().into_iter().fold(error, |error, ended| error.with_note(ended.message()));
+        let error =
+            ended.err().into_iter().fold(error, |error, ended| error.with_note(ended.message()));
         Err(error.with_hint("run what is missing, and merge again"))
     }
 
@@ -89,15 +107,25 @@ impl EndingArguments {
             FailOn::Failed => !model.as_expected && model.status == Status::Failed,
             FailOn::Crashed => !model.as_expected && model.status == Status::Crashed,
             FailOn::Timeout => !model.as_expected && model.status == Status::Timeout,
-            FailOn::Skipped => model.expected != Some(Status::Skipped) && model.status == Status::Skipped,
+            FailOn::Skipped => {
+                model.expected != Some(Status::Skipped) && model.status == Status::Skipped
+            }
         };
         self.fail_on.iter().any(wrong)
     }
 }
 
-/// The kind of error with an exit code. A model may be good and yet not as expected: that is as if numbers differed.
+/// The kind of error with an exit code. A model may be good and yet not as expected: that is as if
+/// numbers differed.
 fn kind(exit_code: u8) -> Kind {
-    let kinds = [Kind::Usage, Kind::Invalid, Kind::Unsupported, Kind::TensorRt, Kind::Environment, Kind::Internal];
+    let kinds = [
+        Kind::Usage,
+        Kind::Invalid,
+        Kind::Unsupported,
+        Kind::TensorRt,
+        Kind::Environment,
+        Kind::Internal,
+    ];
     kinds.into_iter().find(|kind| kind.exit_code() == exit_code).unwrap_or(Kind::Mismatch)
 }
 
@@ -106,11 +134,15 @@ fn tell_github(report: &Report, output: &mut Output) -> Result<()> {
     if !annotations.is_empty() {
         output.data(&annotations)?;
     }
-    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from) else {
+    let Some(path) =
+        std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from)
+    else {
         return Ok(());
     };
     let [_, (_, markdown), _] = render::files(About::Zoo, report)?;
     let file = std::fs::OpenOptions::new().append(true).create(true).open(&path);
-    file.and_then(|mut file| file.write_all(markdown.as_bytes()))
-        .map_err(|error| Error::new(Kind::Environment, format!("cannot write `{}`", path.display())).with_source(error))
+    file.and_then(|mut file| file.write_all(markdown.as_bytes())).map_err(|error| {
+        Error::new(Kind::Environment, format!("cannot write `{}`", path.display()))
+            .with_source(error)
+    })
 }

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct KeepArguments {
-    /// Write the plan and the manifest of each model that is good to NAME.plan and NAME.plan.json in this folder
+    /// Write the plan and the manifest of each model that is good to NAME.plan and NAME.plan.json
+    /// in this folder
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
     /// Where results are kept, for models that come again [default: `zoo` in the cache folder]
@@ -24,7 +25,8 @@ pub(super) struct KeepArguments {
     /// Days after which results that no zoo used are removed, when this one has ended; 0 for never
     #[arg(long, value_name = "DAYS", default_value_t = 30, conflicts_with = "no_cache")]
     cache_days: u64,
-    /// Results are removed, those first that were not used for longest, until the rest takes so many MiB; 0 for no limit
+    /// Results are removed, those first that were not used for longest, until the rest takes so
+    /// many MiB; 0 for no limit
     #[arg(long, value_name = "MIB", default_value_t = 20480, conflicts_with = "no_cache")]
     cache_size: u64,
 }
@@ -49,7 +51,10 @@ impl KeepArguments {
             Ok(Removed { unused, beyond }) => {
                 let mut note = |entries: Entries, why: &str| {
                     if entries.count > 0 {
-                        output.note(&format!("removed from the cache: {}, {why}", cli::cache::results(entries)));
+                        output.note(&format!(
+                            "removed from the cache: {}, {why}",
+                            cli::cache::results(entries)
+                        ));
                     }
                 };
                 note(unused, &format!("not used for {days} days"));
@@ -59,22 +64,34 @@ impl KeepArguments {
         }
     }
 
-    /// The folders, made where they are missing. Without a cache that was asked for things go on, with a warning.
+    /// The folders, made where they are missing. Without a cache that was asked for things go on,
+    /// with a warning.
     ///
     /// # Errors
     /// [`Kind::Environment`] for a folder that the user names and that cannot be written to.
-    pub(super) fn folders(&self, environment: &Environment, output: &mut Output) -> Result<Folders> {
+    pub(super) fn folders(
+        &self,
+        environment: &Environment,
+        output: &mut Output,
+    ) -> Result<Folders> {
         if let Some(folder) = &self.output {
             std::fs::create_dir_all(folder).map_err(|error| {
-                Error::new(Kind::Environment, format!("cannot write to `{}`", folder.display())).with_source(error)
+                Error::new(Kind::Environment, format!("cannot write to `{}`", folder.display()))
+                    .with_source(error)
             })?;
         }
         let cache = match &self.cache {
             Some(folder) => cache::prepare(folder).map(|()| Some(folder.clone()))?,
             None if self.no_cache => None,
             None => {
-                let usable = environment.results().and_then(|folder| cache::prepare(&folder).map(|()| folder));
-                usable.map_err(|error| output.warning(&format!("results are not kept: {}", error.message()))).ok()
+                let usable = environment
+                    .results()
+                    .and_then(|folder| cache::prepare(&folder).map(|()| folder));
+                usable
+                    .map_err(|error| {
+                        output.warning(&format!("results are not kept: {}", error.message()))
+                    })
+                    .ok()
             }
         };
         Ok(Folders { output: self.output.clone(), cache })

@@ -65,8 +65,13 @@ impl<'a> Live<'a> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.by_status.entry(model.status).or_default() += 1;
         counts.cached += usize::from(model.cached);
-        let cached = Some(format!("{} from the cache", counts.cached)).filter(|_| counts.cached > 0);
-        let text = counts.by_status.iter().map(|(status, count)| format!("{count} {status}")).chain(cached);
+        let cached =
+            Some(format!("{} from the cache", counts.cached)).filter(|_| counts.cached > 0);
+        let text = counts
+            .by_status
+            .iter()
+            .map(|(status, count)| format!("{count} {status}"))
+            .chain(cached);
         table.counts.set_message(text.collect::<Vec<_>>().join(" · "));
         table.whole.inc(1);
     }
@@ -93,9 +98,13 @@ impl Table {
         let length = models.try_into().unwrap_or(u64::MAX);
         let whole = row("{wide_bar} {pos}/{len}  {elapsed}, {eta} left", ProgressBar::new(length));
         let counts = row("{wide_msg}", ProgressBar::new_spinner());
-        let workers = (0..workers).map(|_| row("  {spinner} {elapsed:>4} {wide_msg}", ProgressBar::new_spinner()));
+        let workers = (0..workers)
+            .map(|_| row("  {spinner} {elapsed:>4} {wide_msg}", ProgressBar::new_spinner()));
         let workers: Vec<ProgressBar> = workers.collect();
-        workers.iter().chain([&whole]).for_each(|bar| bar.enable_steady_tick(Duration::from_millis(200)));
+        workers
+            .iter()
+            .chain([&whole])
+            .for_each(|bar| bar.enable_steady_tick(Duration::from_millis(200)));
         Self { rows, workers, whole, counts }
     }
 }

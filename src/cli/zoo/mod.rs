@@ -73,7 +73,11 @@ pub(super) struct Arguments {
     library: LibraryArguments,
 }
 
-pub(super) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+pub(super) fn run(
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &mut Output,
+) -> Result<()> {
     // Found, or fetched, once: workers are told where it is.
     let library = environment.library(&arguments.library, output)?;
     let (jobs, manifest) = arguments.jobs(&library)?;
@@ -124,8 +128,11 @@ impl Arguments {
                 (jobs, Some(manifest))
             }
             paths if paths.iter().any(|path| manifest::is_one(path)) => {
-                return Err(Error::new(Kind::Usage, "a manifest stands alone, and other paths were named beside it")
-                    .with_hint("list their models in the manifest"));
+                return Err(Error::new(
+                    Kind::Usage,
+                    "a manifest stands alone, and other paths were named beside it",
+                )
+                .with_hint("list their models in the manifest"));
             }
             paths => {
                 let found = discover::models(paths)?.into_iter();
@@ -133,10 +140,13 @@ impl Arguments {
             }
         };
         if jobs.is_empty() {
-            return Err(Error::new(Kind::Usage, "no model was found").with_hint("models are files that end in .onnx"));
+            return Err(Error::new(Kind::Usage, "no model was found")
+                .with_hint("models are files that end in .onnx"));
         }
         filter.check_tags(&jobs)?;
-        jobs.retain(|job| filter.takes(job) && self.shard.is_none_or(|shard| select::is_in(shard, &job.name)));
+        jobs.retain(|job| {
+            filter.takes(job) && self.shard.is_none_or(|shard| select::is_in(shard, &job.name))
+        });
         Ok((jobs, manifest))
     }
 
@@ -173,8 +183,9 @@ impl Arguments {
         environment: &Environment,
         folders: Folders,
     ) -> Result<impl Fn() -> Command + use<>> {
-        let program = std::env::current_exe()
-            .map_err(|error| Error::new(Kind::Environment, "cannot find the program's own file").with_source(error))?;
+        let program = std::env::current_exe().map_err(|error| {
+            Error::new(Kind::Environment, "cannot find the program's own file").with_source(error)
+        })?;
         // A worker without a GPU does not touch it, so it must be known whether one job wants it.
         let mut on = jobs.iter().map(|job| job.options.on);
         let first = on.next().unwrap_or(self.on);
@@ -196,7 +207,13 @@ impl Arguments {
         })
     }
 
-    fn report(&self, library: &Library, limits: &Limits, took: Duration, outcomes: &[Outcome]) -> Result<Report> {
+    fn report(
+        &self,
+        library: &Library,
+        limits: &Limits,
+        took: Duration,
+        outcomes: &[Outcome],
+    ) -> Result<Report> {
         let mut environment = Described::here(Some(library.version().to_string()));
         // Only workers open the GPU.
         let ran = outcomes.iter().filter_map(|outcome| report::environment::of_page(&outcome.page));
@@ -221,7 +238,8 @@ impl Arguments {
         };
         let models = outcomes.iter().map(|outcome| outcome.model.clone()).collect();
         let report = Report::new(environment, options, took.as_secs_f64(), models);
-        let mut notes: Vec<String> = outcomes.iter().flat_map(|outcome| outcome.notes.iter().cloned()).collect();
+        let mut notes: Vec<String> =
+            outcomes.iter().flat_map(|outcome| outcome.notes.iter().cloned()).collect();
         // Where the disk is full, every model says so.
         notes.sort();
         notes.dedup();

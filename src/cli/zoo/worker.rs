@@ -32,7 +32,11 @@ pub(crate) struct Arguments {
     library: LibraryArguments,
 }
 
-pub(crate) fn run(arguments: &Arguments, environment: &Environment, output: &mut Output) -> Result<()> {
+pub(crate) fn run(
+    arguments: &Arguments,
+    environment: &Environment,
+    output: &mut Output,
+) -> Result<()> {
     end_with(arguments.parent)?;
     let library = environment.library(&arguments.library, output)?;
     let device = match arguments.on {
@@ -43,7 +47,11 @@ pub(crate) fn run(arguments: &Arguments, environment: &Environment, output: &mut
     let reports = report::Environment::here(Some(library.version().to_string()));
     let environment = with_gpu(reports, device.as_ref())?;
     let reference = arguments.reference.clone();
-    let cache = arguments.cache.as_deref().map(|folder| open(folder, &environment, reference.clone())).transpose()?;
+    let cache = arguments
+        .cache
+        .as_deref()
+        .map(|folder| open(folder, &environment, reference.clone()))
+        .transpose()?;
     let machine = Machine { library, device, reference, environment };
     let worker = Worker { machine, cache, output: arguments.output.clone() };
     worker.serve(io::stdin().lock(), &mut io::stdout().lock())
@@ -51,7 +59,8 @@ pub(crate) fn run(arguments: &Arguments, environment: &Environment, output: &mut
 
 /// Has the system end this process when its parent dies: it would finish its model for nobody.
 ///
-/// To the system the parent is the thread that started this process, which in a pool ends after its last worker.
+/// To the system the parent is the thread that started this process, which in a pool ends after its
+/// last worker.
 ///
 /// # Errors
 /// [`Kind::Environment`] where the parent is gone already.
@@ -60,7 +69,8 @@ fn end_with(parent: u32) -> Result<()> {
     {
         let gone = || Error::new(Kind::Environment, "the process that started this worker is gone");
         let signal = Some(rustix::process::Signal::KILL);
-        rustix::process::set_parent_process_death_signal(signal).map_err(|error| gone().with_source(error))?;
+        rustix::process::set_parent_process_death_signal(signal)
+            .map_err(|error| gone().with_source(error))?;
         // It may have died just before.
         if std::os::unix::process::parent_id() != parent {
             return Err(gone());
@@ -73,7 +83,11 @@ fn end_with(parent: u32) -> Result<()> {
 ///
 /// # Errors
 /// [`Kind::Environment`] for a folder that cannot be written to.
-fn open(folder: &Path, environment: &report::Environment, reference: Option<PathBuf>) -> Result<Cache> {
+fn open(
+    folder: &Path,
+    environment: &report::Environment,
+    reference: Option<PathBuf>,
+) -> Result<Cache> {
     // TensorRT itself builds for the GPU that is there, also where outputs are computed on the CPU.
     let there = if environment.gpu.is_none() { Device::open().ok() } else { None };
     let environment = with_gpu(environment.clone(), there.as_ref())?;
@@ -84,13 +98,24 @@ fn open(folder: &Path, environment: &report::Environment, reference: Option<Path
 ///
 /// # Errors
 /// Whatever CUDA says.
-pub(crate) fn with_gpu(environment: report::Environment, device: Option<&Device>) -> Result<report::Environment> {
+pub(crate) fn with_gpu(
+    environment: report::Environment,
+    device: Option<&Device>,
+) -> Result<report::Environment> {
     let Some(device) = device else { return Ok(environment) };
     let info = device.info()?;
     let gpu = report::environment::Gpu {
         name: info.name,
-        compute_capability: format!("{}.{}", info.compute_capability / 10, info.compute_capability % 10),
+        compute_capability: format!(
+            "{}.{}",
+            info.compute_capability / 10,
+            info.compute_capability % 10
+        ),
         memory_bytes: info.memory_bytes as u64,
     };
-    Ok(report::Environment { gpu: Some(gpu), driver: Some(format!("CUDA {}", info.driver)), ..environment })
+    Ok(report::Environment {
+        gpu: Some(gpu),
+        driver: Some(format!("CUDA {}", info.driver)),
+        ..environment
+    })
 }

@@ -16,12 +16,18 @@ fn site() -> Site {
     Site::node("main", 0, "loop", "Loop", 17, "out")
 }
 
-fn binary(network: &mut Network, operation: ElementWiseOperation, a: ValueId, b: ValueId, ty: ValueType) -> LayerId {
+fn binary(
+    network: &mut Network,
+    operation: ElementWiseOperation,
+    a: ValueId,
+    b: ValueId,
+    ty: ValueType,
+) -> LayerId {
     network.add_layer(ElementWise { operation }.into(), &[a, b], &[site()], [ty])
 }
 
-/// Sums the columns of `x` while the sum is below `limit`: inputs trips, x, start, length, limit; outputs the sum
-/// and all sums, in iteration order or reversed.
+/// Sums the columns of `x` while the sum is below `limit`: inputs trips, x, start, length, limit;
+/// outputs the sum and all sums, in iteration order or reversed.
 fn summing(counted: bool, while_result: bool, reverse: bool) -> Network {
     let mut network = Network::default();
     let trips = network.add_input("trips", ty(DType::I64, &[]));
@@ -45,11 +51,13 @@ fn summing(counted: bool, while_result: bool, reverse: bool) -> Network {
         [ty(DType::F32, &[])],
     );
     let first_value = network.layer(first).outputs[0];
-    let below = binary(&mut network, ElementWiseOperation::Less, first_value, limit, ty(DType::Bool, &[]));
+    let below =
+        binary(&mut network, ElementWiseOperation::Less, first_value, limit, ty(DType::Bool, &[]));
     let [next_value, below_value] = [next, below].map(|id| network.layer(id).outputs[0]);
     let mut results = if while_result { vec![below_value] } else { vec![] };
     results.extend([next_value, next_value]);
-    let all = if reverse { LoopOutput::Reverse { axis: 0 } } else { LoopOutput::Concatenate { axis: 1 } };
+    let all =
+        if reverse { LoopOutput::Reverse { axis: 0 } } else { LoopOutput::Concatenate { axis: 1 } };
     let l = Loop {
         counted,
         capped: false,
@@ -60,7 +68,10 @@ fn summing(counted: bool, while_result: bool, reverse: bool) -> Network {
         body: Block { params: vec![slice, sum], layers: vec![next, index, first, below], results },
     };
     let inputs = [trips, x, start, length];
-    let types = [ty(DType::F32, &[2]), ValueType::new(DType::F32, Shape(vec![Dim::Known(2), Dim::named("n")]))];
+    let types = [
+        ty(DType::F32, &[2]),
+        ValueType::new(DType::F32, Shape(vec![Dim::Known(2), Dim::named("n")])),
+    ];
     let outer = network.add_layer(l.into(), &inputs[usize::from(!counted)..], &[site()], types);
     network.body.layers.push(outer);
     for &value in &network.layer(outer).outputs.clone() {
@@ -82,9 +93,16 @@ fn reals(dims: &[usize], values: &[f32]) -> Tensor {
 #[test]
 fn counted_loops_concatenate() {
     let out = evaluate(&summing(true, false, false), 3, 3, 0.0).unwrap();
-    assert_eq!(out, [reals(&[2], &[6.0, 60.0]), reals(&[2, 3], &[1.0, 3.0, 6.0, 10.0, 30.0, 60.0])]);
+    assert_eq!(
+        out,
+        [reals(&[2], &[6.0, 60.0]), reals(&[2, 3], &[1.0, 3.0, 6.0, 10.0, 30.0, 60.0])]
+    );
     let out = evaluate(&summing(true, false, false), 2, 3, 0.0).unwrap();
-    assert_eq!(out[1], reals(&[2, 3], &[1.0, 3.0, 0.0, 10.0, 30.0, 0.0]), "what no iteration gives is 0");
+    assert_eq!(
+        out[1],
+        reals(&[2, 3], &[1.0, 3.0, 0.0, 10.0, 30.0, 0.0]),
+        "what no iteration gives is 0"
+    );
 }
 
 #[test]
@@ -101,7 +119,9 @@ fn the_condition_decides_on_its_own_iteration() {
             let out = evaluate(&network, 3, 3, limit);
             // Without a count nothing keeps the iterator within its data.
             if !counted && limit > 3.0 {
-                assert!(out.unwrap_err().to_string().contains("index 3 is outside an axis of size 3"));
+                assert!(
+                    out.unwrap_err().to_string().contains("index 3 is outside an axis of size 3")
+                );
             } else {
                 assert_eq!(out.unwrap()[0], reals(&[2], &[sum, sum * 10.0]), "{limit} {counted}");
             }
@@ -114,7 +134,8 @@ fn loops_that_cannot_run_are_errors_with_their_site() {
     let error = evaluate(&summing(true, false, false), 4, 4, 0.0).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot evaluate `loop` (Loop, opset 17): index 3 is outside an axis of size 3\n  at graph `main`, node 0"
+        "cannot evaluate `loop` (Loop, opset 17): index 3 is outside an axis of size 3\n  at \
+         graph `main`, node 0"
     );
     let open = ValueType::new(DType::F32, Shape(vec![Dim::named("m"), Dim::named("n")]));
     let mut network = summing(true, false, false);
@@ -136,14 +157,16 @@ fn only_the_branch_taken_runs() {
         results: network.layer(layer).outputs.to_vec(),
         ..Block::default()
     };
-    let kind = Conditional { then_block: block(sum, &network), else_block: block(quotient, &network) };
+    let kind =
+        Conditional { then_block: block(sum, &network), else_block: block(quotient, &network) };
     let outer = network.add_layer(kind.into(), &[condition], &[site()], [ty(DType::I32, &[])]);
     network.body.layers.push(outer);
     let value = network.layer(outer).outputs[0];
     network.outputs.push(Output { name: "y".into(), value, declared: None, site: site() });
     let truth = |truth| Tensor::of_bools(vec![], [truth]).unwrap();
     let mut seen = Vec::new();
-    let out = run_with(&network, &[truth(true), Tensor::scalar(0i32)], &mut |id, _| seen.push(id)).unwrap();
+    let out = run_with(&network, &[truth(true), Tensor::scalar(0i32)], &mut |id, _| seen.push(id))
+        .unwrap();
     assert_eq!(out, [Tensor::scalar(0i32)]);
     assert_eq!(seen, [condition, x, network.layer(sum).outputs[0], value]);
     let error = run(&network, &[truth(false), Tensor::scalar(0i32)]).unwrap_err();

@@ -8,7 +8,8 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % end
     }
 
@@ -47,7 +48,9 @@ fn random_convolution(random: &mut Random) -> (Convolution, Tensor) {
         padding_mode: PaddingMode::ExplicitRoundDown,
         dilation: random.list(rank, 1, 3),
         groups,
-        weights: Arg::Static(random.tensor(&[&[maps, channels / groups], kernel.as_slice()].concat())),
+        weights: Arg::Static(
+            random.tensor(&[&[maps, channels / groups], kernel.as_slice()].concat()),
+        ),
         bias: (random.below(2) == 0).then(|| Arg::Static(random.tensor(&[maps]))),
         kernel,
     };
@@ -63,7 +66,8 @@ fn naive_convolution(layer: &Convolution, data: &Tensor, out: &[usize]) -> Vec<f
     let per_group = data.dims()[1] / layer.groups;
     let value = |at: &Vec<usize>| {
         let (map, position) = (at[1], &at[2..]);
-        let mut sum = layer.bias.as_ref().map_or(0.0, |bias| element(bias.fixed().unwrap(), &[map]));
+        let mut sum =
+            layer.bias.as_ref().map_or(0.0, |bias| element(bias.fixed().unwrap(), &[map]));
         for tap in indices(&weights.dims()[1..]) {
             let channel = map / (layer.maps / layer.groups) * per_group + tap[0];
             let inside = (0..position.len()).map(|i| {
@@ -108,8 +112,10 @@ fn buffers_in_several_blocks_and_threads_change_nothing() {
             weights: Arg::Input(1),
             bias: None,
         };
-        let (data, weights) =
-            (random.tensor(&[1, channels, size, size]), random.tensor(&[maps, channels / groups, 3, 3]));
+        let (data, weights) = (
+            random.tensor(&[1, channels, size, size]),
+            random.tensor(&[maps, channels / groups, 3, 3]),
+        );
         let out = convolution(&layer, &[&data, &weights]).unwrap();
         let layer = Convolution { weights: Arg::Static(weights), ..layer };
         let [_, _, height, width] = out.dims() else { panic!("{out:?}") };
@@ -118,10 +124,13 @@ fn buffers_in_several_blocks_and_threads_change_nothing() {
             for x in [0, width - 1] {
                 let map = maps - 1;
                 let mut expected = 0.0;
-                let Arg::Static(weights) = &layer.weights else { panic!("weights are static here") };
+                let Arg::Static(weights) = &layer.weights else {
+                    panic!("weights are static here")
+                };
                 for tap in indices(&[channels / groups, 3, 3]) {
                     let channel = map / (maps / groups) * (channels / groups) + tap[0];
-                    let (Some(row), Some(column)) = ((y + tap[1]).checked_sub(1), (2 * x + tap[2]).checked_sub(1))
+                    let (Some(row), Some(column)) =
+                        ((y + tap[1]).checked_sub(1), (2 * x + tap[2]).checked_sub(1))
                     else {
                         continue;
                     };
@@ -130,7 +139,11 @@ fn buffers_in_several_blocks_and_threads_change_nothing() {
                             * element(&data, &[0, channel, row, column]);
                     }
                 }
-                assert_eq!(element(&out, &[0, map, y, x]), expected, "{channels} channels at {y}, {x}");
+                assert_eq!(
+                    element(&out, &[0, map, y, x]),
+                    expected,
+                    "{channels} channels at {y}, {x}"
+                );
             }
         }
     }
@@ -143,12 +156,15 @@ fn deconvolutions_are_convolutions_backwards() {
         let (forward, image) = random_convolution(&mut random);
         let small = Window::over(geometry(&forward), &image.dims()[2..]);
         let sizes = small.unwrap().output();
-        // The kernel [maps, C / groups, …] of the convolution is the kernel of the deconvolution that leads back.
+        // The kernel [maps, C / groups, …] of the convolution is the kernel of the deconvolution
+        // that leads back.
         let Arg::Static(weights) = &forward.weights else { panic!("weights are static here") };
-        let back = Deconvolution(Convolution { maps: image.dims()[1], bias: None, ..forward.clone() });
+        let back =
+            Deconvolution(Convolution { maps: image.dims()[1], bias: None, ..forward.clone() });
         let data = random.tensor(&[vec![image.dims()[0], forward.maps], sizes].concat());
         let actual = deconvolution(&back, &[&data]).unwrap();
-        // Adjoint: the transpose of the convolution's matrix, built from the convolution of unit images.
+        // Adjoint: the transpose of the convolution's matrix, built from the convolution of unit
+        // images.
         let dot = |a: &Tensor, b: &Tensor| -> f32 {
             a.to_f32s().unwrap().iter().zip(b.to_f32s().unwrap().iter()).map(|(a, b)| a * b).sum()
         };
@@ -176,7 +192,9 @@ fn a_deconvolution_by_hand() {
     };
     let data = Tensor::of(vec![1, 1, 1, 2], vec![1f32, 2.0]).unwrap();
     let bias = Tensor::vector(&[1000f32]);
-    let deconvolved = |layer: &Convolution| deconvolution(&Deconvolution(layer.clone()), &[&data, &bias]).unwrap();
+    let deconvolved = |layer: &Convolution| {
+        deconvolution(&Deconvolution(layer.clone()), &[&data, &bias]).unwrap()
+    };
     let out = deconvolved(&layer);
     assert_eq!(out, Tensor::of(vec![1, 1, 1, 4], vec![1010f32, 1102.0, 1020.0, 1200.0]).unwrap());
     let same = Convolution { padding_mode: PaddingMode::SameUpper, ..layer };
@@ -195,6 +213,12 @@ fn attributes_that_do_not_fit_are_errors() {
     );
     let weights = Arg::Static(Tensor::vector(&[1f32]));
     assert!(matches!(error(Convolution { weights, ..layer.clone() }), EvalError::Shapes(..)));
-    assert_eq!(error(Convolution { weights: Arg::Input(1), ..layer.clone() }), EvalError::Operands { at: 1, count: 1 });
-    assert!(matches!(error(Convolution { kernel: vec![1], ..layer }), EvalError::Shape { at: 0, .. }));
+    assert_eq!(
+        error(Convolution { weights: Arg::Input(1), ..layer.clone() }),
+        EvalError::Operands { at: 1, count: 1 }
+    );
+    assert!(matches!(
+        error(Convolution { kernel: vec![1], ..layer }),
+        EvalError::Shape { at: 0, .. }
+    ));
 }

@@ -34,7 +34,12 @@ pub(super) const OPS: &[Op] = &[
     onnx("ThresholdedRelu", 10..=NOW, "X", thresholded_relu),
 ];
 
-fn apply(ctx: &mut Ctx<'_>, kind: ActivationType, alpha: f32, beta: f32) -> Result<Values, OpError> {
+fn apply(
+    ctx: &mut Ctx<'_>,
+    kind: ActivationType,
+    alpha: f32,
+    beta: f32,
+) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     Ok(smallvec![ctx.activation(kind, alpha, beta, x)?])
 }
@@ -80,7 +85,8 @@ fn elu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 
 /// `Selu` before opset 6, whose defaults have fewer digits. Becomes Activation.
 fn selu_first(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let (alpha, gamma) = (node.attrs.float_or("alpha", 1.6732)?, node.attrs.float_or("gamma", 1.0507)?);
+    let (alpha, gamma) =
+        (node.attrs.float_or("alpha", 1.6732)?, node.attrs.float_or("gamma", 1.0507)?);
     apply(ctx, ActivationType::Selu, alpha, gamma)
 }
 
@@ -97,7 +103,11 @@ fn celu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let alpha = node.attrs.float_or("alpha", 1.0)?;
     let x = ctx.input(0)?;
     if alpha <= 0.0 {
-        return Err(OpError::Value { what: "attribute `alpha`", value: alpha.to_string(), supported: "above 0" });
+        return Err(OpError::Value {
+            what: "attribute `alpha`",
+            value: alpha.to_string(),
+            supported: "above 0",
+        });
     }
     let scaled = ctx.binary_scalar(Ew::Div, x, alpha.into())?;
     let elu = ctx.activation(ActivationType::Elu, 1.0, 0.0, scaled)?;
@@ -155,7 +165,9 @@ fn gelu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     match node.attrs.string_or("approximate", "none")? {
         "none" => apply(ctx, ActivationType::GeluErf, 0.0, 0.0),
         "tanh" => apply(ctx, ActivationType::GeluTanh, 0.0, 0.0),
-        other => Err(OpError::invalid(format!("attribute `approximate` is `{other}`, not `none` or `tanh`"))),
+        other => Err(OpError::invalid(format!(
+            "attribute `approximate` is `{other}`, not `none` or `tanh`"
+        ))),
     }
 }
 
@@ -193,7 +205,12 @@ fn clip(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
 }
 
 /// Min(Max(x, min), max): ONNX gives `max` where min > max, TensorRT's own Clip would give `min`.
-fn clip_between(ctx: &mut Ctx<'_>, x: ValueId, min: Option<ValueId>, max: Option<ValueId>) -> Result<Values, OpError> {
+fn clip_between(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    min: Option<ValueId>,
+    max: Option<ValueId>,
+) -> Result<Values, OpError> {
     let raised = min.map_or(Ok(x), |min| ctx.binary(Ew::Max, x, min))?;
     let clipped = max.map_or(Ok(raised), |max| ctx.binary(Ew::Min, raised, max))?;
     Ok(smallvec![if clipped == x { ctx.add(LayerKind::Identity, &[x])? } else { clipped }])

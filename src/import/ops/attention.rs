@@ -2,8 +2,8 @@
 
 use super::attention_bias::{Keys, Window, bias};
 use super::heads::{
-    head_count, join_heads, matrices, query_key_value, repeat_heads, required_head_count, scaled_scores,
-    softmax_precision, split_heads,
+    head_count, join_heads, matrices, query_key_value, repeat_heads, required_head_count,
+    scaled_scores, softmax_precision, split_heads,
 };
 use super::numbers::MAX_SIZE;
 use crate::import::ctx::Ctx;
@@ -18,8 +18,18 @@ use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
     onnx("Attention", 23..=23, "Q K V attn_mask? past_key? past_value?", attention),
-    onnx("Attention", 24..=24, "Q K V attn_mask? past_key? past_value? nonpad_kv_seqlen?", attention),
-    onnx("Attention", 25..=NOW, "Q K V attn_mask? past_key? past_value? nonpad_kv_seqlen?", windowed_attention),
+    onnx(
+        "Attention",
+        24..=24,
+        "Q K V attn_mask? past_key? past_value? nonpad_kv_seqlen?",
+        attention,
+    ),
+    onnx(
+        "Attention",
+        25..=NOW,
+        "Q K V attn_mask? past_key? past_value? nonpad_kv_seqlen?",
+        windowed_attention,
+    ),
     onnx("FlexAttention", 1..=NOW, "Q K V", flex_attention).of("ai.onnx.preview"),
 ];
 
@@ -39,9 +49,11 @@ fn windowed_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError>
     attend(ctx, node, window)
 }
 
-/// softmax(softcap(√s·Q · (√s·K)ᵀ) + bias) · V as layers, each in the type that the specification's function has.
+/// softmax(softcap(√s·Q · (√s·K)ᵀ) + bias) · V as layers, each in the type that the specification's
+/// function has.
 ///
-/// Heads of keys and values are repeated for their groups of query heads. A query that sees no key gives zeros.
+/// Heads of keys and values are repeated for their groups of query heads. A query that sees no key
+/// gives zeros.
 fn attend(ctx: &mut Ctx<'_>, node: &Node, window: Window) -> Result<Values, OpError> {
     let [q, k, v] = query_key_value(ctx, &[3, 4], "3 or 4, equal for all three")?[..] else {
         return Err(OpError::invalid("not three operands"));
@@ -67,7 +79,8 @@ fn attend(ctx: &mut Ctx<'_>, node: &Node, window: Window) -> Result<Values, OpEr
     let value = repeat_heads(ctx, present_value, query_heads)?;
     let scores = scaled_scores(ctx, q, key, node.attrs.float("scale")?)?;
     let capped = soft_capped(ctx, node, scores)?;
-    let biased = bias.as_ref().map_or(Ok(capped), |bias| ctx.binary(Ew::Sum, capped, bias.value))?;
+    let biased =
+        bias.as_ref().map_or(Ok(capped), |bias| ctx.binary(Ew::Sum, capped, bias.value))?;
     let precise = ctx.cast(biased, softmax_precision(node, dtype)?)?;
     let mut shares = ctx.add(SoftMax { axis: 3 }, &[precise])?;
     shares = ctx.cast(shares, dtype)?;
@@ -81,18 +94,24 @@ fn attend(ctx: &mut Ctx<'_>, node: &Node, window: Window) -> Result<Values, OpEr
         1 => capped,
         2 => biased,
         3 => shares,
-        mode => return Err(OpError::invalid(format!("attribute `qk_matmul_output_mode` is {mode}"))),
+        mode => {
+            return Err(OpError::invalid(format!("attribute `qk_matmul_output_mode` is {mode}")));
+        }
     };
     Ok(smallvec![y, present_key, present_value, inner])
 }
 
 /// Keys and values behind those of the past; and the past's keys.
-fn present(ctx: &mut Ctx<'_>, k: ValueId, v: ValueId) -> Result<(Option<ValueId>, ValueId, ValueId), OpError> {
+fn present(
+    ctx: &mut Ctx<'_>,
+    k: ValueId,
+    v: ValueId,
+) -> Result<(Option<ValueId>, ValueId, ValueId), OpError> {
     match (ctx.maybe(4), ctx.maybe(5)) {
         (None, None) => Ok((None, k, v)),
-        (Some(_), Some(_)) if ctx.maybe(6).is_some() => {
-            Err(OpError::invalid("input `nonpad_kv_seqlen` and input `past_key` exclude each other"))
-        }
+        (Some(_), Some(_)) if ctx.maybe(6).is_some() => Err(OpError::invalid(
+            "input `nonpad_kv_seqlen` and input `past_key` exclude each other",
+        )),
         (Some(past_key), Some(past_value)) => {
             Ok((Some(past_key), ctx.concat(&[past_key, k], 2)?, ctx.concat(&[past_value, v], 2)?))
         }
@@ -121,7 +140,8 @@ fn without_hidden(ctx: &mut Ctx<'_>, shares: ValueId, bias: ValueId) -> Result<V
     ctx.select(hidden, zero, shares)
 }
 
-/// `FlexAttention`: prob_mod(softmax(score_mod(√s·Q · (√s·K)ᵀ))) · V as layers, with the graphs' nodes in place.
+/// `FlexAttention`: prob_mod(softmax(score_mod(√s·Q · (√s·K)ᵀ))) · V as layers, with the graphs'
+/// nodes in place.
 fn flex_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let [q, k, v] = query_key_value(ctx, &[4], "4")?[..] else {
         return Err(OpError::invalid("not three operands"));
@@ -139,17 +159,28 @@ fn flex_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.cast(y, ctx.dtype(v))?])
 }
 
-/// What a graph of one input and one output, if the node holds it, makes of a value: one of the same type and shape.
-fn modified(ctx: &mut Ctx<'_>, node: &Node, name: &str, value: ValueId) -> Result<ValueId, OpError> {
+/// What a graph of one input and one output, if the node holds it, makes of a value: one of the
+/// same type and shape.
+fn modified(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    name: &str,
+    value: ValueId,
+) -> Result<ValueId, OpError> {
     let Some(graph) = node.attrs.graph(name)? else { return Ok(value) };
     let [result] = ctx.inline(graph, &[value])?[..] else {
-        return Err(OpError::invalid(format!("attribute `{name}` is a graph of {} outputs", graph.outputs.len())));
+        return Err(OpError::invalid(format!(
+            "attribute `{name}` is a graph of {} outputs",
+            graph.outputs.len()
+        )));
     };
     let (before, after) = (ctx.shape(value), ctx.shape(result));
     let differs = |(a, b): (&Dim, &Dim)| a.known().is_some() && b.known().is_some() && a != b;
     let same = before.rank() == after.rank() && !before.iter().zip(after.iter()).any(differs);
     if !same || ctx.dtype(value) != ctx.dtype(result) {
-        return Err(OpError::invalid(format!("attribute `{name}` is a graph that changes its input's type or shape")));
+        return Err(OpError::invalid(format!(
+            "attribute `{name}` is a graph that changes its input's type or shape"
+        )));
     }
     Ok(result)
 }

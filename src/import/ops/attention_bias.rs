@@ -27,7 +27,8 @@ impl Window {
 pub(super) struct Keys {
     /// Keys that came before the first query, `[batch, heads, length, size]`.
     pub(super) past: Option<ValueId>,
-    /// Trues or summands, broadcast to `[batch, heads, queries, keys]`; keys that it lacks are hidden.
+    /// Trues or summands, broadcast to `[batch, heads, queries, keys]`; keys that it lacks are
+    /// hidden.
     pub(super) mask: Option<ValueId>,
     /// How many keys of each sample count; the last query is at the last of them.
     pub(super) filled: Option<ValueId>,
@@ -42,7 +43,8 @@ pub(super) struct Bias {
     pub(super) may_hide_all: bool,
 }
 
-/// The bias of all queries `q` and keys `k`, both of rank 4; `None` where each query sees every key.
+/// The bias of all queries `q` and keys `k`, both of rank 4; `None` where each query sees every
+/// key.
 pub(super) fn bias(
     ctx: &mut Ctx<'_>,
     q: ValueId,
@@ -67,24 +69,39 @@ pub(super) fn bias(
 }
 
 /// The mask as summands of the queries' type, with −∞ for keys that it lacks.
-fn summands(ctx: &mut Ctx<'_>, mask: ValueId, dtype: DType, count: ValueId) -> Result<ValueId, OpError> {
+fn summands(
+    ctx: &mut Ctx<'_>,
+    mask: ValueId,
+    dtype: DType,
+    count: ValueId,
+) -> Result<ValueId, OpError> {
     let (zero, hidden) = (ctx.scalar(dtype, 0.0)?, ctx.scalar(dtype, f64::NEG_INFINITY)?);
     let mask = match ctx.dtype(mask) {
         DType::Bool => ctx.select(mask, zero, hidden)?,
         own if own.is_float() => ctx.cast(mask, dtype)?,
         other => {
-            return Err(OpError::DType { what: "input `attn_mask`", dtype: other, supported: "bool, floating point" });
+            return Err(OpError::DType {
+                what: "input `attn_mask`",
+                dtype: other,
+                supported: "bool, floating point",
+            });
         }
     };
     let mut sizes = ctx.sizes(mask)?;
-    let last = sizes.last_mut().ok_or(OpError::Rank { what: "input `attn_mask`", rank: 0, supported: "1 or more" })?;
+    let last = sizes.last_mut().ok_or(OpError::Rank {
+        what: "input `attn_mask`",
+        rank: 0,
+        supported: "1 or more",
+    })?;
     *last = count;
     let rank = sizes.len();
-    let steps = Steps { start: vec![ctx.number(0); rank], stride: vec![ctx.number(1); rank], size: sizes };
+    let steps =
+        Steps { start: vec![ctx.number(0); rank], stride: vec![ctx.number(1); rank], size: sizes };
     ctx.slice(mask, &steps, SampleMode::Fill, Some(hidden))
 }
 
-/// Trues where the window and the number of filled keys let a query see a key; `None` for everywhere.
+/// Trues where the window and the number of filled keys let a query see a key; `None` for
+/// everywhere.
 fn visible(
     ctx: &mut Ctx<'_>,
     q: ValueId,
@@ -119,7 +136,11 @@ fn visible(
 /// One number per sample as `i64[batch, 1, 1, 1]`.
 fn per_sample(ctx: &mut Ctx<'_>, numbers: ValueId) -> Result<ValueId, OpError> {
     if ctx.rank(numbers) != 1 {
-        return Err(OpError::Rank { what: "input `nonpad_kv_seqlen`", rank: ctx.rank(numbers), supported: "1" });
+        return Err(OpError::Rank {
+            what: "input `nonpad_kv_seqlen`",
+            rank: ctx.rank(numbers),
+            supported: "1",
+        });
     }
     let numbers = ctx.cast(numbers, DType::I64)?;
     ctx.unsqueeze(numbers, vec![1, 2, 3])

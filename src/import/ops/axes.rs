@@ -27,8 +27,14 @@ impl Cut {
     }
 }
 
-/// A box of a value of any size; outside of the data lies `fill` (rank 0, the data's type), or zeros.
-pub(super) fn cut(ctx: &mut Ctx<'_>, x: ValueId, cuts: &[Cut], fill: Option<ValueId>) -> Result<ValueId, OpError> {
+/// A box of a value of any size; outside of the data lies `fill` (rank 0, the data's type), or
+/// zeros.
+pub(super) fn cut(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    cuts: &[Cut],
+    fill: Option<ValueId>,
+) -> Result<ValueId, OpError> {
     let mut steps = Steps::default();
     for (axis, cut) in cuts.iter().enumerate() {
         let mut size = ctx.size_of(x, axis)?;
@@ -59,7 +65,12 @@ pub(super) fn counter(ctx: &mut Ctx<'_>, like: ValueId, axis: usize) -> Result<V
 }
 
 /// A vector as a value of `rank` axes, laid along one of them; a scalar becomes one element.
-pub(super) fn along(ctx: &mut Ctx<'_>, vector: ValueId, axis: usize, rank: usize) -> Result<ValueId, OpError> {
+pub(super) fn along(
+    ctx: &mut Ctx<'_>,
+    vector: ValueId,
+    axis: usize,
+    rank: usize,
+) -> Result<ValueId, OpError> {
     match ctx.rank(vector) {
         0 => ctx.lead(vector, rank),
         1 => ctx.unsqueeze(vector, (0..rank).filter(|&i| i != axis).collect()),

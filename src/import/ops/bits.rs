@@ -1,6 +1,8 @@
-//! Whole numbers as bits, as far as arithmetic can say it: exact, but with more layers than bits deserve.
+//! Whole numbers as bits, as far as arithmetic can say it: exact, but with more layers than bits
+//! deserve.
 //!
-//! TensorRT computes with `i32` and `i64`. Numbers of 8 bits and all that is made of them on the way fit in `f32`.
+//! TensorRT computes with `i32` and `i64`. Numbers of 8 bits and all that is made of them on the
+//! way fit in `f32`.
 
 use super::quantize::{from_real, real};
 use crate::import::ctx::Ctx;
@@ -8,7 +10,9 @@ use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Gather;
 use crate::network::layer::data::GatherMode;
-use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un};
+use crate::network::layer::math::{
+    ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+};
 use crate::network::{ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};
 use crate::tensor::{DType, Tensor};
@@ -40,7 +44,13 @@ impl Bits {
             DType::I8 => (8, true),
             DType::I32 => (32, true),
             DType::I64 => (64, true),
-            _ => return Err(OpError::DType { what: "the input", dtype, supported: "u8, i8, i32, i64" }),
+            _ => {
+                return Err(OpError::DType {
+                    what: "the input",
+                    dtype,
+                    supported: "u8, i8, i32, i64",
+                });
+            }
         };
         Ok(Self { dtype, count, signed })
     }
@@ -68,9 +78,11 @@ impl Bits {
         from_real(ctx, inside, self.dtype)
     }
 
-    /// The powers of two that one element can shift by, from 2^0 on; of the sign bit, the lowest number there is.
+    /// The powers of two that one element can shift by, from 2^0 on; of the sign bit, the lowest
+    /// number there is.
     fn powers(self, ctx: &mut Ctx<'_>) -> ValueId {
-        let small = |bit: u32| if self.signed && bit == 7 { -128f32 } else { f32::from(1u8 << bit) };
+        let small =
+            |bit: u32| if self.signed && bit == 7 { -128f32 } else { f32::from(1u8 << bit) };
         let bits = 0..self.count;
         ctx.constant_value(match self.dtype {
             DType::I64 => Tensor::vector(&bits.map(|bit| 1i64 << bit).collect::<Vec<_>>()),
@@ -134,14 +146,15 @@ fn divide_down(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId) -> Result<ValueId, OpE
     ctx.binary(Ew::Sum, quotient, correction)
 }
 
-/// `BitwiseAnd`, `BitwiseOr`, `BitwiseXor`: the smaller, the larger or the difference of each pair of bits, which are put
-/// together again. The bits take as many times the memory of the data.
+/// `BitwiseAnd`, `BitwiseOr`, `BitwiseXor`: the smaller, the larger or the difference of each pair
+/// of bits, which are put together again. The bits take as many times the memory of the data.
 fn bitwise(ctx: &mut Ctx<'_>, operation: Ew) -> Result<Values, OpError> {
     let (a, b) = (ctx.input(0)?, ctx.input(1)?);
     let bits = Bits::of(ctx, a)?;
     let (a, b) = (bits.open(ctx, a)?, bits.open(ctx, b)?);
     let operands = ctx.align(&[a, b])?;
-    let split = operands.iter().map(|&operand| bits.split(ctx, operand)).collect::<Result<Vec<_>, _>>()?;
+    let split =
+        operands.iter().map(|&operand| bits.split(ctx, operand)).collect::<Result<Vec<_>, _>>()?;
     let [a, b] = split[..] else { return Err(OpError::invalid("has not two inputs")) };
     let mut pairs = ctx.binary(operation, a, b)?;
     if operation == Ew::Sub {
@@ -164,7 +177,8 @@ fn bitwise_not(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     Ok(smallvec![if bits.small() { from_real(ctx, inverse, bits.dtype)? } else { inverse }])
 }
 
-/// `BitShift`: a product with a power of two, whose higher bits are lost, or a quotient rounded down.
+/// `BitShift`: a product with a power of two, whose higher bits are lost, or a quotient rounded
+/// down.
 ///
 /// Distances below 0 or beyond the type's bits leave nothing but the sign of what is shifted right.
 fn bit_shift(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
@@ -173,7 +187,11 @@ fn bit_shift(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let left = match node.attrs.string("direction")? {
         Some("LEFT") => true,
         Some("RIGHT") => false,
-        other => return Err(OpError::invalid(format!("attribute `direction` is {other:?}, not `LEFT` or `RIGHT`"))),
+        other => {
+            return Err(OpError::invalid(format!(
+                "attribute `direction` is {other:?}, not `LEFT` or `RIGHT`"
+            )));
+        }
     };
     let (x, distance) = (bits.open(ctx, x)?, bits.open(ctx, distance)?);
     // Shifted right by all but one of its bits, a signed number leaves its sign too.
@@ -186,7 +204,10 @@ fn bit_shift(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let place = ctx.select(outside, zero, distance)?;
     let place = ctx.cast(place, DType::I32)?;
     let factors = if bits.small() && !left { halves(ctx) } else { bits.powers(ctx) };
-    let factor = ctx.add(Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 }, &[factors, place])?;
+    let factor = ctx.add(
+        Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 },
+        &[factors, place],
+    )?;
     let (shifted, rest) = match (left, bits.small()) {
         (true, _) => (ctx.binary(Ew::Prod, x, factor)?, zero),
         (false, true) => {
@@ -202,21 +223,34 @@ fn bit_shift(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 /// `BitCast` of constants, and between types in which it is arithmetic: those of 8 bits.
 fn bit_cast(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
-    let code = node.attrs.int("to")?.ok_or_else(|| OpError::invalid("attribute `to` is missing"))?;
+    let code =
+        node.attrs.int("to")?.ok_or_else(|| OpError::invalid("attribute `to` is missing"))?;
     let to = match dtype_from_onnx(code) {
         Some(DType::F64) => DType::F32,
         Some(dtype) if dtype.in_tensorrt() => dtype,
         Some(dtype) => {
-            return Err(OpError::DType { what: "attribute `to`", dtype, supported: "the types TensorRT has" });
+            return Err(OpError::DType {
+                what: "attribute `to`",
+                dtype,
+                supported: "the types TensorRT has",
+            });
         }
-        None => return Err(OpError::invalid(format!("attribute `to` is {code}, which is no number type"))),
+        None => {
+            return Err(OpError::invalid(format!(
+                "attribute `to` is {code}, which is no number type"
+            )));
+        }
     };
     let from = ctx.dtype(x);
     if from == to {
         return Ok(smallvec![x]);
     }
     if from.bits() != to.bits() {
-        return Err(OpError::DType { what: "the input", dtype: from, supported: "types as wide as the result's" });
+        return Err(OpError::DType {
+            what: "the input",
+            dtype: from,
+            supported: "types as wide as the result's",
+        });
     }
     if let Some(tensor) = ctx.constant(x) {
         let same = Tensor::new(to, tensor.dims().to_vec(), tensor.bytes().clone())?;
@@ -225,7 +259,13 @@ fn bit_cast(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let numbers = match (from, to) {
         (DType::Bool, DType::U8 | DType::I8) => ctx.cast(x, DType::F32)?,
         (DType::U8, DType::I8) | (DType::I8, DType::U8) => real(ctx, x)?,
-        _ => return Err(OpError::DType { what: "the input", dtype: from, supported: "constants, bool, u8, i8" }),
+        _ => {
+            return Err(OpError::DType {
+                what: "the input",
+                dtype: from,
+                supported: "constants, bool, u8, i8",
+            });
+        }
     };
     let bits = Bits { dtype: to, count: 8, signed: to == DType::I8 };
     Ok(smallvec![bits.close(ctx, numbers)?])

@@ -7,7 +7,9 @@ use crate::import::nested::{Iteration, Repeat};
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::control::{LoopIterator, LoopOutput};
 use crate::network::layer::data::{GatherMode, SampleMode, ScatterMode, TopKOperation};
-use crate::network::layer::math::{Cumulative, CumulativeOperation, ElementWiseOperation as Ew, UnaryOperation as Un};
+use crate::network::layer::math::{
+    Cumulative, CumulativeOperation, ElementWiseOperation as Ew, UnaryOperation as Un,
+};
 use crate::network::layer::resample::{BoundingBoxFormat, NonMaxSuppression};
 use crate::network::layer::{Arg, Gather, Scatter, TopK};
 use crate::network::{ValueId, Values};
@@ -29,7 +31,8 @@ const MOST_OUTPUT: f64 = 5000.0;
 /// The most elements that a TopK layer gives.
 const MOST_SORTED: i64 = 3840;
 
-/// The operands, with one batch entry per batch entry and class: ONNX orders by class, the layer by score.
+/// The operands, with one batch entry per batch entry and class: ONNX orders by class, the layer by
+/// score.
 struct Suppression {
     /// `[groups, boxes, 4]`
     boxes: ValueId,
@@ -46,8 +49,8 @@ struct Suppression {
     score: ValueId,
 }
 
-/// `NonMaxSuppression`. Becomes NonMaxSuppression, whose output has a size that only the run knows; with `--nms-fixed N`
-/// layers that give N rows, of which those that are not needed hold −1.
+/// `NonMaxSuppression`. Becomes NonMaxSuppression, whose output has a size that only the run knows;
+/// with `--nms-fixed N` layers that give N rows, of which those that are not needed hold −1.
 fn non_max_suppression(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let boxes = operands(ctx, node)?;
     match ctx.nms_fixed {
@@ -100,7 +103,11 @@ fn known<T: crate::tensor::Element>(ctx: &Ctx<'_>, value: ValueId) -> Option<T> 
 fn layer(ctx: &mut Ctx<'_>, of: &Suppression) -> Result<Values, OpError> {
     match ctx.known(of.count).and_then(|count| usize::try_from(count).ok()) {
         Some(count) if count > MOST_BOXES => {
-            return Err(OpError::Value { what: "the number of boxes", value: count.to_string(), supported: "5000" });
+            return Err(OpError::Value {
+                what: "the number of boxes",
+                value: count.to_string(),
+                supported: "5000",
+            });
         }
         Some(_) => {}
         None => ctx.note("of more than 5000 boxes, TensorRT considers the 5000 best"),
@@ -112,14 +119,21 @@ fn layer(ctx: &mut Ctx<'_>, of: &Suppression) -> Result<Values, OpError> {
         inputs.len() - 1
     };
     let layer = NonMaxSuppression {
-        format: if of.centers { BoundingBoxFormat::CenterSizes } else { BoundingBoxFormat::CornerPairs },
-        max_output_boxes: known::<i32>(ctx, of.most).map_or_else(|| Arg::Input(at(of.most)), Arg::Static),
+        format: if of.centers {
+            BoundingBoxFormat::CenterSizes
+        } else {
+            BoundingBoxFormat::CornerPairs
+        },
+        max_output_boxes: known::<i32>(ctx, of.most)
+            .map_or_else(|| Arg::Input(at(of.most)), Arg::Static),
         iou_threshold: known(ctx, of.iou).map_or_else(|| Arg::Input(at(of.iou)), Arg::Static),
         score_threshold: known(ctx, of.score).map_or_else(|| Arg::Input(at(of.score)), Arg::Static),
         top_k_box_limit: MOST_BOXES,
     };
     let rows = ctx.add_all(layer, &inputs)?;
-    let rows = *rows.first().ok_or_else(|| OpError::invalid("a NonMaxSuppression layer without output"))?;
+    let rows = *rows
+        .first()
+        .ok_or_else(|| OpError::invalid("a NonMaxSuppression layer without output"))?;
     let rows = ctx.cast(rows, DType::I64)?;
     let (group, number) = (column(ctx, rows, 1, 0)?, column(ctx, rows, 1, 2)?);
     let [batch, class] = batch_and_class(ctx, group, of.classes)?;
@@ -127,7 +141,11 @@ fn layer(ctx: &mut Ctx<'_>, of: &Suppression) -> Result<Values, OpError> {
 }
 
 /// Batch entry and class of a group.
-fn batch_and_class(ctx: &mut Ctx<'_>, group: ValueId, classes: ValueId) -> Result<[ValueId; 2], OpError> {
+fn batch_and_class(
+    ctx: &mut Ctx<'_>,
+    group: ValueId,
+    classes: ValueId,
+) -> Result<[ValueId; 2], OpError> {
     let batch = ctx.binary(Ew::FloorDiv, group, classes)?;
     let whole = ctx.binary(Ew::Prod, batch, classes)?;
     Ok([batch, ctx.binary(Ew::Sub, group, whole)?])
@@ -139,8 +157,8 @@ fn column(ctx: &mut Ctx<'_>, value: ValueId, axis: usize, at: i64) -> Result<Val
     ctx.gather(value, at, axis)
 }
 
-/// The same by layers of fixed sizes: boxes sorted by score, each dropped if a better one that stays overlaps it, and
-/// what stays moved to the front.
+/// The same by layers of fixed sizes: boxes sorted by score, each dropped if a better one that
+/// stays overlaps it, and what stays moved to the front.
 fn fixed(ctx: &mut Ctx<'_>, of: &Suppression, capacity: usize) -> Result<Values, OpError> {
     let (scores, places) = sorted(ctx, of)?;
     let gather = Gather { mode: GatherMode::Default, axis: 1, element_wise_dims: 1 };
@@ -155,11 +173,17 @@ fn fixed(ctx: &mut Ctx<'_>, of: &Suppression, capacity: usize) -> Result<Values,
 /// Scores that fall and the places of their boxes: `[groups, sorted]` each.
 fn sorted(ctx: &mut Ctx<'_>, of: &Suppression) -> Result<(ValueId, ValueId), OpError> {
     if let Some(count) = ctx.known(of.count).filter(|&count| count > MOST_SORTED) {
-        return Err(OpError::Value { what: "the number of boxes", value: count.to_string(), supported: "3840" });
+        return Err(OpError::Value {
+            what: "the number of boxes",
+            value: count.to_string(),
+            supported: "3840",
+        });
     }
     let (operation, axis) = (TopKOperation::Max, 1);
     let outputs = match ctx.known(of.count).and_then(|count| usize::try_from(count).ok()) {
-        Some(count) => ctx.add_all(TopK { operation, k: Arg::Static(count), axis }, &[of.scores])?,
+        Some(count) => {
+            ctx.add_all(TopK { operation, k: Arg::Static(count), axis }, &[of.scores])?
+        }
         None => {
             ctx.note("of more than 3840 boxes, the 3840 best are considered");
             let k = ctx.compute(Ew::Min, of.count, MOST_SORTED)?;
@@ -167,18 +191,25 @@ fn sorted(ctx: &mut Ctx<'_>, of: &Suppression) -> Result<(ValueId, ValueId), OpE
             ctx.add_all(TopK { operation, k: Arg::Input(1), axis }, &[of.scores, k])?
         }
     };
-    let [scores, places] = outputs[..] else { return Err(OpError::invalid("a TopK layer without two outputs")) };
+    let [scores, places] = outputs[..] else {
+        return Err(OpError::invalid("a TopK layer without two outputs"));
+    };
     Ok((scores, places))
 }
 
-/// Whether box i overlaps box j, which comes behind it, by more than the threshold: `[groups, i, j]`.
+/// Whether box i overlaps box j, which comes behind it, by more than the threshold:
+/// `[groups, i, j]`.
 fn overlaps(ctx: &mut Ctx<'_>, boxes: ValueId, of: &Suppression) -> Result<ValueId, OpError> {
     let [a, b, c, d] = [0, 1, 2, 3].map(|at| column(ctx, boxes, 2, at));
-    let sides =
-        if of.centers { [span(ctx, a?, c?)?, span(ctx, b?, d?)?] } else { [ends(ctx, a?, c?)?, ends(ctx, b?, d?)?] };
+    let sides = if of.centers {
+        [span(ctx, a?, c?)?, span(ctx, b?, d?)?]
+    } else {
+        [ends(ctx, a?, c?)?, ends(ctx, b?, d?)?]
+    };
     let (mut shared, mut area): (Option<ValueId>, Option<ValueId>) = (None, None);
     for (low, high) in sides {
-        let (low_j, high_j) = (ctx.transpose(low, vec![0, 2, 1])?, ctx.transpose(high, vec![0, 2, 1])?);
+        let (low_j, high_j) =
+            (ctx.transpose(low, vec![0, 2, 1])?, ctx.transpose(high, vec![0, 2, 1])?);
         let (from, to) = (ctx.binary(Ew::Max, low, low_j)?, ctx.binary(Ew::Min, high, high_j)?);
         let along = ctx.binary(Ew::Sub, to, from)?;
         let along = ctx.binary_scalar(Ew::Max, along, 0.0)?;
@@ -186,7 +217,9 @@ fn overlaps(ctx: &mut Ctx<'_>, boxes: ValueId, of: &Suppression) -> Result<Value
         shared = Some(shared.map_or(Ok(along), |shared| ctx.binary(Ew::Prod, shared, along))?);
         area = Some(area.map_or(Ok(length), |area| ctx.binary(Ew::Prod, area, length))?);
     }
-    let (Some(shared), Some(area)) = (shared, area) else { return Err(OpError::invalid("a box without sides")) };
+    let (Some(shared), Some(area)) = (shared, area) else {
+        return Err(OpError::invalid("a box without sides"));
+    };
     let area_j = ctx.transpose(area, vec![0, 2, 1])?;
     let both = ctx.binary(Ew::Sum, area, area_j)?;
     let union = ctx.binary(Ew::Sub, both, shared)?;
@@ -205,12 +238,17 @@ fn ends(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId) -> Result<(ValueId, ValueId),
 }
 
 /// Low and high end of a side that has a centre and a length.
-fn span(ctx: &mut Ctx<'_>, center: ValueId, length: ValueId) -> Result<(ValueId, ValueId), OpError> {
+fn span(
+    ctx: &mut Ctx<'_>,
+    center: ValueId,
+    length: ValueId,
+) -> Result<(ValueId, ValueId), OpError> {
     let half = ctx.binary_scalar(Ew::Prod, length, 0.5)?;
     Ok((ctx.binary(Ew::Sub, center, half)?, ctx.binary(Ew::Sum, center, half)?))
 }
 
-/// Of good boxes in falling order, those that no better one that stays overlaps: `bool[groups, sorted]`.
+/// Of good boxes in falling order, those that no better one that stays overlaps:
+/// `bool[groups, sorted]`.
 fn survivors(ctx: &mut Ctx<'_>, over: ValueId, good: ValueId) -> Result<ValueId, OpError> {
     let count = ctx.size_of(over, 1)?;
     let count = ctx.as_scalar(count)?;
@@ -223,8 +261,14 @@ fn survivors(ctx: &mut Ctx<'_>, over: ValueId, good: ValueId) -> Result<ValueId,
         let this = ctx.gather(stays, at, 1)?;
         let drops = ctx.binary(Ew::And, row, this)?;
         let spared = ctx.unary(Un::Not, drops)?;
-        let next = smallvec![ctx.binary(Ew::And, stays, spared)?, ctx.binary(Ew::Sum, number, one)?];
-        Ok(Iteration { condition: None, next, outputs: vec![LoopOutput::LastValue(0)], collected: Values::new() })
+        let next =
+            smallvec![ctx.binary(Ew::And, stays, spared)?, ctx.binary(Ew::Sum, number, one)?];
+        Ok(Iteration {
+            condition: None,
+            next,
+            outputs: vec![LoopOutput::LastValue(0)],
+            collected: Values::new(),
+        })
     })?;
     outputs.first().copied().ok_or_else(|| OpError::invalid("a loop without output"))
 }
@@ -232,7 +276,8 @@ fn survivors(ctx: &mut Ctx<'_>, over: ValueId, good: ValueId) -> Result<ValueId,
 /// How many of the values before and at each place along an axis are true.
 fn counted(ctx: &mut Ctx<'_>, truths: ValueId, axis: usize) -> Result<ValueId, OpError> {
     let numbers = ctx.cast(truths, DType::I32)?;
-    let sum = Cumulative { operation: CumulativeOperation::Sum, axis, exclusive: false, reverse: false };
+    let sum =
+        Cumulative { operation: CumulativeOperation::Sum, axis, exclusive: false, reverse: false };
     ctx.add(sum, &[numbers])
 }
 
@@ -271,7 +316,8 @@ fn compacted(
     let rank = ctx.cast(rank, DType::I64)?;
     let rank = ctx.compute(Ew::Sub, rank, 1)?;
     // What has no place goes into one more row, which is cut off.
-    let last = i64::try_from(capacity).map_err(|_| OpError::invalid("the capacity is out of range"))?;
+    let last =
+        i64::try_from(capacity).map_err(|_| OpError::invalid("the capacity is out of range"))?;
     let nowhere = ctx.number(last);
     let place = ctx.select(flat, rank, nowhere)?;
     let place = ctx.compute(Ew::Min, place, last)?;

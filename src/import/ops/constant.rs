@@ -18,9 +18,11 @@ pub(super) const OPS: &[Op] = &[
     onnx("ConstantOfShape", 9..=NOW, "input", constant_of_shape),
     onnx("EyeLike", 9..=NOW, "input", eye_like),
     onnx("RandomNormal", 1..=NOW, "", |ctx, node| random(ctx, node, &NORMAL)).ignoring(&["seed"]),
-    onnx("RandomNormalLike", 1..=NOW, "input", |ctx, node| random_like(ctx, node, &NORMAL)).ignoring(&["seed"]),
+    onnx("RandomNormalLike", 1..=NOW, "input", |ctx, node| random_like(ctx, node, &NORMAL))
+        .ignoring(&["seed"]),
     onnx("RandomUniform", 1..=NOW, "", |ctx, node| random(ctx, node, &UNIFORM)).ignoring(&["seed"]),
-    onnx("RandomUniformLike", 1..=NOW, "input", |ctx, node| random_like(ctx, node, &UNIFORM)).ignoring(&["seed"]),
+    onnx("RandomUniformLike", 1..=NOW, "input", |ctx, node| random_like(ctx, node, &UNIFORM))
+        .ignoring(&["seed"]),
     onnx("Range", 11..=NOW, "start limit delta", range),
     onnx("Shape", 1..=NOW, "data", shape),
     onnx("Size", 1..=NOW, "data", size),
@@ -78,8 +80,14 @@ fn dtype(node: &Node, default: DType) -> Result<DType, OpError> {
     match dtype_from_onnx(code) {
         Some(DType::F64) => Ok(DType::F32),
         Some(dtype) if dtype.in_tensorrt() => Ok(dtype),
-        Some(dtype) => Err(OpError::DType { what: "attribute `dtype`", dtype, supported: "the types TensorRT has" }),
-        None => Err(OpError::invalid(format!("attribute `dtype` is {code}, which is no number type"))),
+        Some(dtype) => Err(OpError::DType {
+            what: "attribute `dtype`",
+            dtype,
+            supported: "the types TensorRT has",
+        }),
+        None => {
+            Err(OpError::invalid(format!("attribute `dtype` is {code}, which is no number type")))
+        }
     }
 }
 
@@ -146,14 +154,23 @@ struct Distribution {
     beta: (&'static str, f32),
 }
 
-const NORMAL: Distribution =
-    Distribution { operation: FillOperation::RandomNormal, alpha: ("mean", 0.0), beta: ("scale", 1.0) };
-const UNIFORM: Distribution =
-    Distribution { operation: FillOperation::RandomUniform, alpha: ("low", 0.0), beta: ("high", 1.0) };
+const NORMAL: Distribution = Distribution {
+    operation: FillOperation::RandomNormal,
+    alpha: ("mean", 0.0),
+    beta: ("scale", 1.0),
+};
+const UNIFORM: Distribution = Distribution {
+    operation: FillOperation::RandomUniform,
+    alpha: ("low", 0.0),
+    beta: ("high", 1.0),
+};
 
 /// `RandomNormal`, `RandomUniform`. Becomes Fill, whose numbers are TensorRT's own.
 fn random(ctx: &mut Ctx<'_>, node: &Node, of: &Distribution) -> Result<Values, OpError> {
-    let shape = node.attrs.ints("shape")?.ok_or_else(|| OpError::invalid("attribute `shape` is missing"))?;
+    let shape = node
+        .attrs
+        .ints("shape")?
+        .ok_or_else(|| OpError::invalid("attribute `shape` is missing"))?;
     let sizes = ctx.fixed_numbers(shape);
     let dtype = dtype(node, DType::F32)?;
     Ok(smallvec![random_of(ctx, node, of, &sizes, dtype)?])
@@ -174,17 +191,27 @@ fn random_of(
     sizes: &[ValueId],
     dtype: DType,
 ) -> Result<ValueId, OpError> {
-    let parameter = |(name, default): (&str, f32)| node.attrs.float_or(name, default).map(|x| Arg::Static(x.into()));
+    let parameter = |(name, default): (&str, f32)| {
+        node.attrs.float_or(name, default).map(|x| Arg::Static(x.into()))
+    };
     let (alpha, beta) = (parameter(of.alpha)?, parameter(of.beta)?);
     if !dtype.is_float() {
-        return Err(OpError::DType { what: "attribute `dtype`", dtype, supported: "floating point" });
+        return Err(OpError::DType {
+            what: "attribute `dtype`",
+            dtype,
+            supported: "floating point",
+        });
     }
-    ctx.note("random numbers are TensorRT's own: they differ from those of other runtimes, whatever the seed");
+    ctx.note(
+        "random numbers are TensorRT's own: they differ from those of other runtimes, \
+              whatever the seed",
+    );
     let mut inputs = Values::new();
     let dims = ctx.sizes_arg(sizes, &mut inputs)?;
     // TensorRT draws f32 and f16 only.
     let drawn = if dtype == DType::F16 { dtype } else { DType::F32 };
-    let values = ctx.add(Fill { operation: of.operation, dims, alpha, beta, dtype: drawn }, &inputs)?;
+    let values =
+        ctx.add(Fill { operation: of.operation, dims, alpha, beta, dtype: drawn }, &inputs)?;
     ctx.cast(values, dtype)
 }
 
@@ -202,7 +229,8 @@ fn bernoulli(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 /// `Shape`. Becomes Shape, and a Slice for a part of it; out-of-range ends are clamped.
 fn shape(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let data = ctx.input(0)?;
-    let rank = i64::try_from(ctx.rank(data)).map_err(|_| OpError::invalid("the rank is out of range"))?;
+    let rank =
+        i64::try_from(ctx.rank(data)).map_err(|_| OpError::invalid("the rank is out of range"))?;
     let clamp = |at: i64| if at < 0 { at.saturating_add(rank).max(0) } else { at.min(rank) };
     let start = clamp(node.attrs.int_or("start", 0)?);
     let end = clamp(node.attrs.int_or("end", rank)?);

@@ -16,10 +16,13 @@ use crate::onnx::{Graph, Node, ValueInfo, ValueType};
 use crate::tensor::{DType, Tensor};
 use std::collections::HashSet;
 
-pub(super) const OPS: &[Op] =
-    &[with_lists("If", 1..=NOW, "cond", conditional), with_lists("Loop", 1..=NOW, "M? cond? v_initial*", repeat)];
+pub(super) const OPS: &[Op] = &[
+    with_lists("If", 1..=NOW, "cond", conditional),
+    with_lists("Loop", 1..=NOW, "M? cond? v_initial*", repeat),
+];
 
-/// A loop of at most so many iterations is unrolled even where a Loop layer would do, if its body is small.
+/// A loop of at most so many iterations is unrolled even where a Loop layer would do, if its body
+/// is small.
 const FEW_ITERATIONS: i64 = 16;
 /// That body is small which unrolled makes no more nodes than this.
 const FEW_NODES: usize = 512;
@@ -30,7 +33,9 @@ const MOST_LAYERS: usize = 100_000;
 
 /// A graph that the node must hold.
 pub(super) fn graph<'n>(node: &'n Node, name: &str) -> Result<&'n Graph, OpError> {
-    node.attrs.graph(name)?.ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))
+    node.attrs
+        .graph(name)?
+        .ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))
 }
 
 /// `If`. Becomes Conditional; where the condition is known, the layers of the taken branch alone.
@@ -73,16 +78,19 @@ struct Looped<'n> {
     count: Option<ValueId>,
     /// Whether `--max-trip` limits them and not the model.
     capped: bool,
-    /// Whether there is a first iteration. Without it the loop runs to its count, whatever the body says.
+    /// Whether there is a first iteration. Without it the loop runs to its count, whatever the body
+    /// says.
     condition: Option<ValueId>,
     initial: Vec<Operand>,
 }
 
-/// `Loop`. Becomes Loop. One of few iterations is unrolled where its body is small, so that TensorRT can fuse across
-/// iterations, and one of more where it does what no Loop layer can, such as growing what it carries.
+/// `Loop`. Becomes Loop. One of few iterations is unrolled where its body is small, so that
+/// TensorRT can fuse across iterations, and one of more where it does what no Loop layer can, such
+/// as growing what it carries.
 ///
-/// What is collected in a loop that may stop early is cut to the iterations that took place. TensorRT wants to know how
-/// many those are at most: where the model does not say, `--max-trip` does.
+/// What is collected in a loop that may stop early is cut to the iterations that took place.
+/// TensorRT wants to know how many those are at most: where the model does not say, `--max-trip`
+/// does.
 fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
     let body = graph(node, "body")?;
     let count = ctx.maybe(0).map(|count| limit(ctx, count)).transpose()?.flatten();
@@ -111,7 +119,8 @@ fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
     })
 }
 
-/// The trip count as an `i32` of rank 0 that is not negative; `None` for one so large that it limits nothing.
+/// The trip count as an `i32` of rank 0 that is not negative; `None` for one so large that it
+/// limits nothing.
 ///
 /// TensorRT counts in 32 bits where a loop has a condition too.
 fn limit(ctx: &mut Ctx<'_>, count: ValueId) -> Result<Option<ValueId>, OpError> {
@@ -130,14 +139,18 @@ fn limit(ctx: &mut Ctx<'_>, count: ValueId) -> Result<Option<ValueId>, OpError> 
 /// The limit that the user gives, as [`limit`] has it.
 fn cap_at(ctx: &mut Ctx<'_>, most: u32) -> ValueId {
     ctx.note(format!(
-        "the loop has no limit of its own: what goes on after iteration {most} is cut off (`--max-trip`)"
+        "the loop has no limit of its own: what goes on after iteration {most} is cut off \
+         (`--max-trip`)"
     ));
     ctx.constant_value(Tensor::scalar(i32::try_from(most).unwrap_or(i32::MAX)))
 }
 
 /// Whether a loop becomes so few nodes that unrolling it costs little.
 fn few(ctx: &Ctx<'_>, looped: &Looped<'_>) -> bool {
-    let few = looped.count.and_then(|count| ctx.known(count)).is_some_and(|count| count <= FEW_ITERATIONS);
+    let few = looped
+        .count
+        .and_then(|count| ctx.known(count))
+        .is_some_and(|count| count <= FEW_ITERATIONS);
     few && copies(ctx, looped).is_some_and(|nodes| nodes <= FEW_NODES)
 }
 
@@ -149,7 +162,10 @@ fn copies(ctx: &Ctx<'_>, looped: &Looped<'_>) -> Option<usize> {
     }
     let starts = looped.condition.is_none_or(|condition| decided(ctx, condition) == Some(true));
     let count = looped.count.and_then(|count| ctx.known(count)).filter(|_| starts)?;
-    usize::try_from(count).ok()?.checked_mul(nodes(looped.body)).filter(|&nodes| nodes <= MOST_NODES)
+    usize::try_from(count)
+        .ok()?
+        .checked_mul(nodes(looped.body))
+        .filter(|&nodes| nodes <= MOST_NODES)
 }
 
 /// Number of nodes of a graph, those of the graphs they hold included.
@@ -165,22 +181,37 @@ struct Pass {
 }
 
 /// Adds one pass. Inside, the condition holds: there would be no iteration else.
-fn pass(ctx: &mut Ctx<'_>, body: &Graph, iteration: ValueId, state: &[Operand]) -> Result<Pass, OpError> {
+fn pass(
+    ctx: &mut Ctx<'_>,
+    body: &Graph,
+    iteration: ValueId,
+    state: &[Operand],
+) -> Result<Pass, OpError> {
     let holds = ctx.constant_value(Tensor::of_bools(Vec::new(), [true])?);
     let mut arguments = Vec::new();
     for (argument, info) in [iteration, holds].into_iter().zip(&body.inputs) {
-        arguments.push(Operand::Value(if has_axis(info) { ctx.unsqueeze(argument, vec![0])? } else { argument }));
+        arguments.push(Operand::Value(if has_axis(info) {
+            ctx.unsqueeze(argument, vec![0])?
+        } else {
+            argument
+        }));
     }
     arguments.extend(state.iter().cloned());
     let results = ctx.inline_operands(body, &arguments)?;
     let too_few = || {
         let (path, outputs, states) = (&body.path, results.len(), state.len());
-        OpError::invalid(format!("graph `{path}` has {outputs} outputs, too few for a condition and {states} states"))
+        OpError::invalid(format!(
+            "graph `{path}` has {outputs} outputs, too few for a condition and {states} states"
+        ))
     };
     let (goes_on, rest) = results.split_first().ok_or_else(too_few)?;
     let (next, collected) = rest.split_at_checked(state.len()).ok_or_else(too_few)?;
     let goes_on = scalar(ctx, goes_on.value("the condition of a loop")?)?;
-    Ok(Pass { goes_on, next: next.to_vec(), collected: Operand::values(collected, "what a loop collects")? })
+    Ok(Pass {
+        goes_on,
+        next: next.to_vec(),
+        collected: Operand::values(collected, "what a loop collects")?,
+    })
 }
 
 /// Whether a body takes its iteration number or condition as a vector of one.
@@ -217,7 +248,9 @@ fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
         let condition = condition.filter(|&first| !always(first) || !always(goes_on));
         may_stop = condition.is_some();
         if !may_stop && (count.is_none() || capped) {
-            return Err(OpError::invalid("the loop never ends: neither a trip count nor a condition limits it"));
+            return Err(OpError::invalid(
+                "the loop never ends: neither a trip count nor a condition limits it",
+            ));
         }
         let condition = condition.map(|first| {
             next.push(goes_on);
@@ -225,7 +258,12 @@ fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
         });
         let last_values = (0..=states).map(LoopOutput::LastValue);
         let concatenated = collected.iter().map(|_| LoopOutput::Concatenate { axis: 0 });
-        Ok(Iteration { condition, next, outputs: last_values.chain(concatenated).collect(), collected })
+        Ok(Iteration {
+            condition,
+            next,
+            outputs: last_values.chain(concatenated).collect(),
+            collected,
+        })
     })?;
     let iterations = outputs.remove(states);
     for collected in outputs.iter_mut().skip(states).filter(|_| may_stop) {
@@ -234,10 +272,11 @@ fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
     Ok(outputs)
 }
 
-/// Whether what a loop carries gets another shape, though it may seem equal at some size: what is repeated along an axis
-/// of 1 in the first iteration is longer from then on.
+/// Whether what a loop carries gets another shape, though it may seem equal at some size: what is
+/// repeated along an axis of 1 in the first iteration is longer from then on.
 fn changes(before: &Shape, after: &Shape) -> bool {
-    let other = |(a, b): (&Dim, &Dim)| a.differs_from(b) || *a == Dim::Known(1) && *b != Dim::Known(1);
+    let other =
+        |(a, b): (&Dim, &Dim)| a.differs_from(b) || *a == Dim::Known(1) && *b != Dim::Known(1);
     before.rank() != after.rank() || before.iter().zip(after.iter()).any(other)
 }
 
@@ -254,7 +293,8 @@ impl Looped<'_> {
     }
 }
 
-/// What a value is computed from that a user can fix: sizes of inputs, and inputs whose elements are read.
+/// What a value is computed from that a user can fix: sizes of inputs, and inputs whose elements
+/// are read.
 fn deciding(ctx: &Ctx<'_>, value: ValueId) -> Deciding {
     let (mut found, mut pending, mut seen) = (Deciding::default(), vec![value], HashSet::new());
     while let Some(value) = pending.pop() {
@@ -275,7 +315,8 @@ fn deciding(ctx: &Ctx<'_>, value: ValueId) -> Deciding {
 
 /// The first rows of a value; how many is a number of rank 0.
 ///
-/// TensorRT takes no sizes from real numbers; what depends on such is found like other rows that are picked.
+/// TensorRT takes no sizes from real numbers; what depends on such is found like other rows that
+/// are picked.
 fn first_rows(ctx: &mut Ctx<'_>, value: ValueId, count: ValueId) -> Result<ValueId, OpError> {
     if inputs_of(&ctx.network, vec![count]).into_iter().any(|input| ctx.dtype(input).is_float()) {
         let all = ctx.size_of(value, 0)?;
@@ -294,7 +335,8 @@ fn first_rows(ctx: &mut Ctx<'_>, value: ValueId, count: ValueId) -> Result<Value
     ctx.slice(value, &steps, SampleMode::StrictBounds, None)
 }
 
-/// The loop as one copy of its body per iteration; `None`, and nothing reported, where it cannot be that.
+/// The loop as one copy of its body per iteration; `None`, and nothing reported, where it cannot be
+/// that.
 fn unrolled(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Option<Vec<Operand>> {
     copies(ctx, looped)?;
     let (problems, notes) = (ctx.problems.len(), ctx.notes.len());

@@ -85,7 +85,13 @@ pub(super) fn convolve_window(
     add_bias(ctx, y, late_bias)
 }
 
-fn layer(window: Window, maps: usize, groups: usize, weights: Arg<Tensor>, bias: Option<Tensor>) -> Convolution {
+fn layer(
+    window: Window,
+    maps: usize,
+    groups: usize,
+    weights: Arg<Tensor>,
+    bias: Option<Tensor>,
+) -> Convolution {
     let (pre_padding, post_padding, padding_mode) = window.padding();
     Convolution {
         maps,
@@ -103,7 +109,9 @@ fn layer(window: Window, maps: usize, groups: usize, weights: Arg<Tensor>, bias:
 
 /// Checks that the weights take as many channels as the data has.
 fn check_channels(ctx: &Ctx<'_>, x: ValueId, w: ValueId, group: usize) -> Result<(), OpError> {
-    let (Some(channels), Some(maps), Some(per_group)) = (ctx.size(x, 1), ctx.size(w, 0), ctx.size(w, 1)) else {
+    let (Some(channels), Some(maps), Some(per_group)) =
+        (ctx.size(x, 1), ctx.size(w, 0), ctx.size(w, 1))
+    else {
         return Ok(());
     };
     if per_group.checked_mul(group) == Some(channels) {
@@ -117,7 +125,9 @@ fn kernel_sizes(ctx: &Ctx<'_>, node: &Node, x: ValueId, w: ValueId) -> Result<Ve
     let count = spatial_rank(ctx, "input `X`", x)?;
     if ctx.rank(w) != count + 2 {
         let (x, w) = (ctx.rank(x), ctx.rank(w));
-        return Err(OpError::invalid(format!("input `X` has rank {x}, but input `W` has rank {w}")));
+        return Err(OpError::invalid(format!(
+            "input `X` has rank {x}, but input `W` has rank {w}"
+        )));
     }
     let own = (2..count + 2).map(|axis| known_size(ctx, w, axis)).collect::<Result<Vec<_>, _>>()?;
     if node.attrs.has("kernel_shape") {
@@ -138,11 +148,18 @@ pub(super) fn known_size(ctx: &Ctx<'_>, w: ValueId, axis: usize) -> Result<usize
 fn group(node: &Node) -> Result<usize, OpError> {
     let group = node.attrs.int_or("group", 1)?;
     let positive = usize::try_from(group).ok().filter(|&group| group > 0);
-    positive.ok_or_else(|| OpError::invalid(format!("attribute `group` is {group}, not a positive number")))
+    positive.ok_or_else(|| {
+        OpError::invalid(format!("attribute `group` is {group}, not a positive number"))
+    })
 }
 
-/// The kernel as weights where it is known, else as the layer's next input; always with two spatial axes or more.
-fn weights(ctx: &mut Ctx<'_>, w: ValueId, inputs: &mut Vec<ValueId>) -> Result<Arg<Tensor>, OpError> {
+/// The kernel as weights where it is known, else as the layer's next input; always with two spatial
+/// axes or more.
+fn weights(
+    ctx: &mut Ctx<'_>,
+    w: ValueId,
+    inputs: &mut Vec<ValueId>,
+) -> Result<Arg<Tensor>, OpError> {
     if let Some(tensor) = ctx.constant(w) {
         let mut dims = tensor.dims().to_vec();
         dims.resize(dims.len().max(4), 1);
@@ -165,15 +182,18 @@ fn add_bias(ctx: &mut Ctx<'_>, y: ValueId, bias: Option<ValueId>) -> Result<Valu
     ctx.binary(Ew::Sum, y, bias)
 }
 
-/// `ConvTranspose` over 1 to 3 spatial axes. Becomes Deconvolution; what `output_padding` or a large `output_shape`
-/// adds beyond the kernel's reach is zeros from a Slice, and the bias comes behind it.
+/// `ConvTranspose` over 1 to 3 spatial axes. Becomes Deconvolution; what `output_padding` or a
+/// large `output_shape` adds beyond the kernel's reach is zeros from a Slice, and the bias comes
+/// behind it.
 fn conv_transpose(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, w, bias) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
     let rank = ctx.rank(x);
     let kernel = kernel_sizes(ctx, node, x, w)?;
     let groups = group(node)?;
     let maps = known_size(ctx, w, 1)?.checked_mul(groups);
-    let maps = maps.ok_or_else(|| OpError::invalid(format!("attribute `group` is {groups}, which is too large")))?;
+    let maps = maps.ok_or_else(|| {
+        OpError::invalid(format!("attribute `group` is {groups}, which is too large"))
+    })?;
     let shape = node.attrs.ints("output_shape")?.filter(|shape| !shape.is_empty());
     let open = shape.filter(|_| (2..rank).any(|axis| ctx.size(x, axis).is_none()));
     let (mut window, grown) = match open {
@@ -202,14 +222,17 @@ fn conv_transpose(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![add_bias(ctx, y, late_bias)?])
 }
 
-/// The output in a shape, where it depends on sizes of the run how much is cropped: what lacks is zeros behind it.
+/// The output in a shape, where it depends on sizes of the run how much is cropped: what lacks is
+/// zeros behind it.
 fn fit(ctx: &mut Ctx<'_>, node: &Node, y: ValueId, shape: &[i64]) -> Result<ValueId, OpError> {
     let count = ctx.rank(y) - 2;
     let upper = AutoPad::of(node)? == AutoPad::SameUpper;
     let output_padding = whole_list(node, "output_padding", count)?;
     whole_list(node, "pads", 2 * count)?;
     if shape.len() != count {
-        return Err(OpError::invalid(format!("attribute `output_shape` is {shape:?}, not {count} numbers")));
+        return Err(OpError::invalid(format!(
+            "attribute `output_shape` is {shape:?}, not {count} numbers"
+        )));
     }
     let mut steps = whole(ctx, y)?;
     for (at, (&wanted, added)) in shape.iter().zip(output_padding).enumerate() {
@@ -224,7 +247,8 @@ fn fit(ctx: &mut Ctx<'_>, node: &Node, y: ValueId, shape: &[i64]) -> Result<Valu
     ctx.slice(y, &steps, SampleMode::Fill, None)
 }
 
-/// The window with what it crops from the output, and how the output grows where padding is negative.
+/// The window with what it crops from the output, and how the output grows where padding is
+/// negative.
 fn transposed_window(
     ctx: &Ctx<'_>,
     node: &Node,
@@ -241,7 +265,9 @@ fn transposed_window(
         (Some(shape), _) => split_to_shape(ctx, x, &window, &output_padding, shape, auto)?,
         (None, AutoPad::SameUpper | AutoPad::SameLower) => {
             let total = window.extents().into_iter().zip(window.strides()).zip(&output_padding);
-            total.map(|((extent, stride), added)| split(auto, extent + added - stride)).collect::<Result<_, _>>()?
+            total
+                .map(|((extent, stride), added)| split(auto, extent + added - stride))
+                .collect::<Result<_, _>>()?
         }
         (None, AutoPad::Valid) => vec![(0, 0); count],
         (None, AutoPad::NotSet) => {
@@ -272,21 +298,24 @@ fn split_to_shape(
 ) -> Result<Vec<(i64, i64)>, OpError> {
     let count = window.kernel.len();
     if shape.len() != count {
-        return Err(OpError::invalid(format!("attribute `output_shape` is {shape:?}, not {count} numbers")));
+        return Err(OpError::invalid(format!(
+            "attribute `output_shape` is {shape:?}, not {count} numbers"
+        )));
     }
     let sizes = ctx.shape(x).iter().skip(2).map(Dim::known);
     let windows = window.extents().into_iter().zip(window.strides());
     let axes = sizes.zip(windows).zip(output_padding).zip(shape);
     axes.map(|(((size, (extent, stride)), added), &wanted)| {
-        let size = size.ok_or(OpError::Feature("attribute `output_shape` with data of unknown size"))?;
+        let size =
+            size.ok_or(OpError::Feature("attribute `output_shape` with data of unknown size"))?;
         let full = (size - 1).saturating_mul(stride).saturating_add(extent + added);
         split(auto, full.saturating_sub(wanted))
     })
     .collect()
 }
 
-/// A total padding split in two. One missing element goes to the end; for more the specification's formula and its
-/// implementations disagree.
+/// A total padding split in two. One missing element goes to the end; for more the specification's
+/// formula and its implementations disagree.
 fn split(auto: AutoPad, total: i64) -> Result<(i64, i64), OpError> {
     match total {
         0.. => Ok(auto.split(total)),

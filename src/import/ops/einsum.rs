@@ -14,24 +14,34 @@ use std::collections::BTreeMap;
 
 pub(super) const OPS: &[Op] = &[onnx("Einsum", 12..=NOW, "Inputs Inputs*", einsum)];
 
-/// `Einsum`. Becomes Einsum layers of at most two operands each; whole numbers, which those do not take, become products
-/// summed by Reduce, which is exact.
+/// `Einsum`. Becomes Einsum layers of at most two operands each; whole numbers, which those do not
+/// take, become products summed by Reduce, which is exact.
 ///
-/// TensorRT takes lower-case letters only, no ellipsis, no letter twice in a term and no broadcasting: letters are
-/// renamed, an ellipsis becomes letters, diagonals are taken by a Select, and axes of size 1 that broadcast vanish.
+/// TensorRT takes lower-case letters only, no ellipsis, no letter twice in a term and no
+/// broadcasting: letters are renamed, an ellipsis becomes letters, diagonals are taken by a Select,
+/// and axes of size 1 that broadcast vanish.
 fn einsum(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let text = node.attrs.string("equation")?.ok_or_else(|| OpError::invalid("attribute `equation` is missing"))?;
+    let text = node
+        .attrs
+        .string("equation")?
+        .ok_or_else(|| OpError::invalid("attribute `equation` is missing"))?;
     let operands = ctx.all_inputs()?;
     if let Some(&first) = operands.first()
         && !ctx.dtype(first).is_float()
         && !matches!(ctx.dtype(first), DType::I64 | DType::I32)
     {
         let dtype = ctx.dtype(first);
-        return Err(OpError::DType { what: "input `Inputs`", dtype, supported: "f32, f16, bf16, i64, i32" });
+        return Err(OpError::DType {
+            what: "input `Inputs`",
+            dtype,
+            supported: "f32, f16, bf16, i64, i32",
+        });
     }
     let ranks: Vec<_> = operands.iter().map(|&operand| ctx.rank(operand)).collect();
     let equation = Equation::parse(text, &ranks).map_err(|why| {
-        OpError::invalid(format!("attribute `equation` is `{text}` with operands of rank {ranks:?}: {why}"))
+        OpError::invalid(format!(
+            "attribute `equation` is `{text}` with operands of rank {ranks:?}: {why}"
+        ))
     })?;
     let mut factors = Vec::with_capacity(operands.len());
     for (&operand, term) in operands.iter().zip(equation.terms) {
@@ -45,7 +55,8 @@ fn einsum(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     }
     while let Some(right) = rest.next() {
         let needed = |letter: &usize| {
-            equation.result.contains(letter) || rest.as_slice().iter().any(|factor| factor.term.contains(letter))
+            equation.result.contains(letter)
+                || rest.as_slice().iter().any(|factor| factor.term.contains(letter))
         };
         let mut term = if rest.len() == 0 { equation.result.clone() } else { Vec::new() };
         if rest.len() > 0 {
@@ -73,7 +84,8 @@ struct Factor {
     term: Vec<usize>,
 }
 
-/// What stands for one axis: a letter of the equation, or an axis of the ellipsis counted from its end.
+/// What stands for one axis: a letter of the equation, or an axis of the ellipsis counted from its
+/// end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Label {
     Ellipsis(usize),
@@ -94,14 +106,16 @@ impl Equation {
         let mut terms = Vec::with_capacity(texts.len());
         for (text, &rank) in texts.into_iter().zip(ranks) {
             let letters = text.chars().filter(|c| *c != '.').count();
-            let ellipsis = rank.checked_sub(letters).ok_or("a term has more letters than its operand axes")?;
+            let ellipsis =
+                rank.checked_sub(letters).ok_or("a term has more letters than its operand axes")?;
             let term = labels(text, ellipsis)?;
             if term.len() != rank {
                 return Err("a term has fewer letters than its operand axes");
             }
             terms.push(term);
         }
-        let width = terms.iter().flatten().filter_map(Label::position).max().map_or(0, |last| last + 1);
+        let width =
+            terms.iter().flatten().filter_map(Label::position).max().map_or(0, |last| last + 1);
         let result = match right {
             Some(text) => labels(text, width)?,
             None => implicit(&terms, width),
@@ -135,7 +149,8 @@ fn labels(text: &str, width: usize) -> Result<Vec<Label>, &'static str> {
     if out.iter().all(letter) { Ok(out) } else { Err("it has other characters than letters") }
 }
 
-/// The result where the equation names none: the ellipsis, then the letters that occur once, capitals first.
+/// The result where the equation names none: the ellipsis, then the letters that occur once,
+/// capitals first.
 fn implicit(terms: &[Vec<Label>], width: usize) -> Vec<Label> {
     let mut counts = BTreeMap::<Label, usize>::new();
     for label in terms.iter().flatten().filter(|label| label.position().is_none()) {
@@ -154,21 +169,25 @@ fn number(terms: &[Vec<Label>], result: &[Label]) -> Result<Equation, &'static s
     if numbers.len() > 26 {
         return Err("it has more than 26 letters");
     }
-    let all = |labels: &[Label]| labels.iter().map(|label| numbers.get(label).copied()).collect::<Option<Vec<_>>>();
+    let all = |labels: &[Label]| {
+        labels.iter().map(|label| numbers.get(label).copied()).collect::<Option<Vec<_>>>()
+    };
     let result = all(result).ok_or("the result has a letter that no operand has")?;
-    if (1..result.len())
-        .any(|at| result.get(..at).is_some_and(|earlier| result.get(at).is_some_and(|l| earlier.contains(l))))
-    {
+    if (1..result.len()).any(|at| {
+        result.get(..at).is_some_and(|earlier| result.get(at).is_some_and(|l| earlier.contains(l)))
+    }) {
         return Err("the result has a letter twice");
     }
     Ok(Equation { terms: terms.iter().filter_map(|term| all(term)).collect(), result })
 }
 
-/// An operand in whose term no letter stands twice: of axes that share one, only the diagonal is left.
+/// An operand in whose term no letter stands twice: of axes that share one, only the diagonal is
+/// left.
 fn diagonal(ctx: &mut Ctx<'_>, operand: ValueId, term: Vec<usize>) -> Result<Factor, OpError> {
     let mut factor = Factor { value: operand, term };
     while let Some((first, second)) = repeated(&factor.term) {
-        let (rows, columns) = (counter(ctx, factor.value, first)?, counter(ctx, factor.value, second)?);
+        let (rows, columns) =
+            (counter(ctx, factor.value, first)?, counter(ctx, factor.value, second)?);
         let on_diagonal = ctx.binary(Ew::Equal, rows, columns)?;
         let zero = ctx.filled(ctx.dtype(operand), 0.0, factor.term.len())?;
         let kept = ctx.select(on_diagonal, factor.value, zero)?;
@@ -185,37 +204,58 @@ fn repeated(term: &[usize]) -> Option<(usize, usize)> {
     })
 }
 
-/// Takes axes of size 1 out of operands where another operand has the same letter with another size.
+/// Takes axes of size 1 out of operands where another operand has the same letter with another
+/// size.
 fn drop_broadcasts(ctx: &mut Ctx<'_>, factors: &mut [Factor]) -> Result<(), OpError> {
     let mut wide = Vec::new();
     for factor in factors.iter() {
         let shape = ctx.shape(factor.value);
-        wide.extend(factor.term.iter().zip(shape.iter()).filter(|(_, size)| **size != Dim::Known(1)).map(|(l, _)| *l));
+        wide.extend(
+            factor
+                .term
+                .iter()
+                .zip(shape.iter())
+                .filter(|(_, size)| **size != Dim::Known(1))
+                .map(|(l, _)| *l),
+        );
     }
     for factor in factors {
         let broadcast = |axis: &usize| {
-            ctx.size(factor.value, *axis) == Some(1) && factor.term.get(*axis).is_some_and(|l| wide.contains(l))
+            ctx.size(factor.value, *axis) == Some(1)
+                && factor.term.get(*axis).is_some_and(|l| wide.contains(l))
         };
         let axes: Vec<usize> = (0..factor.term.len()).filter(broadcast).collect();
-        factor.term = (0..).zip(&factor.term).filter(|(i, _)| !axes.contains(i)).map(|(_, l)| *l).collect();
+        factor.term =
+            (0..).zip(&factor.term).filter(|(i, _)| !axes.contains(i)).map(|(_, l)| *l).collect();
         factor.value = ctx.squeeze(factor.value, axes)?;
     }
     Ok(())
 }
 
-fn sum_of_products(ctx: &mut Ctx<'_>, factors: &[&Factor], result: &[usize]) -> Result<ValueId, OpError> {
+fn sum_of_products(
+    ctx: &mut Ctx<'_>,
+    factors: &[&Factor],
+    result: &[usize],
+) -> Result<ValueId, OpError> {
     if factors.iter().any(|factor| ctx.dtype(factor.value).is_int()) {
         return whole_sum_of_products(ctx, factors, result);
     }
-    let text = |term: &[usize]| term.iter().filter_map(|&letter| ('a'..='z').nth(letter)).collect::<String>();
+    let text = |term: &[usize]| {
+        term.iter().filter_map(|&letter| ('a'..='z').nth(letter)).collect::<String>()
+    };
     let terms: Vec<_> = factors.iter().map(|factor| text(&factor.term)).collect();
     let equation = format!("{}->{}", terms.join(","), text(result));
     let values: Vec<_> = factors.iter().map(|factor| factor.value).collect();
     ctx.add(Einsum { equation }, &values)
 }
 
-/// The same with all operands laid out along the letters of the result and, behind those, the ones that are summed.
-fn whole_sum_of_products(ctx: &mut Ctx<'_>, factors: &[&Factor], result: &[usize]) -> Result<ValueId, OpError> {
+/// The same with all operands laid out along the letters of the result and, behind those, the ones
+/// that are summed.
+fn whole_sum_of_products(
+    ctx: &mut Ctx<'_>,
+    factors: &[&Factor],
+    result: &[usize],
+) -> Result<ValueId, OpError> {
     let mut letters = result.to_vec();
     for letter in factors.iter().flat_map(|factor| &factor.term) {
         if !letters.contains(letter) {
@@ -225,7 +265,12 @@ fn whole_sum_of_products(ctx: &mut Ctx<'_>, factors: &[&Factor], result: &[usize
     let mut product = None;
     for factor in factors {
         let places = letters.iter().map(|letter| factor.term.iter().position(|own| own == letter));
-        let missing = places.clone().enumerate().filter(|(_, place)| place.is_none()).map(|(axis, _)| axis).collect();
+        let missing = places
+            .clone()
+            .enumerate()
+            .filter(|(_, place)| place.is_none())
+            .map(|(axis, _)| axis)
+            .collect();
         let value = ctx.transpose(factor.value, places.flatten().collect())?;
         let value = ctx.unsqueeze(value, missing)?;
         product = Some(product.map_or(Ok(value), |product| ctx.binary(Ew::Prod, product, value))?);

@@ -1,4 +1,5 @@
-//! Functions of one or several elements without parameters: arithmetic, comparison, logic, rounding, conversion.
+//! Functions of one or several elements without parameters: arithmetic, comparison, logic,
+//! rounding, conversion.
 
 use super::quantize::{convert, from_real, real, saturates};
 use crate::import::ctx::Ctx;
@@ -95,7 +96,8 @@ fn binary_of(ctx: &mut Ctx<'_>, operation: Ew, a: ValueId, b: ValueId) -> Result
     ctx.binary(operation, a, b)
 }
 
-/// A function of two elements before opset 7: B broadcasts only where `broadcast` is 1, along A's axes from `axis`.
+/// A function of two elements before opset 7: B broadcasts only where `broadcast` is 1, along A's
+/// axes from `axis`.
 fn first_binary(ctx: &mut Ctx<'_>, node: &Node, operation: Ew) -> Result<Values, OpError> {
     let (a, mut b) = (ctx.input(0)?, ctx.input(1)?);
     let broadcast = node.attrs.int_or("broadcast", 0)? != 0;
@@ -105,7 +107,8 @@ fn first_binary(ctx: &mut Ctx<'_>, node: &Node, operation: Ew) -> Result<Values,
         let axis = ctx.axis(axis, rank)?;
         let behind = rank.checked_sub(axis + inner).ok_or_else(|| {
             OpError::invalid(format!(
-                "attribute `axis` is {axis}, but B of rank {inner} does not fit there in rank {rank}"
+                "attribute `axis` is {axis}, but B of rank {inner} does not fit there in rank \
+                 {rank}"
             ))
         })?;
         b = ctx.unsqueeze(b, (inner..inner + behind).collect())?;
@@ -113,7 +116,8 @@ fn first_binary(ctx: &mut Ctx<'_>, node: &Node, operation: Ew) -> Result<Values,
     Ok(smallvec![binary_of(ctx, operation, a, b)?])
 }
 
-/// `GreaterOrEqual`, `LessOrEqual`: strictly so, or equal. (The negated opposite would be true for NaN.)
+/// `GreaterOrEqual`, `LessOrEqual`: strictly so, or equal. (The negated opposite would be true for
+/// NaN.)
 fn or_equal(ctx: &mut Ctx<'_>, strict: Ew) -> Result<Values, OpError> {
     let (a, b) = (ctx.input(0)?, ctx.input(1)?);
     let strictly = ctx.binary(strict, a, b)?;
@@ -183,8 +187,14 @@ fn remainder(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId, fmod: bool) -> Result<Va
     ctx.select(off, moved, remainder)
 }
 
-/// The remainder where B may be infinite: then A, unless that is infinite as well. (The product is 0 · ∞.)
-fn remainder_of_infinity(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId, remainder: ValueId) -> Result<ValueId, OpError> {
+/// The remainder where B may be infinite: then A, unless that is infinite as well. (The product is
+/// 0 · ∞.)
+fn remainder_of_infinity(
+    ctx: &mut Ctx<'_>,
+    a: ValueId,
+    b: ValueId,
+    remainder: ValueId,
+) -> Result<ValueId, OpError> {
     let (a_infinite, b_infinite) = (ctx.unary(Un::IsInf, a)?, ctx.unary(Un::IsInf, b)?);
     let a_finite = ctx.unary(Un::Not, a_infinite)?;
     let whole = ctx.binary(Ew::And, a_finite, b_infinite)?;
@@ -230,18 +240,27 @@ fn identity(ctx: &mut Ctx<'_>, _: &Node) -> Result<Vec<Operand>, OpError> {
     }
 }
 
-/// `Cast`. Becomes Cast, or nothing where the type is the same; `f64` is computed in `f32`. See [`convert`] for types of
-/// few bits.
+/// `Cast`. Becomes Cast, or nothing where the type is the same; `f64` is computed in `f32`. See
+/// [`convert`] for types of few bits.
 fn cast(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
-    let code = node.attrs.int("to")?.ok_or_else(|| OpError::invalid("attribute `to` is missing"))?;
+    let code =
+        node.attrs.int("to")?.ok_or_else(|| OpError::invalid("attribute `to` is missing"))?;
     let to = match dtype_from_onnx(code) {
         Some(DType::F64) => DType::F32,
         Some(dtype) if dtype.in_tensorrt() => dtype,
         Some(dtype) => {
-            return Err(OpError::DType { what: "attribute `to`", dtype, supported: "the types TensorRT has" });
+            return Err(OpError::DType {
+                what: "attribute `to`",
+                dtype,
+                supported: "the types TensorRT has",
+            });
         }
-        None => return Err(OpError::invalid(format!("attribute `to` is {code}, which is no number type"))),
+        None => {
+            return Err(OpError::invalid(format!(
+                "attribute `to` is {code}, which is no number type"
+            )));
+        }
     };
     saturates(node, to)?;
     Ok(smallvec![convert(ctx, x, to)?])

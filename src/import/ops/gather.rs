@@ -27,7 +27,12 @@ pub(super) const OPS: &[Op] = &[
 /// The most elements that TensorRT's TopK gives.
 const MAX_TOP_K: i64 = 3840;
 
-pub(super) fn axis_of(ctx: &Ctx<'_>, node: &Node, default: i64, data: ValueId) -> Result<usize, OpError> {
+pub(super) fn axis_of(
+    ctx: &Ctx<'_>,
+    node: &Node,
+    default: i64,
+    data: ValueId,
+) -> Result<usize, OpError> {
     ctx.axis(node.attrs.int_or("axis", default)?, ctx.rank(data))
 }
 
@@ -43,7 +48,12 @@ fn gather_elements(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (data, indices) = (ctx.input(0)?, ctx.input(1)?);
     let axis = axis_of(ctx, node, 0, data)?;
     let indices = ctx.wrap_indices(data, indices, axis)?;
-    Ok(smallvec![ctx.add(Gather { mode: GatherMode::Element, axis, element_wise_dims: 0 }, &[data, indices])?])
+    Ok(smallvec![
+        ctx.add(
+            Gather { mode: GatherMode::Element, axis, element_wise_dims: 0 },
+            &[data, indices]
+        )?
+    ])
 }
 
 /// `GatherND`. Becomes Gather; negative indices are wrapped.
@@ -52,10 +62,14 @@ fn gather_nd(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let batch = node.attrs.int_or("batch_dims", 0)?;
     let batch = ctx.axis(batch, ctx.rank(data))?;
     let indices = wrap_index_vectors(ctx, data, indices, batch)?;
-    Ok(smallvec![ctx.add(Gather { mode: GatherMode::Nd, axis: 0, element_wise_dims: batch }, &[data, indices])?])
+    Ok(smallvec![ctx.add(
+        Gather { mode: GatherMode::Nd, axis: 0, element_wise_dims: batch },
+        &[data, indices]
+    )?])
 }
 
-/// Index vectors along the last axis with the sizes added where they are negative, which TensorRT does not do.
+/// Index vectors along the last axis with the sizes added where they are negative, which TensorRT
+/// does not do.
 pub(super) fn wrap_index_vectors(
     ctx: &mut Ctx<'_>,
     data: ValueId,
@@ -68,7 +82,9 @@ pub(super) fn wrap_index_vectors(
     let last = ctx.rank(indices).checked_sub(1);
     let depth = last.and_then(|last| ctx.size(indices, last));
     let depth = depth.ok_or(OpError::Feature("index vectors of unknown length"))?;
-    let sizes = (batch..batch + depth).map(|axis| ctx.size_of(data, axis)).collect::<Result<Vec<_>, _>>()?;
+    let sizes = (batch..batch + depth)
+        .map(|axis| ctx.size_of(data, axis))
+        .collect::<Result<Vec<_>, _>>()?;
     let sizes = ctx.concat(&sizes, 0)?;
     let sizes = ctx.cast(sizes, ctx.dtype(indices))?;
     wrap(ctx, indices, sizes)
@@ -93,7 +109,9 @@ fn one_hot(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (indices, depth, values) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     let rank = ctx.rank(indices);
     let axis = ctx.axis(node.attrs.int_or("axis", -1)?, rank + 1)?;
-    let [depth] = ctx.numbers(depth)?[..] else { return Err(OpError::invalid("input `depth` is no scalar")) };
+    let [depth] = ctx.numbers(depth)?[..] else {
+        return Err(OpError::invalid("input `depth` is no scalar"));
+    };
     let [off, on] = ctx.vector_elements(values)?[..] else {
         return Err(OpError::invalid("input `values` does not hold two elements"));
     };
@@ -117,7 +135,9 @@ fn top_k_attribute(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 /// `TopK`. Becomes TopK, whose indices are `i32`; k is at most 3840. `sorted` is always so.
 fn top_k(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let k = ctx.input(1)?;
-    let [k] = ctx.numbers(k)?[..] else { return Err(OpError::invalid("input `K` does not hold one element")) };
+    let [k] = ctx.numbers(k)?[..] else {
+        return Err(OpError::invalid("input `K` does not hold one element"));
+    };
     node.attrs.int("sorted")?;
     top_k_of(ctx, node, k)
 }
@@ -129,13 +149,19 @@ fn top_k_of(ctx: &mut Ctx<'_>, node: &Node, k: ValueId) -> Result<Values, OpErro
     let operation = if largest { TopKOperation::Max } else { TopKOperation::Min };
     let outputs = if let Some(known) = ctx.known(k) {
         let fixed = usize::try_from(known).ok().filter(|_| (1..=MAX_TOP_K).contains(&known));
-        let fixed = fixed.ok_or(OpError::Value { what: "k", value: known.to_string(), supported: "1 to 3840" })?;
+        let fixed = fixed.ok_or(OpError::Value {
+            what: "k",
+            value: known.to_string(),
+            supported: "1 to 3840",
+        })?;
         ctx.add_all(TopK { operation, k: Arg::Static(fixed), axis }, &[data])?
     } else {
         let k = ctx.as_scalar(k)?;
         ctx.add_all(TopK { operation, k: Arg::Input(1), axis }, &[data, k])?
     };
-    let [values, indices] = outputs[..] else { return Err(OpError::invalid("a TopK layer without two outputs")) };
+    let [values, indices] = outputs[..] else {
+        return Err(OpError::invalid("a TopK layer without two outputs"));
+    };
     Ok(smallvec![values, ctx.cast(indices, DType::I64)?])
 }
 
@@ -165,24 +191,29 @@ fn reverse_sequence(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.add(ReverseSequence { batch_axis, sequence_axis }, &[data, lengths])?])
 }
 
-/// `Compress`: a Gather of the places where the condition holds, which are found at run time unless they are known.
+/// `Compress`: a Gather of the places where the condition holds, which are found at run time unless
+/// they are known.
 fn compress(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (data, condition) = (ctx.input(0)?, ctx.input(1)?);
     let (data, axis) = match node.attrs.int("axis")? {
         Some(axis) => (data, ctx.axis(axis, ctx.rank(data))?),
         None => (ctx.reshape(data, vec![-1])?, 0),
     };
-    let places = if let Some(known) = ctx.constant(condition).and_then(|condition| condition.to_i64s()) {
-        let holds = (0i64..).zip(&known).filter(|(_, holds)| **holds != 0);
-        ctx.i64s(&holds.map(|(at, _)| at).collect::<Vec<_>>())
-    } else {
-        let places = non_zero_of(ctx, condition)?;
-        ctx.squeeze(places, vec![0])?
-    };
-    Ok(smallvec![ctx.add(Gather { mode: GatherMode::Default, axis, element_wise_dims: 0 }, &[data, places])?])
+    let places =
+        if let Some(known) = ctx.constant(condition).and_then(|condition| condition.to_i64s()) {
+            let holds = (0i64..).zip(&known).filter(|(_, holds)| **holds != 0);
+            ctx.i64s(&holds.map(|(at, _)| at).collect::<Vec<_>>())
+        } else {
+            let places = non_zero_of(ctx, condition)?;
+            ctx.squeeze(places, vec![0])?
+        };
+    Ok(smallvec![
+        ctx.add(Gather { mode: GatherMode::Default, axis, element_wise_dims: 0 }, &[data, places])?
+    ])
 }
 
-/// `ArrayFeatureExtractor`: a Gather along the last axis; the result of a vector has a leading axis.
+/// `ArrayFeatureExtractor`: a Gather along the last axis; the result of a vector has a leading
+/// axis.
 fn array_feature_extractor(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let (data, indices) = (ctx.input(0)?, ctx.input(1)?);
     let data = if ctx.rank(data) == 1 { ctx.unsqueeze(data, vec![0])? } else { data };

@@ -18,11 +18,16 @@ pub(super) fn head_count(node: &Node, name: &str) -> Result<Option<i64>, OpError
 
 /// The same where it must be there.
 pub(super) fn required_head_count(node: &Node, name: &str) -> Result<i64, OpError> {
-    head_count(node, name)?.ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))
+    head_count(node, name)?
+        .ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))
 }
 
 /// `[batch, length, heads · size]` as `[batch, heads, length, size]`.
-pub(super) fn split_heads(ctx: &mut Ctx<'_>, packed: ValueId, heads: i64) -> Result<ValueId, OpError> {
+pub(super) fn split_heads(
+    ctx: &mut Ctx<'_>,
+    packed: ValueId,
+    heads: i64,
+) -> Result<ValueId, OpError> {
     let [batch, length, hidden] = ctx.sizes(packed)?[..] else {
         return Err(OpError::Rank { what: "packed heads", rank: ctx.rank(packed), supported: "3" });
     };
@@ -52,10 +57,19 @@ pub(super) fn join_heads(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, O
     ctx.reshape_to(value, &[batch, length, hidden])
 }
 
-/// Keys or values, or anything else `[batch, heads, …]` of rank 4, with each head repeated for its group of query heads.
-pub(super) fn repeat_heads(ctx: &mut Ctx<'_>, value: ValueId, query_heads: ValueId) -> Result<ValueId, OpError> {
+/// Keys or values, or anything else `[batch, heads, …]` of rank 4, with each head repeated for its
+/// group of query heads.
+pub(super) fn repeat_heads(
+    ctx: &mut Ctx<'_>,
+    value: ValueId,
+    query_heads: ValueId,
+) -> Result<ValueId, OpError> {
     let [batch, heads, length, size] = ctx.sizes(value)?[..] else {
-        return Err(OpError::Rank { what: "keys or values", rank: ctx.rank(value), supported: "4" });
+        return Err(OpError::Rank {
+            what: "keys or values",
+            rank: ctx.rank(value),
+            supported: "4",
+        });
     };
     let (have, want) = (ctx.dim(heads), ctx.dim(query_heads));
     if have.is_some() && have == want {
@@ -64,7 +78,9 @@ pub(super) fn repeat_heads(ctx: &mut Ctx<'_>, value: ValueId, query_heads: Value
     if let (Some(have), Some(want)) = (ctx.known(heads), ctx.known(query_heads))
         && (have < 1 || want % have != 0)
     {
-        return Err(OpError::invalid(format!("{want} query heads do not share {have} heads of keys and values")));
+        return Err(OpError::invalid(format!(
+            "{want} query heads do not share {have} heads of keys and values"
+        )));
     }
     let group = ctx.binary(Ew::FloorDiv, query_heads, heads)?;
     let column = ctx.unsqueeze(value, vec![2])?;
@@ -73,7 +89,12 @@ pub(super) fn repeat_heads(ctx: &mut Ctx<'_>, value: ValueId, query_heads: Value
 }
 
 /// (√scale · q) · (√scale · k)ᵀ, with 1/√(size of a head) as the default scale.
-pub(super) fn scaled_scores(ctx: &mut Ctx<'_>, q: ValueId, k: ValueId, scale: Option<f32>) -> Result<ValueId, OpError> {
+pub(super) fn scaled_scores(
+    ctx: &mut Ctx<'_>,
+    q: ValueId,
+    k: ValueId,
+    scale: Option<f32>,
+) -> Result<ValueId, OpError> {
     let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::Transpose };
     let last = ctx.rank(q).saturating_sub(1);
     let scale = match scale {
@@ -88,7 +109,11 @@ pub(super) fn scaled_scores(ctx: &mut Ctx<'_>, q: ValueId, k: ValueId, scale: Op
         None => default_scale(ctx, q)?,
     };
     if scale < 0.0 {
-        return Err(OpError::Value { what: "attribute `scale`", value: scale.to_string(), supported: "0 and more" });
+        return Err(OpError::Value {
+            what: "attribute `scale`",
+            value: scale.to_string(),
+            supported: "0 and more",
+        });
     }
     let q = ctx.binary_scalar(Ew::Prod, q, scale.sqrt())?;
     let k = ctx.binary_scalar(Ew::Prod, k, scale.sqrt())?;
@@ -106,7 +131,8 @@ pub(super) fn root_of_size(ctx: &mut Ctx<'_>, q: ValueId) -> Result<ValueId, OpE
 pub(super) fn default_scale(ctx: &Ctx<'_>, q: ValueId) -> Result<f64, OpError> {
     let last = ctx.rank(q).saturating_sub(1);
     let size = ctx.size(q, last).and_then(|size| u32::try_from(size).ok()).filter(|&size| size > 0);
-    let size = size.ok_or_else(|| ctx.open_size("the size of heads without attribute `scale`", q, last))?;
+    let size =
+        size.ok_or_else(|| ctx.open_size("the size of heads without attribute `scale`", q, last))?;
     Ok(f64::from(size).sqrt().recip())
 }
 
@@ -121,12 +147,18 @@ pub(super) fn softmax_precision(node: &Node, default: DType) -> Result<DType, Op
     match dtype_from_onnx(code) {
         Some(DType::F64) => Ok(DType::F32),
         Some(dtype) if dtype.is_float() => Ok(dtype),
-        _ => Err(OpError::invalid(format!("attribute `softmax_precision` is {code}, which is no floating-point type"))),
+        _ => Err(OpError::invalid(format!(
+            "attribute `softmax_precision` is {code}, which is no floating-point type"
+        ))),
     }
 }
 
 /// Query, key and value, which must have the rank that all of them may have.
-pub(super) fn query_key_value(ctx: &Ctx<'_>, ranks: &[usize], supported: &'static str) -> Result<Values, OpError> {
+pub(super) fn query_key_value(
+    ctx: &Ctx<'_>,
+    ranks: &[usize],
+    supported: &'static str,
+) -> Result<Values, OpError> {
     let values: Values = (0..3).map(|at| ctx.input(at)).collect::<Result<_, _>>()?;
     let rank = ctx.rank(ctx.input(0)?);
     for (&value, what) in values.iter().zip(["the query", "the key", "the value"]) {

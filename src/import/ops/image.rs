@@ -22,10 +22,11 @@ pub(super) const OPS: &[Op] = &[
 /// The most places that blocks cover in all.
 const MOST_PLACES: i64 = 1 << 24;
 
-/// `ImageScaler`, an experiment of the first opset that files still have: x · scale + bias, with a bias per channel of
-/// `[N, C, H, W]`. Becomes Scale.
+/// `ImageScaler`, an experiment of the first opset that files still have: x · scale + bias, with a
+/// bias per channel of `[N, C, H, W]`. Becomes Scale.
 fn image_scaler(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let (scale, bias) = (node.attrs.float_or("scale", 1.0)?, node.attrs.floats("bias")?.unwrap_or_default());
+    let (scale, bias) =
+        (node.attrs.float_or("scale", 1.0)?, node.attrs.floats("bias")?.unwrap_or_default());
     let x = ctx.input(0)?;
     if ctx.rank(x) != 4 {
         return Err(OpError::Rank { what: "input `input`", rank: ctx.rank(x), supported: "4" });
@@ -94,19 +95,23 @@ fn coordinates(mut at: i64, sizes: impl DoubleEndedIterator<Item = i64>) -> Vec<
     out
 }
 
-/// `Col2Im` of known shapes: for each place of the image the elements of all blocks that cover it are gathered, and
-/// added. Where a block does not reach stands the 0 behind the data.
+/// `Col2Im` of known shapes: for each place of the image the elements of all blocks that cover it
+/// are gathered, and added. Where a block does not reach stands the 0 behind the data.
 fn col2im(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let data = ctx.input(0)?;
     let axes = axes(ctx, node)?;
     let all = |of: fn(&Axis) -> i64| axes.iter().map(of).fold(1i64, i64::saturating_mul);
-    let (taps, blocks, places) = (all(|axis| axis.block), all(|axis| axis.count), all(|axis| axis.image));
+    let (taps, blocks, places) =
+        (all(|axis| axis.block), all(|axis| axis.count), all(|axis| axis.image));
     let [_, rows, columns] = &ctx.shape(data)[..] else {
         return Err(OpError::Rank { what: "input `input`", rank: ctx.rank(data), supported: "3" });
     };
-    let fits = rows.known().is_none_or(|rows| rows % taps == 0) && columns.known().is_none_or(|size| size == blocks);
+    let fits = rows.known().is_none_or(|rows| rows % taps == 0)
+        && columns.known().is_none_or(|size| size == blocks);
     if !fits {
-        return Err(OpError::invalid(format!("{rows} rows of {columns} for {taps} elements of {blocks} blocks")));
+        return Err(OpError::invalid(format!(
+            "{rows} rows of {columns} for {taps} elements of {blocks} blocks"
+        )));
     }
     if taps.saturating_mul(places) > MOST_PLACES {
         let (what, value) = ("the image", format!("of {places} elements under blocks of {taps}"));
@@ -118,9 +123,11 @@ fn col2im(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         for place in 0..places {
             let place_at = coordinates(place, axes.iter().map(|axis| axis.image));
             let each = axes.iter().zip(tap_at.iter().zip(&place_at));
-            let block = each.map(|(axis, (&tap, &place))| axis.block_at(tap, place).map(|at| (at, axis.count)));
+            let block = each
+                .map(|(axis, (&tap, &place))| axis.block_at(tap, place).map(|at| (at, axis.count)));
             let block = block.collect::<Option<Vec<_>>>();
-            let block = block.map(|at| at.into_iter().fold(0, |index, (at, count)| index * count + at));
+            let block =
+                block.map(|at| at.into_iter().fold(0, |index, (at, count)| index * count + at));
             indices.push(block.map_or(taps * blocks, |block| tap * blocks + block));
         }
     }
@@ -139,8 +146,9 @@ fn col2im(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.reshape_to(summed, &shape)?])
 }
 
-/// `MaxUnpool`: the elements scattered into zeros. What `output_shape` adds to the shape that the attributes give lies
-/// behind it, as in ONNX's own test; ONNX Runtime reads the places in the larger shape instead.
+/// `MaxUnpool`: the elements scattered into zeros. What `output_shape` adds to the shape that the
+/// attributes give lies behind it, as in ONNX's own test; ONNX Runtime reads the places in the
+/// larger shape instead.
 fn max_unpool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, indices) = (ctx.input(0)?, ctx.input(1)?);
     let rank = ctx.rank(x).saturating_sub(2);
@@ -149,7 +157,8 @@ fn max_unpool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let pads = whole_list(node, "pads", 2 * rank)?;
     let mut full = ctx.sizes(x)?;
     for (axis, (&kernel, &stride)) in kernel.iter().zip(&strides).enumerate() {
-        let pad = pads.get(axis).copied().unwrap_or(0) + pads.get(axis + rank).copied().unwrap_or(0);
+        let pad =
+            pads.get(axis).copied().unwrap_or(0) + pads.get(axis + rank).copied().unwrap_or(0);
         if let Some(size) = full.get_mut(axis + 2) {
             let last = ctx.compute(Ew::Sub, *size, 1)?;
             let last = ctx.compute(Ew::Prod, last, int(stride))?;
@@ -164,11 +173,16 @@ fn max_unpool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let zeros = ctx.expand(zero, &[count])?;
     let (places, elements) = (ctx.reshape(indices, vec![-1])?, ctx.reshape(x, vec![-1])?);
     let places = ctx.cast(places, DType::I64)?;
-    let scattered = ctx.add(Scatter { mode: ScatterMode::Element, axis: 0 }, &[zeros, places, elements])?;
+    let scattered =
+        ctx.add(Scatter { mode: ScatterMode::Element, axis: 0 }, &[zeros, places, elements])?;
     let unpooled = ctx.reshape_to(scattered, &full)?;
     let Some(wanted) = ctx.maybe_numbers(2)? else { return Ok(smallvec![unpooled]) };
     if wanted.len() != full.len() {
-        return Err(OpError::invalid(format!("input `output_shape` has {} sizes, not {}", wanted.len(), full.len())));
+        return Err(OpError::invalid(format!(
+            "input `output_shape` has {} sizes, not {}",
+            wanted.len(),
+            full.len()
+        )));
     }
     let mut steps = whole(ctx, unpooled)?;
     for (axis, &size) in wanted.iter().enumerate() {

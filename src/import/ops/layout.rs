@@ -51,21 +51,32 @@ fn concat(ctx: &mut Ctx<'_>, axis: i64) -> Result<Values, OpError> {
 /// `Reshape` with its shape as an attribute.
 fn reshape_attribute(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let data = ctx.input(0)?;
-    let shape = node.attrs.ints("shape")?.ok_or_else(|| OpError::invalid("attribute `shape` is missing"))?;
+    let shape = node
+        .attrs
+        .ints("shape")?
+        .ok_or_else(|| OpError::invalid("attribute `shape` is missing"))?;
     let shape = ctx.i64s(shape);
     Ok(smallvec![reshape_like(ctx, data, shape, false)?])
 }
 
-/// `Reshape`. Becomes Shuffle: with a fixed shape where placeholders and one −1 can say it, else with a shape from a
-/// tensor.
+/// `Reshape`. Becomes Shuffle: with a fixed shape where placeholders and one −1 can say it, else
+/// with a shape from a tensor.
 fn reshape(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (data, shape) = (ctx.input(0)?, ctx.input(1)?);
     let allow_zero = node.attrs.int_or("allowzero", 0)? != 0;
     Ok(smallvec![reshape_like(ctx, data, shape, allow_zero)?])
 }
 
-fn reshape_like(ctx: &mut Ctx<'_>, data: ValueId, shape: ValueId, allow_zero: bool) -> Result<ValueId, OpError> {
-    let dims = ctx.elements(shape).map(|sizes| shape_of_sizes(ctx.shape(data), &sizes, allow_zero)).transpose()?;
+fn reshape_like(
+    ctx: &mut Ctx<'_>,
+    data: ValueId,
+    shape: ValueId,
+    allow_zero: bool,
+) -> Result<ValueId, OpError> {
+    let dims = ctx
+        .elements(shape)
+        .map(|sizes| shape_of_sizes(ctx.shape(data), &sizes, allow_zero))
+        .transpose()?;
     if let Some(reshape) = dims.and_then(|dims| Reshape::between(ctx.shape(data), &dims)) {
         return ctx.add(Shuffle { reshape: Some(reshape), ..Shuffle::default() }, &[data]);
     }
@@ -73,11 +84,14 @@ fn reshape_like(ctx: &mut Ctx<'_>, data: ValueId, shape: ValueId, allow_zero: bo
     ctx.add(Shuffle { reshape, ..Shuffle::default() }, &[data, shape])
 }
 
-/// The sizes with every 0 that copies replaced, and −1 too where what is left over has an expression.
+/// The sizes with every 0 that copies replaced, and −1 too where what is left over has an
+/// expression.
 fn shape_of_sizes(data: &[Dim], sizes: &[Dim], allow_zero: bool) -> Result<Vec<Dim>, OpError> {
     let (zero, rest) = (Dim::Known(0), Dim::Known(-1));
     if allow_zero && sizes.contains(&zero) && sizes.contains(&rest) {
-        return Err(OpError::invalid("the shape has both 0 and -1 although attribute `allowzero` is 1"));
+        return Err(OpError::invalid(
+            "the shape has both 0 and -1 although attribute `allowzero` is 1",
+        ));
     }
     let copied = |(axis, size): (usize, &Dim)| match data.get(axis) {
         _ if allow_zero || *size != zero => Ok(size.clone()),
@@ -91,7 +105,8 @@ fn shape_of_sizes(data: &[Dim], sizes: &[Dim], allow_zero: bool) -> Result<Vec<D
     if let Some(at) = dims.iter().position(|dim| *dim == rest) {
         let all = product(data);
         let others = product(dims.iter().filter(|dim| **dim != rest));
-        let left_over = if all.is_simple() && others.is_simple() { all.exact_div(&others) } else { None };
+        let left_over =
+            if all.is_simple() && others.is_simple() { all.exact_div(&others) } else { None };
         if let (Some(left_over), Some(dim)) = (left_over, dims.get_mut(at)) {
             *dim = left_over;
         }
@@ -130,13 +145,15 @@ fn sorted_axes(ctx: &Ctx<'_>, axes: &[i64], rank: usize) -> Result<Vec<usize>, O
     Ok(out)
 }
 
-/// Whether a size is at least 2 or divisible by a number above 1, whatever the symbols turn out to be.
+/// Whether a size is at least 2 or divisible by a number above 1, whatever the symbols turn out to
+/// be.
 fn never_one(size: &Dim) -> bool {
     let divides = |by: &Dim| size.floor_div(by).is_some_and(|part| &part * by == *size);
     (size - &Dim::Known(2)).is_nonnegative() || (2..=8).map(Dim::Known).any(|by| divides(&by))
 }
 
-/// `Squeeze`. Becomes Squeeze. Without axes it must be known of all sizes whether they are 1, as those go.
+/// `Squeeze`. Becomes Squeeze. Without axes it must be known of all sizes whether they are 1, as
+/// those go.
 fn squeeze(ctx: &mut Ctx<'_>, axes: Option<&[i64]>) -> Result<Values, OpError> {
     let data = ctx.input(0)?;
     let axes = if let Some(axes) = axes {
@@ -177,7 +194,9 @@ fn tile(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let repeats = ctx.numbers(repeats)?;
     if repeats.len() != ctx.rank(data) {
         let (rank, count) = (ctx.rank(data), repeats.len());
-        return Err(OpError::invalid(format!("input `repeats` has {count} elements for data of rank {rank}")));
+        return Err(OpError::invalid(format!(
+            "input `repeats` has {count} elements for data of rank {rank}"
+        )));
     }
     Ok(smallvec![repeat(ctx, data, &repeats)?])
 }
@@ -188,12 +207,18 @@ fn tile_axis(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let rank = ctx.rank(data);
     let scalar = |ctx: &Ctx<'_>, at: usize| -> Result<i64, OpError> {
         let tensor = ctx.constant_input(at)?;
-        let whole = tensor.as_ref().and_then(crate::tensor::Tensor::to_i64s).and_then(|all| all.first().copied());
-        whole.ok_or_else(|| OpError::invalid(format!("input `{}` holds no whole number", ctx.input_name(at))))
+        let whole = tensor
+            .as_ref()
+            .and_then(crate::tensor::Tensor::to_i64s)
+            .and_then(|all| all.first().copied());
+        whole.ok_or_else(|| {
+            OpError::invalid(format!("input `{}` holds no whole number", ctx.input_name(at)))
+        })
     };
     let (tiles, axis) = (scalar(ctx, 1)?, scalar(ctx, 2)?);
     let axis = ctx.axis(axis, rank)?;
-    let repeats: Vec<_> = (0..rank).map(|i| ctx.number(if i == axis { tiles } else { 1 })).collect();
+    let repeats: Vec<_> =
+        (0..rank).map(|i| ctx.number(if i == axis { tiles } else { 1 })).collect();
     Ok(smallvec![repeat(ctx, data, &repeats)?])
 }
 
@@ -225,16 +250,18 @@ fn depth_first(node: &Node) -> Result<bool, OpError> {
     match node.attrs.string_or("mode", "DCR")? {
         "DCR" => Ok(true),
         "CRD" => Ok(false),
-        other => Err(OpError::invalid(format!("attribute `mode` is `{other}`, not `DCR` or `CRD`"))),
+        other => {
+            Err(OpError::invalid(format!("attribute `mode` is `{other}`, not `DCR` or `CRD`")))
+        }
     }
 }
 
 /// A size divided by the edge or area of a block.
 fn divided(ctx: &mut Ctx<'_>, size: ValueId, by: i64) -> Result<ValueId, OpError> {
     match ctx.known(size) {
-        Some(size) if by == 0 || size % by != 0 => {
-            Err(OpError::invalid(format!("an axis of size {size} does not divide into blocks of {by}")))
-        }
+        Some(size) if by == 0 || size % by != 0 => Err(OpError::invalid(format!(
+            "an axis of size {size} does not divide into blocks of {by}"
+        ))),
         _ => ctx.compute(Ew::FloorDiv, size, by),
     }
 }

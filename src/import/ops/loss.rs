@@ -7,7 +7,9 @@ use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Gather;
 use crate::network::layer::data::GatherMode;
-use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un};
+use crate::network::layer::math::{
+    ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;
@@ -24,7 +26,8 @@ fn negative_log_likelihood(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpE
     Ok(smallvec![loss(ctx, node, x)?])
 }
 
-/// `SoftmaxCrossEntropyLoss`: the same of the logarithms of the softmax, which are the second output.
+/// `SoftmaxCrossEntropyLoss`: the same of the logarithms of the softmax, which are the second
+/// output.
 fn softmax_cross_entropy(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let scores = ctx.input(0)?;
     class_axis(ctx, scores)?;
@@ -35,21 +38,27 @@ fn softmax_cross_entropy(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpErr
 
 fn class_axis(ctx: &Ctx<'_>, x: ValueId) -> Result<(), OpError> {
     match ctx.rank(x) {
-        rank @ (0 | 1) => Err(OpError::Rank { what: "the first input", rank, supported: "2 or more" }),
+        rank @ (0 | 1) => {
+            Err(OpError::Rank { what: "the first input", rank, supported: "2 or more" })
+        }
         _ => Ok(()),
     }
 }
 
-/// The loss of logarithms of probabilities `x`, `[N, C, …]`, with the node's classes `[N, …]` and weights `[C]`.
+/// The loss of logarithms of probabilities `x`, `[N, C, …]`, with the node's classes `[N, …]` and
+/// weights `[C]`.
 ///
-/// A sample of the class `ignore_index` costs 0 and weighs 0. The mean divides by the sum of the weights.
+/// A sample of the class `ignore_index` costs 0 and weighs 0. The mean divides by the sum of the
+/// weights.
 fn loss(ctx: &mut Ctx<'_>, node: &Node, x: ValueId) -> Result<ValueId, OpError> {
     class_axis(ctx, x)?;
     let (dtype, rank) = (ctx.dtype(x), ctx.rank(x));
     let mut target = ctx.cast(ctx.input(1)?, DType::I64)?;
     if ctx.rank(target) + 1 != rank {
         let (have, want) = (ctx.rank(target), rank - 1);
-        return Err(OpError::invalid(format!("the classes have rank {have}, but the data asks for {want}")));
+        return Err(OpError::invalid(format!(
+            "the classes have rank {have}, but the data asks for {want}"
+        )));
     }
     let (zero, one) = (ctx.filled(dtype, 0.0, rank - 1)?, ctx.filled(dtype, 1.0, rank - 1)?);
     let mut ignored = None;
@@ -62,7 +71,8 @@ fn loss(ctx: &mut Ctx<'_>, node: &Node, x: ValueId) -> Result<ValueId, OpError> 
         ignored = Some(is_ignored);
     }
     let columns = ctx.unsqueeze(target, vec![1])?;
-    let picked = ctx.add(Gather { mode: GatherMode::Element, axis: 1, element_wise_dims: 0 }, &[x, columns])?;
+    let picked = ctx
+        .add(Gather { mode: GatherMode::Element, axis: 1, element_wise_dims: 0 }, &[x, columns])?;
     let picked = ctx.squeeze(picked, vec![1])?;
     let mut costs = ctx.unary(Un::Neg, picked)?;
     let mut weights = None;
@@ -80,7 +90,12 @@ fn loss(ctx: &mut Ctx<'_>, node: &Node, x: ValueId) -> Result<ValueId, OpError> 
 }
 
 /// The costs of all samples as the attribute `reduction` says.
-fn reduced(ctx: &mut Ctx<'_>, node: &Node, costs: ValueId, weights: Option<ValueId>) -> Result<ValueId, OpError> {
+fn reduced(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    costs: ValueId,
+    weights: Option<ValueId>,
+) -> Result<ValueId, OpError> {
     let all: Vec<_> = (0..ctx.rank(costs)).collect();
     match (node.attrs.string_or("reduction", "mean")?, weights) {
         ("none", _) => Ok(costs),

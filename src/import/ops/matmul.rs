@@ -22,20 +22,24 @@ pub(super) const OPS: &[Op] = &[
     onnx("MatMulInteger", 10..=NOW, "A B a_zero_point? b_zero_point?", matmul_integer),
 ];
 
-/// `Det` of matrices up to 6 by 6: a product for each permutation, added with its sign. Nothing is divided, so that no
-/// pivot can be 0.
+/// `Det` of matrices up to 6 by 6: a product for each permutation, added with its sign. Nothing is
+/// divided, so that no pivot can be 0.
 fn determinant(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let rank = ctx.rank(x);
     let size = rank.checked_sub(2).and_then(|axis| ctx.size(x, axis));
     let size = size.filter(|&size| (1..=6).contains(&size) && ctx.size(x, rank - 1) == Some(size));
-    let size = size.ok_or(OpError::Feature("a determinant of anything but square matrices of known size up to 6"))?;
+    let size = size.ok_or(OpError::Feature(
+        "a determinant of anything but square matrices of known size up to 6",
+    ))?;
     let mut signed = vec![(Vec::new(), 1.0)];
     for row in 0..size {
-        signed = signed.into_iter().flat_map(|(columns, sign)| placed(row, &columns, sign)).collect();
+        signed =
+            signed.into_iter().flat_map(|(columns, sign)| placed(row, &columns, sign)).collect();
     }
-    let places =
-        signed.iter().flat_map(|(columns, _)| columns.iter().zip(0..).map(|(&column, row)| row * size + column));
+    let places = signed
+        .iter()
+        .flat_map(|(columns, _)| columns.iter().zip(0..).map(|(&column, row)| row * size + column));
     let places: Vec<i64> = places.filter_map(|place| i64::try_from(place).ok()).collect();
     let places = Tensor::of(vec![signed.len(), size], places)?;
     let places = ctx.constant_value(places);
@@ -43,7 +47,9 @@ fn determinant(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let signs = ctx.constant_value(rounded(ctx.dtype(x), vec![signs.len()], &signs)?);
     let mut shape = ctx.sizes(x)?;
     shape.truncate(rank - 2);
-    shape.push(ctx.number(i64::try_from(size * size).map_err(|_| OpError::invalid("a matrix too large"))?));
+    shape.push(
+        ctx.number(i64::try_from(size * size).map_err(|_| OpError::invalid("a matrix too large"))?),
+    );
     let flat = ctx.reshape_to(x, &shape)?;
     let terms = ctx.gather(flat, places, rank - 2)?;
     let products = ctx.reduce(ReduceOperation::Prod, terms, vec![rank - 1], false)?;
@@ -62,13 +68,15 @@ fn placed(number: usize, others: &[usize], sign: f64) -> Vec<(Vec<usize>, f64)> 
     at_each.collect()
 }
 
-/// `MatMul`. Becomes MatrixMultiply; whole numbers become products summed by Reduce, which is exact.
+/// `MatMul`. Becomes MatrixMultiply; whole numbers become products summed by Reduce, which is
+/// exact.
 fn matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let (a, b) = (ctx.input(0)?, ctx.input(1)?);
     Ok(smallvec![multiply(ctx, a, b)?])
 }
 
-/// `MatMulInteger`: MatrixMultiply in `f32` of the numbers less their zero points, see [`exact_sum`].
+/// `MatMulInteger`: MatrixMultiply in `f32` of the numbers less their zero points, see
+/// [`exact_sum`].
 fn matmul_integer(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let (a, b) = (real(ctx, ctx.input(0)?)?, real(ctx, ctx.input(1)?)?);
     // One zero point per row of A or per column of B.
@@ -97,7 +105,8 @@ pub(super) fn dynamic_matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpEr
     scaled_product(ctx, [a, b], [scale, ctx.input(2)?], ctx.maybe(4))
 }
 
-/// The exact product of whole numbers times both scales, that of B one number or one for each column, plus a bias.
+/// The exact product of whole numbers times both scales, that of B one number or one for each
+/// column, plus a bias.
 fn scaled_product(
     ctx: &mut Ctx<'_>,
     [a, b]: [ValueId; 2],
@@ -115,7 +124,8 @@ fn scaled_product(
     }])
 }
 
-/// The matrix product with ONNX's rules for ranks: leading axes of size 1 are added, vectors have no second axis.
+/// The matrix product with ONNX's rules for ranks: leading axes of size 1 are added, vectors have
+/// no second axis.
 pub(super) fn multiply(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId) -> Result<ValueId, OpError> {
     for (what, value) in [("input `A`", a), ("input `B`", b)] {
         if ctx.rank(value) == 0 {
@@ -157,11 +167,16 @@ fn product(
         a = ctx.unsqueeze(a, vec![rank_a])?;
     }
     if op0 != MatrixOperation::Vector {
-        let before = if op1 == MatrixOperation::Vector { rank_b.saturating_sub(1) } else { rank_b.saturating_sub(2) };
+        let before = if op1 == MatrixOperation::Vector {
+            rank_b.saturating_sub(1)
+        } else {
+            rank_b.saturating_sub(2)
+        };
         b = ctx.unsqueeze(b, vec![before])?;
     }
     let products = ctx.binary(Ew::Prod, a, b)?;
-    let summed = ctx.rank(products).saturating_sub(if op1 == MatrixOperation::Vector { 1 } else { 2 });
+    let summed =
+        ctx.rank(products).saturating_sub(if op1 == MatrixOperation::Vector { 1 } else { 2 });
     ctx.reduce(ReduceOperation::Sum, products, vec![summed], false)
 }
 
@@ -174,7 +189,8 @@ fn swap_last(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
     ctx.transpose(value, order)
 }
 
-/// `Gemm`: α·A·B + β·C. Becomes MatrixMultiply and ElementWise; α goes into B and β into C where those are constant.
+/// `Gemm`: α·A·B + β·C. Becomes MatrixMultiply and ElementWise; α goes into B and β into C where
+/// those are constant.
 fn gemm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (a, mut b) = (ctx.input(0)?, ctx.input(1)?);
     for (what, value) in [("input `A`", a), ("input `B`", b)] {
@@ -212,7 +228,11 @@ fn scaled(ctx: &mut Ctx<'_>, value: ValueId, factor: f32) -> Result<ValueId, OpE
     }
     if ctx.dtype(value).is_int() && factor.fract() != 0.0 {
         let value = factor.to_string();
-        return Err(OpError::Value { what: "`alpha` or `beta`", value, supported: "whole numbers for such data" });
+        return Err(OpError::Value {
+            what: "`alpha` or `beta`",
+            value,
+            supported: "whole numbers for such data",
+        });
     }
     ctx.binary_scalar(Ew::Prod, value, factor.into())
 }

@@ -1,10 +1,12 @@
-//! Operators of ONNX Runtime's own, in domain `com.microsoft`: what its quantizer and its optimizers write.
+//! Operators of ONNX Runtime's own, in domain `com.microsoft`: what its quantizer and its
+//! optimizers write.
 
 use super::matmul::{dynamic_matmul, matmul_integer_to_float};
 use super::recurrent::quantized_lstm;
 use crate::import::registry::{NOW, OfValues, Op, onnx};
 
-const LSTM: &str = "X W R B? sequence_lens? initial_h? initial_c? P? W_scale W_zero_point R_scale R_zero_point";
+const LSTM: &str =
+    "X W R B? sequence_lens? initial_h? initial_c? P? W_scale W_zero_point R_scale R_zero_point";
 const TO_FLOAT: &str = "A B a_scale b_scale a_zero_point? b_zero_point? bias?";
 
 pub(super) const OPS: &[Op] = &[

@@ -1,6 +1,7 @@
 //! The operators, one file per family. Each file has a table of rows and the handlers they name.
 //!
-//! To add an operator: a row and a handler in its family's file, and a case in the family's golden list.
+//! To add an operator: a row and a handler in its family's file, and a case in the family's golden
+//! list.
 
 mod activation;
 mod attention;

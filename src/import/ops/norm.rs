@@ -5,7 +5,9 @@ use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::conv::{PaddingMode, PoolingType};
-use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un};
+use crate::network::layer::math::{
+    ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+};
 use crate::network::layer::norm::{Normalization, ScaleMode};
 use crate::network::layer::{Lrn, Pooling, Scale};
 use crate::network::{Dim, ValueId, Values};
@@ -17,18 +19,24 @@ use smallvec::smallvec;
 const MOMENTUM: &[&str] = &["momentum", "consumed_inputs"];
 
 pub(super) const OPS: &[Op] = &[
-    onnx("BatchNormalization", 1..=6, "X scale B mean var", batch_norm_test_flag).ignoring(MOMENTUM),
-    onnx("BatchNormalization", 7..=8, "X scale B mean var", batch_norm_spatial).ignoring(MOMENTUM),
-    onnx("BatchNormalization", 9..=13, "X scale B mean var", |ctx, node| batch_norm(ctx, node, true))
+    onnx("BatchNormalization", 1..=6, "X scale B mean var", batch_norm_test_flag)
         .ignoring(MOMENTUM),
-    onnx("BatchNormalization", 14..=NOW, "X scale B input_mean input_var", batch_norm_mode).ignoring(MOMENTUM),
+    onnx("BatchNormalization", 7..=8, "X scale B mean var", batch_norm_spatial).ignoring(MOMENTUM),
+    onnx("BatchNormalization", 9..=13, "X scale B mean var", |ctx, node| {
+        batch_norm(ctx, node, true)
+    })
+    .ignoring(MOMENTUM),
+    onnx("BatchNormalization", 14..=NOW, "X scale B input_mean input_var", batch_norm_mode)
+        .ignoring(MOMENTUM),
     onnx("Dropout", 1..=6, "data", dropout_test_flag).ignoring(&["ratio", "consumed_inputs"]),
     onnx("Dropout", 7..=9, "data", |ctx, node| dropout(ctx, node, None)).ignoring(&["ratio"]),
-    onnx("Dropout", 10..=11, "data", |ctx, node| dropout(ctx, node, Some(DType::Bool))).ignoring(&["ratio"]),
+    onnx("Dropout", 10..=11, "data", |ctx, node| dropout(ctx, node, Some(DType::Bool)))
+        .ignoring(&["ratio"]),
     onnx("Dropout", 12..=NOW, "data ratio? training_mode?", dropout_mode).ignoring(&["seed"]),
     onnx("GroupNormalization", 18..=20, "X scale bias", |ctx, node| group_norm(ctx, node, true)),
     onnx("GroupNormalization", 21..=NOW, "X scale bias", |ctx, node| group_norm(ctx, node, false)),
-    onnx("InstanceNormalization", 1..=NOW, "input scale B", instance_norm).ignoring(&["consumed_inputs"]),
+    onnx("InstanceNormalization", 1..=NOW, "input scale B", instance_norm)
+        .ignoring(&["consumed_inputs"]),
     onnx("LRN", 1..=NOW, "X", lrn),
     // Before opset 17 it is ONNX Runtime's own, which writes it without a domain.
     onnx("LayerNormalization", 1..=NOW, "X Scale B?", layer_norm),
@@ -66,8 +74,8 @@ fn not_training(training: bool) -> Result<(), OpError> {
     if training { Err(OpError::Feature("training mode")) } else { Ok(()) }
 }
 
-/// x · scale/√(var + ε) + (B − mean·scale/√(var + ε)). Becomes Scale where the coefficients are known and the data has
-/// rank 4 or more, else two ElementWise layers.
+/// x · scale/√(var + ε) + (B − mean·scale/√(var + ε)). Becomes Scale where the coefficients are
+/// known and the data has rank 4 or more, else two ElementWise layers.
 fn batch_norm(ctx: &mut Ctx<'_>, node: &Node, spatial: bool) -> Result<Values, OpError> {
     not_training((1..node.outputs.len()).any(|at| wanted(node, at)))?;
     let x = ctx.input(0)?;
@@ -86,38 +94,55 @@ fn batch_norm(ctx: &mut Ctx<'_>, node: &Node, spatial: bool) -> Result<Values, O
         Some((scale, shift)) => (ctx.constant_value(scale), ctx.constant_value(shift)),
         None => computed_batch_norm(ctx, dtype, epsilon)?,
     };
-    let place = |ctx: &mut Ctx<'_>, value| if spatial { along(ctx, value, 1, rank) } else { Ok(value) };
+    let place =
+        |ctx: &mut Ctx<'_>, value| if spatial { along(ctx, value, 1, rank) } else { Ok(value) };
     let (scale, shift) = (place(ctx, scale)?, place(ctx, shift)?);
     let scaled = ctx.binary(Ew::Prod, x, scale)?;
     Ok(smallvec![ctx.binary(Ew::Sum, scaled, shift)?])
 }
 
-/// Factor and summand, computed in `f64` and rounded once; `None` where a coefficient is no constant.
-fn folded_batch_norm(ctx: &Ctx<'_>, dtype: DType, epsilon: f64) -> Result<Option<(Tensor, Tensor)>, OpError> {
+/// Factor and summand, computed in `f64` and rounded once; `None` where a coefficient is no
+/// constant.
+fn folded_batch_norm(
+    ctx: &Ctx<'_>,
+    dtype: DType,
+    epsilon: f64,
+) -> Result<Option<(Tensor, Tensor)>, OpError> {
     let mut lists = Vec::with_capacity(4);
     let mut dims = Vec::new();
     for at in 1..=4 {
         let value = ctx.input(at)?;
         let Some(tensor) = ctx.constant(value) else { return Ok(None) };
         let Some(values) = tensor.to_f32s() else {
-            return Err(OpError::DType { what: "a coefficient", dtype: tensor.dtype(), supported: "floating point" });
+            return Err(OpError::DType {
+                what: "a coefficient",
+                dtype: tensor.dtype(),
+                supported: "floating point",
+            });
         };
         lists.push(values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
         dims = tensor.dims().to_vec();
     }
     let [scale, bias, mean, variance] = lists.as_slice() else { return Ok(None) };
-    let factors: Vec<f64> = scale.iter().zip(variance).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
-    let summands: Vec<f64> = bias.iter().zip(mean).zip(&factors).map(|((b, m), f)| b - m * f).collect();
+    let factors: Vec<f64> =
+        scale.iter().zip(variance).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
+    let summands: Vec<f64> =
+        bias.iter().zip(mean).zip(&factors).map(|((b, m), f)| b - m * f).collect();
     Ok(Some((rounded(dtype, dims.clone(), &factors)?, rounded(dtype, dims, &summands)?)))
 }
 
 /// Factor and summand as layers, computed in `f32`.
-fn computed_batch_norm(ctx: &mut Ctx<'_>, dtype: DType, epsilon: f64) -> Result<(ValueId, ValueId), OpError> {
+fn computed_batch_norm(
+    ctx: &mut Ctx<'_>,
+    dtype: DType,
+    epsilon: f64,
+) -> Result<(ValueId, ValueId), OpError> {
     let mut coefficient = |at| {
         let value = ctx.input(at)?;
         ctx.cast(value, DType::F32)
     };
-    let (scale, bias, mean, variance) = (coefficient(1)?, coefficient(2)?, coefficient(3)?, coefficient(4)?);
+    let (scale, bias, mean, variance) =
+        (coefficient(1)?, coefficient(2)?, coefficient(3)?, coefficient(4)?);
     let variance = ctx.binary_scalar(Ew::Sum, variance, epsilon)?;
     let deviation = ctx.unary(Un::Sqrt, variance)?;
     let factor = ctx.binary(Ew::Div, scale, deviation)?;
@@ -140,7 +165,8 @@ fn instance_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.add(layer, &[x, scale, bias])?])
 }
 
-/// `GroupNormalization`. Becomes Normalization with groups; with a single group, layers over all axes but the batch.
+/// `GroupNormalization`. Becomes Normalization with groups; with a single group, layers over all
+/// axes but the batch.
 ///
 /// Until opset 20 scale and bias have one element per group, from 21 one per channel.
 fn group_norm(ctx: &mut Ctx<'_>, node: &Node, by_group: bool) -> Result<Values, OpError> {
@@ -149,9 +175,13 @@ fn group_norm(ctx: &mut Ctx<'_>, node: &Node, by_group: bool) -> Result<Values, 
     if rank < 3 {
         return Err(OpError::Rank { what: "input `X`", rank, supported: "3 or more" });
     }
-    let count = node.attrs.int("num_groups")?.ok_or_else(|| OpError::invalid("attribute `num_groups` is missing"))?;
+    let count = node
+        .attrs
+        .int("num_groups")?
+        .ok_or_else(|| OpError::invalid("attribute `num_groups` is missing"))?;
     let groups = usize::try_from(count).ok().filter(|&groups| groups > 0);
-    let groups = groups.ok_or_else(|| OpError::invalid(format!("attribute `num_groups` is {count}")))?;
+    let groups =
+        groups.ok_or_else(|| OpError::invalid(format!("attribute `num_groups` is {count}")))?;
     let epsilon = node.attrs.float_or("epsilon", 1e-5)?;
     let stash = stash_type(node)?;
     let mut per_channel = |at| {
@@ -172,10 +202,17 @@ fn group_norm(ctx: &mut Ctx<'_>, node: &Node, by_group: bool) -> Result<Values, 
 }
 
 /// One coefficient per channel from one per group.
-fn spread_groups(ctx: &mut Ctx<'_>, value: ValueId, x: ValueId, groups: i64) -> Result<ValueId, OpError> {
+fn spread_groups(
+    ctx: &mut Ctx<'_>,
+    value: ValueId,
+    x: ValueId,
+    groups: i64,
+) -> Result<ValueId, OpError> {
     let channels = ctx.size_of(x, 1)?;
     if let Some(channels) = ctx.known(channels).filter(|channels| channels % groups != 0) {
-        return Err(OpError::invalid(format!("{channels} channels do not divide into {groups} groups")));
+        return Err(OpError::invalid(format!(
+            "{channels} channels do not divide into {groups} groups"
+        )));
     }
     let (count, each) = (ctx.number(groups), ctx.compute(Ew::FloorDiv, channels, groups)?);
     let column = ctx.unsqueeze(value, vec![1])?;
@@ -227,7 +264,12 @@ fn standardize(
 }
 
 /// 1 / √(mean of squares + ε).
-fn inverse_root_mean_square(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, epsilon: f64) -> Result<ValueId, OpError> {
+fn inverse_root_mean_square(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    axes: Vec<usize>,
+    epsilon: f64,
+) -> Result<ValueId, OpError> {
     let squares = ctx.binary(Ew::Prod, x, x)?;
     let mean = ctx.reduce(ReduceOperation::Avg, squares, axes, true)?;
     let mean = ctx.binary_scalar(Ew::Sum, mean, epsilon)?;
@@ -235,7 +277,12 @@ fn inverse_root_mean_square(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, eps
     ctx.unary(Un::Recip, root)
 }
 
-fn scale_and_shift(ctx: &mut Ctx<'_>, x: ValueId, scale: ValueId, shift: Option<ValueId>) -> Result<ValueId, OpError> {
+fn scale_and_shift(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    scale: ValueId,
+    shift: Option<ValueId>,
+) -> Result<ValueId, OpError> {
     let scaled = ctx.binary(Ew::Prod, x, scale)?;
     shift.map_or(Ok(scaled), |shift| ctx.binary(Ew::Sum, scaled, shift))
 }
@@ -246,12 +293,14 @@ fn stash_type(node: &Node) -> Result<DType, OpError> {
     match dtype_from_onnx(code) {
         Some(DType::F64) => Ok(DType::F32),
         Some(dtype) if dtype.is_float() => Ok(dtype),
-        _ => Err(OpError::invalid(format!("attribute `stash_type` is {code}, which is no floating-point type"))),
+        _ => Err(OpError::invalid(format!(
+            "attribute `stash_type` is {code}, which is no floating-point type"
+        ))),
     }
 }
 
-/// `LayerNormalization`. Becomes Normalization where scale and bias have exactly the normalized axes' sizes and nobody
-/// wants mean or deviation; else layers that follow the definition.
+/// `LayerNormalization`. Becomes Normalization where scale and bias have exactly the normalized
+/// axes' sizes and nobody wants mean or deviation; else layers that follow the definition.
 fn layer_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, scale, bias) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
     let rank = ctx.rank(x);
@@ -285,15 +334,17 @@ fn fits_axes(data: &[Dim], coefficient: &[Dim], axis: usize) -> bool {
 fn zeros_like(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
     let dims = ctx.shape(value).known().ok_or(OpError::Feature("a scale of unknown shape"))?;
     let bytes = crate::tensor::volume(&dims).and_then(|count| ctx.dtype(value).bytes_for(count));
-    let bytes = bytes.filter(|&bytes| bytes <= MAX_ZEROS).ok_or(OpError::Feature("a scale of more than 1 GiB"))?;
+    let bytes = bytes
+        .filter(|&bytes| bytes <= MAX_ZEROS)
+        .ok_or(OpError::Feature("a scale of more than 1 GiB"))?;
     Ok(ctx.constant_value(Tensor::new(ctx.dtype(value), dims, vec![0; bytes].into())?))
 }
 
 /// More zeros than any real bias has.
 const MAX_ZEROS: usize = 1 << 30;
 
-/// `RMSNormalization`: x / √(mean of squares + ε) · scale, as layers. Its second output, 1 / √(…), only
-/// `SimplifiedLayerNormalization` has.
+/// `RMSNormalization`: x / √(mean of squares + ε) · scale, as layers. Its second output, 1 / √(…),
+/// only `SimplifiedLayerNormalization` has.
 fn rms_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, scale) = (ctx.input(0)?, ctx.input(1)?);
     let rank = ctx.rank(x);
@@ -320,7 +371,13 @@ fn lp_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
             let sum = ctx.reduce(ReduceOperation::Sum, squares, vec![axis], true)?;
             ctx.unary(Un::Sqrt, sum)?
         }
-        p => return Err(OpError::Value { what: "attribute `p`", value: p.to_string(), supported: "1, 2" }),
+        p => {
+            return Err(OpError::Value {
+                what: "attribute `p`",
+                value: p.to_string(),
+                supported: "1, 2",
+            });
+        }
     };
     let (zero, one) = (ctx.scalar(ctx.dtype(x), 0.0)?, ctx.scalar(ctx.dtype(x), 1.0)?);
     let is_zero = ctx.binary(Ew::Equal, norm, zero)?;
@@ -345,12 +402,16 @@ fn mean_variance(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.binary(Ew::Div, centred, deviation)?])
 }
 
-/// `LRN`. Becomes LRN; what that layer cannot (an even window, another rank than 4) becomes a mean of squares by
-/// Pooling across the channels, which stand in for a spatial axis.
+/// `LRN`. Becomes LRN; what that layer cannot (an even window, another rank than 4) becomes a mean
+/// of squares by Pooling across the channels, which stand in for a spatial axis.
 fn lrn(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
-    let size = node.attrs.int("size")?.ok_or_else(|| OpError::invalid("attribute `size` is missing"))?;
-    let window = i32::try_from(size).ok().and_then(|size| usize::try_from(size).ok()).filter(|&window| window > 0);
+    let size =
+        node.attrs.int("size")?.ok_or_else(|| OpError::invalid("attribute `size` is missing"))?;
+    let window = i32::try_from(size)
+        .ok()
+        .and_then(|size| usize::try_from(size).ok())
+        .filter(|&window| window > 0);
     let window = window.ok_or_else(|| OpError::invalid(format!("attribute `size` is {size}")))?;
     let (alpha, beta) = (node.attrs.float_or("alpha", 1e-4)?, node.attrs.float_or("beta", 0.75)?);
     let k = node.attrs.float_or("bias", 1.0)?;
@@ -373,12 +434,19 @@ fn mean_over_channels(ctx: &mut Ctx<'_>, x: ValueId, window: usize) -> Result<Va
     let added = match rank {
         2 => vec![1, 3],
         3 | 4 => vec![1],
-        rank => return Err(OpError::Rank { what: "input `X`", rank, supported: "2 to 4, or an odd `size`" }),
+        rank => {
+            return Err(OpError::Rank {
+                what: "input `X`",
+                rank,
+                supported: "2 to 4, or an odd `size`",
+            });
+        }
     };
     let image = ctx.unsqueeze(x, added.clone())?;
     let spatial = ctx.rank(image) - 2;
-    let over_channels =
-        |first: usize, other: usize| (0..spatial).map(|axis| if axis == 0 { first } else { other }).collect::<Vec<_>>();
+    let over_channels = |first: usize, other: usize| {
+        (0..spatial).map(|axis| if axis == 0 { first } else { other }).collect::<Vec<_>>()
+    };
     let layer = Pooling {
         kind: PoolingType::Average,
         window: over_channels(window, 1),
@@ -402,11 +470,17 @@ fn dropout_test_flag(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> 
 /// `Dropout` with `training_mode` as an input, which must be known and false.
 fn dropout_mode(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let training = ctx.constant_input(2)?;
-    not_training(training.as_ref().and_then(Tensor::bools).is_some_and(|flags| flags.iter().any(|&flag| flag != 0)))?;
+    not_training(
+        training
+            .as_ref()
+            .and_then(Tensor::bools)
+            .is_some_and(|flags| flags.iter().any(|&flag| flag != 0)),
+    )?;
     dropout(ctx, node, Some(DType::Bool))
 }
 
-/// `Dropout` in inference: the data itself, and a mask of trues (before opset 10 of ones) in its shape.
+/// `Dropout` in inference: the data itself, and a mask of trues (before opset 10 of ones) in its
+/// shape.
 fn dropout(ctx: &mut Ctx<'_>, node: &Node, mask_type: Option<DType>) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     if !wanted(node, 1) {

@@ -1,7 +1,7 @@
 //! Shape arithmetic for handlers: whole numbers that are known now or computed at run time.
 //!
-//! A number is an `i64[1]` value. What is known folds to a constant as it is added, so one formula serves fixed and
-//! dynamic shapes.
+//! A number is an `i64[1]` value. What is known folds to a constant as it is added, so one formula
+//! serves fixed and dynamic shapes.
 
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
@@ -37,7 +37,8 @@ impl Steps {
     }
 }
 
-/// Largest size of an axis in TensorRT; `INT_MAX` and more as the end of a slice mean the end of the axis.
+/// Largest size of an axis in TensorRT; `INT_MAX` and more as the end of a slice mean the end of
+/// the axis.
 pub(super) const MAX_SIZE: i64 = 0x7fff_ffff;
 
 /// The most numbers that are computed one by one.
@@ -65,16 +66,20 @@ impl Ctx<'_> {
 
     /// What is known of a real number, an element of a vector.
     pub(super) fn known_real(&self, element: ValueId) -> Option<f32> {
-        let (vector, at) = if self.constant(element).is_some() { (element, 0) } else { self.part(element)? };
+        let (vector, at) =
+            if self.constant(element).is_some() { (element, 0) } else { self.part(element)? };
         self.constant(vector)?.to_f32s()?.get(at).copied()
     }
 
-    /// For an element of vectors one behind the other: the vector that it comes from, and its place there. More is known
-    /// of the part than of the whole where the whole has elements that the run computes.
+    /// For an element of vectors one behind the other: the vector that it comes from, and its place
+    /// there. More is known of the part than of the whole where the whole has elements that the run
+    /// computes.
     fn part(&self, element: ValueId) -> Option<(ValueId, usize)> {
         let layer = |value| self.network.maker(value).map(|layer| self.network.layer(layer));
         let picked = layer(element)?;
-        let LayerKind::Slice(Slice { start: Arg::Static(start), size: Arg::Static(size), .. }) = &picked.kind else {
+        let LayerKind::Slice(Slice { start: Arg::Static(start), size: Arg::Static(size), .. }) =
+            &picked.kind
+        else {
             return None;
         };
         let ([start], [1]) = (start.as_slice(), size.as_slice()) else { return None };
@@ -101,7 +106,11 @@ impl Ctx<'_> {
     pub(super) fn vector_elements(&mut self, vector: ValueId) -> Result<Vec<ValueId>, OpError> {
         let vector = if self.rank(vector) == 0 { self.unsqueeze(vector, vec![0])? } else { vector };
         if self.rank(vector) != 1 {
-            return Err(OpError::Rank { what: "a list", rank: self.rank(vector), supported: "0 or 1" });
+            return Err(OpError::Rank {
+                what: "a list",
+                rank: self.rank(vector),
+                supported: "0 or 1",
+            });
         }
         let count = self.size(vector, 0).ok_or(OpError::Feature("a list of unknown length"))?;
         if count > MOST_NUMBERS {
@@ -127,7 +136,12 @@ impl Ctx<'_> {
     }
 
     /// The same with a fixed second operand.
-    pub(super) fn compute(&mut self, operation: Ew, a: ValueId, b: i64) -> Result<ValueId, OpError> {
+    pub(super) fn compute(
+        &mut self,
+        operation: Ew,
+        a: ValueId,
+        b: i64,
+    ) -> Result<ValueId, OpError> {
         let b = self.number(b);
         self.binary(operation, a, b)
     }
@@ -161,7 +175,11 @@ impl Ctx<'_> {
     }
 
     /// The numbers as an attribute: fixed where all are known, else a further input.
-    fn list_arg(&mut self, numbers: &[ValueId], inputs: &mut Values) -> Result<Arg<Vec<i64>>, OpError> {
+    fn list_arg(
+        &mut self,
+        numbers: &[ValueId],
+        inputs: &mut Values,
+    ) -> Result<Arg<Vec<i64>>, OpError> {
         if let Some(known) = numbers.iter().map(|&number| self.known(number)).collect() {
             return Ok(Arg::Static(known));
         }
@@ -178,7 +196,11 @@ impl Ctx<'_> {
         mode: SampleMode,
         fill: Option<ValueId>,
     ) -> Result<ValueId, OpError> {
-        let whole = steps.size.iter().map(|&size| self.dim(size)).eq(self.shape(data).iter().cloned().map(Some));
+        let whole = steps.size.iter().map(|&size| self.dim(size)).eq(self
+            .shape(data)
+            .iter()
+            .cloned()
+            .map(Some));
         let still = steps.start.iter().all(|&start| self.known(start) == Some(0));
         if whole && still && steps.stride.iter().all(|&stride| self.known(stride) == Some(1)) {
             return Ok(data);
@@ -192,9 +214,13 @@ impl Ctx<'_> {
         self.add(Slice { start, size, stride, mode, fill }, &inputs)
     }
 
-    /// The value in this shape. Sizes that the input has at the same place and one more may be unknown without a shape
-    /// computed at run time.
-    pub(super) fn reshape_to(&mut self, value: ValueId, sizes: &[ValueId]) -> Result<ValueId, OpError> {
+    /// The value in this shape. Sizes that the input has at the same place and one more may be
+    /// unknown without a shape computed at run time.
+    pub(super) fn reshape_to(
+        &mut self,
+        value: ValueId,
+        sizes: &[ValueId],
+    ) -> Result<ValueId, OpError> {
         let dims: Option<Vec<Dim>> = sizes.iter().map(|&size| self.dim(size)).collect();
         let fixed = dims.and_then(|dims| Reshape::between(self.shape(value), &dims));
         if let Some(reshape) = fixed {
@@ -237,7 +263,9 @@ impl Ctx<'_> {
             (None, None) if have_dim.is_some() && have_dim == want_dim => (have, Some(1)),
             (Some(a), Some(b)) if a == b => (have, Some(1)),
             (Some(a), Some(b)) => {
-                return Err(OpError::invalid(format!("an axis of size {a} does not broadcast to {b}")));
+                return Err(OpError::invalid(format!(
+                    "an axis of size {a} does not broadcast to {b}"
+                )));
             }
             (None, Some(_)) => (want, None),
             (None, None) => (self.binary(Ew::Max, have, want)?, None),
@@ -256,19 +284,33 @@ impl Ctx<'_> {
     }
 
     /// A vector of `size` elements that starts at `start` (rank 0) and rises by `step` (rank 1).
-    pub(super) fn linspace(&mut self, size: ValueId, start: ValueId, step: ValueId) -> Result<ValueId, OpError> {
+    pub(super) fn linspace(
+        &mut self,
+        size: ValueId,
+        start: ValueId,
+        step: ValueId,
+    ) -> Result<ValueId, OpError> {
         let mut inputs = Values::from_slice(&[start, step]);
         let dims = self.sizes_arg(&[size], &mut inputs)?;
         let (operation, dtype) = (FillOperation::Linspace, self.dtype(start));
-        self.add(Fill { operation, dims, alpha: Arg::Input(0), beta: Arg::Input(1), dtype }, &inputs)
+        self.add(
+            Fill { operation, dims, alpha: Arg::Input(0), beta: Arg::Input(1), dtype },
+            &inputs,
+        )
     }
 
     /// The numbers as a shape: fixed where all are known, else a further input.
-    pub(super) fn sizes_arg(&mut self, sizes: &[ValueId], inputs: &mut Values) -> Result<Arg<Vec<usize>>, OpError> {
+    pub(super) fn sizes_arg(
+        &mut self,
+        sizes: &[ValueId],
+        inputs: &mut Values,
+    ) -> Result<Arg<Vec<usize>>, OpError> {
         Ok(match self.list_arg(sizes, inputs)? {
             Arg::Input(at) => Arg::Input(at),
             Arg::Static(sizes) => {
-                let size = |n: i64| usize::try_from(n).map_err(|_| OpError::invalid(format!("{n} is no size")));
+                let size = |n: i64| {
+                    usize::try_from(n).map_err(|_| OpError::invalid(format!("{n} is no size")))
+                };
                 Arg::Static(sizes.into_iter().map(size).collect::<Result<_, _>>()?)
             }
         })

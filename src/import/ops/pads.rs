@@ -9,7 +9,8 @@ use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::{Dim, ValueId};
 use crate::onnx::Node;
 
-/// A window that slides over the spatial axes of `[N, C, spatial…]`; lists have one entry per spatial axis.
+/// A window that slides over the spatial axes of `[N, C, spatial…]`; lists have one entry per
+/// spatial axis.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     pub(super) kernel: Vec<usize>,
@@ -45,12 +46,14 @@ impl AutoPad {
             "SAME_UPPER" => Ok(Self::SameUpper),
             "SAME_LOWER" => Ok(Self::SameLower),
             other => Err(OpError::invalid(format!(
-                "attribute `auto_pad` is `{other}`, not one of NOTSET, VALID, SAME_UPPER, SAME_LOWER"
+                "attribute `auto_pad` is `{other}`, not one of NOTSET, VALID, SAME_UPPER, \
+                 SAME_LOWER"
             ))),
         }
     }
 
-    /// A total padding split in two; an odd element goes to the end for `SAME_UPPER`, else to the start.
+    /// A total padding split in two; an odd element goes to the end for `SAME_UPPER`, else to the
+    /// start.
     pub(super) fn split(self, total: i64) -> (i64, i64) {
         let half = total.div_euclid(2);
         if self == Self::SameUpper { (half, total - half) } else { (total - half, half) }
@@ -59,13 +62,20 @@ impl AutoPad {
 
 impl Window {
     /// The window of a node over `x`: its kernel is known, the rest stands in attributes.
-    pub(super) fn of(ctx: &Ctx<'_>, node: &Node, x: ValueId, kernel: Vec<usize>) -> Result<Self, OpError> {
+    pub(super) fn of(
+        ctx: &Ctx<'_>,
+        node: &Node,
+        x: ValueId,
+        kernel: Vec<usize>,
+    ) -> Result<Self, OpError> {
         let count = kernel.len();
         let (stride, dilation) = (sizes(node, "strides", count)?, sizes(node, "dilations", count)?);
         let mut window = Self { kernel, stride, dilation, pads: explicit(node, count)? };
         match AutoPad::of(node)? {
             AutoPad::NotSet => {}
-            AutoPad::Valid => window.pads = Pads::Explicit { pre: vec![0; count], post: vec![0; count] },
+            AutoPad::Valid => {
+                window.pads = Pads::Explicit { pre: vec![0; count], post: vec![0; count] }
+            }
             same => window.pads = window.same(same, ctx.shape(x).get(2..).unwrap_or_default()),
         }
         Ok(window)
@@ -78,9 +88,14 @@ impl Window {
         Self { kernel, stride: vec![1; count], dilation: vec![1; count], pads }
     }
 
-    /// Number of elements from a window's first to its last tap along each spatial axis, both included.
+    /// Number of elements from a window's first to its last tap along each spatial axis, both
+    /// included.
     pub(super) fn extents(&self) -> Vec<i64> {
-        self.kernel.iter().zip(&self.dilation).map(|(&k, &d)| int(k).saturating_sub(1) * int(d) + 1).collect()
+        self.kernel
+            .iter()
+            .zip(&self.dilation)
+            .map(|(&k, &d)| int(k).saturating_sub(1) * int(d) + 1)
+            .collect()
     }
 
     /// Step of the window along each spatial axis.
@@ -94,7 +109,9 @@ impl Window {
         for ((extent, stride), size) in self.extents().into_iter().zip(self.strides()).zip(sizes) {
             let total = match size.known() {
                 _ if extent == 1 || stride == 1 => extent - 1,
-                Some(size) => ((ceil_div(size, stride) - 1).saturating_mul(stride) + extent - size).max(0),
+                Some(size) => {
+                    ((ceil_div(size, stride) - 1).saturating_mul(stride) + extent - size).max(0)
+                }
                 None => {
                     open = true;
                     0
@@ -126,7 +143,8 @@ impl Window {
             Pads::Same(mode) => *mode == PaddingMode::SameUpper,
         };
         let (extent, stride) = (self.extents(), self.strides());
-        let (extent, stride) = (extent.get(at).copied().unwrap_or(1), stride.get(at).copied().unwrap_or(1));
+        let (extent, stride) =
+            (extent.get(at).copied().unwrap_or(1), stride.get(at).copied().unwrap_or(1));
         let total = same_padding(ctx, size, extent, stride)?;
         let half = ctx.compute(Ew::FloorDiv, total, 2)?;
         let rest = ctx.binary(Ew::Sub, total, half)?;
@@ -136,7 +154,11 @@ impl Window {
     /// Whether SAME has windows that skip elements, for which TensorRT computes negative padding.
     pub(super) fn skips(&self) -> bool {
         matches!(self.pads, Pads::Same(_))
-            && self.extents().into_iter().zip(self.strides()).any(|(extent, stride)| extent < stride)
+            && self
+                .extents()
+                .into_iter()
+                .zip(self.strides())
+                .any(|(extent, stride)| extent < stride)
     }
 
     /// Applies to the data what no layer takes as padding: SAME where windows skip elements.
@@ -189,14 +211,20 @@ impl Window {
     pub(super) fn padding(&self) -> (Vec<usize>, Vec<usize>, PaddingMode) {
         let whole = |list: &[i64]| list.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
         match &self.pads {
-            Pads::Explicit { pre, post } => (whole(pre), whole(post), PaddingMode::ExplicitRoundDown),
+            Pads::Explicit { pre, post } => {
+                (whole(pre), whole(post), PaddingMode::ExplicitRoundDown)
+            }
             Pads::Same(mode) => (vec![0; self.kernel.len()], vec![0; self.kernel.len()], *mode),
         }
     }
 }
 
 /// Number of spatial axes of `[N, C, spatial…]`, of which layers with windows take 1 to 3.
-pub(super) fn spatial_rank(ctx: &Ctx<'_>, what: &'static str, x: ValueId) -> Result<usize, OpError> {
+pub(super) fn spatial_rank(
+    ctx: &Ctx<'_>,
+    what: &'static str,
+    x: ValueId,
+) -> Result<usize, OpError> {
     match ctx.rank(x) {
         rank @ 3..=5 => Ok(rank - 2),
         rank => Err(OpError::Rank { what, rank, supported: "3 to 5" }),
@@ -215,11 +243,16 @@ pub(super) fn from_image(ctx: &mut Ctx<'_>, y: ValueId, rank: usize) -> Result<V
 
 /// A list of `count` positive numbers; ones where it is left out.
 pub(super) fn sizes(node: &Node, name: &str, count: usize) -> Result<Vec<usize>, OpError> {
-    let Some(list) = node.attrs.ints(name)?.filter(|list| !list.is_empty()) else { return Ok(vec![1; count]) };
-    let positive = |&n: &i64| i32::try_from(n).ok().filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
+    let Some(list) = node.attrs.ints(name)?.filter(|list| !list.is_empty()) else {
+        return Ok(vec![1; count]);
+    };
+    let positive =
+        |&n: &i64| i32::try_from(n).ok().filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
     match list.iter().map(positive).collect::<Option<Vec<_>>>() {
         Some(sizes) if sizes.len() == count => Ok(sizes),
-        _ => Err(OpError::invalid(format!("attribute `{name}` is {list:?}, not {count} positive numbers"))),
+        _ => Err(OpError::invalid(format!(
+            "attribute `{name}` is {list:?}, not {count} positive numbers"
+        ))),
     }
 }
 
@@ -231,9 +264,13 @@ fn explicit(node: &Node, count: usize) -> Result<Pads, OpError> {
 
 /// A list of `count` numbers of 32 bits; zeros where it is left out.
 pub(super) fn whole_list(node: &Node, name: &str, count: usize) -> Result<Vec<i64>, OpError> {
-    let Some(list) = node.attrs.ints(name)?.filter(|list| !list.is_empty()) else { return Ok(vec![0; count]) };
+    let Some(list) = node.attrs.ints(name)?.filter(|list| !list.is_empty()) else {
+        return Ok(vec![0; count]);
+    };
     if list.len() != count || list.iter().any(|&n| i32::try_from(n).is_err()) {
-        return Err(OpError::invalid(format!("attribute `{name}` is {list:?}, not {count} numbers of 32 bits")));
+        return Err(OpError::invalid(format!(
+            "attribute `{name}` is {list:?}, not {count} numbers of 32 bits"
+        )));
     }
     Ok(list.to_vec())
 }
@@ -243,8 +280,14 @@ pub(super) fn int(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// What SAME adds to an axis of this size in all: so much that the last of ⌈size / stride⌉ windows just ends.
-fn same_padding(ctx: &mut Ctx<'_>, size: ValueId, extent: i64, stride: i64) -> Result<ValueId, OpError> {
+/// What SAME adds to an axis of this size in all: so much that the last of ⌈size / stride⌉ windows
+/// just ends.
+fn same_padding(
+    ctx: &mut Ctx<'_>,
+    size: ValueId,
+    extent: i64,
+    stride: i64,
+) -> Result<ValueId, OpError> {
     let stepped = ctx.compute(Ew::Sub, size, 1)?;
     let last = ctx.compute(Ew::FloorDiv, stepped, stride)?;
     let start = ctx.compute(Ew::Prod, last, stride)?;

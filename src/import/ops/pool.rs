@@ -9,7 +9,9 @@ use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Pooling;
 use crate::network::layer::conv::{PaddingMode, PoolingType};
 use crate::network::layer::data::SampleMode;
-use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un};
+use crate::network::layer::math::{
+    ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;
@@ -26,8 +28,8 @@ pub(super) const OPS: &[Op] = &[
     onnx("MaxPool", 1..=NOW, "X", max_pool),
 ];
 
-/// `MaxPool`. Becomes Pooling; dilated windows become a maximum of strided slices, and so do those whose places are
-/// wanted. 8-bit numbers are pooled in `f32`.
+/// `MaxPool`. Becomes Pooling; dilated windows become a maximum of strided slices, and so do those
+/// whose places are wanted. 8-bit numbers are pooled in `f32`.
 fn max_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let wants_places = node.outputs.get(1).is_some_and(|name| !name.is_empty());
     let column_major = node.attrs.int_or("storage_order", 0)? != 0;
@@ -48,9 +50,11 @@ fn max_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![if dtype.is_float() { y } else { from_real(ctx, y, dtype)? }])
 }
 
-/// `AveragePool`. Becomes Pooling; dilated windows become a sum of strided slices, divided by what each window counts.
+/// `AveragePool`. Becomes Pooling; dilated windows become a sum of strided slices, divided by what
+/// each window counts.
 ///
-/// With `count_include_pad` a window counts the padding of `pads`, but not what `ceil_mode` adds behind it.
+/// With `count_include_pad` a window counts the padding of `pads`, but not what `ceil_mode` adds
+/// behind it.
 fn average_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let (mut plan, mut x) = Plan::of(ctx, node, x)?;
@@ -77,7 +81,11 @@ fn lp_pool(ctx: &mut Ctx<'_>, node: &Node, p: f64) -> Result<Values, OpError> {
         plan.fold_taps(ctx, powers, Ew::Sum, zero)?
     } else {
         let mean = plan.pool(ctx, powers, PoolingType::Average, false)?;
-        ctx.binary_scalar(Ew::Prod, mean, plan.window.kernel.iter().map(|&k| real_size(k)).product())?
+        ctx.binary_scalar(
+            Ew::Prod,
+            mean,
+            plan.window.kernel.iter().map(|&k| real_size(k)).product(),
+        )?
     };
     Ok(smallvec![root(ctx, sum, p)?])
 }
@@ -136,7 +144,8 @@ struct Plan {
     window: Window,
     axes: Vec<Axis>,
     ceil: bool,
-    /// Whether no window can start in the padding behind the data, which TensorRT would keep and ONNX drops.
+    /// Whether no window can start in the padding behind the data, which TensorRT would keep and
+    /// ONNX drops.
     starts_inside: bool,
 }
 
@@ -156,7 +165,8 @@ impl Plan {
             let axis = Axis::of(ctx, &window, x, at, ceil)?;
             if let Pads::Explicit { post, .. } = &window.pads {
                 let post = post.get(at).copied().unwrap_or_default();
-                starts_inside &= ctx.known(axis.size).is_some() || post + axis.stride <= axis.extent;
+                starts_inside &=
+                    ctx.known(axis.size).is_some() || post + axis.stride <= axis.extent;
             }
             axes.push(axis);
         }
@@ -164,12 +174,17 @@ impl Plan {
     }
 
     fn dilated(&self) -> bool {
-        self.window.dilation.iter().zip(&self.window.kernel).any(|(&dilation, &kernel)| dilation > 1 && kernel > 1)
+        self.window
+            .dilation
+            .iter()
+            .zip(&self.window.kernel)
+            .any(|(&dilation, &kernel)| dilation > 1 && kernel > 1)
     }
 
     /// Whether TensorRT's layer has these windows itself.
     fn is_layer(&self) -> bool {
-        let rounds = self.ceil && !self.starts_inside && matches!(self.window.pads, Pads::Explicit { .. });
+        let rounds =
+            self.ceil && !self.starts_inside && matches!(self.window.pads, Pads::Explicit { .. });
         !rounds && !self.window.skips()
     }
 
@@ -199,7 +214,13 @@ impl Plan {
     }
 
     /// The maximum or the mean of windows without dilation; a mean may leave the padding out.
-    fn pool(&self, ctx: &mut Ctx<'_>, x: ValueId, kind: PoolingType, exclude: bool) -> Result<ValueId, OpError> {
+    fn pool(
+        &self,
+        ctx: &mut Ctx<'_>,
+        x: ValueId,
+        kind: PoolingType,
+        exclude: bool,
+    ) -> Result<ValueId, OpError> {
         let mut window = self.window.clone();
         if self.is_layer() {
             let up = self.ceil && self.reach_ends(ctx, &mut window)?;
@@ -218,7 +239,12 @@ impl Plan {
     }
 
     /// The data that all windows cover, from the first to the last.
-    fn spanned(&self, ctx: &mut Ctx<'_>, x: ValueId, kind: PoolingType) -> Result<ValueId, OpError> {
+    fn spanned(
+        &self,
+        ctx: &mut Ctx<'_>,
+        x: ValueId,
+        kind: PoolingType,
+    ) -> Result<ValueId, OpError> {
         let mut steps = whole(ctx, x)?;
         for (at, axis) in self.axes.iter().enumerate() {
             let last = ctx.compute(Ew::Sub, axis.places, 1)?;
@@ -234,7 +260,8 @@ impl Plan {
         ctx.slice(x, &steps, SampleMode::Fill, outside)
     }
 
-    /// Sets the padding so that the last windows end with it. Answers whether TensorRT must round up to get there.
+    /// Sets the padding so that the last windows end with it. Answers whether TensorRT must round
+    /// up to get there.
     fn reach_ends(&self, ctx: &mut Ctx<'_>, window: &mut Window) -> Result<bool, OpError> {
         let Pads::Explicit { post, .. } = &mut window.pads else { return Ok(false) };
         let mut unknown = false;
@@ -248,7 +275,8 @@ impl Plan {
         Ok(unknown)
     }
 
-    /// What a tap of every window along a spatial axis reads; `outside` (rank 0) stands beyond the data.
+    /// What a tap of every window along a spatial axis reads; `outside` (rank 0) stands beyond the
+    /// data.
     fn tap(
         &self,
         ctx: &mut Ctx<'_>,
@@ -269,7 +297,11 @@ impl Plan {
     }
 
     fn axis(&self, at: usize) -> Result<Axis, OpError> {
-        let axis = self.axes.get(at).copied().ok_or_else(|| OpError::invalid("a window with too few axes"))?;
+        let axis = self
+            .axes
+            .get(at)
+            .copied()
+            .ok_or_else(|| OpError::invalid("a window with too few axes"))?;
         if axis.taps > 256 {
             return Err(OpError::Value {
                 what: "the size of a dilated or overhanging window",
@@ -281,7 +313,13 @@ impl Plan {
     }
 
     /// Folds the taps of every window, axis by axis; `outside` (rank 0) stands beyond the data.
-    fn fold_taps(&self, ctx: &mut Ctx<'_>, x: ValueId, fold: Ew, outside: ValueId) -> Result<ValueId, OpError> {
+    fn fold_taps(
+        &self,
+        ctx: &mut Ctx<'_>,
+        x: ValueId,
+        fold: Ew,
+        outside: ValueId,
+    ) -> Result<ValueId, OpError> {
         let mut result = x;
         for at in 0..self.axes.len() {
             let taps = self.axis(at)?.taps;
@@ -298,7 +336,12 @@ impl Plan {
     /// The largest element of every window, and its place: the first one where several are.
     ///
     /// From the last axis to the first, each pass keeps the place along the axes behind it.
-    fn arg_max(&self, ctx: &mut Ctx<'_>, x: ValueId, column_major: bool) -> Result<[ValueId; 2], OpError> {
+    fn arg_max(
+        &self,
+        ctx: &mut Ctx<'_>,
+        x: ValueId,
+        column_major: bool,
+    ) -> Result<[ValueId; 2], OpError> {
         let rank = ctx.rank(x);
         let sizes = ctx.sizes(x)?;
         let lowest = ctx.scalar(ctx.dtype(x), f64::NEG_INFINITY)?;
@@ -331,7 +374,8 @@ impl Plan {
                     }
                 });
             }
-            let [value, mut here] = found.ok_or_else(|| OpError::invalid("a window without elements"))?;
+            let [value, mut here] =
+                found.ok_or_else(|| OpError::invalid("a window without elements"))?;
             if axis.taps == 1 {
                 // Nothing was compared that would have spread the places over all windows.
                 let shape = ctx.sizes(value)?;
@@ -408,9 +452,16 @@ struct Axis {
 }
 
 impl Axis {
-    fn of(ctx: &mut Ctx<'_>, window: &Window, x: ValueId, at: usize, ceil: bool) -> Result<Self, OpError> {
+    fn of(
+        ctx: &mut Ctx<'_>,
+        window: &Window,
+        x: ValueId,
+        at: usize,
+        ceil: bool,
+    ) -> Result<Self, OpError> {
         let pick = |list: &[usize]| list.get(at).map_or(1, |&n| int(n));
-        let (taps, dilation, stride) = (pick(&window.kernel), pick(&window.dilation), pick(&window.stride));
+        let (taps, dilation, stride) =
+            (pick(&window.kernel), pick(&window.dilation), pick(&window.stride));
         let extent = (taps - 1).saturating_mul(dilation) + 1;
         let size = ctx.size_of(x, at + 2)?;
         let (pre, post) = window.pads_along(ctx, at, size)?;

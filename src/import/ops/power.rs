@@ -1,4 +1,5 @@
-//! `Pow`. TensorRT has it for real numbers only; powers of whole numbers are products, which lose no digits.
+//! `Pow`. TensorRT has it for real numbers only; powers of whole numbers are products, which lose
+//! no digits.
 
 use super::elementwise::truncate;
 use super::quantize::real;
@@ -13,7 +14,8 @@ use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[onnx("Pow", 7..=NOW, "X Y", pow)];
 
-/// Bits of an exponent that say all: with more, only powers of −1, 0 and 1 are in the range of `i64`.
+/// Bits of an exponent that say all: with more, only powers of −1, 0 and 1 are in the range of
+/// `i64`.
 const BITS: u32 = 6;
 
 /// From here on every `f32` is whole and even, as the number itself is.
@@ -28,7 +30,11 @@ fn pow(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
         return Ok(smallvec![ctx.binary(Ew::Pow, x, y)?]);
     }
     if !matches!(dtype, DType::I64 | DType::I32) {
-        return Err(OpError::DType { what: "input `X`", dtype, supported: "floating point, i64, i32" });
+        return Err(OpError::DType {
+            what: "input `X`",
+            dtype,
+            supported: "floating point, i64, i32",
+        });
     }
     let y = match ctx.dtype(y) {
         DType::I64 | DType::I32 => y,
@@ -63,7 +69,8 @@ fn by_real(ctx: &mut Ctx<'_>, x: ValueId, y: ValueId) -> Result<ValueId, OpError
 
 /// A whole number to a whole exponent. Where that is negative the result is that of ±1, or 0.
 fn by_whole(ctx: &mut Ctx<'_>, x: ValueId, y: ValueId) -> Result<ValueId, OpError> {
-    let only = |tensor: Tensor| tensor.to_i64s().filter(|values| values.len() == 1)?.first().copied();
+    let only =
+        |tensor: Tensor| tensor.to_i64s().filter(|values| values.len() == 1)?.first().copied();
     if let Some(exponent) = ctx.constant(y).and_then(only)
         && let Ok(exponent @ 1..) = u32::try_from(exponent)
         && exponent < 1 << BITS

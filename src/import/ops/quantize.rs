@@ -1,7 +1,8 @@
-//! Quantization: layers where TensorRT has them (signed numbers, zero point 0), arithmetic in `f32` elsewhere.
+//! Quantization: layers where TensorRT has them (signed numbers, zero point 0), arithmetic in `f32`
+//! elsewhere.
 //!
-//! TensorRT holds `u8` at the network's boundary only. What is quantized to `u8` and used again is therefore taken from
-//! before its conversion: see [`real`].
+//! TensorRT holds `u8` at the network's boundary only. What is quantized to `u8` and used again is
+//! therefore taken from before its conversion: see [`real`].
 
 use super::axes::along;
 use super::conv::{convolve, less_zero_point};
@@ -24,12 +25,16 @@ const LINEAR_CONV: &str = "x x_scale x_zero_point w w_scale w_zero_point y_scale
 const LINEAR_MATMUL: &str = "a a_scale a_zero_point b b_scale b_zero_point y_scale y_zero_point";
 
 pub(super) const OPS: &[Op] = &[
-    onnx("DequantizeLinear", 10..=12, "x x_scale x_zero_point?", |ctx, node| dequantize(ctx, node, Scales::One)),
+    onnx("DequantizeLinear", 10..=12, "x x_scale x_zero_point?", |ctx, node| {
+        dequantize(ctx, node, Scales::One)
+    }),
     onnx("DequantizeLinear", 13..=NOW, "x x_scale x_zero_point?", dequantize_along),
     onnx("DynamicQuantizeLinear", 11..=NOW, "x", dynamic),
     onnx("QLinearConv", 10..=NOW, LINEAR_CONV, linear_conv),
     onnx("QLinearMatMul", 10..=NOW, LINEAR_MATMUL, linear_matmul),
-    onnx("QuantizeLinear", 10..=12, "x y_scale y_zero_point?", |ctx, node| quantize(ctx, node, Scales::One)),
+    onnx("QuantizeLinear", 10..=12, "x y_scale y_zero_point?", |ctx, node| {
+        quantize(ctx, node, Scales::One)
+    }),
     onnx("QuantizeLinear", 13..=NOW, "x y_scale y_zero_point?", quantize_along),
 ];
 
@@ -56,7 +61,9 @@ impl Scales {
             0 if ranks == 1 && rank == 1 => Ok(Self::Along(0)),
             0 if ranks == 1 => ctx.axis(axis, rank).map(Self::Along),
             1.. if ranks == rank => Ok(Self::Blocks { axis: ctx.axis(axis, rank)?, size: block }),
-            _ => Err(OpError::invalid(format!("attribute `block_size` is {block} with a scale of rank {ranks}"))),
+            _ => Err(OpError::invalid(format!(
+                "attribute `block_size` is {block} with a scale of rank {ranks}"
+            ))),
         }
     }
 
@@ -65,10 +72,12 @@ impl Scales {
         if let Self::Along(axis) = self { Some(axis) } else { None }
     }
 
-    /// Whether TensorRT's layers take them: known, above 0 throughout, not in blocks, and with a zero point of 0.
+    /// Whether TensorRT's layers take them: known, above 0 throughout, not in blocks, and with a
+    /// zero point of 0.
     fn in_layers(self, ctx: &Ctx<'_>, scale: ValueId, zero_point: Option<ValueId>) -> bool {
-        let above_zero =
-            |tensor: Tensor| tensor.to_f32s().is_some_and(|values| values.iter().all(|&value| value > 0.0));
+        let above_zero = |tensor: Tensor| {
+            tensor.to_f32s().is_some_and(|values| values.iter().all(|&value| value > 0.0))
+        };
         let blocks = matches!(self, Self::Blocks { .. });
         !blocks && is_zero(ctx, zero_point) && ctx.constant(scale).is_some_and(above_zero)
     }
@@ -82,7 +91,10 @@ impl Scales {
                 let places = ctx.size_of(x, axis)?;
                 let places = ctx.count_up(places)?;
                 let blocks = ctx.compute(Ew::FloorDiv, places, size)?;
-                ctx.add(Gather { mode: GatherMode::Default, axis, element_wise_dims: 0 }, &[parameter, blocks])
+                ctx.add(
+                    Gather { mode: GatherMode::Default, axis, element_wise_dims: 0 },
+                    &[parameter, blocks],
+                )
             }
         }
     }
@@ -94,7 +106,9 @@ impl Scales {
         zero_point: Option<ValueId>,
         x: ValueId,
     ) -> Result<Option<ValueId>, OpError> {
-        let Some(zero_point) = zero_point.filter(|_| !is_zero(ctx, zero_point)) else { return Ok(None) };
+        let Some(zero_point) = zero_point.filter(|_| !is_zero(ctx, zero_point)) else {
+            return Ok(None);
+        };
         let zero_point = real(ctx, zero_point)?;
         self.spread(ctx, zero_point, x).map(Some)
     }
@@ -106,8 +120,8 @@ fn quantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     quantize(ctx, node, scales)
 }
 
-/// `QuantizeLinear`. Becomes Quantize for a zero point of 0 and a constant scale, but for `u8` and blocks; else
-/// arithmetic.
+/// `QuantizeLinear`. Becomes Quantize for a zero point of 0 and a constant scale, but for `u8` and
+/// blocks; else arithmetic.
 fn quantize(ctx: &mut Ctx<'_>, node: &Node, scales: Scales) -> Result<Values, OpError> {
     let (x, scale, zero_point) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
     let to = match (zero_point, output_dtype(node)?) {
@@ -118,7 +132,8 @@ fn quantize(ctx: &mut Ctx<'_>, node: &Node, scales: Scales) -> Result<Values, Op
     saturates(node, to)?;
     let precision = match node.attrs.int_or("precision", 0)? {
         0 => ctx.dtype(scale),
-        code => dtype_from_onnx(code).ok_or_else(|| OpError::invalid(format!("attribute `precision` is {code}")))?,
+        code => dtype_from_onnx(code)
+            .ok_or_else(|| OpError::invalid(format!("attribute `precision` is {code}")))?,
     };
     let (x, scale) = (ctx.cast(x, precision)?, ctx.cast(scale, precision)?);
     if to != DType::U8 && scales.in_layers(ctx, scale, zero_point) {
@@ -137,8 +152,8 @@ fn dequantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     dequantize(ctx, node, scales)
 }
 
-/// `DequantizeLinear`. Becomes Dequantize for a zero point of 0 and a constant scale, but for `u8`, `i32` and blocks;
-/// else (x − zero point) · scale in `f32`.
+/// `DequantizeLinear`. Becomes Dequantize for a zero point of 0 and a constant scale, but for `u8`,
+/// `i32` and blocks; else (x − zero point) · scale in `f32`.
 fn dequantize(ctx: &mut Ctx<'_>, node: &Node, scales: Scales) -> Result<Values, OpError> {
     let (x, scale, zero_point) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
     let to = output_dtype(node)?.unwrap_or(ctx.dtype(scale));
@@ -163,7 +178,9 @@ fn output_dtype(node: &Node) -> Result<Option<DType>, OpError> {
         0 => Ok(None),
         code => match dtype_from_onnx(code) {
             Some(dtype) => Ok(Some(dtype)),
-            None => Err(OpError::invalid(format!("attribute `output_dtype` is {code}, which is no number type"))),
+            None => Err(OpError::invalid(format!(
+                "attribute `output_dtype` is {code}, which is no number type"
+            ))),
         },
     }
 }
@@ -174,8 +191,8 @@ fn is_zero(ctx: &Ctx<'_>, zero_point: Option<ValueId>) -> bool {
     zero_point.is_none_or(|value| ctx.constant(value).is_some_and(zero))
 }
 
-/// The whole numbers of a quantized value, in `f32`. TensorRT converts `u8` from and to floating point only, and `i8` by
-/// Quantize and Dequantize only.
+/// The whole numbers of a quantized value, in `f32`. TensorRT converts `u8` from and to floating
+/// point only, and `i8` by Quantize and Dequantize only.
 pub(super) fn real(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     if let Some(tensor) = ctx.constant(x)
         && let Some(values) = tensor.to_i64s()
@@ -211,9 +228,9 @@ const EXACT: f32 = 16_777_216.0;
 
 /// A sum of products of data and weights, whole numbers from −255 to 255 in `f32`, as `i32`.
 ///
-/// `product` computes it in `f32`, which is exact as long as no sum can pass 2^24. Where the weights are so many that one
-/// could, the data is cut into its lowest four bits and the rest: each of the two sums is then 16 times as small.
-/// `summed` are the weights' axes that are summed over.
+/// `product` computes it in `f32`, which is exact as long as no sum can pass 2^24. Where the
+/// weights are so many that one could, the data is cut into its lowest four bits and the rest: each
+/// of the two sums is then 16 times as small. `summed` are the weights' axes that are summed over.
 pub(super) fn exact_sum(
     ctx: &mut Ctx<'_>,
     x: ValueId,
@@ -243,9 +260,13 @@ pub(super) fn exact_sum(
     ctx.binary(Ew::Sum, high, low)
 }
 
-/// The largest sum of magnitudes of the weights that make one sum of products; `None` where even their number is known
-/// only at run time.
-fn largest_weight(ctx: &mut Ctx<'_>, w: ValueId, summed: Vec<usize>) -> Result<Option<f32>, OpError> {
+/// The largest sum of magnitudes of the weights that make one sum of products; `None` where even
+/// their number is known only at run time.
+fn largest_weight(
+    ctx: &mut Ctx<'_>,
+    w: ValueId,
+    summed: Vec<usize>,
+) -> Result<Option<f32>, OpError> {
     if ctx.constant(w).is_some() {
         let sizes = ctx.unary(Un::Abs, w)?;
         let sums = ctx.reduce(ReduceOperation::Sum, sizes, summed.clone(), false)?;
@@ -263,15 +284,21 @@ fn largest_weight(ctx: &mut Ctx<'_>, w: ValueId, summed: Vec<usize>) -> Result<O
 /// Refuses `saturate` = 0, which TensorRT lacks; it says something of 8-bit floating point only.
 pub(super) fn saturates(node: &Node, to: DType) -> Result<(), OpError> {
     if node.attrs.int_or("saturate", 1)? == 0 && to == DType::F8E4M3 {
-        return Err(OpError::Value { what: "attribute `saturate`", value: "0".into(), supported: "1" });
+        return Err(OpError::Value {
+            what: "attribute `saturate`",
+            value: "0".into(),
+            supported: "1",
+        });
     }
     Ok(())
 }
 
-/// ONNX's Cast: a Cast, or Quantize and Dequantize with a scale of 1 for the types that TensorRT converts only so.
+/// ONNX's Cast: a Cast, or Quantize and Dequantize with a scale of 1 for the types that TensorRT
+/// converts only so.
 pub(super) fn convert(ctx: &mut Ctx<'_>, x: ValueId, to: DType) -> Result<ValueId, OpError> {
     let from = ctx.dtype(x);
-    let lacks = |what, dtype| Err(OpError::DType { what, dtype, supported: "the types TensorRT converts" });
+    let lacks =
+        |what, dtype| Err(OpError::DType { what, dtype, supported: "the types TensorRT converts" });
     if from == to {
         return Ok(x);
     }
@@ -293,7 +320,8 @@ pub(super) fn convert(ctx: &mut Ctx<'_>, x: ValueId, to: DType) -> Result<ValueI
 
 /// Numbers as `i4` has them, in `f32`: truncated, and of what does not fit the lowest 4 bits.
 fn nibbles(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
-    let wide = if matches!(ctx.dtype(x), DType::I64 | DType::I32) { x } else { ctx.cast(x, DType::F32)? };
+    let wide =
+        if matches!(ctx.dtype(x), DType::I64 | DType::I32) { x } else { ctx.cast(x, DType::F32)? };
     let whole = if ctx.dtype(wide).is_int() { wide } else { truncate(ctx, wide)? };
     let raised = ctx.binary_scalar(Ew::Sum, whole, 8.0)?;
     let turns = ctx.binary_scalar(Ew::FloorDiv, raised, 16.0)?;
@@ -302,7 +330,8 @@ fn nibbles(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     ctx.cast(inside, DType::F32)
 }
 
-/// The `f32` value that a Cast made `x` from, where it holds the same numbers: whole ones from 0 to 255.
+/// The `f32` value that a Cast made `x` from, where it holds the same numbers: whole ones from 0 to
+/// 255.
 fn before_conversion(ctx: &Ctx<'_>, x: ValueId) -> Option<ValueId> {
     let cast = maker(ctx, x)?;
     let source = *cast.inputs.first().filter(|_| matches!(cast.kind, LayerKind::Cast(_)))?;
@@ -322,30 +351,44 @@ fn maker<'a>(ctx: &'a Ctx<'_>, value: ValueId) -> Option<&'a Layer> {
 #[allow(clippy::float_cmp, reason = "limits are whole numbers")]
 fn limited(ctx: &Ctx<'_>, value: ValueId, operation: Ew, limit: f32) -> Option<ValueId> {
     let layer = maker(ctx, value)?;
-    let (LayerKind::ElementWise(kind), [first, second]) = (&layer.kind, layer.inputs.as_slice()) else { return None };
+    let (LayerKind::ElementWise(kind), [first, second]) = (&layer.kind, layer.inputs.as_slice())
+    else {
+        return None;
+    };
     let constant = ctx.constant(*second)?;
-    (kind.operation == operation && constant.to_f32s()?.iter().all(|&v| v == limit)).then_some(*first)
+    (kind.operation == operation && constant.to_f32s()?.iter().all(|&v| v == limit))
+        .then_some(*first)
 }
 
 /// Whether a value is known to hold whole numbers, looking back over at most `depth` layers.
 fn is_whole(ctx: &Ctx<'_>, value: ValueId, depth: usize) -> bool {
-    let (Some(layer), Some(depth)) = (maker(ctx, value), depth.checked_sub(1)) else { return false };
+    let (Some(layer), Some(depth)) = (maker(ctx, value), depth.checked_sub(1)) else {
+        return false;
+    };
     let all = |operands: &[ValueId]| operands.iter().all(|&operand| is_whole(ctx, operand, depth));
     match &layer.kind {
-        LayerKind::Constant(constant) => {
-            constant.weights.to_f32s().is_some_and(|values| values.iter().all(|value| value.fract() == 0.0))
-        }
+        LayerKind::Constant(constant) => constant
+            .weights
+            .to_f32s()
+            .is_some_and(|values| values.iter().all(|value| value.fract() == 0.0)),
         LayerKind::Unary(unary) => unary.operation == Un::Round,
         LayerKind::Cast(_) => layer.inputs.iter().all(|&operand| ctx.dtype(operand).is_int()),
-        LayerKind::ElementWise(kind) => matches!(kind.operation, Ew::Sum | Ew::Max | Ew::Min) && all(&layer.inputs),
+        LayerKind::ElementWise(kind) => {
+            matches!(kind.operation, Ew::Sum | Ew::Max | Ew::Min) && all(&layer.inputs)
+        }
         LayerKind::Unsqueeze(_) => all(&layer.inputs),
         _ => false,
     }
 }
 
-/// saturate(round(x) + zero point) of `f32` values in `to`; floating-point types round by themselves. The zero point is
-/// in `f32` too, ready to broadcast.
-fn store(ctx: &mut Ctx<'_>, x: ValueId, zero_point: Option<ValueId>, to: DType) -> Result<ValueId, OpError> {
+/// saturate(round(x) + zero point) of `f32` values in `to`; floating-point types round by
+/// themselves. The zero point is in `f32` too, ready to broadcast.
+fn store(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    zero_point: Option<ValueId>,
+    to: DType,
+) -> Result<ValueId, OpError> {
     let one = ctx.scalar(DType::F32, 1.0)?;
     let rounds = matches!(to, DType::F8E4M3 | DType::F4E2M1);
     let whole = if rounds { x } else { ctx.unary(Un::Round, x)? };
@@ -359,7 +402,9 @@ fn store(ctx: &mut Ctx<'_>, x: ValueId, zero_point: Option<ValueId>, to: DType) 
             let clipped = ctx.binary_scalar(Ew::Min, raised, 255.0)?;
             ctx.cast(clipped, DType::U8)
         }
-        DType::I8 | DType::I4 | DType::F8E4M3 | DType::F4E2M1 => ctx.add(Quantize { axis: None, to }, &[moved, one]),
+        DType::I8 | DType::I4 | DType::F8E4M3 | DType::F4E2M1 => {
+            ctx.add(Quantize { axis: None, to }, &[moved, one])
+        }
         dtype => {
             let what = "the result of a quantization";
             Err(OpError::DType { what, dtype, supported: "i8, u8, f8e4m3, i4, f4e2m1" })
@@ -384,7 +429,12 @@ pub(super) struct Ranged {
 }
 
 /// Quantizes data by its range along some axes, which is made to hold 0.
-pub(super) fn ranged(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep_dims: bool) -> Result<Ranged, OpError> {
+pub(super) fn ranged(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    axes: Vec<usize>,
+    keep_dims: bool,
+) -> Result<Ranged, OpError> {
     let largest = ctx.reduce(ReduceOperation::Max, x, axes.clone(), keep_dims)?;
     let smallest = ctx.reduce(ReduceOperation::Min, x, axes, keep_dims)?;
     let largest = ctx.binary_scalar(Ew::Max, largest, 0.0)?;
@@ -404,8 +454,8 @@ pub(super) fn ranged(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep_dims:
     Ok(Ranged { y, scale, zero_point })
 }
 
-/// `QLinearConv`: a Convolution in `f32` of the numbers less their zero points, scaled and quantized again; exact for
-/// sums up to 2^24.
+/// `QLinearConv`: a Convolution in `f32` of the numbers less their zero points, scaled and
+/// quantized again; exact for sums up to 2^24.
 fn linear_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, w) = (real(ctx, ctx.input(0)?)?, real(ctx, ctx.input(3)?)?);
     let x = less_zero_point(ctx, x, ctx.maybe(2), 1)?;
@@ -415,8 +465,8 @@ fn linear_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![requantize(ctx, sum, 1, 1)?])
 }
 
-/// `QLinearMatMul`: a MatrixMultiply in `f32` of the numbers less their zero points, scaled and quantized again; exact
-/// for sums up to 2^24.
+/// `QLinearMatMul`: a MatrixMultiply in `f32` of the numbers less their zero points, scaled and
+/// quantized again; exact for sums up to 2^24.
 fn linear_matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let (a, b) = (real(ctx, ctx.input(0)?)?, real(ctx, ctx.input(3)?)?);
     // One scale and zero point per row of A or per column of B.
@@ -427,9 +477,14 @@ fn linear_matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     Ok(smallvec![requantize(ctx, product, rank.saturating_sub(2), rank.saturating_sub(1))?])
 }
 
-/// A sum of products in the output's scale and zero point (inputs 6 and 7); the operands' scales (inputs 1 and 4) may
-/// vary along the axes given.
-fn requantize(ctx: &mut Ctx<'_>, sum: ValueId, first: usize, second: usize) -> Result<ValueId, OpError> {
+/// A sum of products in the output's scale and zero point (inputs 6 and 7); the operands' scales
+/// (inputs 1 and 4) may vary along the axes given.
+fn requantize(
+    ctx: &mut Ctx<'_>,
+    sum: ValueId,
+    first: usize,
+    second: usize,
+) -> Result<ValueId, OpError> {
     let rank = ctx.rank(sum);
     let mut factor = |at, axis| {
         let scale = ctx.input(at)?;

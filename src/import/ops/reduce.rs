@@ -51,7 +51,8 @@ fn by_attribute(ctx: &mut Ctx<'_>, node: &Node, compute: Over) -> Result<Values,
     reduced(ctx, node, axes, false, compute)
 }
 
-/// A reduction whose axes are an input, which must be known; none means all, or nothing with `noop_with_empty_axes`.
+/// A reduction whose axes are an input, which must be known; none means all, or nothing with
+/// `noop_with_empty_axes`.
 fn by_input(ctx: &mut Ctx<'_>, node: &Node, compute: Over) -> Result<Values, OpError> {
     let noop = node.attrs.int_or("noop_with_empty_axes", 0)? != 0;
     let axes = ctx.ints(1)?;
@@ -68,8 +69,11 @@ fn reduced(
     let x = ctx.input(0)?;
     let rank = ctx.rank(x);
     let keep = node.attrs.int_or("keepdims", 1)? != 0;
-    let mut axes =
-        axes.unwrap_or_default().into_iter().map(|axis| ctx.axis(axis, rank)).collect::<Result<Vec<_>, _>>()?;
+    let mut axes = axes
+        .unwrap_or_default()
+        .into_iter()
+        .map(|axis| ctx.axis(axis, rank))
+        .collect::<Result<Vec<_>, _>>()?;
     axes.sort_unstable();
     axes.dedup();
     if axes.is_empty() && !noop {
@@ -115,7 +119,8 @@ fn extreme(
     if wide == x { Ok(y) } else { from_real(ctx, y, dtype) }
 }
 
-/// Types that TensorRT does not compare in one that it does: `bool` in `i32`, 8-bit numbers in `f32`.
+/// Types that TensorRT does not compare in one that it does: `bool` in `i32`, 8-bit numbers in
+/// `f32`.
 pub(super) fn widened(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     match ctx.dtype(x) {
         DType::Bool => ctx.cast(x, DType::I32),
@@ -141,7 +146,12 @@ fn mean(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep: bool) -> Result<V
 }
 
 /// `ReduceSumSquare`: the sum of x².
-fn sum_square(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep: bool) -> Result<ValueId, OpError> {
+fn sum_square(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    axes: Vec<usize>,
+    keep: bool,
+) -> Result<ValueId, OpError> {
     let squares = ctx.binary(Ew::Prod, x, x)?;
     ctx.reduce(ReduceOperation::Sum, squares, axes, keep)
 }
@@ -160,14 +170,24 @@ fn l2(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep: bool) -> Result<Val
 }
 
 /// `ReduceLogSum`: the logarithm of the sum.
-fn log_sum(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep: bool) -> Result<ValueId, OpError> {
+fn log_sum(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    axes: Vec<usize>,
+    keep: bool,
+) -> Result<ValueId, OpError> {
     floating(ctx, x)?;
     let sum = ctx.reduce(ReduceOperation::Sum, x, axes, keep)?;
     ctx.unary(Un::Log, sum)
 }
 
 /// `ReduceLogSumExp`: m + ln Σ e^(x − m), with m the maximum, or 0 where that is infinite.
-fn log_sum_exp(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep: bool) -> Result<ValueId, OpError> {
+fn log_sum_exp(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    axes: Vec<usize>,
+    keep: bool,
+) -> Result<ValueId, OpError> {
     floating(ctx, x)?;
     let largest = ctx.reduce(ReduceOperation::Max, x, axes.clone(), true)?;
     let infinite = ctx.unary(Un::IsInf, largest)?;
@@ -217,8 +237,8 @@ fn cumulative_sum(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     })
 }
 
-/// What is computed of data along an axis, which is an input. An axis that only the run knows picks from the results along
-/// every axis.
+/// What is computed of data along an axis, which is an input. An axis that only the run knows picks
+/// from the results along every axis.
 fn along_axis(
     ctx: &mut Ctx<'_>,
     compute: impl Fn(&mut Ctx<'_>, ValueId, usize) -> Result<ValueId, OpError>,
@@ -239,14 +259,17 @@ fn along_axis(
             None => along,
             Some(before) => {
                 let count = i64::try_from(rank).unwrap_or(i64::MAX);
-                let (from_start, from_end) =
-                    (ctx.compute(Ew::Equal, axis, number)?, ctx.compute(Ew::Equal, axis, number - count)?);
+                let (from_start, from_end) = (
+                    ctx.compute(Ew::Equal, axis, number)?,
+                    ctx.compute(Ew::Equal, axis, number - count)?,
+                );
                 let here = ctx.binary(Ew::Or, from_start, from_end)?;
                 ctx.select(here, along, before)?
             }
         });
     }
-    let result = result.ok_or(OpError::Rank { what: "input `x`", rank: 0, supported: "1 or more" })?;
+    let result =
+        result.ok_or(OpError::Rank { what: "input `x`", rank: 0, supported: "1 or more" })?;
     Ok(smallvec![result])
 }
 

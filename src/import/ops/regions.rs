@@ -1,4 +1,5 @@
-//! Images sampled between their elements at positions that the run computes: `RoiAlign`, `DeformConv`.
+//! Images sampled between their elements at positions that the run computes: `RoiAlign`,
+//! `DeformConv`.
 
 use super::numbers::Steps;
 use super::pads::{int, sizes, whole_list};
@@ -6,7 +7,9 @@ use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::{GatherMode, SampleMode};
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, ReduceOperation, UnaryOperation as Un};
+use crate::network::layer::math::{
+    ElementWiseOperation as Ew, MatrixOperation, ReduceOperation, UnaryOperation as Un,
+};
 use crate::network::layer::{Gather, MatrixMultiply};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
@@ -75,7 +78,8 @@ fn rows_of_pixels(ctx: &mut Ctx<'_>, images: ValueId) -> Result<ValueId, OpError
     ctx.reshape_to(last, &[rows, depth])
 }
 
-/// The four weighted neighbours of each position: rows picked by image, y and x, which broadcast to one shape.
+/// The four weighted neighbours of each position: rows picked by image, y and x, which broadcast to
+/// one shape.
 fn corners(
     ctx: &mut Ctx<'_>,
     images: ValueId,
@@ -92,8 +96,10 @@ fn corners(
         let line = ctx.binary(Ew::Prod, line, width)?;
         for (x_place, x_weight) in x.places.into_iter().zip(x.weights) {
             let place = ctx.binary(Ew::Sum, line, x_place)?;
-            let picked =
-                ctx.add(Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 }, &[rows, place])?;
+            let picked = ctx.add(
+                Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 },
+                &[rows, place],
+            )?;
             let weight = ctx.binary(Ew::Prod, y_weight, x_weight)?;
             let weight = ctx.cast(weight, ctx.dtype(picked))?;
             let weight = ctx.unsqueeze(weight, vec![ctx.rank(weight)])?;
@@ -105,11 +111,17 @@ fn corners(
 
 /// One value from several.
 fn folded(ctx: &mut Ctx<'_>, values: &[ValueId], operation: Ew) -> Result<ValueId, OpError> {
-    let (&first, rest) = values.split_first().ok_or_else(|| OpError::invalid("nothing to combine"))?;
+    let (&first, rest) =
+        values.split_first().ok_or_else(|| OpError::invalid("nothing to combine"))?;
     rest.iter().try_fold(first, |sum, &value| ctx.binary(operation, sum, value))
 }
 
-fn size_attribute(node: &Node, name: &'static str, default: i64, least: i64) -> Result<i64, OpError> {
+fn size_attribute(
+    node: &Node,
+    name: &'static str,
+    default: i64,
+    least: i64,
+) -> Result<i64, OpError> {
     let size = node.attrs.int_or(name, default)?;
     if (least..=1 << 16).contains(&size) {
         return Ok(size);
@@ -139,8 +151,14 @@ struct Bins {
 }
 
 impl Bins {
-    /// Where the bins start between two columns of the regions, and how far they reach: `f32[regions, 1]`.
-    fn edges(self, ctx: &mut Ctx<'_>, start: ValueId, end: ValueId) -> Result<(ValueId, ValueId), OpError> {
+    /// Where the bins start between two columns of the regions, and how far they reach:
+    /// `f32[regions, 1]`.
+    fn edges(
+        self,
+        ctx: &mut Ctx<'_>,
+        start: ValueId,
+        end: ValueId,
+    ) -> Result<(ValueId, ValueId), OpError> {
         let shift = if self.half_pixel { 0.5 } else { 0.0 };
         let mut edge = |column: ValueId| {
             let scaled = ctx.binary_scalar(Ew::Prod, column, self.scale)?;
@@ -155,7 +173,12 @@ impl Bins {
     }
 
     /// The positions of all samples: `f32[regions, count · samples]`.
-    fn positions(self, ctx: &mut Ctx<'_>, start: ValueId, end: ValueId) -> Result<ValueId, OpError> {
+    fn positions(
+        self,
+        ctx: &mut Ctx<'_>,
+        start: ValueId,
+        end: ValueId,
+    ) -> Result<ValueId, OpError> {
         let (start, extent) = self.edges(ctx, start, end)?;
         let total = self.count * self.samples;
         #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "at most 2^32")]
@@ -169,8 +192,13 @@ impl Bins {
     }
 }
 
-/// Of positions that may lie one beyond an axis, which then count as its border; those further out are 0.
-fn neighbours_near(ctx: &mut Ctx<'_>, positions: ValueId, size: ValueId) -> Result<Neighbours, OpError> {
+/// Of positions that may lie one beyond an axis, which then count as its border; those further out
+/// are 0.
+fn neighbours_near(
+    ctx: &mut Ctx<'_>,
+    positions: ValueId,
+    size: ValueId,
+) -> Result<Neighbours, OpError> {
     let length = ctx.cast(size, DType::F32)?;
     let last = ctx.binary_scalar(Ew::Sub, length, 1.0)?;
     let raised = ctx.binary_scalar(Ew::Max, positions, 0.0)?;
@@ -187,15 +215,17 @@ fn neighbours_near(ctx: &mut Ctx<'_>, positions: ValueId, size: ValueId) -> Resu
     Ok(neighbours)
 }
 
-/// `RoiAlign`. With a fixed number of samples per bin: four Gathers of weighted neighbours, and the mean or maximum of
-/// each bin. The maximum is that of the weighted neighbours, not of their sum. For a number that depends on the regions see
+/// `RoiAlign`. With a fixed number of samples per bin: four Gathers of weighted neighbours, and the
+/// mean or maximum of each bin. The maximum is that of the weighted neighbours, not of their sum.
+/// For a number that depends on the regions see
 /// [`adaptive`].
 fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values, OpError> {
     let (images, regions, image) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     if ctx.rank(images) != 4 || ctx.rank(regions) != 2 {
         return Err(OpError::invalid("input `X` is not of rank 4, or input `rois` not of rank 2"));
     }
-    let (rows, columns) = (size_attribute(node, "output_height", 1, 1)?, size_attribute(node, "output_width", 1, 1)?);
+    let (rows, columns) =
+        (size_attribute(node, "output_height", 1, 1)?, size_attribute(node, "output_width", 1, 1)?);
     let samples = size_attribute(node, "sampling_ratio", 0, 0)?;
     let (joint, bin) = match node.attrs.string_or("mode", "avg")? {
         "avg" => (Ew::Sum, ReduceOperation::Avg),
@@ -205,8 +235,10 @@ fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values,
     let scale = f64::from(node.attrs.float_or("spatial_scale", 1.0)?);
     let regions = ctx.cast(regions, DType::F32)?;
     if samples == 0 {
-        let (y, x) =
-            (Bins { count: rows, samples, scale, half_pixel }, Bins { count: columns, samples, scale, half_pixel });
+        let (y, x) = (
+            Bins { count: rows, samples, scale, half_pixel },
+            Bins { count: columns, samples, scale, half_pixel },
+        );
         return Ok(smallvec![adaptive(ctx, y, x, bin == ReduceOperation::Max)?]);
     }
     let mut along = |count, [start, end]: [i64; 2], axis, place| {
@@ -229,8 +261,9 @@ fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values,
     Ok(smallvec![ctx.transpose(pooled, vec![0, 3, 1, 2])?])
 }
 
-/// What each element of an axis weighs in each bin where the bins decide how many samples they have: as many as make steps
-/// of at most one element. All are `f32[regions, bins, elements]` but for the last.
+/// What each element of an axis weighs in each bin where the bins decide how many samples they
+/// have: as many as make steps of at most one element. All are `f32[regions, bins, elements]` but
+/// for the last.
 struct Reach {
     /// The sum over the samples, divided by their number.
     mean: ValueId,
@@ -239,19 +272,25 @@ struct Reach {
     least: ValueId,
     /// 0 where there is a sample next to the element, else [`FAR`].
     distance: ValueId,
-    /// Whether some sample lies beyond the axis, where there is nothing but 0, or there is none: `bool[regions, bins]`.
+    /// Whether some sample lies beyond the axis, where there is nothing but 0, or there is none:
+    /// `bool[regions, bins]`.
     open: ValueId,
 }
 
 /// More than any element's magnitude matters at.
 const FAR: f64 = 1e30;
 
-/// Samples are more than half an element apart, unless there is but one: so many at most lie within one element of another,
-/// and one more for rounding.
+/// Samples are more than half an element apart, unless there is but one: so many at most lie within
+/// one element of another, and one more for rounding.
 const NEAR: i64 = 5;
 
 impl Reach {
-    fn of(ctx: &mut Ctx<'_>, bins: Bins, [start, end]: [ValueId; 2], size: ValueId) -> Result<Self, OpError> {
+    fn of(
+        ctx: &mut Ctx<'_>,
+        bins: Bins,
+        [start, end]: [ValueId; 2],
+        size: ValueId,
+    ) -> Result<Self, OpError> {
         let (start, extent) = bins.edges(ctx, start, end)?;
         #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "at most 2^16")]
         let bin = ctx.binary_scalar(Ew::Div, extent, bins.count as f64)?;
@@ -271,8 +310,9 @@ impl Reach {
         let elements = ctx.count_up(size)?;
         let elements = ctx.cast(elements, DType::F32)?;
         let elements = ctx.unsqueeze(elements, vec![0, 1, 3])?;
-        let [first, each, count] = [(firsts, vec![2, 3]), (step, vec![2, 3]), (samples, vec![2, 3])]
-            .map(|(value, axes)| ctx.unsqueeze(value, axes));
+        let [first, each, count] =
+            [(firsts, vec![2, 3]), (step, vec![2, 3]), (samples, vec![2, 3])]
+                .map(|(value, axes)| ctx.unsqueeze(value, axes));
         let (first, each, count) = (first?, each?, count?);
         let before = ctx.binary_scalar(Ew::Sub, elements, 1.0)?;
         let before = ctx.binary(Ew::Sub, before, first)?;
@@ -331,11 +371,12 @@ fn within(ctx: &mut Ctx<'_>, positions: ValueId, length: ValueId) -> Result<Valu
     ctx.unary(Un::Not, far)
 }
 
-/// `RoiAlign` whose regions decide how many samples a bin has. That is no shape that a layer could have, so the samples stay
-/// within the axes: every element of an axis has a weight in every bin.
+/// `RoiAlign` whose regions decide how many samples a bin has. That is no shape that a layer could
+/// have, so the samples stay within the axes: every element of an axis has a weight in every bin.
 ///
-/// The mean is then a product with two matrices. A maximum is that of an element times the largest weight along both
-/// axes, if any is above 0; else it is that of an element times the smallest weight.
+/// The mean is then a product with two matrices. A maximum is that of an element times the largest
+/// weight along both axes, if any is above 0; else it is that of an element times the smallest
+/// weight.
 fn adaptive(ctx: &mut Ctx<'_>, y: Bins, x: Bins, largest: bool) -> Result<ValueId, OpError> {
     let (images, regions, image) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     let regions = ctx.cast(regions, DType::F32)?;
@@ -356,7 +397,8 @@ fn adaptive(ctx: &mut Ctx<'_>, y: Bins, x: Bins, largest: bool) -> Result<ValueI
         let pooled = largest_products(ctx, picked, &rows, &columns)?;
         return ctx.cast(pooled, dtype);
     }
-    let (count, across, down) = (ctx.size_of(regions, 0)?, ctx.number(x.count), ctx.number(y.count));
+    let (count, across, down) =
+        (ctx.size_of(regions, 0)?, ctx.number(x.count), ctx.number(y.count));
     // A region's own image, chosen by weights of 0 for all others.
     let images_at = ctx.count_up(batch)?;
     let image = ctx.unsqueeze(image, vec![1])?;
@@ -381,8 +423,14 @@ fn adaptive(ctx: &mut Ctx<'_>, y: Bins, x: Bins, largest: bool) -> Result<ValueI
     ctx.transpose(pooled, vec![0, 2, 3, 1])
 }
 
-/// The maximum of [`adaptive`] for regions with images `[regions, depth, height, width]` of their own.
-fn largest_products(ctx: &mut Ctx<'_>, images: ValueId, rows: &Reach, columns: &Reach) -> Result<ValueId, OpError> {
+/// The maximum of [`adaptive`] for regions with images `[regions, depth, height, width]` of their
+/// own.
+fn largest_products(
+    ctx: &mut Ctx<'_>,
+    images: ValueId,
+    rows: &Reach,
+    columns: &Reach,
+) -> Result<ValueId, OpError> {
     let high = ctx.binary_scalar(Ew::Max, images, 0.0)?;
     let low = ctx.unary(Un::Abs, images)?;
     // [regions, 1, depth, height, width] by [regions, columns, 1, 1, width], then
@@ -391,7 +439,10 @@ fn largest_products(ctx: &mut Ctx<'_>, images: ValueId, rows: &Reach, columns: &
     let (mut most, mut least) = (high, low);
     for (reach, of_data, of_weights) in stages {
         let mut weighed = |data: ValueId, weights: ValueId| {
-            let (data, weights) = (ctx.unsqueeze(data, of_data.clone())?, ctx.unsqueeze(weights, of_weights.clone())?);
+            let (data, weights) = (
+                ctx.unsqueeze(data, of_data.clone())?,
+                ctx.unsqueeze(weights, of_weights.clone())?,
+            );
             ctx.binary(Ew::Prod, data, weights)
         };
         let (high, low) = (weighed(most, reach.most)?, weighed(least, reach.least)?);
@@ -401,7 +452,8 @@ fn largest_products(ctx: &mut Ctx<'_>, images: ValueId, rows: &Reach, columns: &
         least = ctx.reduce(ReduceOperation::Min, low, vec![4], false)?;
     }
     // [regions, columns, rows, depth]
-    let (across, down) = (ctx.unsqueeze(columns.open, vec![2, 3])?, ctx.unsqueeze(rows.open, vec![1, 3])?);
+    let (across, down) =
+        (ctx.unsqueeze(columns.open, vec![2, 3])?, ctx.unsqueeze(rows.open, vec![1, 3])?);
     let open = ctx.binary(Ew::Or, across, down)?;
     let zero = ctx.filled(DType::F32, 0.0, 4)?;
     let least = ctx.select(open, zero, least)?;
@@ -438,14 +490,21 @@ impl Deform {
         let groups = size_attribute(node, "group", 1, 1)?;
         let offsets = size_attribute(node, "offset_group", 1, 1)?;
         // Data of an unknown number of channels has as many as the kernel takes.
-        let channels = ctx.shape(x).get(1).and_then(Dim::known).unwrap_or(per_group.saturating_mul(groups));
+        let channels =
+            ctx.shape(x).get(1).and_then(Dim::known).unwrap_or(per_group.saturating_mul(groups));
         let kernel = [height, width];
         if node.attrs.ints("kernel_shape")?.is_some_and(|shape| shape != kernel) {
-            return Err(OpError::invalid(format!("attribute `kernel_shape` is not that of input `W`, {kernel:?}")));
-        }
-        if per_group.checked_mul(groups) != Some(channels) || maps % groups != 0 || channels % offsets != 0 {
             return Err(OpError::invalid(format!(
-                "{channels} channels, {groups} groups of {per_group} to {maps} channels, {offsets} groups of offsets"
+                "attribute `kernel_shape` is not that of input `W`, {kernel:?}"
+            )));
+        }
+        if per_group.checked_mul(groups) != Some(channels)
+            || maps % groups != 0
+            || channels % offsets != 0
+        {
+            return Err(OpError::invalid(format!(
+                "{channels} channels, {groups} groups of {per_group} to {maps} channels, \
+                 {offsets} groups of offsets"
             )));
         }
         Ok(Self { channels: [channels, per_group, maps], kernel, groups, offsets })
@@ -455,7 +514,8 @@ impl Deform {
         self.kernel.iter().product()
     }
 
-    /// Where the taps lie along an axis without offsets: `f32[taps, rows, 1]` or `f32[taps, 1, columns]`.
+    /// Where the taps lie along an axis without offsets: `f32[taps, rows, 1]` or
+    /// `f32[taps, 1, columns]`.
     fn taps_along(
         &self,
         ctx: &mut Ctx<'_>,
@@ -476,7 +536,8 @@ impl Deform {
     }
 }
 
-/// `DeformConv` of images: what the taps reach, sampled between the elements, times the kernel as a matrix.
+/// `DeformConv` of images: what the taps reach, sampled between the elements, times the kernel as a
+/// matrix.
 fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, w, offset) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     let form = Deform::of(ctx, node)?;
@@ -484,7 +545,11 @@ fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (strides, dilations) = (sizes(node, "strides", 2)?, sizes(node, "dilations", 2)?);
     let pads = whole_list(node, "pads", 4)?;
     let [batch, _, rows, columns] = ctx.sizes(offset)?[..] else {
-        return Err(OpError::Rank { what: "input `offset`", rank: ctx.rank(offset), supported: "4" });
+        return Err(OpError::Rank {
+            what: "input `offset`",
+            rank: ctx.rank(offset),
+            supported: "4",
+        });
     };
     let (groups, taps) = (ctx.number(form.offsets), ctx.number(form.taps()));
     let two = ctx.number(2);
@@ -495,7 +560,10 @@ fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         let steps = [pick(&strides), pick(&dilations), pads.get(axis).copied().unwrap_or(0)];
         let regular = form.taps_along(ctx, axis, places, steps)?;
         let at = ctx.scalar(DType::I64, if axis == 0 { 0.0 } else { 1.0 })?;
-        let shift = ctx.add(Gather { mode: GatherMode::Default, axis: 3, element_wise_dims: 0 }, &[moves, at])?;
+        let shift = ctx.add(
+            Gather { mode: GatherMode::Default, axis: 3, element_wise_dims: 0 },
+            &[moves, at],
+        )?;
         let positions = ctx.binary(Ew::Sum, shift, regular)?;
         let size = ctx.size_of(x, axis + 2)?;
         neighbours(ctx, positions, size)
@@ -519,7 +587,8 @@ fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let places = ctx.binary(Ew::Prod, rows, columns)?;
     let (parts, inner) = (ctx.number(form.groups), ctx.number(per_group * form.taps()));
     let sampled = ctx.reshape_to(sampled, &[batch, parts, inner, places])?;
-    let kernel = ctx.reshape(w, vec![1, form.groups, maps / form.groups, per_group * form.taps()])?;
+    let kernel =
+        ctx.reshape(w, vec![1, form.groups, maps / form.groups, per_group * form.taps()])?;
     let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::None };
     let product = ctx.add(product, &[kernel, sampled])?;
     let maps = ctx.number(maps);

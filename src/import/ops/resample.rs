@@ -1,12 +1,14 @@
-//! Resizing an axis exactly as ONNX says: of known size by fixed indices or a matrix of weights, of unknown size by
-//! indices and weights computed at run time.
+//! Resizing an axis exactly as ONNX says: of known size by fixed indices or a matrix of weights, of
+//! unknown size by indices and weights computed at run time.
 
 use super::axes::along;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::ValueId;
 use crate::network::layer::data::GatherMode;
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, ReduceOperation, UnaryOperation};
+use crate::network::layer::math::{
+    ElementWiseOperation as Ew, MatrixOperation, ReduceOperation, UnaryOperation,
+};
 use crate::network::layer::resample::ResizeRoundMode;
 use crate::network::layer::{Gather, MatrixMultiply};
 use crate::tensor::{DType, Tensor};
@@ -53,7 +55,11 @@ const MOST_WEIGHTS: usize = 1 << 24;
 
 impl Grid {
     /// Where the output elements lie in the input.
-    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_precision_loss,
+        reason = "sizes are far below 2^52"
+    )]
     fn positions(&self) -> impl Iterator<Item = f64> {
         let Self { input, output, scale, roi: (start, end), coordinates, .. } = *self;
         let (input, last) = (input as f64, input as f64 - 1.0);
@@ -72,7 +78,9 @@ impl Grid {
                 Coordinates::Asymmetric => x / scale,
                 Coordinates::TfHalfPixelForNn => (x + 0.5) / scale,
                 Coordinates::TfCropAndResize if single => 0.5 * (start + end) * last,
-                Coordinates::TfCropAndResize => start * last + x * (end - start) * last / (length - 1.0),
+                Coordinates::TfCropAndResize => {
+                    start * last + x * (end - start) * last / (length - 1.0)
+                }
             }
         })
     }
@@ -81,14 +89,27 @@ impl Grid {
         if self.input == 0 || self.output == 0 || weights > MOST_WEIGHTS {
             let (input, output) = (self.input, self.output);
             let value = format!("resized from {input} to {output}");
-            return Err(OpError::Value { what: "an axis", value, supported: "sizes above 0 and below 4096" });
+            return Err(OpError::Value {
+                what: "an axis",
+                value,
+                supported: "sizes above 0 and below 4096",
+            });
         }
         Ok(())
     }
 
     /// The nearest elements, by a Gather.
-    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounded, and clamped to the axis")]
-    pub(super) fn pick(&self, ctx: &mut Ctx<'_>, data: ValueId, rounding: ResizeRoundMode) -> Result<ValueId, OpError> {
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "rounded, and clamped to the axis"
+    )]
+    pub(super) fn pick(
+        &self,
+        ctx: &mut Ctx<'_>,
+        data: ValueId,
+        rounding: ResizeRoundMode,
+    ) -> Result<ValueId, OpError> {
         self.check(self.output)?;
         let last = i64::try_from(self.input - 1).unwrap_or(i64::MAX);
         let nearest = |position: f64| {
@@ -108,7 +129,12 @@ impl Grid {
     }
 
     /// Weighted sums of elements, by a MatrixMultiply.
-    pub(super) fn weigh(&self, ctx: &mut Ctx<'_>, data: ValueId, kernel: &Kernel) -> Result<ValueId, OpError> {
+    pub(super) fn weigh(
+        &self,
+        ctx: &mut Ctx<'_>,
+        data: ValueId,
+        kernel: &Kernel,
+    ) -> Result<ValueId, OpError> {
         self.check(self.input.saturating_mul(self.output))?;
         let mut rows = Vec::with_capacity(self.input * self.output);
         for position in self.positions() {
@@ -119,13 +145,23 @@ impl Grid {
     }
 
     /// A fixed value where a cropping grid lies outside the data.
-    pub(super) fn extrapolate(&self, ctx: &mut Ctx<'_>, data: ValueId, value: f32) -> Result<ValueId, OpError> {
+    pub(super) fn extrapolate(
+        &self,
+        ctx: &mut Ctx<'_>,
+        data: ValueId,
+        value: f32,
+    ) -> Result<ValueId, OpError> {
         if self.coordinates != Coordinates::TfCropAndResize {
             return Ok(data);
         }
-        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_precision_loss,
+            reason = "sizes are far below 2^52"
+        )]
         let last = self.input as f64 - 1.0;
-        let outside: Vec<bool> = self.positions().map(|position| position < 0.0 || position > last).collect();
+        let outside: Vec<bool> =
+            self.positions().map(|position| position < 0.0 || position > last).collect();
         if !outside.contains(&true) {
             return Ok(data);
         }
@@ -211,7 +247,8 @@ impl OpenGrid {
             }
             Coordinates::HalfPixelSymmetric => {
                 let scaled = self.scaled(ctx, data, 0.5, 0.0)?;
-                let (output, length) = (ctx.cast(self.output, DType::F32)?, self.length(ctx, data)?);
+                let (output, length) =
+                    (ctx.cast(self.output, DType::F32)?, self.length(ctx, data)?);
                 let part = ctx.binary(Ew::Div, output, length)?;
                 let one = ctx.filled(DType::F32, 1.0, 1)?;
                 let missing = ctx.binary(Ew::Sub, one, part)?;
@@ -250,7 +287,13 @@ impl OpenGrid {
     }
 
     /// (x + before) / scale − after.
-    fn scaled(&self, ctx: &mut Ctx<'_>, data: ValueId, before: f64, after: f64) -> Result<ValueId, OpError> {
+    fn scaled(
+        &self,
+        ctx: &mut Ctx<'_>,
+        data: ValueId,
+        before: f64,
+        after: f64,
+    ) -> Result<ValueId, OpError> {
         let counter = self.counter(ctx)?;
         let centres = ctx.binary_scalar(Ew::Sum, counter, before)?;
         let scale = self.scale(ctx, data)?;
@@ -260,15 +303,22 @@ impl OpenGrid {
 
     /// x · part · (input − 1) / (length − 1), in the order in which ONNX Runtime rounds.
     fn spread(&self, ctx: &mut Ctx<'_>, data: ValueId, part: ValueId) -> Result<ValueId, OpError> {
-        let (counter, input, length) = (self.counter(ctx)?, self.input(ctx, data)?, self.length(ctx, data)?);
-        let (to, from) = (ctx.binary_scalar(Ew::Sub, input, 1.0)?, ctx.binary_scalar(Ew::Sub, length, 1.0)?);
+        let (counter, input, length) =
+            (self.counter(ctx)?, self.input(ctx, data)?, self.length(ctx, data)?);
+        let (to, from) =
+            (ctx.binary_scalar(Ew::Sub, input, 1.0)?, ctx.binary_scalar(Ew::Sub, length, 1.0)?);
         let parts = ctx.binary(Ew::Prod, counter, part)?;
         let grown = ctx.binary(Ew::Prod, parts, to)?;
         ctx.binary(Ew::Div, grown, from)
     }
 
     /// Positions, or another where the output has one element.
-    fn unless_single(&self, ctx: &mut Ctx<'_>, single: ValueId, positions: ValueId) -> Result<ValueId, OpError> {
+    fn unless_single(
+        &self,
+        ctx: &mut Ctx<'_>,
+        single: ValueId,
+        positions: ValueId,
+    ) -> Result<ValueId, OpError> {
         let one = ctx.number(1);
         let is_single = ctx.binary(Ew::Equal, self.output, one)?;
         ctx.select(is_single, single, positions)
@@ -286,11 +336,19 @@ impl OpenGrid {
     fn take(&self, ctx: &mut Ctx<'_>, data: ValueId, indices: ValueId) -> Result<ValueId, OpError> {
         let indices = ctx.cast(indices, DType::I64)?;
         let indices = self.held(ctx, data, indices)?;
-        ctx.add(Gather { mode: GatherMode::Default, axis: self.axis, element_wise_dims: 0 }, &[data, indices])
+        ctx.add(
+            Gather { mode: GatherMode::Default, axis: self.axis, element_wise_dims: 0 },
+            &[data, indices],
+        )
     }
 
     /// The nearest elements.
-    pub(super) fn pick(&self, ctx: &mut Ctx<'_>, data: ValueId, rounding: ResizeRoundMode) -> Result<ValueId, OpError> {
+    pub(super) fn pick(
+        &self,
+        ctx: &mut Ctx<'_>,
+        data: ValueId,
+        rounding: ResizeRoundMode,
+    ) -> Result<ValueId, OpError> {
         let positions = self.positions(ctx, data)?;
         let (shift, round) = match rounding {
             ResizeRoundMode::HalfUp => (0.5, UnaryOperation::Floor),
@@ -304,7 +362,12 @@ impl OpenGrid {
     }
 
     /// Weighted sums of elements.
-    pub(super) fn weigh(&self, ctx: &mut Ctx<'_>, data: ValueId, kernel: &Kernel) -> Result<ValueId, OpError> {
+    pub(super) fn weigh(
+        &self,
+        ctx: &mut Ctx<'_>,
+        data: ValueId,
+        kernel: &Kernel,
+    ) -> Result<ValueId, OpError> {
         match kernel {
             Kernel { cubic: None, antialias: false, .. } => self.blend(ctx, data),
             _ => self.weigh_all(ctx, data, kernel),
@@ -325,13 +388,19 @@ impl OpenGrid {
         ctx.binary(Ew::Sum, low, part)
     }
 
-    /// A product with the matrix of weights of all elements, and of as many copies of the outermost as the kernel can
-    /// reach, unless those do not count.
-    fn weigh_all(&self, ctx: &mut Ctx<'_>, data: ValueId, kernel: &Kernel) -> Result<ValueId, OpError> {
+    /// A product with the matrix of weights of all elements, and of as many copies of the outermost
+    /// as the kernel can reach, unless those do not count.
+    fn weigh_all(
+        &self,
+        ctx: &mut Ctx<'_>,
+        data: ValueId,
+        kernel: &Kernel,
+    ) -> Result<ValueId, OpError> {
         let positions = self.positions(ctx, data)?;
         let positions = ctx.unsqueeze(positions, vec![1])?;
         let scale = self.scale(ctx, data)?;
-        let shrink = if kernel.antialias { Some(ctx.binary_scalar(Ew::Min, scale, 1.0)?) } else { None };
+        let shrink =
+            if kernel.antialias { Some(ctx.binary_scalar(Ew::Min, scale, 1.0)?) } else { None };
         let size = ctx.size_of(data, self.axis)?;
         let (samples, columns) = if kernel.exclude_outside {
             (data, ctx.count_up(size)?)
@@ -381,7 +450,12 @@ impl OpenGrid {
 }
 
 /// Sums along an axis, weighed by the rows of a matrix.
-fn apply(ctx: &mut Ctx<'_>, data: ValueId, matrix: ValueId, axis: usize) -> Result<ValueId, OpError> {
+fn apply(
+    ctx: &mut Ctx<'_>,
+    data: ValueId,
+    matrix: ValueId,
+    axis: usize,
+) -> Result<ValueId, OpError> {
     let matrix = ctx.cast(matrix, ctx.dtype(data))?;
     let rank = ctx.rank(data);
     if rank == 1 {
@@ -400,7 +474,12 @@ fn apply(ctx: &mut Ctx<'_>, data: ValueId, matrix: ValueId, axis: usize) -> Resu
     ctx.transpose(product, order)
 }
 
-fn multiply(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId, op1: MatrixOperation) -> Result<ValueId, OpError> {
+fn multiply(
+    ctx: &mut Ctx<'_>,
+    a: ValueId,
+    b: ValueId,
+    op1: MatrixOperation,
+) -> Result<ValueId, OpError> {
     ctx.add(MatrixMultiply { op0: MatrixOperation::None, op1 }, &[a, b])
 }
 
@@ -454,8 +533,9 @@ impl Kernel {
             return ctx.binary_scalar(Ew::Max, height, 0.0);
         };
         let mut polynomial = |factors: &[f64]| {
-            let (&first, rest) =
-                factors.split_first().ok_or_else(|| OpError::invalid("a polynomial without factors"))?;
+            let (&first, rest) = factors
+                .split_first()
+                .ok_or_else(|| OpError::invalid("a polynomial without factors"))?;
             let highest = ctx.binary_scalar(Ew::Prod, x, first)?;
             rest.iter().enumerate().try_fold(highest, |sum, (at, &factor)| {
                 let sum = ctx.binary_scalar(Ew::Sum, sum, factor)?;
@@ -464,8 +544,11 @@ impl Kernel {
         };
         let near = polynomial(&[a + 2.0, -(a + 3.0), 0.0, 1.0])?;
         let far = polynomial(&[a, -5.0 * a, 8.0 * a, -4.0 * a])?;
-        let (one, two, zero) =
-            (ctx.filled(DType::F32, 1.0, 2)?, ctx.filled(DType::F32, 2.0, 2)?, ctx.filled(DType::F32, 0.0, 2)?);
+        let (one, two, zero) = (
+            ctx.filled(DType::F32, 1.0, 2)?,
+            ctx.filled(DType::F32, 2.0, 2)?,
+            ctx.filled(DType::F32, 0.0, 2)?,
+        );
         let inner = ctx.binary(Ew::Less, x, one)?;
         let outer = ctx.binary(Ew::Less, x, two)?;
         let far = ctx.select(outer, far, zero)?;

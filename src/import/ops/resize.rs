@@ -1,7 +1,8 @@
 //! `Resize` and `Upsample`: data sampled on another grid along some axes.
 //!
-//! What TensorRT's Resize says becomes one; the rest is computed axis by axis (see [`super::resample`]): from fixed sizes
-//! by fixed indices and weights, else by indices and weights computed at run time.
+//! What TensorRT's Resize says becomes one; the rest is computed axis by axis (see
+//! [`super::resample`]): from fixed sizes by fixed indices and weights, else by indices and weights
+//! computed at run time.
 
 use super::resample::{Coordinates, Grid, Kernel, OpenGrid, Real};
 use crate::import::ctx::Ctx;
@@ -55,15 +56,21 @@ const WHOLE: (Real, Real) = (Real::Known(0.0), Real::Known(1.0));
 
 /// `Upsample` before opset 7: `[N, C, H, W]` by a factor for each of the last two axes.
 fn upsample_image(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let factor =
-        |name: &str| node.attrs.float(name)?.ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")));
+    let factor = |name: &str| {
+        node.attrs
+            .float(name)?
+            .ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))
+    };
     let scales = [1.0, 1.0, factor("height_scale")?, factor("width_scale")?];
     upsample(ctx, node, &scales.map(|scale| Real::Known(scale.into())))
 }
 
 /// `Upsample` with its scales as an attribute.
 fn upsample_attribute(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let scales = node.attrs.floats("scales")?.ok_or_else(|| OpError::invalid("attribute `scales` is missing"))?;
+    let scales = node
+        .attrs
+        .floats("scales")?
+        .ok_or_else(|| OpError::invalid("attribute `scales` is missing"))?;
     let scales: Vec<Real> = scales.iter().map(|&scale| Real::Known(scale.into())).collect();
     upsample(ctx, node, &scales)
 }
@@ -110,7 +117,11 @@ fn options(node: &Node) -> Result<Options, OpError> {
         "asymmetric" => Coordinates::Asymmetric,
         "tf_half_pixel_for_nn" => Coordinates::TfHalfPixelForNn,
         "tf_crop_and_resize" => Coordinates::TfCropAndResize,
-        other => return Err(OpError::invalid(format!("attribute `coordinate_transformation_mode` is `{other}`"))),
+        other => {
+            return Err(OpError::invalid(format!(
+                "attribute `coordinate_transformation_mode` is `{other}`"
+            )));
+        }
     };
     let rounding = match attrs.string_or("nearest_mode", "round_prefer_floor")? {
         "round_prefer_floor" => ResizeRoundMode::HalfDown,
@@ -136,13 +147,19 @@ fn resize(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let rank = ctx.rank(data);
     let options = options(node)?;
     let listed = match node.attrs.ints("axes")? {
-        Some(axes) => axes.iter().map(|&axis| ctx.axis(axis, rank)).collect::<Result<Vec<_>, _>>()?,
+        Some(axes) => {
+            axes.iter().map(|&axis| ctx.axis(axis, rank)).collect::<Result<Vec<_>, _>>()?
+        }
         None => (0..rank).collect(),
     };
     let cropping = options.coordinates == Coordinates::TfCropAndResize;
     let roi = if cropping { reals(ctx, ctx.input(1)?)? } else { Vec::new() };
     if cropping && roi.len() != 2 * listed.len() {
-        return Err(OpError::invalid(format!("input `roi` has {} elements for {} axes", roi.len(), listed.len())));
+        return Err(OpError::invalid(format!(
+            "input `roi` has {} elements for {} axes",
+            roi.len(),
+            listed.len()
+        )));
     }
     let policy = node.attrs.string_or("keep_aspect_ratio_policy", "stretch")?;
     let axes = match (given(ctx, 2), given(ctx, 3)) {
@@ -186,7 +203,10 @@ fn reals(ctx: &mut Ctx<'_>, list: ValueId) -> Result<Vec<Real>, OpError> {
 /// Axes that stay as they are.
 fn unchanged(ctx: &mut Ctx<'_>) -> Result<Vec<Axis>, OpError> {
     let sizes = ctx.sizes(ctx.input(0)?)?;
-    Ok(sizes.into_iter().map(|size| Axis { size, scale: Some(Real::Known(1.0)), roi: WHOLE }).collect())
+    Ok(sizes
+        .into_iter()
+        .map(|size| Axis { size, scale: Some(Real::Known(1.0)), roi: WHOLE })
+        .collect())
 }
 
 fn check_count(name: &str, count: usize, axes: usize) -> Result<(), OpError> {
@@ -194,9 +214,14 @@ fn check_count(name: &str, count: usize, axes: usize) -> Result<(), OpError> {
     (count == axes).then_some(()).ok_or_else(message)
 }
 
-/// Output sizes are ⌊input · scale⌋, whatever the region is: the specification's text says otherwise, but no
-/// implementation does, ONNX's own among them.
-fn axes_by_scale(ctx: &mut Ctx<'_>, scales: &[Real], listed: &[usize], roi: &[Real]) -> Result<Vec<Axis>, OpError> {
+/// Output sizes are ⌊input · scale⌋, whatever the region is: the specification's text says
+/// otherwise, but no implementation does, ONNX's own among them.
+fn axes_by_scale(
+    ctx: &mut Ctx<'_>,
+    scales: &[Real],
+    listed: &[usize],
+    roi: &[Real],
+) -> Result<Vec<Axis>, OpError> {
     check_count("scales", scales.len(), listed.len())?;
     let mut axes = unchanged(ctx)?;
     for (at, (&axis, &scale)) in listed.iter().zip(scales).enumerate() {
@@ -242,7 +267,12 @@ fn scaled_size(ctx: &mut Ctx<'_>, size: ValueId, scale: Real) -> Result<ValueId,
 /// Scales that are quotients by this number, such as 1.5, have exact products with unknown sizes.
 const PARTS: i32 = 256;
 
-fn axes_by_size(ctx: &mut Ctx<'_>, sizes: &[ValueId], listed: &[usize], roi: &[Real]) -> Result<Vec<Axis>, OpError> {
+fn axes_by_size(
+    ctx: &mut Ctx<'_>,
+    sizes: &[ValueId],
+    listed: &[usize],
+    roi: &[Real],
+) -> Result<Vec<Axis>, OpError> {
     check_count("sizes", sizes.len(), listed.len())?;
     let mut axes = unchanged(ctx)?;
     for (at, (&axis, &size)) in listed.iter().zip(sizes).enumerate() {
@@ -270,17 +300,32 @@ fn float(size: usize) -> f64 {
 }
 
 /// One scale for all listed axes, the smallest or the largest of theirs.
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "a size; infinity saturates")]
-fn keep_aspect_ratio(ctx: &mut Ctx<'_>, axes: &mut [Axis], listed: &[usize], policy: &str) -> Result<(), OpError> {
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "a size; infinity saturates"
+)]
+fn keep_aspect_ratio(
+    ctx: &mut Ctx<'_>,
+    axes: &mut [Axis],
+    listed: &[usize],
+    policy: &str,
+) -> Result<(), OpError> {
     let (pick, run): (fn(f64, f64) -> f64, Ew) = match policy {
         "stretch" => return Ok(()),
         "not_larger" => (f64::min, Ew::Min),
         "not_smaller" => (f64::max, Ew::Max),
-        other => return Err(OpError::invalid(format!("attribute `keep_aspect_ratio_policy` is `{other}`"))),
+        other => {
+            return Err(OpError::invalid(format!(
+                "attribute `keep_aspect_ratio_policy` is `{other}`"
+            )));
+        }
     };
     let data = ctx.input(0)?;
-    let known: Option<Vec<f64>> =
-        listed.iter().map(|&axis| axes.get(axis)?.known_scale().filter(|_| ctx.size(data, axis).is_some())).collect();
+    let known: Option<Vec<f64>> = listed
+        .iter()
+        .map(|&axis| axes.get(axis)?.known_scale().filter(|_| ctx.size(data, axis).is_some()))
+        .collect();
     let scale = match known {
         Some(known) => known.into_iter().reduce(pick).map(Real::Known),
         None => {
@@ -288,7 +333,8 @@ fn keep_aspect_ratio(ctx: &mut Ctx<'_>, axes: &mut [Axis], listed: &[usize], pol
             for &axis in listed {
                 let Some(entry) = axes.get(axis) else { continue };
                 let input = ctx.size_of(data, axis)?;
-                let (input, output) = (ctx.cast(input, DType::F32)?, ctx.cast(entry.size, DType::F32)?);
+                let (input, output) =
+                    (ctx.cast(input, DType::F32)?, ctx.cast(entry.size, DType::F32)?);
                 let own = ctx.binary(Ew::Div, output, input)?;
                 scale = Some(match scale {
                     Some(scale) => ctx.binary(run, scale, own)?,
@@ -304,7 +350,9 @@ fn keep_aspect_ratio(ctx: &mut Ctx<'_>, axes: &mut [Axis], listed: &[usize], pol
         let Some(entry) = axes.get_mut(axis) else { continue };
         entry.scale = Some(scale);
         entry.size = match (scale, ctx.size(data, axis)) {
-            (Real::Known(scale), Some(size)) => ctx.number((scale * float(size) + 0.5).floor() as i64),
+            (Real::Known(scale), Some(size)) => {
+                ctx.number((scale * float(size) + 0.5).floor() as i64)
+            }
             _ => {
                 let (input, scale) = (ctx.cast(input, DType::F32)?, scale.value(ctx)?);
                 let scaled = ctx.binary(Ew::Prod, input, scale)?;
@@ -320,14 +368,17 @@ fn keep_aspect_ratio(ctx: &mut Ctx<'_>, axes: &mut [Axis], listed: &[usize], pol
 fn resized(ctx: &mut Ctx<'_>, options: &Options, axes: &[Axis]) -> Result<ValueId, OpError> {
     let data = ctx.input(0)?;
     if options.mode != InterpolationMode::Nearest && !ctx.dtype(data).is_float() {
-        let (dtype, supported) = (ctx.dtype(data), "floating point, or any type where attribute `mode` is `nearest`");
+        let (dtype, supported) =
+            (ctx.dtype(data), "floating point, or any type where attribute `mode` is `nearest`");
         return Err(OpError::DType { what: "input `X`", dtype, supported });
     }
-    let changed: Vec<usize> = (0..axes.len()).filter(|&axis| changes(ctx, data, axes, axis)).collect();
+    let changed: Vec<usize> =
+        (0..axes.len()).filter(|&axis| changes(ctx, data, axes, axis)).collect();
     if changed.is_empty() {
         return Ok(data);
     }
-    let grids: Option<Vec<Grid>> = changed.iter().map(|&axis| grid(ctx, options, data, axes, axis)).collect();
+    let grids: Option<Vec<Grid>> =
+        changed.iter().map(|&axis| grid(ctx, options, data, axes, axis)).collect();
     if let Some(layer) = layer(ctx, options, axes, &changed, grids.as_deref())? {
         return layered(ctx, layer, axes, &changed);
     }
@@ -358,21 +409,42 @@ fn resized(ctx: &mut Ctx<'_>, options: &Options, axes: &[Axis]) -> Result<ValueI
 fn changes(ctx: &Ctx<'_>, data: ValueId, axes: &[Axis], axis: usize) -> bool {
     let all = |(start, end): (Real, Real)| start.known() == Some(0.0) && end.known() == Some(1.0);
     let whole = |entry: &Axis| entry.known_scale() == Some(1.0) && all(entry.roi);
-    !axes.get(axis).is_some_and(|entry| whole(entry) && ctx.dim(entry.size).as_ref() == ctx.shape(data).get(axis))
+    !axes.get(axis).is_some_and(|entry| {
+        whole(entry) && ctx.dim(entry.size).as_ref() == ctx.shape(data).get(axis)
+    })
 }
 
 /// The sampling of an axis whose sizes are known.
-fn grid(ctx: &Ctx<'_>, options: &Options, data: ValueId, axes: &[Axis], axis: usize) -> Option<Grid> {
+fn grid(
+    ctx: &Ctx<'_>,
+    options: &Options,
+    data: ValueId,
+    axes: &[Axis],
+    axis: usize,
+) -> Option<Grid> {
     let entry = axes.get(axis)?;
     let (input, output) = (ctx.size(data, axis)?, usize::try_from(ctx.known(entry.size)?).ok()?);
     let roi = (entry.roi.0.known()?, entry.roi.1.known()?);
-    Some(Grid { axis, input, output, scale: entry.known_scale()?, roi, coordinates: options.coordinates })
+    Some(Grid {
+        axis,
+        input,
+        output,
+        scale: entry.known_scale()?,
+        roi,
+        coordinates: options.coordinates,
+    })
 }
 
 /// The sampling of an axis of which something is known only at run time.
 fn open_grid(options: &Options, axes: &[Axis], axis: usize) -> Result<OpenGrid, OpError> {
     let entry = axes.get(axis).ok_or_else(|| OpError::invalid("an axis too few"))?;
-    Ok(OpenGrid { axis, output: entry.size, scale: entry.scale, roi: entry.roi, coordinates: options.coordinates })
+    Ok(OpenGrid {
+        axis,
+        output: entry.size,
+        scale: entry.scale,
+        roi: entry.roi,
+        coordinates: options.coordinates,
+    })
 }
 
 fn kernel(options: &Options) -> Option<Kernel> {
@@ -404,8 +476,10 @@ fn layer(
         InterpolationMode::Linear => 3,
         InterpolationMode::Cubic => 2,
     };
-    let shrinks = |&axis: &usize| axes.get(axis).and_then(Axis::known_scale).is_none_or(|scale| scale < 1.0);
-    let is_whole = |&axis: &usize| axes.get(axis).is_some_and(|entry| whole(ctx, data, entry, axis));
+    let shrinks =
+        |&axis: &usize| axes.get(axis).and_then(Axis::known_scale).is_none_or(|scale| scale < 1.0);
+    let is_whole =
+        |&axis: &usize| axes.get(axis).is_some_and(|entry| whole(ctx, data, entry, axis));
     let blurs = options.antialias && changed.iter().any(shrinks);
     if changed.len() > most || blurs || !changed.iter().all(is_whole) {
         return Ok(None);
@@ -424,7 +498,9 @@ fn layer(
         }
         From::TfHalfPixelForNn | From::TfCropAndResize => return Ok(None),
     };
-    let sure = changed.iter().all(|&axis| axes.get(axis).is_some_and(|entry| rounds_surely(options, entry)));
+    let sure = changed
+        .iter()
+        .all(|&axis| axes.get(axis).is_some_and(|entry| rounds_surely(options, entry)));
     // Rounding that single precision may turn over is done here, where that is possible.
     if nearest && grids.is_some() && !(sure && ctx.dtype(data).is_float()) {
         return Ok(None);
@@ -440,15 +516,21 @@ fn layer(
     }))
 }
 
-/// Whether single precision, with or without fused multiplication, cannot change which element is nearest.
+/// Whether single precision, with or without fused multiplication, cannot change which element is
+/// nearest.
 fn rounds_surely(options: &Options, entry: &Axis) -> bool {
     // From 41 on, x · (1/x) need not be 1.
-    let Some(scale) = entry.known_scale().filter(|scale| scale.fract() == 0.0 && *scale <= 32.0) else { return false };
-    let to_nearest = matches!(options.rounding, ResizeRoundMode::HalfUp | ResizeRoundMode::HalfDown);
+    let Some(scale) = entry.known_scale().filter(|scale| scale.fract() == 0.0 && *scale <= 32.0)
+    else {
+        return false;
+    };
+    let to_nearest =
+        matches!(options.rounding, ResizeRoundMode::HalfUp | ResizeRoundMode::HalfDown);
     match options.coordinates {
         Coordinates::Asymmetric => true,
         Coordinates::AlignCorners | Coordinates::TfCropAndResize => false,
-        // Positions are halves away from where rounding jumps, or at odd multiples of 1/(2·scale) around it.
+        // Positions are halves away from where rounding jumps, or at odd multiples of 1/(2·scale)
+        // around it.
         Coordinates::TfHalfPixelForNn => !to_nearest || scale % 2.0 == 0.0,
         _ => to_nearest || scale % 2.0 == 0.0,
     }
@@ -462,12 +544,15 @@ fn whole(ctx: &Ctx<'_>, data: ValueId, entry: &Axis, axis: usize) -> bool {
     let output = ctx.dim(entry.size);
     match (ctx.size(data, axis), output.as_ref().and_then(Dim::size)) {
         (Some(input), Some(output)) => {
-            scale == float(output) / float(input) || float(input) * scale == float(output) || near(scale, input, output)
+            scale == float(output) / float(input)
+                || float(input) * scale == float(output)
+                || near(scale, input, output)
         }
         _ => output.is_some_and(|output| {
             let parts = Dim::from(i64::from(PARTS));
             ctx.shape(data).get(axis).is_some_and(|input| {
-                scaled_exactly(scale).is_some_and(|numerator| input * &numerator == &output * &parts)
+                scaled_exactly(scale)
+                    .is_some_and(|numerator| input * &numerator == &output * &parts)
             })
         }),
     }
@@ -492,7 +577,12 @@ fn scaled_exactly(scale: f64) -> Option<Dim> {
 }
 
 /// The layer on data whose changed axes come last, as TensorRT wants them but for nearest.
-fn layered(ctx: &mut Ctx<'_>, mut layer: Resize, axes: &[Axis], changed: &[usize]) -> Result<ValueId, OpError> {
+fn layered(
+    ctx: &mut Ctx<'_>,
+    mut layer: Resize,
+    axes: &[Axis],
+    changed: &[usize],
+) -> Result<ValueId, OpError> {
     let data = ctx.input(0)?;
     let rank = ctx.rank(data);
     let reach = match layer.mode {
@@ -502,7 +592,8 @@ fn layered(ctx: &mut Ctx<'_>, mut layer: Resize, axes: &[Axis], changed: &[usize
     };
     let in_place = changed.iter().all(|&axis| axis + reach >= rank);
     let kept = (0..rank).filter(|axis| !changed.contains(axis));
-    let order: Vec<usize> = if in_place { (0..rank).collect() } else { kept.chain(changed.iter().copied()).collect() };
+    let order: Vec<usize> =
+        if in_place { (0..rank).collect() } else { kept.chain(changed.iter().copied()).collect() };
     let moved = ctx.transpose(data, order.clone())?;
     let ordered: Vec<&Axis> = order.iter().filter_map(|&axis| axes.get(axis)).collect();
     let mut inputs = Values::from_slice(&[moved]);
@@ -520,7 +611,12 @@ fn layered(ctx: &mut Ctx<'_>, mut layer: Resize, axes: &[Axis], changed: &[usize
     reason = "checked by computing the size"
 )]
 #[expect(clippy::float_cmp, reason = "whole numbers")]
-fn output(ctx: &mut Ctx<'_>, data: ValueId, axes: &[&Axis], inputs: &mut Values) -> Result<ResizeOutput, OpError> {
+fn output(
+    ctx: &mut Ctx<'_>,
+    data: ValueId,
+    axes: &[&Axis],
+    inputs: &mut Values,
+) -> Result<ResizeOutput, OpError> {
     let dims: Vec<Option<Dim>> = axes.iter().map(|axis| ctx.dim(axis.size)).collect();
     if let Some(sizes) = dims.iter().map(|dim| dim.as_ref().and_then(Dim::size)).collect() {
         return Ok(ResizeOutput::Sizes(sizes));
@@ -529,7 +625,9 @@ fn output(ctx: &mut Ctx<'_>, data: ValueId, axes: &[&Axis], inputs: &mut Values)
         let scale = axis.known_scale()? as f32;
         let size = dims.get(at)?.as_ref()?;
         match (ctx.size(data, at), size.size()) {
-            (Some(input), Some(output)) => ((input as f32 * scale).floor() == output as f32).then_some(scale),
+            (Some(input), Some(output)) => {
+                ((input as f32 * scale).floor() == output as f32).then_some(scale)
+            }
             _ => Some(scale),
         }
     };

@@ -14,7 +14,8 @@ use smallvec::smallvec;
 pub(super) const OPS: &[Op] =
     &[onnx("RotaryEmbedding", 23..=NOW, "X cos_cache sin_cache position_ids?", rotary_embedding)];
 
-/// `RotaryEmbedding`: pairs of elements along the last axis turned by an angle per position, as layers.
+/// `RotaryEmbedding`: pairs of elements along the last axis turned by an angle per position, as
+/// layers.
 fn rotary_embedding(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let sizes = ctx.sizes(x)?;
@@ -80,12 +81,15 @@ fn half_of_pairs(ctx: &mut Ctx<'_>, part: i64, x: ValueId) -> Result<ValueId, Op
     };
     let size = size.unwrap_or(turned);
     if turned < 0 || turned > size || turned % 2 != 0 {
-        return Err(OpError::invalid(format!("{turned} elements of heads of size {size} make no pairs")));
+        return Err(OpError::invalid(format!(
+            "{turned} elements of heads of size {size} make no pairs"
+        )));
     }
     Ok(ctx.number(turned / 2))
 }
 
-/// A cache as `[batch, length, half]`, picked by position where there are positions, with the axis of the heads.
+/// A cache as `[batch, length, half]`, picked by position where there are positions, with the axis
+/// of the heads.
 fn angles(ctx: &mut Ctx<'_>, at: usize, heads: usize) -> Result<ValueId, OpError> {
     let cache = ctx.input(at)?;
     let cache = match ctx.maybe(3) {
@@ -94,13 +98,21 @@ fn angles(ctx: &mut Ctx<'_>, at: usize, heads: usize) -> Result<ValueId, OpError
     };
     if ctx.rank(cache) != 3 {
         let rank = ctx.rank(cache);
-        return Err(OpError::Rank { what: "a cache", rank, supported: "2 with `position_ids`, 3 without" });
+        return Err(OpError::Rank {
+            what: "a cache",
+            rank,
+            supported: "2 with `position_ids`, 3 without",
+        });
     }
     ctx.unsqueeze(cache, vec![heads])
 }
 
 /// Elements of the last of four axes: where they begin, how many they are, and how far apart.
-fn last_axis(ctx: &mut Ctx<'_>, x: ValueId, [start, size, stride]: [ValueId; 3]) -> Result<ValueId, OpError> {
+fn last_axis(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    [start, size, stride]: [ValueId; 3],
+) -> Result<ValueId, OpError> {
     let mut steps = Steps::default();
     for axis in 0..3 {
         let (start, size, stride) = (ctx.number(0), ctx.size_of(x, axis)?, ctx.number(1));
@@ -111,7 +123,12 @@ fn last_axis(ctx: &mut Ctx<'_>, x: ValueId, [start, size, stride]: [ValueId; 3])
 }
 
 /// The sum or difference of two products.
-fn turned(ctx: &mut Ctx<'_>, operation: Ew, a: [ValueId; 2], b: [ValueId; 2]) -> Result<ValueId, OpError> {
+fn turned(
+    ctx: &mut Ctx<'_>,
+    operation: Ew,
+    a: [ValueId; 2],
+    b: [ValueId; 2],
+) -> Result<ValueId, OpError> {
     let a = ctx.binary(Ew::Prod, a[0], a[1])?;
     let b = ctx.binary(Ew::Prod, b[0], b[1])?;
     ctx.binary(operation, a, b)

@@ -15,13 +15,19 @@ use smallvec::smallvec;
 
 pub(super) const OPS: &[Op] = &[
     onnx("AffineGrid", 20..=NOW, "theta size", affine_grid),
-    onnx("GridSample", 16..=19, "X grid", |ctx, node| grid_sample(ctx, node, ["bilinear", "bicubic"])),
+    onnx("GridSample", 16..=19, "X grid", |ctx, node| {
+        grid_sample(ctx, node, ["bilinear", "bicubic"])
+    }),
     onnx("GridSample", 20..=NOW, "X grid", |ctx, node| grid_sample(ctx, node, ["linear", "cubic"])),
 ];
 
-/// `GridSample` of images `[N, C, H, W]` or volumes `[N, C, D, H, W]`. Becomes GridSample; reflected positions are computed
-/// before it.
-fn grid_sample(ctx: &mut Ctx<'_>, node: &Node, [linear, cubic]: [&str; 2]) -> Result<Values, OpError> {
+/// `GridSample` of images `[N, C, H, W]` or volumes `[N, C, D, H, W]`. Becomes GridSample;
+/// reflected positions are computed before it.
+fn grid_sample(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    [linear, cubic]: [&str; 2],
+) -> Result<Values, OpError> {
     let (mut data, grid) = (ctx.input(0)?, ctx.input(1)?);
     let rank = ctx.rank(data);
     if !(4..=5).contains(&rank) {
@@ -34,7 +40,11 @@ fn grid_sample(ctx: &mut Ctx<'_>, node: &Node, [linear, cubic]: [&str; 2]) -> Re
         other => return Err(OpError::invalid(format!("attribute `mode` is `{other}`"))),
     };
     if interpolation == InterpolationMode::Cubic && rank != 4 {
-        return Err(OpError::Rank { what: "input `X`", rank, supported: "4 where attribute `mode` is cubic" });
+        return Err(OpError::Rank {
+            what: "input `X`",
+            rank,
+            supported: "4 where attribute `mode` is cubic",
+        });
     }
     let align_corners = node.attrs.int_or("align_corners", 0)? != 0;
     let mut grid = ctx.cast(grid, ctx.dtype(data))?;
@@ -55,7 +65,8 @@ fn grid_sample(ctx: &mut Ctx<'_>, node: &Node, [linear, cubic]: [&str; 2]) -> Re
 
 /// Positions mirrored at −1 and 1 until they lie between: with t = (x + 1) mod 4, 1 − |t − 2|.
 ///
-/// −1 and 1 are where ONNX mirrors whatever `align_corners` is; an element beyond them is then one at the border.
+/// −1 and 1 are where ONNX mirrors whatever `align_corners` is; an element beyond them is then one
+/// at the border.
 fn reflect(ctx: &mut Ctx<'_>, grid: ValueId) -> Result<ValueId, OpError> {
     let raised = ctx.binary_scalar(Ew::Sum, grid, 1.0)?;
     let periods = ctx.binary_scalar(Ew::Div, raised, 4.0)?;
@@ -71,11 +82,18 @@ fn reflect(ctx: &mut Ctx<'_>, grid: ValueId) -> Result<ValueId, OpError> {
 /// How far the cubic kernel reaches beyond an image from a position in it.
 const REACH: i64 = 2;
 
-/// The image with a frame of its own reflection, as wide as the cubic kernel reaches, and the same positions in it.
+/// The image with a frame of its own reflection, as wide as the cubic kernel reaches, and the same
+/// positions in it.
 ///
-/// Elements are mirrored at the outermost ones' centres with `align_corners`, else at their outer edges. An axis from −1 to 1
-/// has so many steps, before and after: positions shrink by their quotient.
-fn framed(ctx: &mut Ctx<'_>, data: ValueId, grid: ValueId, align_corners: bool) -> Result<(ValueId, ValueId), OpError> {
+/// Elements are mirrored at the outermost ones' centres with `align_corners`, else at their outer
+/// edges. An axis from −1 to 1 has so many steps, before and after: positions shrink by their
+/// quotient.
+fn framed(
+    ctx: &mut Ctx<'_>,
+    data: ValueId,
+    grid: ValueId,
+    align_corners: bool,
+) -> Result<(ValueId, ValueId), OpError> {
     let missing = i64::from(align_corners);
     let mut framed = data;
     let mut shrinks = Vec::new();
@@ -94,7 +112,10 @@ fn framed(ctx: &mut Ctx<'_>, data: ValueId, grid: ValueId, align_corners: bool) 
         let back = ctx.compute(Ew::Sub, period, 1 - missing)?;
         let back = ctx.binary(Ew::Sub, back, there)?;
         let places = ctx.binary(Ew::Min, there, back)?;
-        framed = ctx.add(Gather { mode: GatherMode::Default, axis, element_wise_dims: 0 }, &[framed, places])?;
+        framed = ctx.add(
+            Gather { mode: GatherMode::Default, axis, element_wise_dims: 0 },
+            &[framed, places],
+        )?;
         let steps_after = ctx.compute(Ew::Sub, grown, missing)?;
         let (before, after) = (ctx.cast(steps, DType::F32)?, ctx.cast(steps_after, DType::F32)?);
         shrinks.push(ctx.binary(Ew::Div, before, after)?);
@@ -132,17 +153,26 @@ fn affine_grid(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 }
 
 /// Positions as a constant: `f32[1, axes + 1, count]`.
-fn fixed_positions(ctx: &mut Ctx<'_>, spatial: &[i64], align_corners: bool) -> Result<ValueId, OpError> {
+fn fixed_positions(
+    ctx: &mut Ctx<'_>,
+    spatial: &[i64],
+    align_corners: bool,
+) -> Result<ValueId, OpError> {
     let wrong = || OpError::invalid(format!("input `size` ends in {spatial:?}"));
     let spatial: Vec<usize> = spatial.iter().filter_map(|&n| usize::try_from(n).ok()).collect();
-    let count = crate::tensor::volume(&spatial).filter(|count| (1..=MOST_POSITIONS).contains(count));
+    let count =
+        crate::tensor::volume(&spatial).filter(|count| (1..=MOST_POSITIONS).contains(count));
     let count = count.ok_or_else(wrong)?;
     let rows = homogeneous(&spatial, count, align_corners);
     Ok(ctx.constant_value(Tensor::of(vec![1, spatial.len() + 1, count], rows)?))
 }
 
 /// The same, computed at run time.
-fn positions(ctx: &mut Ctx<'_>, spatial: &[ValueId], align_corners: bool) -> Result<ValueId, OpError> {
+fn positions(
+    ctx: &mut Ctx<'_>,
+    spatial: &[ValueId],
+    align_corners: bool,
+) -> Result<ValueId, OpError> {
     let one = ctx.number(1);
     let count = ctx.product(spatial)?;
     let mut rows = Vec::new();
@@ -168,7 +198,8 @@ fn positions(ctx: &mut Ctx<'_>, spatial: &[ValueId], align_corners: bool) -> Res
     ctx.concat(&rows, 1)
 }
 
-/// Coordinates of every grid point, one row per coordinate from the innermost axis out, and a row of ones.
+/// Coordinates of every grid point, one row per coordinate from the innermost axis out, and a row
+/// of ones.
 #[expect(
     clippy::as_conversions,
     clippy::cast_precision_loss,
@@ -178,7 +209,8 @@ fn positions(ctx: &mut Ctx<'_>, spatial: &[ValueId], align_corners: bool) -> Res
 fn homogeneous(spatial: &[usize], count: usize, align_corners: bool) -> Vec<f32> {
     let coordinate = |at: usize, size: usize| {
         let (at, size) = (at as f64, size as f64);
-        (if align_corners { at * 2.0 / (size - 1.0) - 1.0 } else { (at * 2.0 + 1.0) / size - 1.0 }) as f32
+        (if align_corners { at * 2.0 / (size - 1.0) - 1.0 } else { (at * 2.0 + 1.0) / size - 1.0 })
+            as f32
     };
     let mut rows = Vec::with_capacity((spatial.len() + 1) * count);
     let mut inner = 1;

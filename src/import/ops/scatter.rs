@@ -60,7 +60,13 @@ impl Reduction {
     }
 
     /// The updates where they go here, combined along an axis.
-    fn table(self, ctx: &mut Ctx<'_>, here: ValueId, updates: ValueId, axis: usize) -> Result<ValueId, OpError> {
+    fn table(
+        self,
+        ctx: &mut Ctx<'_>,
+        here: ValueId,
+        updates: ValueId,
+        axis: usize,
+    ) -> Result<ValueId, OpError> {
         let neutral = ctx.filled(ctx.dtype(updates), self.neutral(), ctx.rank(updates))?;
         let table = ctx.select(here, updates, neutral)?;
         ctx.reduce(self.all(), table, vec![axis], false)
@@ -69,7 +75,8 @@ impl Reduction {
 
 /// The attribute `reduction`; `None` for plain replacement.
 ///
-/// The extremes came with opset 18, but PyTorch writes them before, and nobody reads them otherwise.
+/// The extremes came with opset 18, but PyTorch writes them before, and nobody reads them
+/// otherwise.
 fn reduction(ctx: &mut Ctx<'_>, node: &Node) -> Result<Option<Reduction>, OpError> {
     let name = node.attrs.string_or("reduction", "none")?;
     let reduction = match name {
@@ -81,7 +88,10 @@ fn reduction(ctx: &mut Ctx<'_>, node: &Node) -> Result<Option<Reduction>, OpErro
         other => return Err(OpError::invalid(format!("attribute `reduction` is `{other}`"))),
     };
     if node.opset < 18 && matches!(reduction, Reduction::Max | Reduction::Min) {
-        ctx.note(format!("attribute `reduction` is `{name}`, which ONNX has from opset 18 on; taken as meant there"));
+        ctx.note(format!(
+            "attribute `reduction` is `{name}`, which ONNX has from opset 18 on; \
+                          taken as meant there"
+        ));
     }
     Ok(Some(reduction))
 }
@@ -91,14 +101,19 @@ fn updates_differ(indices: &Tensor, element_axis: Option<usize>) -> bool {
     let numbers = indices.to_i64s().unwrap_or_default();
     let dims = indices.dims();
     let mut places: Vec<Vec<i64>> = match element_axis {
-        Some(axis) => numbers.iter().enumerate().map(|(at, &index)| place(at, index, dims, axis)).collect(),
-        None => numbers.chunks(dims.last().copied().unwrap_or(1).max(1)).map(<[i64]>::to_vec).collect(),
+        Some(axis) => {
+            numbers.iter().enumerate().map(|(at, &index)| place(at, index, dims, axis)).collect()
+        }
+        None => {
+            numbers.chunks(dims.last().copied().unwrap_or(1).max(1)).map(<[i64]>::to_vec).collect()
+        }
     };
     places.sort_unstable();
     places.windows(2).all(|pair| pair.first() != pair.last())
 }
 
-/// Coordinates of element `at` of a tensor of these dimensions, with that of `axis` replaced by `index`.
+/// Coordinates of element `at` of a tensor of these dimensions, with that of `axis` replaced by
+/// `index`.
 fn place(mut at: usize, index: i64, dims: &[usize], axis: usize) -> Vec<i64> {
     let mut out: Vec<i64> = dims
         .iter()
@@ -116,10 +131,11 @@ fn place(mut at: usize, index: i64, dims: &[usize], axis: usize) -> Vec<i64> {
     out
 }
 
-/// `ScatterElements`, and `Scatter` as it was called first. Becomes Scatter; negative indices are wrapped.
+/// `ScatterElements`, and `Scatter` as it was called first. Becomes Scatter; negative indices are
+/// wrapped.
 ///
-/// With a reduction, known indices that differ gather what is there and combine it with the updates before; others
-/// make a table.
+/// With a reduction, known indices that differ gather what is there and combine it with the updates
+/// before; others make a table.
 fn scatter_elements(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (data, indices, updates) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     let axis = axis_of(ctx, node, 0, data)?;
@@ -154,8 +170,8 @@ fn differ(ctx: &Ctx<'_>, indices: ValueId, element_axis: Option<usize>) -> bool 
     ctx.constant(indices).is_some_and(|indices| updates_differ(&indices, element_axis))
 }
 
-/// Checks that the indices reach no further than the data along every other axis; and where updates replace, along
-/// their own, so that TensorRT takes them: more would replace some element twice.
+/// Checks that the indices reach no further than the data along every other axis; and where updates
+/// replace, along their own, so that TensorRT takes them: more would replace some element twice.
 fn check_reach(
     ctx: &Ctx<'_>,
     [data, indices]: [ValueId; 2],
@@ -200,8 +216,8 @@ fn scattered(
 /// The most elements of a table, where its sizes are known.
 const MOST_PAIRS: i64 = 1 << 26;
 
-/// Every element combined with all updates that go there: from a table with the data's axis beside that of the updates,
-/// in which what goes elsewhere is neutral.
+/// Every element combined with all updates that go there: from a table with the data's axis beside
+/// that of the updates, in which what goes elsewhere is neutral.
 fn reduced_elements(
     ctx: &mut Ctx<'_>,
     by: Reduction,
@@ -209,7 +225,11 @@ fn reduced_elements(
     axis: usize,
 ) -> Result<ValueId, OpError> {
     let sizes = ctx.sizes(data)?;
-    let rows = *sizes.get(axis).ok_or(OpError::Rank { what: "input `data`", rank: 0, supported: "1 or more" })?;
+    let rows = *sizes.get(axis).ok_or(OpError::Rank {
+        what: "input `data`",
+        rank: 0,
+        supported: "1 or more",
+    })?;
     let pairs = ctx.sizes(indices)?;
     let pairs = ctx.product(&pairs)?;
     check_table(ctx, rows, pairs)?;
@@ -229,10 +249,19 @@ fn reduced_elements(
 }
 
 /// The same for index vectors, which name rows: a table of rows by updates.
-fn reduced_rows(ctx: &mut Ctx<'_>, by: Reduction, [data, indices, updates]: [ValueId; 3]) -> Result<ValueId, OpError> {
+fn reduced_rows(
+    ctx: &mut Ctx<'_>,
+    by: Reduction,
+    [data, indices, updates]: [ValueId; 3],
+) -> Result<ValueId, OpError> {
     let sizes = ctx.sizes(data)?;
-    let outer = ctx.rank(indices).checked_sub(1).ok_or_else(|| OpError::invalid("input `indices` has rank 0"))?;
-    let depth = ctx.size(indices, outer).ok_or(OpError::Feature("input `indices` with vectors of unknown length"))?;
+    let outer = ctx
+        .rank(indices)
+        .checked_sub(1)
+        .ok_or_else(|| OpError::invalid("input `indices` has rank 0"))?;
+    let depth = ctx
+        .size(indices, outer)
+        .ok_or(OpError::Feature("input `indices` with vectors of unknown length"))?;
     if depth > sizes.len() {
         return Err(OpError::invalid("index vectors are longer than the data's rank"));
     }

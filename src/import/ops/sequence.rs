@@ -1,5 +1,5 @@
-//! Sequences and optional values. No layer holds either: positions are known at build time, so each use of a sequence
-//! becomes a use of the values in it, and nothing of it is left in the network.
+//! Sequences and optional values. No layer holds either: positions are known at build time, so each
+//! use of a sequence becomes a use of the values in it, and nothing of it is left in the network.
 
 use super::control::graph;
 use super::slice::{split_at, split_axis};
@@ -35,19 +35,30 @@ fn list(values: Vec<ValueId>) -> Result<Vec<Operand>, OpError> {
     Ok(vec![Operand::List(values.into())])
 }
 
-/// The place in a sequence that an input names, counted from the end where it is negative; `None` if left out.
+/// The place in a sequence that an input names, counted from the end where it is negative; `None`
+/// if left out.
 ///
 /// There are `places`, and `length` values.
-fn position(ctx: &Ctx<'_>, at: usize, length: usize, places: usize) -> Result<Option<usize>, OpError> {
+fn position(
+    ctx: &Ctx<'_>,
+    at: usize,
+    length: usize,
+    places: usize,
+) -> Result<Option<usize>, OpError> {
     let Some(numbers) = ctx.ints(at)? else { return Ok(None) };
     let [position] = numbers[..] else {
-        return Err(OpError::invalid(format!("input `{}` is {numbers:?}, not one number", ctx.input_name(at))));
+        return Err(OpError::invalid(format!(
+            "input `{}` is {numbers:?}, not one number",
+            ctx.input_name(at)
+        )));
     };
     let length = i64::try_from(length).unwrap_or(i64::MAX);
     let from_start = if position < 0 { position.saturating_add(length) } else { position };
     match usize::try_from(from_start) {
         Ok(place) if place < places => Ok(Some(place)),
-        _ => Err(OpError::invalid(format!("position {position} is outside a sequence of {length}"))),
+        _ => {
+            Err(OpError::invalid(format!("position {position} is outside a sequence of {length}")))
+        }
     }
 }
 
@@ -55,7 +66,9 @@ fn position(ctx: &Ctx<'_>, at: usize, length: usize, places: usize) -> Result<Op
 fn alike(ctx: &Ctx<'_>, values: &[ValueId]) -> Result<(), OpError> {
     let types = || values.iter().map(|&value| ctx.dtype(value));
     match types().next().and_then(|first| Some((first, types().find(|&other| other != first)?))) {
-        Some((first, other)) => Err(OpError::invalid(format!("a sequence cannot hold both {first} and {other}"))),
+        Some((first, other)) => {
+            Err(OpError::invalid(format!("a sequence cannot hold both {first} and {other}")))
+        }
         None => Ok(()),
     }
 }
@@ -80,7 +93,9 @@ fn insert(ctx: &mut Ctx<'_>, _: &Node) -> Result<Vec<Operand>, OpError> {
 fn erase(ctx: &mut Ctx<'_>, _: &Node) -> Result<Vec<Operand>, OpError> {
     let mut values = ctx.list(0)?.to_vec();
     let place = position(ctx, 1, values.len(), values.len())?;
-    let place = place.or(values.len().checked_sub(1)).ok_or_else(|| OpError::invalid("the sequence is empty"))?;
+    let place = place
+        .or(values.len().checked_sub(1))
+        .ok_or_else(|| OpError::invalid("the sequence is empty"))?;
     values.remove(place);
     list(values)
 }
@@ -99,28 +114,37 @@ fn length(ctx: &mut Ctx<'_>, _: &Node) -> Result<Vec<Operand>, OpError> {
     Ok(Operand::of([ctx.constant_value(Tensor::scalar(length))]))
 }
 
-/// `ConcatFromSequence`. Becomes Concatenation, along a new axis after Unsqueeze where `new_axis` is 1.
+/// `ConcatFromSequence`. Becomes Concatenation, along a new axis after Unsqueeze where `new_axis`
+/// is 1.
 fn concat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
-    let axis = node.attrs.int("axis")?.ok_or_else(|| OpError::invalid("attribute `axis` is missing"))?;
+    let axis =
+        node.attrs.int("axis")?.ok_or_else(|| OpError::invalid("attribute `axis` is missing"))?;
     let stacks = node.attrs.int_or("new_axis", 0)? != 0;
     let values = ctx.list(0)?;
     let rank = values.iter().map(|&value| ctx.rank(value)).max();
     let rank = rank.ok_or_else(|| OpError::invalid("the sequence is empty"))?;
     let axis = ctx.axis(axis, rank + usize::from(stacks))?;
-    let parts = values.iter().map(|&value| if stacks { ctx.unsqueeze(value, vec![axis]) } else { Ok(value) });
+    let parts = values
+        .iter()
+        .map(|&value| if stacks { ctx.unsqueeze(value, vec![axis]) } else { Ok(value) });
     let parts = parts.collect::<Result<Values, _>>()?;
     Ok(Operand::of([ctx.concat(&parts, axis)?]))
 }
 
-/// `SplitToSequence`: into parts of the sizes given, or of one size with a smaller last part, or into slices of size 1,
-/// without their axis where `keepdims` is 0. Becomes one Slice each.
+/// `SplitToSequence`: into parts of the sizes given, or of one size with a smaller last part, or
+/// into slices of size 1, without their axis where `keepdims` is 0. Becomes one Slice each.
 fn split(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
     let (data, axis) = split_axis(ctx, node)?;
     let keeps = node.attrs.int_or("keepdims", 1)? != 0;
     let single = ctx.maybe(1).is_none();
     let sizes = match ctx.maybe(1) {
         Some(sizes) if ctx.rank(sizes) == 1 => ctx.numbers(sizes)?,
-        Some(_) => equal(ctx, data, axis, ctx.ints(1)?.and_then(|size| size.first().copied()).unwrap_or_default())?,
+        Some(_) => equal(
+            ctx,
+            data,
+            axis,
+            ctx.ints(1)?.and_then(|size| size.first().copied()).unwrap_or_default(),
+        )?,
         None => equal(ctx, data, axis, 1)?,
     };
     let parts = split_at(ctx, data, axis, &sizes)?;
@@ -131,9 +155,15 @@ fn split(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
 }
 
 /// Sizes of parts of one size, of which the last may be smaller.
-fn equal(ctx: &mut Ctx<'_>, data: ValueId, axis: usize, part: i64) -> Result<Vec<ValueId>, OpError> {
+fn equal(
+    ctx: &mut Ctx<'_>,
+    data: ValueId,
+    axis: usize,
+    part: i64,
+) -> Result<Vec<ValueId>, OpError> {
     let size = ctx.size(data, axis).and_then(|size| i64::try_from(size).ok());
-    let size = size.ok_or(OpError::Feature("a split into as many parts as an axis of unknown size needs"))?;
+    let size = size
+        .ok_or(OpError::Feature("a split into as many parts as an axis of unknown size needs"))?;
     if part < 1 {
         return Err(OpError::invalid(format!("input `split` is {part}")));
     }
@@ -161,8 +191,9 @@ fn map(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
             other => Some(other.clone()),
         };
         let arguments = operands.iter().map(argument).collect::<Option<Vec<_>>>();
-        let arguments =
-            arguments.ok_or_else(|| OpError::invalid(format!("a sequence has fewer values than {length}")))?;
+        let arguments = arguments.ok_or_else(|| {
+            OpError::invalid(format!("a sequence has fewer values than {length}"))
+        })?;
         let outputs = ctx.inline_operands(body, &arguments)?;
         let outputs = Operand::values(&outputs, "an output of the body")?;
         columns.iter_mut().zip(outputs).for_each(|(column, value)| column.push(value));
@@ -182,7 +213,9 @@ fn optional(ctx: &mut Ctx<'_>, _: &Node) -> Result<Vec<Operand>, OpError> {
 /// `OptionalGetElement`: what the optional value holds.
 fn get_element(ctx: &mut Ctx<'_>, _: &Node) -> Result<Vec<Operand>, OpError> {
     match ctx.operand(0) {
-        Operand::Nothing | Operand::Absent => Err(OpError::invalid("the optional value holds nothing")),
+        Operand::Nothing | Operand::Absent => {
+            Err(OpError::invalid("the optional value holds nothing"))
+        }
         operand => Ok(vec![operand]),
     }
 }

@@ -31,13 +31,22 @@ pub(super) const OPS: &[Op] = &[
 ];
 
 /// The axes that a list speaks of: those given, else the first ones.
-fn axes_for(ctx: &Ctx<'_>, axes: Option<&[i64]>, count: usize, rank: usize) -> Result<Vec<usize>, OpError> {
+fn axes_for(
+    ctx: &Ctx<'_>,
+    axes: Option<&[i64]>,
+    count: usize,
+    rank: usize,
+) -> Result<Vec<usize>, OpError> {
     let axes = match axes {
-        Some(axes) => axes.iter().map(|&axis| ctx.axis(axis, rank)).collect::<Result<Vec<_>, _>>()?,
+        Some(axes) => {
+            axes.iter().map(|&axis| ctx.axis(axis, rank)).collect::<Result<Vec<_>, _>>()?
+        }
         None => (0..count).collect(),
     };
     if axes.len() != count || axes.iter().any(|&axis| axis >= rank) {
-        return Err(OpError::invalid(format!("{count} entries for axes {axes:?} of data of rank {rank}")));
+        return Err(OpError::invalid(format!(
+            "{count} entries for axes {axes:?} of data of rank {rank}"
+        )));
     }
     if (1..axes.len()).any(|at| axes.iter().take(at).any(|axis| axes.get(at) == Some(axis))) {
         return Err(OpError::invalid(format!("an axis occurs twice in {axes:?}")));
@@ -47,8 +56,11 @@ fn axes_for(ctx: &Ctx<'_>, axes: Option<&[i64]>, count: usize, rank: usize) -> R
 
 /// `Slice` with its ends as attributes.
 fn slice_attributes(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let list =
-        |name: &str| node.attrs.ints(name)?.ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")));
+    let list = |name: &str| {
+        node.attrs
+            .ints(name)?
+            .ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))
+    };
     let (starts, ends) = (ctx.fixed_numbers(list("starts")?), ctx.fixed_numbers(list("ends")?));
     slice_between(ctx, &starts, &ends, node.attrs.ints("axes")?, None)
 }
@@ -92,7 +104,8 @@ fn slice_between(
     Ok(smallvec![ctx.slice(data, &out, SampleMode::StrictBounds, None)?])
 }
 
-/// First element and number of elements from `start` to before `end`, which may be negative or far outside.
+/// First element and number of elements from `start` to before `end`, which may be negative or far
+/// outside.
 fn span(
     ctx: &mut Ctx<'_>,
     size: ValueId,
@@ -122,8 +135,14 @@ fn span(
     Ok((start, ctx.at_least_zero(count)?))
 }
 
-/// A position with the axis' size added where it is negative, and `low` where it is still below that.
-fn from_end(ctx: &mut Ctx<'_>, size: ValueId, position: ValueId, low: i64) -> Result<ValueId, OpError> {
+/// A position with the axis' size added where it is negative, and `low` where it is still below
+/// that.
+fn from_end(
+    ctx: &mut Ctx<'_>,
+    size: ValueId,
+    position: ValueId,
+    low: i64,
+) -> Result<ValueId, OpError> {
     match ctx.known(position) {
         Some(known) if known >= 0 => Ok(position),
         Some(known) if known < -MAX_SIZE => Ok(ctx.number(low)),
@@ -148,7 +167,9 @@ fn not_below(ctx: &mut Ctx<'_>, number: ValueId, low: i64) -> Result<ValueId, Op
 /// The smaller of a position and a bound; every position from `MAX_SIZE` on is beyond every bound.
 fn at_most(ctx: &mut Ctx<'_>, position: ValueId, bound: ValueId) -> Result<ValueId, OpError> {
     match (ctx.dim(position), ctx.dim(bound)) {
-        (Some(position), _) if position.known().is_some_and(|position| position >= MAX_SIZE) => Ok(bound),
+        (Some(position), _) if position.known().is_some_and(|position| position >= MAX_SIZE) => {
+            Ok(bound)
+        }
         (Some(a), Some(b)) if a == b => Ok(bound),
         // From the end, or from the start by less than the smallest size: certainly inside.
         (Some(a), Some(b)) if (&b - &a).is_nonnegative() => Ok(position),
@@ -188,8 +209,10 @@ fn split_count(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         return Err(OpError::invalid("both input `split` and attribute `num_outputs` are given"));
     }
     let (data, axis) = split_axis(ctx, node)?;
-    let parts = usize::try_from(count).ok().filter(|&parts| parts == node.outputs.len() && parts > 0);
-    let parts = parts.ok_or_else(|| OpError::invalid(format!("attribute `num_outputs` is {count}")))?;
+    let parts =
+        usize::try_from(count).ok().filter(|&parts| parts == node.outputs.len() && parts > 0);
+    let parts =
+        parts.ok_or_else(|| OpError::invalid(format!("attribute `num_outputs` is {count}")))?;
     let size = ctx.size_of(data, axis)?;
     let divisor = ctx.number(count);
     let part = ctx.ceil_div(size, divisor)?;
@@ -200,12 +223,21 @@ fn split_count(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     split_into(ctx, node, data, axis, &sizes)
 }
 
-fn equal_parts(ctx: &mut Ctx<'_>, data: ValueId, axis: usize, parts: usize) -> Result<Vec<ValueId>, OpError> {
+fn equal_parts(
+    ctx: &mut Ctx<'_>,
+    data: ValueId,
+    axis: usize,
+    parts: usize,
+) -> Result<Vec<ValueId>, OpError> {
     let size = ctx.size_of(data, axis)?;
-    let count =
-        i64::try_from(parts).ok().filter(|&count| count > 0).ok_or_else(|| OpError::invalid("has no outputs"))?;
+    let count = i64::try_from(parts)
+        .ok()
+        .filter(|&count| count > 0)
+        .ok_or_else(|| OpError::invalid("has no outputs"))?;
     if let Some(size) = ctx.known(size).filter(|size| size % count != 0) {
-        return Err(OpError::invalid(format!("an axis of size {size} does not split into {count} equal parts")));
+        return Err(OpError::invalid(format!(
+            "an axis of size {size} does not split into {count} equal parts"
+        )));
     }
     Ok(vec![ctx.compute(Ew::FloorDiv, size, count)?; parts])
 }
@@ -218,18 +250,31 @@ fn split_into(
     sizes: &[ValueId],
 ) -> Result<Values, OpError> {
     if sizes.len() < node.outputs.len() {
-        return Err(OpError::invalid(format!("{} sizes for {} outputs", sizes.len(), node.outputs.len())));
+        return Err(OpError::invalid(format!(
+            "{} sizes for {} outputs",
+            sizes.len(),
+            node.outputs.len()
+        )));
     }
     split_at(ctx, data, axis, sizes)
 }
 
 /// The data cut along an axis into parts of these sizes.
-pub(super) fn split_at(ctx: &mut Ctx<'_>, data: ValueId, axis: usize, sizes: &[ValueId]) -> Result<Values, OpError> {
+pub(super) fn split_at(
+    ctx: &mut Ctx<'_>,
+    data: ValueId,
+    axis: usize,
+    sizes: &[ValueId],
+) -> Result<Values, OpError> {
     let known: Option<Vec<i64>> = sizes.iter().map(|&size| ctx.known(size)).collect();
-    if let (Some(known), Some(size)) = (known, ctx.size(data, axis).and_then(|size| i64::try_from(size).ok())) {
+    if let (Some(known), Some(size)) =
+        (known, ctx.size(data, axis).and_then(|size| i64::try_from(size).ok()))
+    {
         let sum = known.iter().try_fold(0i64, |sum, &n| sum.checked_add(n).filter(|_| n >= 0));
         if sum != Some(size) {
-            return Err(OpError::invalid(format!("an axis of size {size} does not split into {known:?}")));
+            return Err(OpError::invalid(format!(
+                "an axis of size {size} does not split into {known:?}"
+            )));
         }
     }
     let mut start = ctx.number(0);
@@ -249,7 +294,10 @@ pub(super) fn split_at(ctx: &mut Ctx<'_>, data: ValueId, axis: usize, sizes: &[V
 /// `Pad` with its pads as an attribute.
 fn pad_attributes(ctx: &mut Ctx<'_>, node: &Node, name: &str) -> Result<Values, OpError> {
     let data = ctx.input(0)?;
-    let pads = node.attrs.ints(name)?.ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))?;
+    let pads = node
+        .attrs
+        .ints(name)?
+        .ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))?;
     let pads = ctx.fixed_numbers(pads);
     let value = node.attrs.float_or("value", 0.0)?;
     let value = ctx.scalar(ctx.dtype(data), value.into())?;
@@ -279,7 +327,17 @@ fn pad_with(
     }
     let (before, after) = pads.split_at(pads.len() / 2);
     let mode = match node.attrs.string_or("mode", "constant")? {
-        "constant" => return Ok(smallvec![padded(ctx, data, &axes, before, after, SampleMode::Fill, value)?]),
+        "constant" => {
+            return Ok(smallvec![padded(
+                ctx,
+                data,
+                &axes,
+                before,
+                after,
+                SampleMode::Fill,
+                value
+            )?]);
+        }
         "reflect" => SampleMode::Reflect,
         "edge" => SampleMode::Clamp,
         // ONNX has it from opset 19 on, but PyTorch writes it at 18, and ONNX Runtime takes it.
@@ -342,7 +400,11 @@ fn trilu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let data = ctx.input(0)?;
     let upper = node.attrs.int_or("upper", 1)? != 0;
     let [.., rows, columns] = ctx.sizes(data)?[..] else {
-        return Err(OpError::Rank { what: "input `input`", rank: ctx.rank(data), supported: "2 or more" });
+        return Err(OpError::Rank {
+            what: "input `input`",
+            rank: ctx.rank(data),
+            supported: "2 or more",
+        });
     };
     let row = ctx.count_up(rows)?;
     let row = ctx.unsqueeze(row, vec![1])?;

@@ -5,7 +5,9 @@ use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::TopKOperation;
-use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un};
+use crate::network::layer::math::{
+    ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+};
 use crate::network::layer::{Arg, SoftMax, TopK};
 use crate::network::{ValueId, Values, dim};
 use crate::onnx::Node;

@@ -1,11 +1,14 @@
-//! Signals and their frequencies: Fourier transforms as products with fixed matrices, and fixed windows and filters.
+//! Signals and their frequencies: Fourier transforms as products with fixed matrices, and fixed
+//! windows and filters.
 
 use super::axes::{along, rounded};
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::GatherMode;
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, UnaryOperation as Un};
+use crate::network::layer::math::{
+    ElementWiseOperation as Ew, MatrixOperation, UnaryOperation as Un,
+};
 use crate::network::layer::{Gather, MatrixMultiply};
 use crate::network::{ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};
@@ -30,7 +33,9 @@ pub(super) const OPS: &[Op] = &[
     onnx("HammingWindow", 17..=NOW, "size", |ctx, node| {
         window(ctx, node, |turn| 25.0 / 46.0 - 21.0 / 46.0 * (TAU * turn).cos())
     }),
-    onnx("HannWindow", 17..=NOW, "size", |ctx, node| window(ctx, node, |turn| (PI * turn).sin().powi(2))),
+    onnx("HannWindow", 17..=NOW, "size", |ctx, node| {
+        window(ctx, node, |turn| (PI * turn).sin().powi(2))
+    }),
     onnx("MelWeightMatrix", 17..=NOW, MEL, mel_weight_matrix),
     onnx("STFT", 17..=NOW, "signal frame_step window? frame_length?", stft),
 ];
@@ -43,7 +48,10 @@ fn fixed(ctx: &Ctx<'_>, at: usize) -> Result<Option<i64>, OpError> {
     match ctx.ints(at)?.as_deref() {
         None => Ok(None),
         Some(&[number]) => Ok(Some(number)),
-        Some(list) => Err(OpError::invalid(format!("input `{}` is {list:?}, not one number", ctx.input_name(at)))),
+        Some(list) => Err(OpError::invalid(format!(
+            "input `{}` is {list:?}, not one number",
+            ctx.input_name(at)
+        ))),
     }
 }
 
@@ -51,11 +59,13 @@ fn fixed(ctx: &Ctx<'_>, at: usize) -> Result<Option<i64>, OpError> {
 fn fixed_size(ctx: &Ctx<'_>, at: usize) -> Result<Option<usize>, OpError> {
     let Some(number) = fixed(ctx, at)? else { return Ok(None) };
     let size = usize::try_from(number).ok().filter(|&size| size > 0);
-    size.map(Some).ok_or_else(|| OpError::invalid(format!("input `{}` is {number}", ctx.input_name(at))))
+    size.map(Some)
+        .ok_or_else(|| OpError::invalid(format!("input `{}` is {number}", ctx.input_name(at))))
 }
 
 fn required_size(ctx: &Ctx<'_>, at: usize) -> Result<usize, OpError> {
-    fixed_size(ctx, at)?.ok_or_else(|| OpError::invalid(format!("input `{}` is missing", ctx.input_name(at))))
+    fixed_size(ctx, at)?
+        .ok_or_else(|| OpError::invalid(format!("input `{}` is missing", ctx.input_name(at))))
 }
 
 /// The length that the node's input at this position holds.
@@ -83,7 +93,8 @@ struct Transform {
     /// 1 or 2.
     parts: usize,
     inverse: bool,
-    /// Whether only the frequencies up to half the length stand on the complex side, the others being their mirror.
+    /// Whether only the frequencies up to half the length stand on the complex side, the others
+    /// being their mirror.
     onesided: bool,
 }
 
@@ -102,7 +113,8 @@ impl Transform {
         }
     }
 
-    /// What each given number adds to each number of the result: `[given · parts, elements · numbers]`.
+    /// What each given number adds to each number of the result:
+    /// `[given · parts, elements · numbers]`.
     fn matrix(&self) -> Result<Vec<f64>, OpError> {
         let (elements, numbers) = self.result();
         let rows = self.given.saturating_mul(self.parts);
@@ -123,7 +135,8 @@ impl Transform {
                 for to in 0..elements {
                     // Reduced first: the angle stays exact however long the signal is.
                     let angle = TAU * real_size(from * to % self.length) / real_size(self.length);
-                    let (sin, cos) = if self.inverse { angle.sin_cos() } else { (-angle).sin_cos() };
+                    let (sin, cos) =
+                        if self.inverse { angle.sin_cos() } else { (-angle).sin_cos() };
                     // (1 or i) · (cos + i sin)
                     let (real, imaginary) = if part == 0 { (cos, sin) } else { (-sin, cos) };
                     matrix.push(weight * real);
@@ -136,7 +149,8 @@ impl Transform {
         Ok(matrix)
     }
 
-    /// How often an element counts: not at all beyond the length; twice where it stands for its mirror too.
+    /// How often an element counts: not at all beyond the length; twice where it stands for its
+    /// mirror too.
     fn weight(&self, at: usize, mirrored: bool) -> f64 {
         let scale = if self.inverse { 1.0 / real_size(self.length) } else { 1.0 };
         match mirrored {
@@ -150,9 +164,14 @@ impl Transform {
     /// Applies it to the last but one axis of a value.
     fn apply(&self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
         let (elements, numbers) = self.result();
-        let matrix = rounded(ctx.dtype(x), vec![self.given * self.parts, elements * numbers], &self.matrix()?)?;
+        let matrix = rounded(
+            ctx.dtype(x),
+            vec![self.given * self.parts, elements * numbers],
+            &self.matrix()?,
+        )?;
         let matrix = ctx.constant_value(matrix);
-        let size = |size| i64::try_from(size).map_err(|_| OpError::invalid(format!("a size of {size}")));
+        let size =
+            |size| i64::try_from(size).map_err(|_| OpError::invalid(format!("a size of {size}")));
         let elements = ctx.number(size(elements)?);
         multiplied(ctx, x, matrix, elements, size(numbers)?)
     }
@@ -197,7 +216,13 @@ impl OpenTransform {
     fn fixed(&self, ctx: &Ctx<'_>) -> Option<Transform> {
         let size = |number| usize::try_from(ctx.known(number)?).ok();
         let Self { parts, inverse, onesided, .. } = *self;
-        Some(Transform { given: size(self.given)?, length: size(self.length)?, parts, inverse, onesided })
+        Some(Transform {
+            given: size(self.given)?,
+            length: size(self.length)?,
+            parts,
+            inverse,
+            onesided,
+        })
     }
 
     /// Applies it to the last but one axis of a value.
@@ -226,17 +251,23 @@ impl OpenTransform {
         let (cos, sin) = (weighed(cos)?, weighed(sin)?);
         // (1 or i) · (cos + i sin), as in a fixed matrix.
         let negative = ctx.unary(Un::Neg, sin)?;
-        let mut part = |real, imaginary| if numbers == 1 { Ok(real) } else { ctx.concat(&[real, imaginary], 3) };
+        let mut part = |real, imaginary| {
+            if numbers == 1 { Ok(real) } else { ctx.concat(&[real, imaginary], 3) }
+        };
         let (first, second) = (part(cos, sin)?, part(negative, cos)?);
         let matrix = if self.parts == 1 { first } else { ctx.concat(&[first, second], 1)? };
-        let (parts, width) = (i64::try_from(self.parts).unwrap_or(i64::MAX), ctx.compute(Ew::Prod, elements, numbers)?);
+        let (parts, width) = (
+            i64::try_from(self.parts).unwrap_or(i64::MAX),
+            ctx.compute(Ew::Prod, elements, numbers)?,
+        );
         let rows = ctx.compute(Ew::Prod, self.given, parts)?;
         let matrix = ctx.reshape_to(matrix, &[rows, width])?;
         let matrix = ctx.cast(matrix, ctx.dtype(x))?;
         multiplied(ctx, x, matrix, elements, numbers)
     }
 
-    /// Cosine and sine of so many parts of a turn, each one by the length; of the same turn backwards unless inverse.
+    /// Cosine and sine of so many parts of a turn, each one by the length; of the same turn
+    /// backwards unless inverse.
     ///
     /// From an angle within a quarter of the turn: so what should be 0 or 1 is just that.
     fn cos_sin(&self, ctx: &mut Ctx<'_>, parts: ValueId) -> Result<(ValueId, ValueId), OpError> {
@@ -248,7 +279,8 @@ impl OpenTransform {
         let part = ctx.binary(Ew::Div, rest, length)?;
         let angle = ctx.binary_scalar(Ew::Prod, part, PI / 2.0)?;
         let (cos, sin) = (ctx.unary(Un::Cos, angle)?, ctx.unary(Un::Sin, angle)?);
-        // An odd quarter swaps them; the second and third negate the cosine, the third and fourth the sine.
+        // An odd quarter swaps them; the second and third negate the cosine, the third and fourth
+        // the sine.
         let half = ctx.compute(Ew::FloorDiv, quarter, 2)?;
         let even = ctx.compute(Ew::Prod, half, 2)?;
         let odd = ctx.binary(Ew::Greater, quarter, even)?;
@@ -260,12 +292,19 @@ impl OpenTransform {
         let across = ctx.select(odd, cos, sin)?;
         let across_negated = ctx.select(odd, minus_cos, minus_sin)?;
         let cos = ctx.select(turned, along_negated, along)?;
-        let (late, early) = if self.inverse { (across_negated, across) } else { (across, across_negated) };
+        let (late, early) =
+            if self.inverse { (across_negated, across) } else { (across, across_negated) };
         Ok((cos, ctx.select(second_half, late, early)?))
     }
 
     /// How often each element counts, as in [`Transform::weight`]: `f32[given, 1]`.
-    fn weight(&self, ctx: &mut Ctx<'_>, from: ValueId, half: ValueId, length: ValueId) -> Result<ValueId, OpError> {
+    fn weight(
+        &self,
+        ctx: &mut Ctx<'_>,
+        from: ValueId,
+        half: ValueId,
+        length: ValueId,
+    ) -> Result<ValueId, OpError> {
         let mirrored = self.onesided && self.inverse;
         let (one, zero) = (ctx.filled(DType::F32, 1.0, 2)?, ctx.filled(DType::F32, 0.0, 2)?);
         let scale = if self.inverse { ctx.binary(Ew::Div, one, length)? } else { one };
@@ -300,7 +339,9 @@ fn dft(ctx: &mut Ctx<'_>, node: &Node, axis: i64) -> Result<Values, OpError> {
     let rank = ctx.rank(x);
     let axis = ctx.axis(axis, rank)?;
     if axis + 1 == rank {
-        return Err(OpError::invalid(format!("axis {axis} is the one of real and imaginary parts")));
+        return Err(OpError::invalid(format!(
+            "axis {axis} is the one of real and imaginary parts"
+        )));
     }
     let given = ctx.size_of(x, axis)?;
     let inverse = node.attrs.int_or("inverse", 0)? != 0;
@@ -321,24 +362,33 @@ fn dft(ctx: &mut Ctx<'_>, node: &Node, axis: i64) -> Result<Values, OpError> {
     Ok(smallvec![ctx.transpose(result, order)?])
 }
 
-/// `STFT`: the frames gathered, weighed by the window and transformed. The signal may have any length.
+/// `STFT`: the frames gathered, weighed by the window and transformed. The signal may have any
+/// length.
 fn stft(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let signal = ctx.input(0)?;
     let signal = if ctx.rank(signal) == 2 { ctx.unsqueeze(signal, vec![2])? } else { signal };
     if ctx.rank(signal) != 3 {
-        return Err(OpError::Rank { what: "input `signal`", rank: ctx.rank(signal), supported: "2 or 3" });
+        return Err(OpError::Rank {
+            what: "input `signal`",
+            rank: ctx.rank(signal),
+            supported: "2 or 3",
+        });
     }
-    let step = length_input(ctx, 1)?.ok_or_else(|| OpError::invalid("input `frame_step` is missing"))?;
+    let step =
+        length_input(ctx, 1)?.ok_or_else(|| OpError::invalid("input `frame_step` is missing"))?;
     let window = ctx.maybe(2);
     let of_window = window.map(|window| ctx.size_of(window, 0)).transpose()?;
     let length = match length_input(ctx, 3)?.or(of_window) {
         Some(length) => length,
         None => ctx.size_of(signal, 1)?,
     };
-    if let (Some(frame), Some(window)) = (ctx.known(length), of_window.and_then(|size| ctx.known(size)))
+    if let (Some(frame), Some(window)) =
+        (ctx.known(length), of_window.and_then(|size| ctx.known(size)))
         && frame != window
     {
-        return Err(OpError::invalid(format!("frames have {frame} elements, input `window` has {window}")));
+        return Err(OpError::invalid(format!(
+            "frames have {frame} elements, input `window` has {window}"
+        )));
     }
     let frames = frames(ctx, signal, length, step)?;
     let weighed = match window {
@@ -349,12 +399,24 @@ fn stft(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         None => frames,
     };
     let onesided = node.attrs.int_or("onesided", 1)? != 0;
-    let transform = OpenTransform { given: length, length, parts: parts(ctx, signal)?, inverse: false, onesided };
+    let transform = OpenTransform {
+        given: length,
+        length,
+        parts: parts(ctx, signal)?,
+        inverse: false,
+        onesided,
+    };
     Ok(smallvec![transform.apply(ctx, weighed)?])
 }
 
-/// `[batch, signal, parts]` as `[batch, frames, length, parts]`; what does not fill a frame is left out.
-fn frames(ctx: &mut Ctx<'_>, signal: ValueId, length: ValueId, step: ValueId) -> Result<ValueId, OpError> {
+/// `[batch, signal, parts]` as `[batch, frames, length, parts]`; what does not fill a frame is left
+/// out.
+fn frames(
+    ctx: &mut Ctx<'_>,
+    signal: ValueId,
+    length: ValueId,
+    step: ValueId,
+) -> Result<ValueId, OpError> {
     let size = ctx.size_of(signal, 1)?;
     let room = ctx.binary(Ew::Sub, size, length)?;
     let steps = ctx.binary(Ew::FloorDiv, room, step)?;
@@ -374,12 +436,14 @@ fn output_type(node: &Node) -> Result<DType, OpError> {
     match dtype_from_onnx(code) {
         Some(DType::F64) => Ok(DType::F32),
         Some(dtype) => Ok(dtype),
-        None => Err(OpError::invalid(format!("attribute `output_datatype` is {code}, which is no number type"))),
+        None => Err(OpError::invalid(format!(
+            "attribute `output_datatype` is {code}, which is no number type"
+        ))),
     }
 }
 
-/// `BlackmanWindow`, `HammingWindow`, `HannWindow` of a known size: a constant, from the part of a turn that each place
-/// stands for.
+/// `BlackmanWindow`, `HammingWindow`, `HannWindow` of a known size: a constant, from the part of a
+/// turn that each place stands for.
 fn window(ctx: &mut Ctx<'_>, node: &Node, height: impl Fn(f64) -> f64) -> Result<Values, OpError> {
     let size = required_size(ctx, 0)?;
     let periodic = node.attrs.int_or("periodic", 1)? != 0;
@@ -393,9 +457,11 @@ fn window(ctx: &mut Ctx<'_>, node: &Node, height: impl Fn(f64) -> f64) -> Result
     Ok(smallvec![ctx.constant_value(window)])
 }
 
-/// `MelWeightMatrix` of known inputs: a constant of triangles, whose corners lie equally far apart in mel.
+/// `MelWeightMatrix` of known inputs: a constant of triangles, whose corners lie equally far apart
+/// in mel.
 fn mel_weight_matrix(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let (bands, length, rate) = (required_size(ctx, 0)?, required_size(ctx, 1)?, required_size(ctx, 2)?);
+    let (bands, length, rate) =
+        (required_size(ctx, 0)?, required_size(ctx, 1)?, required_size(ctx, 2)?);
     let edge = |at| match ctx.floats(at)?.as_deref() {
         Some(&[hertz]) if hertz >= 0.0 => Ok(f64::from(hertz)),
         _ => Err(OpError::invalid(format!("input `{}` is no frequency", ctx.input_name(at)))),
@@ -411,15 +477,21 @@ fn mel_weight_matrix(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> 
         });
     }
     let corner = |at: usize| {
-        let hertz =
-            700.0 * ((low + real_size(at) * (high - low) / real_size(bands + 2)) / 2595.0 * 10f64.ln()).exp_m1();
+        let hertz = 700.0
+            * ((low + real_size(at) * (high - low) / real_size(bands + 2)) / 2595.0 * 10f64.ln())
+                .exp_m1();
         (real_size(length + 1) * hertz / real_size(rate)).floor()
     };
     let mut matrix = vec![0.0; frequencies * bands];
     for band in 0..bands {
         let (left, centre, right) = (corner(band), corner(band + 1), corner(band + 2));
-        if left > centre || right >= real_size(frequencies) + 1.0 || centre >= real_size(frequencies) {
-            return Err(OpError::invalid(format!("band {band} ends at {right} of {frequencies} frequencies")));
+        if left > centre
+            || right >= real_size(frequencies) + 1.0
+            || centre >= real_size(frequencies)
+        {
+            return Err(OpError::invalid(format!(
+                "band {band} ends at {right} of {frequencies} frequencies"
+            )));
         }
         for (at, row) in matrix.chunks_exact_mut(bands).enumerate() {
             if let Some(weight) = row.get_mut(band) {
@@ -431,7 +503,8 @@ fn mel_weight_matrix(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> 
     Ok(smallvec![ctx.constant_value(matrix)])
 }
 
-/// The height over `at` of a triangle that rises from `left` to 1 at the centre and falls to `right`.
+/// The height over `at` of a triangle that rises from `left` to 1 at the centre and falls to
+/// `right`.
 fn triangle(at: f64, left: f64, centre: f64, right: f64) -> f64 {
     if at >= centre && at < right {
         (right - at) / (right - centre)

@@ -1,4 +1,5 @@
-//! Operators that hand a state from one call to the next: caches, convolutions and recurrences over a sequence.
+//! Operators that hand a state from one call to the next: caches, convolutions and recurrences over
+//! a sequence.
 
 use super::activation::swish_of;
 use super::axes::{Cut, counter, cut};
@@ -13,7 +14,9 @@ use crate::import::nested::{Iteration, Repeat};
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::control::{LoopIterator, LoopOutput};
 use crate::network::layer::data::{SampleMode, ScatterMode};
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, UnaryOperation as Un};
+use crate::network::layer::math::{
+    ElementWiseOperation as Ew, MatrixOperation, UnaryOperation as Un,
+};
 use crate::network::layer::{MatrixMultiply, Scatter};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
@@ -27,7 +30,8 @@ pub(super) const OPS: &[Op] = &[
     onnx("TensorScatter", 24..=NOW, "past_cache update write_indices?", tensor_scatter),
 ];
 
-/// `TensorScatter`: a Scatter of single elements, whose indices are the sample's first place plus the element's own.
+/// `TensorScatter`: a Scatter of single elements, whose indices are the sample's first place plus
+/// the element's own.
 fn tensor_scatter(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (cache, update) = (ctx.input(0)?, ctx.input(1)?);
     let (axis, rank) = (axis_of(ctx, node, -2, cache)?, ctx.rank(update));
@@ -57,7 +61,8 @@ fn tensor_scatter(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.add(Scatter { mode: ScatterMode::Element, axis }, &[cache, places, update])?])
 }
 
-/// `CausalConvWithState`: a Convolution of each channel behind the last elements of the past, or behind zeros.
+/// `CausalConvWithState`: a Convolution of each channel behind the last elements of the past, or
+/// behind zeros.
 fn causal_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, w) = (ctx.input(0)?, ctx.input(1)?);
     for (what, value) in [("input `input`", x), ("input `weight`", w)] {
@@ -99,7 +104,8 @@ fn last_elements(ctx: &mut Ctx<'_>, x: ValueId, count: i64) -> Result<ValueId, O
 
 /// What a linear attention takes: all steps, or without the axis of time a single one.
 struct Sequences {
-    /// `[batch, time, heads, group, key size]`: the query heads that share a head of keys stand together.
+    /// `[batch, time, heads, group, key size]`: the query heads that share a head of keys stand
+    /// together.
     query: ValueId,
     /// `[batch, time, heads, 1, key size]`
     key: ValueId,
@@ -111,9 +117,11 @@ struct Sequences {
     beta: Option<ValueId>,
 }
 
-/// `LinearAttention`. Becomes a Loop over time that carries the state, in `f32`; for a single step its layers alone.
+/// `LinearAttention`. Becomes a Loop over time that carries the state, in `f32`; for a single step
+/// its layers alone.
 fn linear_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let (query_heads, heads) = (required_head_count(node, "q_num_heads")?, required_head_count(node, "kv_num_heads")?);
+    let (query_heads, heads) =
+        (required_head_count(node, "q_num_heads")?, required_head_count(node, "kv_num_heads")?);
     if query_heads % heads != 0 {
         return Err(OpError::invalid(format!(
             "{query_heads} query heads do not share {heads} heads of keys and values"
@@ -141,7 +149,9 @@ fn linear_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         }
         scale => ctx.binary_scalar(Ew::Prod, y, scale.into())?,
     };
-    let [batch, time, _, _, size] = ctx.sizes(y)?[..] else { return Err(OpError::invalid("a lost axis")) };
+    let [batch, time, _, _, size] = ctx.sizes(y)?[..] else {
+        return Err(OpError::invalid("a lost axis"));
+    };
     let hidden = ctx.compute(Ew::Prod, size, query_heads)?;
     let y = ctx.reshape_to(y, &[batch, time, hidden])?;
     let dtype = ctx.dtype(ctx.input(0)?);
@@ -150,13 +160,18 @@ fn linear_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 }
 
 /// All steps in a Loop.
-fn repeated(ctx: &mut Ctx<'_>, sequences: &Sequences, state: ValueId) -> Result<(ValueId, ValueId), OpError> {
+fn repeated(
+    ctx: &mut Ctx<'_>,
+    sequences: &Sequences,
+    state: ValueId,
+) -> Result<(ValueId, ValueId), OpError> {
     let length = ctx.size_of(sequences.query, 1)?;
     let length = ctx.as_scalar(length)?;
     let results = Repeat::new(Some(length), Some(length)).run(ctx, |ctx, repeat| {
         let current = repeat.carry(ctx, state);
-        let slices =
-            sequences.each(&mut |value| repeat.iterate(ctx, value, LoopIterator { axis: 1, reverse: false }))?;
+        let slices = sequences.each(&mut |value| {
+            repeat.iterate(ctx, value, LoopIterator { axis: 1, reverse: false })
+        })?;
         let (y, next) = step(ctx, &slices, current)?;
         let outputs = vec![LoopOutput::Concatenate { axis: 1 }, LoopOutput::LastValue(0)];
         Ok(Iteration { condition: None, next: smallvec![next], outputs, collected: smallvec![y] })
@@ -168,7 +183,10 @@ fn repeated(ctx: &mut Ctx<'_>, sequences: &Sequences, state: ValueId) -> Result<
 }
 
 impl Sequences {
-    fn each(&self, of: &mut dyn FnMut(ValueId) -> Result<ValueId, OpError>) -> Result<Sequences, OpError> {
+    fn each(
+        &self,
+        of: &mut dyn FnMut(ValueId) -> Result<ValueId, OpError>,
+    ) -> Result<Sequences, OpError> {
         Ok(Sequences {
             query: of(self.query)?,
             key: of(self.key)?,
@@ -181,7 +199,8 @@ impl Sequences {
 
 /// One step: the state decays, takes in the key's value or its correction, and answers the queries.
 ///
-/// Conversions to `f32` stand in here: TensorRT-RTX 1.7 fails to build a loop over sequences converted before.
+/// Conversions to `f32` stand in here: TensorRT-RTX 1.7 fails to build a loop over sequences
+/// converted before.
 fn step(ctx: &mut Ctx<'_>, now: &Sequences, state: ValueId) -> Result<(ValueId, ValueId), OpError> {
     let now = now.each(&mut |slice| ctx.cast(slice, DType::F32))?;
     let (mut state, mut value) = (state, now.value);
@@ -200,7 +219,8 @@ fn step(ctx: &mut Ctx<'_>, now: &Sequences, state: ValueId) -> Result<(ValueId, 
     Ok((matrices(ctx, now.query, state)?, state))
 }
 
-/// The node's operands, unpacked. Which of `decay` and `beta` there are is up to the attribute `update_rule`.
+/// The node's operands, unpacked. Which of `decay` and `beta` there are is up to the attribute
+/// `update_rule`.
 fn sequences(ctx: &mut Ctx<'_>, node: &Node, heads: i64, group: i64) -> Result<Sequences, OpError> {
     let (decays, corrects) = match node.attrs.string_or("update_rule", "gated_delta")? {
         "linear" => (false, false),
@@ -256,13 +276,19 @@ fn unpacked(ctx: &mut Ctx<'_>, at: usize, heads: i64, group: i64) -> Result<Valu
     ctx.reshape_to(packed, &[batch, time, heads, group, size])
 }
 
-/// The state before the first step, `f32[batch, heads, key size, value size]`: the past's, or zeros.
+/// The state before the first step, `f32[batch, heads, key size, value size]`: the past's, or
+/// zeros.
 fn first_state(ctx: &mut Ctx<'_>, sequences: &Sequences, heads: i64) -> Result<ValueId, OpError> {
     if let Some(past) = ctx.maybe(3) {
         return ctx.cast(past, DType::F32);
     }
     let zero = ctx.filled(DType::F32, 0.0, 4)?;
     let batch = ctx.size_of(sequences.key, 0)?;
-    let sizes = [batch, ctx.number(heads), ctx.size_of(sequences.key, 4)?, ctx.size_of(sequences.value, 4)?];
+    let sizes = [
+        batch,
+        ctx.number(heads),
+        ctx.size_of(sequences.key, 4)?,
+        ctx.size_of(sequences.value, 4)?,
+    ];
     ctx.expand(zero, &sizes)
 }

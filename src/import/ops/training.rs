@@ -16,8 +16,8 @@ pub(super) const OPS: &[Op] = &[
     onnx("Momentum", 1..=NOW, "R T inputs*", momentum).of(DOMAIN),
 ];
 
-/// Applies `step` to each optimized tensor with what belongs to it: the inputs are `N` lists of equal length, the
-/// outputs `M` lists.
+/// Applies `step` to each optimized tensor with what belongs to it: the inputs are `N` lists of
+/// equal length, the outputs `M` lists.
 fn each<const N: usize, const M: usize>(
     ctx: &mut Ctx<'_>,
     mut step: impl FnMut(&mut Ctx<'_>, [ValueId; N]) -> Result<[ValueId; M], OpError>,
@@ -26,16 +26,21 @@ fn each<const N: usize, const M: usize>(
     let lists = all.get(2..).unwrap_or_default();
     if lists.is_empty() || lists.len() % N != 0 {
         let count = lists.len();
-        return Err(OpError::invalid(format!("{count} tensors do not divide into {N} lists of equal length")));
+        return Err(OpError::invalid(format!(
+            "{count} tensors do not divide into {N} lists of equal length"
+        )));
     }
     let count = lists.len() / N;
     let mut rows = Vec::with_capacity(count);
     for at in 0..count {
         let own: Values = lists.iter().skip(at).step_by(count).copied().collect();
-        let own = <[ValueId; N]>::try_from(own.as_slice()).map_err(|_| OpError::invalid("a list is too short"))?;
+        let own = <[ValueId; N]>::try_from(own.as_slice())
+            .map_err(|_| OpError::invalid("a list is too short"))?;
         rows.push(step(ctx, own)?);
     }
-    Ok((0..M).flat_map(|list| rows.iter().filter_map(move |row| row.get(list)).copied()).collect::<SmallVec<_>>())
+    Ok((0..M)
+        .flat_map(|list| rows.iter().filter_map(move |row| row.get(list)).copied())
+        .collect::<SmallVec<_>>())
 }
 
 /// The update count in the type of the learning rate.
@@ -106,7 +111,8 @@ fn adam(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (norm, epsilon) = (number(node, "norm_coefficient", 0.0)?, number(node, "epsilon", 1e-6)?);
     let kept = 1.0 - number(node, "norm_coefficient_post", 0.0)?;
     let (first_rate, count) = (ctx.input(0)?, update_count(ctx)?);
-    let (of_means, of_squares) = (one_less_power(ctx, alpha, count)?, one_less_power(ctx, beta, count)?);
+    let (of_means, of_squares) =
+        (one_less_power(ctx, alpha, count)?, one_less_power(ctx, beta, count)?);
     let correction = ctx.unary(Un::Sqrt, of_squares)?;
     let rate = ctx.binary(Ew::Prod, first_rate, correction)?;
     let rate = ctx.binary(Ew::Div, rate, of_means)?;
@@ -127,7 +133,8 @@ fn momentum(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         let value = node.attrs.float(name)?.map(f64::from);
         value.ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))
     };
-    let (alpha, beta, norm) = (required("alpha")?, required("beta")?, required("norm_coefficient")?);
+    let (alpha, beta, norm) =
+        (required("alpha")?, required("beta")?, required("norm_coefficient")?);
     let nesterov = match node.attrs.string_or("mode", "")? {
         "standard" => false,
         "nesterov" => true,

@@ -8,7 +8,8 @@ use crate::import::error::OpError;
 use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::{GatherMode, ScatterMode};
 use crate::network::layer::math::{
-    Cumulative, CumulativeOperation, ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+    Cumulative, CumulativeOperation, ElementWiseOperation as Ew, ReduceOperation,
+    UnaryOperation as Un,
 };
 use crate::network::layer::{Gather, Scatter};
 use crate::network::{ValueId, Values};
@@ -21,9 +22,9 @@ pub(super) const OPS: &[Op] = &[onnx("Unique", 11..=NOW, "X", unique)];
 /// The most pairs that are compared, where their number is known.
 const MOST_PAIRS: i64 = 1 << 26;
 
-/// `Unique`: the first of equal elements (or of equal slices along an axis), in order or sorted; where they first stand,
-/// which of them each element is, and how often they occur. How many there are only the run knows: TensorRT finds them with
-/// NonZero.
+/// `Unique`: the first of equal elements (or of equal slices along an axis), in order or sorted;
+/// where they first stand, which of them each element is, and how often they occur. How many there
+/// are only the run knows: TensorRT finds them with NonZero.
 fn unique(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let sorted = node.attrs.int_or("sorted", 1)? != 0;
@@ -38,7 +39,11 @@ fn unique(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         && count.saturating_mul(volume) > MOST_PAIRS
     {
         let value = format!("of {count} by {volume}");
-        return Err(OpError::Value { what: "a comparison", value, supported: "their product up to 2^26" });
+        return Err(OpError::Value {
+            what: "a comparison",
+            value,
+            supported: "their product up to 2^26",
+        });
     }
     let rows = rows(ctx, data, axis, count)?;
     let Compared { equal, less } = compared(ctx, rows)?;
@@ -101,12 +106,16 @@ fn compared(ctx: &mut Ctx<'_>, rows: ValueId) -> Result<Compared, OpError> {
     let equal = ctx.binary(Ew::Equal, here, other)?;
     let less = ctx.binary(Ew::Less, other, here)?;
     if ctx.size(rows, 1) == Some(1) {
-        return Ok(Compared { equal: ctx.squeeze(equal, vec![2])?, less: ctx.squeeze(less, vec![2])? });
+        return Ok(Compared {
+            equal: ctx.squeeze(equal, vec![2])?,
+            less: ctx.squeeze(less, vec![2])?,
+        });
     }
     let differs = ctx.unary(Un::Not, equal)?;
     let differs = ctx.cast(differs, DType::I32)?;
     let sum = CumulativeOperation::Sum;
-    let before = ctx.add(Cumulative { operation: sum, axis: 2, exclusive: true, reverse: false }, &[differs])?;
+    let before = ctx
+        .add(Cumulative { operation: sum, axis: 2, exclusive: true, reverse: false }, &[differs])?;
     let zero = ctx.filled(DType::I32, 0.0, 3)?;
     let so_far = ctx.binary(Ew::Equal, before, zero)?;
     let decides = ctx.binary(Ew::And, so_far, less)?;

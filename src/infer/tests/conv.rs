@@ -9,7 +9,14 @@ fn tensor(dims: &[usize]) -> Tensor {
 }
 
 /// A convolution over two axes with a square window.
-fn conv(maps: usize, kernel: usize, stride: usize, padding: usize, groups: usize, weights: &[usize]) -> Convolution {
+fn conv(
+    maps: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    groups: usize,
+    weights: &[usize],
+) -> Convolution {
     Convolution {
         maps,
         kernel: vec![kernel; 2],
@@ -24,7 +31,13 @@ fn conv(maps: usize, kernel: usize, stride: usize, padding: usize, groups: usize
     }
 }
 
-fn deconv(maps: usize, stride: usize, padding: usize, groups: usize, weights: &[usize]) -> Deconvolution {
+fn deconv(
+    maps: usize,
+    stride: usize,
+    padding: usize,
+    groups: usize,
+    weights: &[usize],
+) -> Deconvolution {
     Deconvolution(conv(maps, 3, stride, padding, groups, weights))
 }
 
@@ -51,7 +64,11 @@ fn convolutions() {
     let plain = || conv(8, 3, 2, 1, 1, &[8, 4, 3, 3]);
     check([
         (plain().into(), &["f32[N, 4, 16, W]"], "f32[N, 8, 8, ⌊(W + 1)/(2)⌋]"),
-        (Convolution { dilation: vec![2, 2], ..plain() }.into(), &["f32[1, 4, 16, 16]"], "f32[1, 8, 7, 7]"),
+        (
+            Convolution { dilation: vec![2, 2], ..plain() }.into(),
+            &["f32[1, 4, 16, 16]"],
+            "f32[1, 8, 7, 7]",
+        ),
         (
             Convolution { padding_mode: PaddingMode::SameUpper, ..plain() }.into(),
             &["f32[1, 4, 15, 16]"],
@@ -59,7 +76,12 @@ fn convolutions() {
         ),
         (
             // Caffe's modes pad behind the data as before it.
-            Convolution { padding_mode: PaddingMode::CaffeRoundUp, post_padding: vec![7, 7], ..plain() }.into(),
+            Convolution {
+                padding_mode: PaddingMode::CaffeRoundUp,
+                post_padding: vec![7, 7],
+                ..plain()
+            }
+            .into(),
             &["f32[1, 4, 15, 16]"],
             "f32[1, 8, 8, 9]",
         ),
@@ -69,16 +91,36 @@ fn convolutions() {
             &["f32[1, 4, 5, 5]"],
             "input has 4 channels but the weights take 2",
         ),
-        (conv(8, 3, 1, 0, 3, &[8, 2, 3, 3]).into(), &["f32[1, 6, 5, 5]"], "8 maps do not divide into 3 groups"),
-        (conv(6, 3, 1, 0, 3, &[6, 2, 3, 3]).into(), &["f32[1, 4, 5, 5]"], "4 channels do not divide into 3 groups"),
-        (conv(8, 3, 1, 0, 0, &[8, 4, 3, 3]).into(), &["f32[1, 4, 5, 5]"], "groups is 0 but must be 1 or more"),
+        (
+            conv(8, 3, 1, 0, 3, &[8, 2, 3, 3]).into(),
+            &["f32[1, 6, 5, 5]"],
+            "8 maps do not divide into 3 groups",
+        ),
+        (
+            conv(6, 3, 1, 0, 3, &[6, 2, 3, 3]).into(),
+            &["f32[1, 4, 5, 5]"],
+            "4 channels do not divide into 3 groups",
+        ),
+        (
+            conv(8, 3, 1, 0, 0, &[8, 4, 3, 3]).into(),
+            &["f32[1, 4, 5, 5]"],
+            "groups is 0 but must be 1 or more",
+        ),
         (
             conv(9, 3, 1, 0, 1, &[8, 4, 3, 3]).into(),
             &["f32[1, 4, 5, 5]"],
             "the shape of the kernel is [8, 4, 3, 3] but must be [9, 4, 3, 3]",
         ),
-        (conv(8, 3, 1, 0, 1, &[8]).into(), &["f32[1, 4, 5, 5]"], "input has 4 channels but the weights take 0"),
-        (conv(8, 3, 0, 0, 1, &[8, 4, 3, 3]).into(), &["f32[1, 4, 5, 5]"], "stride is 0 but must be 1 or more"),
+        (
+            conv(8, 3, 1, 0, 1, &[8]).into(),
+            &["f32[1, 4, 5, 5]"],
+            "input has 4 channels but the weights take 0",
+        ),
+        (
+            conv(8, 3, 0, 0, 1, &[8, 4, 3, 3]).into(),
+            &["f32[1, 4, 5, 5]"],
+            "stride is 0 but must be 1 or more",
+        ),
         (plain().into(), &["f32[4, 16, 16]"], "the rank of data is 3 but must be 4 or 5"),
         (plain().into(), &["f16[1, 4, 16, 16]"], "operands of Convolution have types f16 and f32"),
         (plain().into(), &["f32[1, 4, 16, 16, 16]"], "the window has 2 entries but needs 3"),
@@ -97,7 +139,8 @@ fn convolutions() {
 
 #[test]
 fn weights_may_be_operands() {
-    let dynamic = |weights, bias| LayerKind::from(Convolution { weights, bias, ..conv(8, 3, 1, 0, 1, &[]) });
+    let dynamic =
+        |weights, bias| LayerKind::from(Convolution { weights, bias, ..conv(8, 3, 1, 0, 1, &[]) });
     check([
         (dynamic(Arg::Input(1), None), &["f32[1, 4, 5, 5]", "f32[8, 4, 3, 3]"], "f32[1, 8, 3, 3]"),
         (
@@ -133,14 +176,22 @@ fn deconvolutions() {
     check([
         (deconv(8, 2, 1, 1, &[4, 8, 3, 3]).into(), &["f32[N, 4, 5, W]"], "f32[N, 8, 9, 2·W - 1]"),
         (deconv(8, 2, 0, 2, &[4, 4, 3, 3]).into(), &["f32[1, 4, 5, 5]"], "f32[1, 8, 11, 11]"),
-        (same_upper(deconv(8, 2, 0, 1, &[4, 8, 3, 3])).into(), &["f32[1, 4, 5, 5]"], "f32[1, 8, 10, 10]"),
+        (
+            same_upper(deconv(8, 2, 0, 1, &[4, 8, 3, 3])).into(),
+            &["f32[1, 4, 5, 5]"],
+            "f32[1, 8, 10, 10]",
+        ),
         (
             // Windows that leave gaps do not reach the end of the last stride.
             same_upper(deconv(8, 4, 0, 1, &[4, 8, 3, 3])).into(),
             &["f32[1, 4, 5, W]"],
             "f32[1, 8, 19, 4·W - 1]",
         ),
-        (deconv(8, 2, 0, 1, &[3, 8, 3, 3]).into(), &["f32[1, 4, 5, 5]"], "input has 4 channels but the weights take 3"),
+        (
+            deconv(8, 2, 0, 1, &[3, 8, 3, 3]).into(),
+            &["f32[1, 4, 5, 5]"],
+            "input has 4 channels but the weights take 3",
+        ),
         (
             deconv(8, 2, 0, 2, &[4, 8, 3, 3]).into(),
             &["f32[1, 4, 5, 5]"],
@@ -161,7 +212,11 @@ fn poolings() {
         (pool(2, 2, ExplicitRoundDown), &["f32[N, 4, 5, W]"], "f32[N, 4, 2, ⌊(W)/(2)⌋]"),
         (pool(2, 2, ExplicitRoundUp), &["f32[N, 4, 5, 6]"], "f32[N, 4, 3, 3]"),
         (pool(2, 2, SameLower), &["f32[N, 4, 5, 6]"], "f32[N, 4, 3, 3]"),
-        (pool(2, 2, SameLower), &["i64[N, 4, 5, 6]"], "the type of data is i64 but must be floating point"),
+        (
+            pool(2, 2, SameLower),
+            &["i64[N, 4, 5, 6]"],
+            "the type of data is i64 but must be floating point",
+        ),
         (pool(0, 2, SameLower), &["f32[N, 4, 5, 6]"], "the window is 0 but must be 1 or more"),
     ]);
 }

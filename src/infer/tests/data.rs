@@ -2,8 +2,8 @@ use super::check;
 use crate::network::LayerKind;
 use crate::network::layer::Arg;
 use crate::network::layer::data::{
-    Concatenation, Fill, FillOperation as Op, Gather, GatherMode, OneHot, ReverseSequence, Scatter, ScatterMode, TopK,
-    TopKOperation,
+    Concatenation, Fill, FillOperation as Op, Gather, GatherMode, OneHot, ReverseSequence, Scatter,
+    ScatterMode, TopK, TopKOperation,
 };
 use crate::tensor::DType;
 
@@ -11,7 +11,13 @@ fn gather(mode: GatherMode, axis: usize, element_wise_dims: usize) -> LayerKind 
     Gather { mode, axis, element_wise_dims }.into()
 }
 
-fn fill(operation: Op, dims: Arg<Vec<usize>>, alpha: Arg<f64>, beta: Arg<f64>, dtype: DType) -> LayerKind {
+fn fill(
+    operation: Op,
+    dims: Arg<Vec<usize>>,
+    alpha: Arg<f64>,
+    beta: Arg<f64>,
+    dtype: DType,
+) -> LayerKind {
     Fill { operation, dims, alpha, beta, dtype }.into()
 }
 
@@ -49,17 +55,34 @@ fn gathers() {
         ),
         (gather(Nd, 0, 0), &["f32[3, 4, C]", "i64[K, 2]"], "f32[K, C]"),
         (gather(Nd, 0, 1), &["f32[N, 4, C]", "i64[N, 1]"], "f32[N, C]"),
-        (gather(Nd, 0, 0), &["f32[3, 4]", "i64[K, 3]"], "the length of an index vector is 3 but must be 1 to 2"),
+        (
+            gather(Nd, 0, 0),
+            &["f32[3, 4]", "i64[K, 3]"],
+            "the length of an index vector is 3 but must be 1 to 2",
+        ),
         (
             gather(Nd, 0, 0),
             &["f32[3, 4]", "i64[K]"],
-            "the number of elements of an index vector is known only at run time, so the output has no known rank",
+            "the number of elements of an index vector is known only at run time, so the output \
+             has no known rank",
         ),
-        (gather(Nd, 0, 0), &["f32[3, 4]", "i64[]"], "the rank of indices is 0 but must be 1 or more"),
+        (
+            gather(Nd, 0, 0),
+            &["f32[3, 4]", "i64[]"],
+            "the rank of indices is 0 but must be 1 or more",
+        ),
         (gather(Default, 3, 0), &["f32[N, 3, 4]", "i64[5]"], "axis 3 is outside rank 3"),
         (gather(Default, 0, 1), &["f32[3, 4]", "i64[3]"], "axis 0 is outside rank 1"),
-        (gather(Default, 0, usize::MAX), &["f32[3, 4]", "i64[3]"], "axis 18446744073709551615 is outside rank 2"),
-        (gather(Default, 0, 0), &["f32[3]", "f32[1]"], "the type of indices is f32 but must be i32 or i64"),
+        (
+            gather(Default, 0, usize::MAX),
+            &["f32[3, 4]", "i64[3]"],
+            "axis 18446744073709551615 is outside rank 2",
+        ),
+        (
+            gather(Default, 0, 0),
+            &["f32[3]", "f32[1]"],
+            "the type of indices is f32 but must be i32 or i64",
+        ),
         (
             gather(Default, 0, 0),
             &["f32[1, 1, 1, 1, 1]", "i64[1, 1, 1, 1, 1]"],
@@ -80,8 +103,16 @@ fn scatters() {
             &["f32[N, 4]", "i64[2, 3]", "f32[2, 4]"],
             "the shape of the updates is [2, 4] but must be [2, 3]",
         ),
-        (scatter(Nd, 0), &["f32[N, 4]", "i64[K, 1]", "f32[K]"], "the shape of the updates is [K] but must be [K, 4]"),
-        (scatter(Nd, 0), &["f32[N, 4]", "i64[K, 1]", "f16[K, 4]"], "operands of Scatter have types f32 and f16"),
+        (
+            scatter(Nd, 0),
+            &["f32[N, 4]", "i64[K, 1]", "f32[K]"],
+            "the shape of the updates is [K] but must be [K, 4]",
+        ),
+        (
+            scatter(Nd, 0),
+            &["f32[N, 4]", "i64[K, 1]", "f16[K, 4]"],
+            "operands of Scatter have types f32 and f16",
+        ),
         (scatter(Element, 2), &["f32[N, 4]", "i64[2, 3]", "f32[2, 3]"], "axis 2 is outside rank 2"),
     ]);
 }
@@ -89,25 +120,52 @@ fn scatters() {
 #[test]
 fn fills() {
     let zeros = |dims| fill(Op::Linspace, dims, Arg::Static(1.0), Arg::Static(2.0), DType::I64);
-    let range = |operation| fill(operation, Arg::Input(0), Arg::Input(1), Arg::Input(2), DType::I64);
+    let range =
+        |operation| fill(operation, Arg::Input(0), Arg::Input(1), Arg::Input(2), DType::I64);
     check([
         (zeros(Arg::Static(vec![3])), &[], "i64[3] = [1, 3, 5]"),
         (zeros(Arg::Input(0)), &["i64[2] = [N, 3]"], "i64[N, 3]"),
         (zeros(Arg::Input(0)), &["i64[1]"], "i64[fill#0]"),
         (zeros(Arg::Input(0)), &["i64[1] = [-1]"], "the shape is -1 but must be 0 or more"),
-        (zeros(Arg::Input(0)), &["i64[1000000]"], "the rank of the shape is 1000000 but must be 8 or less"),
-        (zeros(Arg::Input(0)), &[], "Fill takes dims from input 0 but the number of its inputs is 0"),
+        (
+            zeros(Arg::Input(0)),
+            &["i64[1000000]"],
+            "the rank of the shape is 1000000 but must be 8 or less",
+        ),
+        (
+            zeros(Arg::Input(0)),
+            &[],
+            "Fill takes dims from input 0 but the number of its inputs is 0",
+        ),
         (zeros(Arg::Static(vec![3])), &["i64[1]"], "Fill takes 0 inputs but has 1"),
-        (range(Op::Linspace), &["i64[1] = [3]", "i64[] = [N]", "i64[1] = [-1]"], "i64[3] = [N, N - 1, N - 2]"),
-        (range(Op::Linspace), &["i64[1] = [3]", "i64[] = [N]", "i64[]"], "the rank of beta is 0 but must be 1"),
-        (range(Op::Linspace), &["i64[1] = [3]", "i32[]", "i64[1]"], "operands of Fill have types i32 and i64"),
+        (
+            range(Op::Linspace),
+            &["i64[1] = [3]", "i64[] = [N]", "i64[1] = [-1]"],
+            "i64[3] = [N, N - 1, N - 2]",
+        ),
+        (
+            range(Op::Linspace),
+            &["i64[1] = [3]", "i64[] = [N]", "i64[]"],
+            "the rank of beta is 0 but must be 1",
+        ),
+        (
+            range(Op::Linspace),
+            &["i64[1] = [3]", "i32[]", "i64[1]"],
+            "operands of Fill have types i32 and i64",
+        ),
         (
             range(Op::RandomUniform),
             &["i64[1] = [3]", "i64[]", "i64[]"],
             "the type of the result is i64 but must be floating point",
         ),
         (
-            fill(Op::RandomNormal, Arg::Static(vec![2, 3]), Arg::Static(0.0), Arg::Static(1.0), DType::F16),
+            fill(
+                Op::RandomNormal,
+                Arg::Static(vec![2, 3]),
+                Arg::Static(0.0),
+                Arg::Static(1.0),
+                DType::F16,
+            ),
             &[],
             "f16[2, 3]",
         ),
@@ -116,7 +174,17 @@ fn fills() {
             &["f32[1]"],
             "beta is given another way than alpha but must be given the same way",
         ),
-        (fill(Op::Linspace, Arg::Static(vec![2]), Arg::Static(f64::NAN), Arg::Static(1.0), DType::I64), &[], "i64[2]"),
+        (
+            fill(
+                Op::Linspace,
+                Arg::Static(vec![2]),
+                Arg::Static(f64::NAN),
+                Arg::Static(1.0),
+                DType::I64,
+            ),
+            &[],
+            "i64[2]",
+        ),
     ]);
 }
 
@@ -139,7 +207,11 @@ fn picks_and_orders() {
         (one_hot(0), &["i64[]", "f32[2]", "i64[]"], "f32[onehot#0]"),
         (one_hot(0), &["i64[]", "f32[3]", "i64[]"], "axes of size 3 and 2 must be equal"),
         (reverse(1, 0), &["f32[T, N, C]", "i64[N]"], "f32[T, N, C]"),
-        (reverse(1, 1), &["f32[T, N, C]", "i64[N]"], "axes [1, 1] are not rising numbers below rank 3"),
+        (
+            reverse(1, 1),
+            &["f32[T, N, C]", "i64[N]"],
+            "axes [1, 1] are not rising numbers below rank 3",
+        ),
         (reverse(1, 0), &["f32[T, 3, C]", "i64[4]"], "axes of size 4 and 3 must be equal"),
     ]);
 }

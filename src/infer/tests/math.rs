@@ -1,9 +1,9 @@
 use super::check;
 use crate::network::LayerKind;
 use crate::network::layer::math::{
-    Activation, ActivationType, Cast, Cumulative, CumulativeOperation, Dequantize, Einsum, ElementWise,
-    ElementWiseOperation as Op, MatrixMultiply, MatrixOperation as M, Quantize, Reduce, ReduceOperation, Unary,
-    UnaryOperation,
+    Activation, ActivationType, Cast, Cumulative, CumulativeOperation, Dequantize, Einsum,
+    ElementWise, ElementWiseOperation as Op, MatrixMultiply, MatrixOperation as M, Quantize,
+    Reduce, ReduceOperation, Unary, UnaryOperation,
 };
 use crate::tensor::DType;
 
@@ -37,24 +37,42 @@ fn einsum(equation: &str) -> LayerKind {
 
 #[test]
 fn functions_of_one_element_keep_the_shape() {
-    let cumulative =
-        |axis| Cumulative { operation: CumulativeOperation::Sum, axis, exclusive: false, reverse: false }.into();
+    let cumulative = |axis| {
+        Cumulative { operation: CumulativeOperation::Sum, axis, exclusive: false, reverse: false }
+            .into()
+    };
     check([
         (act(ActivationType::Relu), &["f16[N, 3]"], "f16[N, 3]"),
         (act(ActivationType::Relu), &["i32[3]"], "i32[3]"),
-        (act(ActivationType::Tanh), &["i32[3]"], "the type of data is i32 but must be floating point"),
+        (
+            act(ActivationType::Tanh),
+            &["i32[3]"],
+            "the type of data is i32 but must be floating point",
+        ),
         (act(ActivationType::Tanh), &["f32[]", "f32[]"], "Activation takes 1 inputs but has 2"),
         (un(UnaryOperation::Exp), &["f32[]"], "f32[]"),
         (un(UnaryOperation::IsNan), &["f32[N]"], "bool[N]"),
         (un(UnaryOperation::Not), &["f32[N]"], "the type of data is f32 but must be bool"),
-        (un(UnaryOperation::Floor), &["i64[N]"], "the type of data is i64 but must be floating point"),
+        (
+            un(UnaryOperation::Floor),
+            &["i64[N]"],
+            "the type of data is i64 but must be floating point",
+        ),
         (cast(DType::I64), &["f32[N]"], "i64[N]"),
-        (cast(DType::F64), &["f32[N]"], "the type of the result is f64 but must be one that TensorRT has"),
+        (
+            cast(DType::F64),
+            &["f32[N]"],
+            "the type of the result is f64 but must be one that TensorRT has",
+        ),
         (cumulative(1), &["f32[N, 3]"], "f32[N, 3]"),
         (cumulative(2), &["f32[N, 3]"], "axis 2 is outside rank 2"),
         (LayerKind::Identity, &["i64[1] = [N]"], "i64[1] = [N]"),
         (LayerKind::ParametricRelu, &["f32[N, 3, 5]", "f32[1, 3, 1]"], "f32[N, 3, 5]"),
-        (LayerKind::ParametricRelu, &["f32[1, 3]", "f32[2, 3]"], "axes of size 2 and 1 do not broadcast"),
+        (
+            LayerKind::ParametricRelu,
+            &["f32[1, 3]", "f32[2, 3]"],
+            "axes of size 2 and 1 do not broadcast",
+        ),
     ]);
 }
 
@@ -76,8 +94,16 @@ fn two_operands_broadcast() {
         (ew(Op::Less), &["f32[N, 3]", "f32[1, 3]"], "bool[N, 3]"),
         (ew(Op::Sum), &["f32[3]"], "ElementWise takes 2 inputs but has 1"),
         (LayerKind::Select, &["bool[N, 1]", "f32[1, 3]", "f32[1, 1]"], "f32[N, 3]"),
-        (LayerKind::Select, &["i32[1]", "f32[1]", "f32[1]"], "the type of the condition is i32 but must be bool"),
-        (LayerKind::Select, &["bool[]", "f32[1]", "f32[1]"], "operands of Select have ranks 0 and 1"),
+        (
+            LayerKind::Select,
+            &["i32[1]", "f32[1]", "f32[1]"],
+            "the type of the condition is i32 but must be bool",
+        ),
+        (
+            LayerKind::Select,
+            &["bool[]", "f32[1]", "f32[1]"],
+            "operands of Select have ranks 0 and 1",
+        ),
     ]);
 }
 
@@ -89,7 +115,11 @@ fn reductions_drop_or_keep_axes() {
         (reduce(&[], true), &["f32[3]"], "the list of axes has 0 entries but needs 1"),
         (reduce(&[1, 1], true), &["f32[3, 3]"], "axes [1, 1] are not rising numbers below rank 2"),
         (reduce(&[2], true), &["f32[3, 3]"], "axes [2] are not rising numbers below rank 2"),
-        (reduce(&[0], true), &["bool[3]"], "the type of data is bool but must be floating point or whole numbers"),
+        (
+            reduce(&[0], true),
+            &["bool[3]"],
+            "the type of data is bool but must be floating point or whole numbers",
+        ),
     ]);
 }
 
@@ -100,13 +130,21 @@ fn products_of_matrices_and_vectors() {
         (matmul(M::Transpose, M::Transpose), &["f32[3, 2]", "f32[4, 3]"], "f32[2, 4]"),
         (matmul(M::None, M::Vector), &["f16[N, 2, 3]", "f16[N, 3]"], "f16[N, 2]"),
         (matmul(M::Vector, M::Vector), &["f32[3]", "f32[K]"], "f32[]"),
-        (matmul(M::None, M::None), &["f32[2, 3]", "f32[4, 5]"], "axes of size 3 and 4 must be equal"),
+        (
+            matmul(M::None, M::None),
+            &["f32[2, 3]", "f32[4, 5]"],
+            "axes of size 3 and 4 must be equal",
+        ),
         (
             matmul(M::None, M::None),
             &["f32[2, 2, 3]", "f32[3, 5]"],
             "operands of MatrixMultiply batches have ranks 1 and 0",
         ),
-        (matmul(M::None, M::None), &["f32[3]", "f32[3, 5]"], "the rank of a matrix operand is 1 but must be 2 or more"),
+        (
+            matmul(M::None, M::None),
+            &["f32[3]", "f32[3, 5]"],
+            "the rank of a matrix operand is 1 but must be 2 or more",
+        ),
         (
             matmul(M::Vector, M::None),
             &["f32[]", "f32[3, 5]"],
@@ -122,9 +160,17 @@ fn products_of_matrices_and_vectors() {
         (einsum("ij,jk->ik"), &["f32[2, 3]", "f32[4, 5]"], "axes of size 3 and 4 must be equal"),
         (einsum("ij"), &["f32[2, 3]"], "equation `ij` has no `->`"),
         (einsum("ii->i"), &["f32[2, 2]"], "equation `ii->i` repeats a letter within a term"),
-        (einsum("...i->i"), &["f32[2, 2]"], "equation `...i->i` has other characters than lower-case letters"),
+        (
+            einsum("...i->i"),
+            &["f32[2, 2]"],
+            "equation `...i->i` has other characters than lower-case letters",
+        ),
         (einsum("i->j"), &["f32[2]"], "equation `i->j` gives a letter that no input has"),
-        (einsum("ij->j"), &["f32[2]"], "equation `ij->j` has a term with another number of letters than axes"),
+        (
+            einsum("ij->j"),
+            &["f32[2]"],
+            "equation `ij->j` has a term with another number of letters than axes",
+        ),
         (einsum("i,i->i"), &["f32[2]"], "equation `i,i->i` has not one term per input"),
     ]);
 }
@@ -187,7 +233,11 @@ fn elements_are_followed() {
         (cast(DType::I32), &["i64[1] = [4294967296]"], "i32[1]"),
         (cast(DType::Bool), &["i64[2] = [0, 7]"], "bool[2] = [0, 1]"),
         (cast(DType::F32), &["i64[2] = [0, 7]"], "f32[2]"),
-        (LayerKind::Select, &["bool[2] = [0, 1]", "i64[1] = [1]", "i64[2] = [N, -1]"], "i64[2] = [N, 1]"),
+        (
+            LayerKind::Select,
+            &["bool[2] = [0, 1]", "i64[1] = [1]", "i64[2] = [N, -1]"],
+            "i64[2] = [N, 1]",
+        ),
         (LayerKind::Select, &["bool[1]", "i64[1] = [N]", "i64[1] = [N]"], "i64[1] = [N]"),
         (LayerKind::Select, &["bool[1]", "i64[1] = [1]", "i64[1] = [N]"], "i64[1]"),
         (reduce(&[0], false), &["i64[3] = [N, 2, 3]"], "i64[] = [N + 5]"),
@@ -197,6 +247,10 @@ fn elements_are_followed() {
             &["i64[3] = [N, 2, 3]"],
             "i64[] = [6·N]",
         ),
-        (Reduce { operation: ReduceOperation::Max, axes: vec![0], keep_dims: false }.into(), &["i64[0] = []"], "i64[]"),
+        (
+            Reduce { operation: ReduceOperation::Max, axes: vec![0], keep_dims: false }.into(),
+            &["i64[0] = []"],
+            "i64[]",
+        ),
     ]);
 }

@@ -26,7 +26,8 @@ fn check<const N: usize>(cases: [Case<'static>; N]) {
         let operands: Vec<_> = inputs.iter().map(|&input| network.ty(input)).collect();
         let actual = match outputs(&network, &kind, &inputs) {
             Ok(types) => {
-                let types = types.into_iter().map(|ty| network.add_input("y", ty)).collect::<Vec<_>>();
+                let types =
+                    types.into_iter().map(|ty| network.add_input("y", ty)).collect::<Vec<_>>();
                 types.into_iter().map(|id| network.ty(id)).collect::<Vec<_>>().join("; ")
             }
             Err(error) => error.to_string(),
@@ -57,7 +58,8 @@ fn dims(text: &str) -> Vec<Dim> {
 /// Reads `N`, or `?3` for a size that is made up.
 fn symbol(text: &str) -> Dim {
     let number = text.strip_prefix('?').map(|number| number.parse().unwrap());
-    number.map_or_else(|| Dim::named(text), |number| Symbol::MadeUp { number, from: "Slice" }.into())
+    number
+        .map_or_else(|| Dim::named(text), |number| Symbol::MadeUp { number, from: "Slice" }.into())
 }
 
 #[test]
@@ -92,11 +94,18 @@ fn every_size_that_is_made_up_is_another() {
     let x = network.add_input("x", ty("bool[N, 3]"));
     let site = crate::site::Site::node("main", 0, "node", "NonZero", 17, "y");
     let mut body = crate::network::Block::default();
-    let mut found =
-        || super::add(&mut network, &mut body, LayerKind::NonZero, &[x], std::slice::from_ref(&site)).unwrap()[0];
+    let mut found = || {
+        super::add(&mut network, &mut body, LayerKind::NonZero, &[x], std::slice::from_ref(&site))
+            .unwrap()[0]
+    };
     let (first, second) = (found(), found());
     network.body = body;
-    network.outputs.push(crate::network::Output { name: "y".into(), value: second, declared: None, site });
+    network.outputs.push(crate::network::Output {
+        name: "y".into(),
+        value: second,
+        declared: None,
+        site,
+    });
     assert_ne!(network.value(first).ty.shape, network.value(second).ty.shape);
     // Renumbering gives the second layer the first one's id, and a new layer the second one's.
     let kept = network.value(second).ty.clone();

@@ -20,8 +20,16 @@ fn scales() {
         (scale(ScaleMode::ElementWise, 1, 48), &["f32[N, 3, 4, 4]"], "f32[N, 3, 4, 4]"),
         (scale(ScaleMode::Channel, 1, 4), &["f32[N, 3, 4, 4]"], "shift has 4 entries but needs 3"),
         (scale(ScaleMode::Channel, 4, 4), &["f32[N, 3, 4, 4]"], "axis 4 is outside rank 4"),
-        (scale(ScaleMode::Uniform, 1, 1), &["f32[N, 3, 4]"], "the rank of data is 3 but must be 4 or more"),
-        (scale(ScaleMode::Uniform, 1, 1), &["f16[N, 3, 4, 4]"], "operands of Scale have types f16 and f32"),
+        (
+            scale(ScaleMode::Uniform, 1, 1),
+            &["f32[N, 3, 4]"],
+            "the rank of data is 3 but must be 4 or more",
+        ),
+        (
+            scale(ScaleMode::Uniform, 1, 1),
+            &["f16[N, 3, 4, 4]"],
+            "operands of Scale have types f16 and f32",
+        ),
     ]);
 }
 
@@ -30,7 +38,11 @@ fn normalizations() {
     let lrn = |window| Lrn { window, alpha: 1.0, beta: 1.0, k: 1.0 }.into();
     let soft_max = |axis| SoftMax { axis }.into();
     check([
-        (normalization(&[2, 3], 1), &["f32[N, 3, H, W]", "f32[1, 3, 1, 1]", "f32[1, 3, 1, 1]"], "f32[N, 3, H, W]"),
+        (
+            normalization(&[2, 3], 1),
+            &["f32[N, 3, H, W]", "f32[1, 3, 1, 1]", "f32[1, 3, 1, 1]"],
+            "f32[N, 3, H, W]",
+        ),
         (normalization(&[2], 2), &["f32[N, 4, L]", "f32[1, 4, 1]", "f32[1, 4, 1]"], "f32[N, 4, L]"),
         (
             normalization(&[2], 3),

@@ -3,8 +3,8 @@ use crate::network::LayerKind;
 use crate::network::layer::Arg;
 use crate::network::layer::data::SampleMode;
 use crate::network::layer::resample::{
-    BoundingBoxFormat, CoordinateTransformation, GridSample, InterpolationMode as Mode, NonMaxSuppression, Resize,
-    ResizeOutput as To, ResizeRoundMode, ResizeSelector,
+    BoundingBoxFormat, CoordinateTransformation, GridSample, InterpolationMode as Mode,
+    NonMaxSuppression, Resize, ResizeOutput as To, ResizeRoundMode, ResizeSelector,
 };
 
 fn resize(output: To, mode: Mode) -> LayerKind {
@@ -24,8 +24,16 @@ fn resize(output: To, mode: Mode) -> LayerKind {
 fn resizes() {
     let scales = |scales: &[f32]| To::Scales(scales.to_vec());
     check([
-        (resize(To::Sizes(vec![1, 3, 8, 8]), Mode::Linear), &["f32[1, 3, 4, 4]"], "f32[1, 3, 8, 8]"),
-        (resize(scales(&[1.0, 1.0, 2.0, 1.5]), Mode::Linear), &["f32[N, 3, H, W]"], "f32[N, 3, 2·H, ⌊(3·W)/(2)⌋]"),
+        (
+            resize(To::Sizes(vec![1, 3, 8, 8]), Mode::Linear),
+            &["f32[1, 3, 4, 4]"],
+            "f32[1, 3, 8, 8]",
+        ),
+        (
+            resize(scales(&[1.0, 1.0, 2.0, 1.5]), Mode::Linear),
+            &["f32[N, 3, H, W]"],
+            "f32[N, 3, 2·H, ⌊(3·W)/(2)⌋]",
+        ),
         (resize(scales(&[1.0, 0.3]), Mode::Nearest), &["i32[7, 10]"], "i32[7, 3]"),
         (resize(scales(&[1.0, 0.3]), Mode::Nearest), &["f32[N, W]"], "f32[N, resize#0]"),
         (resize(To::Input, Mode::Nearest), &["f32[N, 4]", "i64[2] = [N, 8]"], "f32[N, 8]"),
@@ -33,7 +41,8 @@ fn resizes() {
         (
             resize(To::Input, Mode::Nearest),
             &["f32[N, 4]", "i64[K]"],
-            "the number of elements of the sizes is known only at run time, so the output has no known rank",
+            "the number of elements of the sizes is known only at run time, so the output has no \
+             known rank",
         ),
         (
             resize(To::Input, Mode::Nearest),
@@ -51,16 +60,34 @@ fn resizes() {
             &["f32[N, W]"],
             "a scale is NaN but must be a positive number",
         ),
-        (resize(scales(&[1.0, 3e38]), Mode::Nearest), &["f32[N, 3000]"], "f32[N, 9223372036854775807]"),
-        (resize(To::Sizes(vec![2, 8, 8]), Mode::Cubic), &["f32[1, 4, 4]"], "axes of size 1 and 2 must be equal"),
-        (resize(To::Sizes(vec![8]), Mode::Linear), &["i32[4]"], "the type of data is i32 but must be floating point"),
+        (
+            resize(scales(&[1.0, 3e38]), Mode::Nearest),
+            &["f32[N, 3000]"],
+            "f32[N, 9223372036854775807]",
+        ),
+        (
+            resize(To::Sizes(vec![2, 8, 8]), Mode::Cubic),
+            &["f32[1, 4, 4]"],
+            "axes of size 1 and 2 must be equal",
+        ),
+        (
+            resize(To::Sizes(vec![8]), Mode::Linear),
+            &["i32[4]"],
+            "the type of data is i32 but must be floating point",
+        ),
     ]);
 }
 
 #[test]
 fn samples_on_a_grid() {
-    let kind =
-        || GridSample { interpolation: Mode::Linear, align_corners: false, sample_mode: SampleMode::Fill }.into();
+    let kind = || {
+        GridSample {
+            interpolation: Mode::Linear,
+            align_corners: false,
+            sample_mode: SampleMode::Fill,
+        }
+        .into()
+    };
     check([
         (kind(), &["f32[N, 3, 8, 8]", "f32[N, H, W, 2]"], "f32[N, 3, H, W]"),
         (kind(), &["f32[2, 3, 8, 8]", "f32[3, H, W, 2]"], "axes of size 2 and 3 must be equal"),
@@ -74,7 +101,14 @@ fn boxes_are_counted_at_run_time() {
     let kind = |max_output_boxes, iou_threshold| {
         let (format, score_threshold) = (BoundingBoxFormat::CornerPairs, Arg::Static(0.5));
         let top_k_box_limit = 100;
-        NonMaxSuppression { format, max_output_boxes, iou_threshold, score_threshold, top_k_box_limit }.into()
+        NonMaxSuppression {
+            format,
+            max_output_boxes,
+            iou_threshold,
+            score_threshold,
+            top_k_box_limit,
+        }
+        .into()
     };
     check([
         (

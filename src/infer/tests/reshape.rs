@@ -1,7 +1,9 @@
 use super::check;
 use crate::network::LayerKind;
 use crate::network::layer::Arg;
-use crate::network::layer::data::{Reshape, SampleMode as Mode, Shuffle, Slice, Squeeze, Unsqueeze};
+use crate::network::layer::data::{
+    Reshape, SampleMode as Mode, Shuffle, Slice, Squeeze, Unsqueeze,
+};
 
 fn to(dims: &[i64], zero_is_placeholder: bool) -> LayerKind {
     let reshape = Some(Reshape::Static { dims: dims.to_vec(), zero_is_placeholder });
@@ -9,7 +11,8 @@ fn to(dims: &[i64], zero_is_placeholder: bool) -> LayerKind {
 }
 
 fn to_input() -> LayerKind {
-    Shuffle { reshape: Some(Reshape::Input { zero_is_placeholder: true }), ..Shuffle::default() }.into()
+    Shuffle { reshape: Some(Reshape::Input { zero_is_placeholder: true }), ..Shuffle::default() }
+        .into()
 }
 
 fn transpose(order: &[usize]) -> LayerKind {
@@ -49,7 +52,8 @@ fn reshapes() {
         (
             to_input(),
             &["f32[N, 12]", "i32[K]"],
-            "the number of elements of the shape is known only at run time, so the output has no known rank",
+            "the number of elements of the shape is known only at run time, so the output has no \
+             known rank",
         ),
         (to_input(), &["f32[N, 12]", "i32[1, 2]"], "the rank of the shape is 2 but must be 1"),
     ]);
@@ -91,16 +95,27 @@ fn axes_of_size_one_come_and_go() {
 
 #[test]
 fn slices() {
-    let from =
-        |start, size, stride| LayerKind::from(Slice { start, size, stride, mode: Mode::StrictBounds, fill: None });
+    let from = |start, size, stride| {
+        LayerKind::from(Slice { start, size, stride, mode: Mode::StrictBounds, fill: None })
+    };
     let ones = || Arg::Static(vec![1]);
     let filled = |mode, fill| {
-        LayerKind::from(Slice { start: Arg::Static(vec![-1]), size: Arg::Static(vec![3]), stride: ones(), mode, fill })
+        LayerKind::from(Slice {
+            start: Arg::Static(vec![-1]),
+            size: Arg::Static(vec![3]),
+            stride: ones(),
+            mode,
+            fill,
+        })
     };
     check([
         (slice(&[0, 1], &[2, 2], &[1, 2], Mode::StrictBounds), &["f32[N, 4]"], "f32[2, 2]"),
         (slice(&[3], &[4], &[-1], Mode::StrictBounds), &["f32[4]"], "f32[4]"),
-        (slice(&[1], &[4], &[1], Mode::StrictBounds), &["f32[4]"], "slice reads elements 1 to 4 of an axis of size 4"),
+        (
+            slice(&[1], &[4], &[1], Mode::StrictBounds),
+            &["f32[4]"],
+            "slice reads elements 1 to 4 of an axis of size 4",
+        ),
         (slice(&[1], &[4], &[1], Mode::Clamp), &["f32[4]"], "f32[4]"),
         (slice(&[9], &[0], &[1], Mode::StrictBounds), &["f32[4]"], "f32[0]"),
         (
@@ -108,19 +123,39 @@ fn slices() {
             &["f32[4]"],
             "slice reads elements 9223372036854775807 to 9223372036854775807 of an axis of size 4",
         ),
-        (slice(&[0], &[-1], &[1], Mode::StrictBounds), &["f32[4]"], "size is [-1] but must be 0 or more on each axis"),
-        (slice(&[0, 0], &[1], &[1], Mode::StrictBounds), &["f32[4]"], "start has 2 entries but needs 1"),
+        (
+            slice(&[0], &[-1], &[1], Mode::StrictBounds),
+            &["f32[4]"],
+            "size is [-1] but must be 0 or more on each axis",
+        ),
+        (
+            slice(&[0, 0], &[1], &[1], Mode::StrictBounds),
+            &["f32[4]"],
+            "start has 2 entries but needs 1",
+        ),
         (from(ones(), Arg::Input(1), ones()), &["f32[N]", "i64[1] = [N+-1]"], "f32[N - 1]"),
         (from(ones(), Arg::Input(1), ones()), &["f32[N]", "i32[1]"], "f32[slice#0]"),
-        (from(Arg::Input(1), Arg::Input(2), Arg::Input(3)), &["f32[N]", "i32[1]", "i32[1] = [2]", "i32[1]"], "f32[2]"),
+        (
+            from(Arg::Input(1), Arg::Input(2), Arg::Input(3)),
+            &["f32[N]", "i32[1]", "i32[1] = [2]", "i32[1]"],
+            "f32[2]",
+        ),
         (
             from(Arg::Input(2), ones(), ones()),
             &["f32[N]", "i32[1]"],
             "Slice takes start from input 2 but the number of its inputs is 2",
         ),
-        (from(Arg::Input(1), ones(), ones()), &["f32[N]", "i32[2]"], "start has 2 entries but needs 1"),
+        (
+            from(Arg::Input(1), ones(), ones()),
+            &["f32[N]", "i32[2]"],
+            "start has 2 entries but needs 1",
+        ),
         (filled(Mode::Fill, Some(1)), &["f32[N]", "f32[]"], "f32[3]"),
-        (filled(Mode::Fill, Some(1)), &["f32[N]", "f16[]"], "operands of Slice have types f32 and f16"),
+        (
+            filled(Mode::Fill, Some(1)),
+            &["f32[N]", "f16[]"],
+            "operands of Slice have types f32 and f16",
+        ),
         (
             filled(Mode::Wrap, Some(1)),
             &["f32[N]", "f32[]"],

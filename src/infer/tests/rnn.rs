@@ -32,8 +32,11 @@ fn layer(operation: RnnOperation) -> Rnn {
 #[test]
 fn recurrent_layers() {
     let gru = || layer(RnnOperation::Gru);
-    let both =
-        |of: Rnn| Rnn { direction: RnnDirection::Bidirection, cells: [of.cells.clone(), of.cells].concat(), ..of };
+    let both = |of: Rnn| Rnn {
+        direction: RnnDirection::Bidirection,
+        cells: [of.cells.clone(), of.cells].concat(),
+        ..of
+    };
     let skipping = || {
         let mut of = Rnn { input_mode: RnnInputMode::Skip, ..gru() };
         of.cells[0].weights = None;
@@ -41,7 +44,11 @@ fn recurrent_layers() {
     };
     check([
         (gru().into(), &["f32[1, 4, 5, 3]"], "f32[1, 4, 5, 2]; f32[1, 4, 1, 2]"),
-        (both(layer(RnnOperation::Lstm)).into(), &["f32[4, 5, 3]"], "f32[4, 5, 4]; f32[4, 2, 2]; f32[4, 2, 2]"),
+        (
+            both(layer(RnnOperation::Lstm)).into(),
+            &["f32[4, 5, 3]"],
+            "f32[4, 5, 4]; f32[4, 2, 2]; f32[4, 2, 2]",
+        ),
         (skipping().into(), &["f32[4, 5, 2]"], "f32[4, 5, 2]; f32[4, 1, 2]"),
         (
             Rnn { sequence_lengths: Some(1), hidden_state: Some(2), ..gru() }.into(),
@@ -52,8 +59,16 @@ fn recurrent_layers() {
         (gru().into(), &["f32[4, 6, 3]"], "the sequence has 5 entries but needs 6"),
         (gru().into(), &["f32[4, 5, 4]"], "the shape of W is [6, 3] but must be [6, 4]"),
         (both(gru()).into(), &["f16[4, 5, 3]"], "operands of RNNv2 have types f16 and f32"),
-        (Rnn { layer_count: 2, ..gru() }.into(), &["f32[4, 5, 3]"], "the list of weights has 1 entries but needs 2"),
-        (skipping().into(), &["f32[4, 5, 3]"], "the data of a layer that skips its product has 3 entries but needs 2"),
+        (
+            Rnn { layer_count: 2, ..gru() }.into(),
+            &["f32[4, 5, 3]"],
+            "the list of weights has 1 entries but needs 2",
+        ),
+        (
+            skipping().into(),
+            &["f32[4, 5, 3]"],
+            "the data of a layer that skips its product has 3 entries but needs 2",
+        ),
         (
             Rnn { hidden_state: Some(1), ..gru() }.into(),
             &["f32[4, 5, 3]", "f32[1, 4, 2]"],

@@ -3,7 +3,9 @@
 use super::{check, ty};
 use crate::infer::{InferError, add};
 use crate::network::layer::Arg;
-use crate::network::layer::data::{Concatenation, Constant, Gather, GatherMode, Reshape, SampleMode, Shuffle, Slice};
+use crate::network::layer::data::{
+    Concatenation, Constant, Gather, GatherMode, Reshape, SampleMode, Shuffle, Slice,
+};
 use crate::network::layer::math::{ElementWise, ElementWiseOperation};
 use crate::network::{Block, LayerKind, Network, ValueId};
 use crate::site::Site;
@@ -16,7 +18,11 @@ struct Chain {
 }
 
 impl Chain {
-    fn add(&mut self, kind: impl Into<LayerKind>, inputs: &[ValueId]) -> Result<ValueId, InferError> {
+    fn add(
+        &mut self,
+        kind: impl Into<LayerKind>,
+        inputs: &[ValueId],
+    ) -> Result<ValueId, InferError> {
         let site = Site::node("main", 0, "n", "Op", 17, "y");
         Ok(add(&mut self.network, &mut self.block, kind.into(), inputs, &[site])?[0])
     }
@@ -49,7 +55,8 @@ fn an_expanded_shape_is_known() {
     let x = chain.network.add_input("x", ty("f32[N, 1]"));
     let shape = chain.add(LayerKind::Shape, &[x]).unwrap();
     let other = chain.constant(&[1, 4]);
-    let size = chain.add(ElementWise { operation: ElementWiseOperation::Max }, &[shape, other]).unwrap();
+    let size =
+        chain.add(ElementWise { operation: ElementWiseOperation::Max }, &[shape, other]).unwrap();
     let slice = Slice {
         start: Arg::Static(vec![0, 0]),
         size: Arg::Input(1),
@@ -76,13 +83,16 @@ fn sizes_known_only_at_run_time_have_different_names() {
 #[test]
 fn expressions_stay_short() {
     let mut chain = Chain::default();
-    let parts: Vec<_> = (0..100).map(|i| chain.network.add_input("x", ty(&format!("f32[n{i}]")))).collect();
+    let parts: Vec<_> =
+        (0..100).map(|i| chain.network.add_input("x", ty(&format!("f32[n{i}]")))).collect();
     let long = chain.add(Concatenation { axis: 0 }, &parts).unwrap();
     assert_eq!(chain.network.ty(long), "f32[concatenation#0]");
 
     let mut square = chain.network.add_input("n", ty("i64[] = [N]"));
     for _ in 0..64 {
-        square = chain.add(ElementWise { operation: ElementWiseOperation::Prod }, &[square, square]).unwrap();
+        square = chain
+            .add(ElementWise { operation: ElementWiseOperation::Prod }, &[square, square])
+            .unwrap();
     }
     assert_eq!(chain.network.ty(square), "i64[]");
 
@@ -96,7 +106,8 @@ fn expressions_stay_short() {
 #[test]
 fn sources_of_elements() {
     let constant = |weights| LayerKind::from(Constant { weights });
-    let pick = || LayerKind::from(Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 });
+    let pick =
+        || LayerKind::from(Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 });
     check([
         (LayerKind::Shape, &["f32[N, 3]"], "i64[2] = [N, 3]"),
         (LayerKind::Shape, &["f32[]"], "i64[0] = []"),
@@ -104,7 +115,11 @@ fn sources_of_elements() {
         (constant(Tensor::vector(&[1i64; 65])), &[], "i64[65]"),
         (constant(Tensor::vector(&[1f32])), &[], "f32[1]"),
         (constant(Tensor::of_bools(vec![2], [true, false]).unwrap()), &[], "bool[2] = [1, 0]"),
-        (constant(Tensor::scalar(7u64)), &[], "the type of the data is u64 but must be one that TensorRT has"),
+        (
+            constant(Tensor::scalar(7u64)),
+            &[],
+            "the type of the data is u64 but must be one that TensorRT has",
+        ),
         (pick(), &["i64[2] = [N, 3]", "i64[] = [0]"], "i64[] = [N]"),
         (pick(), &["i64[2] = [N, 3]", "i64[2] = [1, 1]"], "i64[2] = [3, 3]"),
         (pick(), &["i64[2] = [N, 3]", "i64[1] = [-1]"], "i64[1]"),

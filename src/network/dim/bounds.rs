@@ -1,8 +1,11 @@
-//! What is certain of the order of two dimensions, whatever their symbols, which are sizes, turn out to be.
+//! What is certain of the order of two dimensions, whatever their symbols, which are sizes, turn
+//! out to be.
 //!
-//! A proof replaces an atom by a bound of it until only products of sizes are left, all with positive coefficients:
+//! A proof replaces an atom by a bound of it until only products of sizes are left, all with
+//! positive coefficients:
 //!
-//! - a maximum that is subtracted by each of its operands in turn, one that is added by any one of them;
+//! - a maximum that is subtracted by each of its operands in turn, one that is added by any one of
+//!   them;
 //! - a quotient `⌊a/n⌋` that is subtracted by `a/n`, one that is added by `(a − n + 1)/n`.
 //!
 //! No proof is not the opposite of one.
@@ -33,12 +36,13 @@ impl Dim {
         (other - self).is_positive()
     }
 
-    /// The smallest and the largest that this can be where symbols, which are sizes, are within these ranges; the ends of
-    /// `i64` stand for no limit.
+    /// The smallest and the largest that this can be where symbols, which are sizes, are within
+    /// these ranges; the ends of `i64` stand for no limit.
     pub fn range(&self, of: &dyn Fn(&Symbol) -> [i64; 2]) -> [i64; 2] {
         let Dim::Expr(poly) = self else { return [self.known().unwrap_or_default(); 2] };
         poly.0.iter().fold([0, 0], |sum, (product, &coefficient)| {
-            let term = product.iter().fold([coefficient; 2], |term, atom| times(term, atom.range(of)));
+            let term =
+                product.iter().fold([coefficient; 2], |term, atom| times(term, atom.range(of)));
             [sum[0].saturating_add(term[0]), sum[1].saturating_add(term[1])]
         })
     }
@@ -53,7 +57,9 @@ impl Atom {
     fn range(&self, of: &dyn Fn(&Symbol) -> [i64; 2]) -> [i64; 2] {
         match self {
             Atom::Symbol(symbol) => of(symbol),
-            Atom::FloorDiv(a, Dim::Known(by)) if *by > 0 => a.range(of).map(|end| super::floor_div(end, *by)),
+            Atom::FloorDiv(a, Dim::Known(by)) if *by > 0 => {
+                a.range(of).map(|end| super::floor_div(end, *by))
+            }
             Atom::FloorDiv(..) => [i64::MIN, i64::MAX],
             Atom::Max(all) => {
                 let ranges = all.iter().map(|dim| dim.range(of));
@@ -81,7 +87,8 @@ fn proven(dim: &Dim, steps: &mut usize) -> bool {
         Atom::Symbol(_) => true,
         _ => proven_atom(atom, steps),
     };
-    let positive = |product: &[Atom], steps: &mut usize| product.iter().all(|atom| size(atom, steps));
+    let positive =
+        |product: &[Atom], steps: &mut usize| product.iter().all(|atom| size(atom, steps));
     if poly.0.iter().all(|(product, &coefficient)| coefficient > 0 && positive(product, steps)) {
         return true;
     }
@@ -99,7 +106,9 @@ fn proven(dim: &Dim, steps: &mut usize) -> bool {
             let rest = dim - &(&factor * &Dim::atom(atom.clone()));
             let with = |bound: &Dim| &rest + &(&factor * bound);
             let holds = match atom {
-                Atom::Max(all) if subtracted => all.iter().all(|operand| proven(&with(operand), steps)),
+                Atom::Max(all) if subtracted => {
+                    all.iter().all(|operand| proven(&with(operand), steps))
+                }
                 Atom::Max(all) => all.iter().any(|operand| proven(&with(operand), steps)),
                 Atom::FloorDiv(a, Dim::Known(by)) if *by > 0 => {
                     let by_more = &rest * &Dim::Known(*by);

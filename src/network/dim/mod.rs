@@ -2,14 +2,16 @@
 //!
 //! # Normal form
 //!
-//! An expression is a sum of products of atoms with whole coefficients. Rewriting keeps to these rules, so that sizes
-//! that are equal for every value of their symbols usually compare equal:
+//! An expression is a sum of products of atoms with whole coefficients. Rewriting keeps to these
+//! rules, so that sizes that are equal for every value of their symbols usually compare equal:
 //!
-//! - Quotients by a number have a numerator with a positive leading term, from which every multiple of the divisor is
-//!   taken out, and hold no quotient by a number as their only term: `⌊(⌊t/2⌋ + 3)/4⌋` is `⌊(t + 6)/8⌋`.
+//! - Quotients by a number have a numerator with a positive leading term, from which every multiple
+//!   of the divisor is taken out, and hold no quotient by a number as their only term:
+//!   `⌊(⌊t/2⌋ + 3)/4⌋` is `⌊(t + 6)/8⌋`.
 //! - There is no minimum: `min(a, b)` is `−max(−a, −b)`.
-//! - A maximum holds no maximum as a term of its own, no operand that another is certain to reach, and nothing that all
-//!   its operands share: `max(a + 1, max(a, b))` is `max(a + 1, b)`, and `max(a + c, b + c)` is `c + max(a, b)`.
+//! - A maximum holds no maximum as a term of its own, no operand that another is certain to reach,
+//!   and nothing that all its operands share: `max(a + 1, max(a, b))` is `max(a + 1, b)`, and
+//!   `max(a + c, b + c)` is `c + max(a, b)`.
 //!
 //! What is certain of an order is in `bounds`.
 
@@ -30,8 +32,8 @@ use std::sync::Arc;
 
 /// Size of one axis, or one element of a shape tensor.
 ///
-/// Expressions are in [normal form](self): `(N + 1) · 2 − 2` is `2·N`. Arithmetic on known numbers saturates; `valid`
-/// refuses sizes that no tensor can have.
+/// Expressions are in [normal form](self): `(N + 1) · 2 − 2` is `2·N`. Arithmetic on known numbers
+/// saturates; `valid` refuses sizes that no tensor can have.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dim {
     /// A number.
@@ -46,7 +48,8 @@ pub enum Dim {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Poly(BTreeMap<Vec<Atom>, i64>);
 
-/// The most terms and factors of a [simple](Dim::is_simple) expression, those in nested expressions included.
+/// The most terms and factors of a [simple](Dim::is_simple) expression, those in nested expressions
+/// included.
 const MAX_PARTS: usize = 128;
 /// Coefficients of a simple expression are smaller, so that none is a saturated one.
 const MAX_COEFFICIENT: u64 = 1 << 62;
@@ -122,8 +125,8 @@ impl Dim {
         })
     }
 
-    /// Whether this is short enough to compute with. A product of two simple expressions is made quickly, whatever the
-    /// model; one that is not simple should become a symbol.
+    /// Whether this is short enough to compute with. A product of two simple expressions is made
+    /// quickly, whatever the model; one that is not simple should become a symbol.
     pub fn is_simple(&self) -> bool {
         self.parts_left(MAX_PARTS).is_some()
     }
@@ -140,7 +143,9 @@ impl Dim {
                 left = match atom {
                     Atom::Symbol(_) => left.checked_sub(1)?,
                     Atom::FloorDiv(a, b) => b.parts_left(a.parts_left(left)?)?,
-                    Atom::Max(all) => all.iter().try_fold(left, |left, dim| dim.parts_left(left))?,
+                    Atom::Max(all) => {
+                        all.iter().try_fold(left, |left, dim| dim.parts_left(left))?
+                    }
                 };
             }
         }
@@ -160,9 +165,10 @@ impl Dim {
                         (_, 0) => return None,
                         (a, b) => floor_div(a, b),
                     },
-                    Atom::Max(all) => {
-                        all.iter().map(|dim| dim.eval(value)).try_fold(i64::MIN, |max, next| Some(max.max(next?)))?
-                    }
+                    Atom::Max(all) => all
+                        .iter()
+                        .map(|dim| dim.eval(value))
+                        .try_fold(i64::MIN, |max, next| Some(max.max(next?)))?,
                 };
                 term = term.checked_mul(factor)?;
             }
@@ -289,13 +295,16 @@ impl From<usize> for Dim {
 
 impl fmt::Display for Dim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Dim::Expr(poly) = self else { return write!(f, "{}", self.known().unwrap_or_default()) };
+        let Dim::Expr(poly) = self else {
+            return write!(f, "{}", self.known().unwrap_or_default());
+        };
         if let Some((name, operands)) = self.extreme() {
             let operands: Vec<_> = operands.iter().map(ToString::to_string).collect();
             return write!(f, "{name}({})", operands.join(", "));
         }
         // The constant term comes first in the map and reads best last.
-        let (constant, products): (Vec<_>, Vec<_>) = poly.0.iter().partition(|(product, _)| product.is_empty());
+        let (constant, products): (Vec<_>, Vec<_>) =
+            poly.0.iter().partition(|(product, _)| product.is_empty());
         for (i, (product, &coefficient)) in products.into_iter().chain(constant).enumerate() {
             let sign = match (i, coefficient < 0) {
                 (0, true) => "-",
@@ -315,14 +324,16 @@ impl fmt::Display for Dim {
 }
 
 impl Dim {
-    /// A sum with one maximum as the maximum or minimum of sums, which reads better: `x + 1 − max(1, x)` is
-    /// `min(1, x)`.
+    /// A sum with one maximum as the maximum or minimum of sums, which reads better:
+    /// `x + 1 − max(1, x)` is `min(1, x)`.
     fn extreme(&self) -> Option<(&'static str, Vec<Dim>)> {
         let Dim::Expr(poly) = self else { return None };
-        let mut found = poly.0.iter().filter_map(|(product, coefficient)| match (product.as_slice(), coefficient) {
-            ([Atom::Max(all)], 1) => Some(("max", product, all)),
-            ([Atom::Max(all)], -1) => Some(("min", product, all)),
-            _ => None,
+        let mut found = poly.0.iter().filter_map(|(product, coefficient)| {
+            match (product.as_slice(), coefficient) {
+                ([Atom::Max(all)], 1) => Some(("max", product, all)),
+                ([Atom::Max(all)], -1) => Some(("min", product, all)),
+                _ => None,
+            }
         });
         let (Some((name, product, all)), None) = (found.next(), found.next()) else { return None };
         let mut rest = (**poly).clone();

@@ -24,7 +24,8 @@ impl Dim {
         Some(-&(-self).floor_div(by)?)
     }
 
-    /// The quotient, where division leaves no remainder whatever the symbols turn out to be. The divisor is not 0.
+    /// The quotient, where division leaves no remainder whatever the symbols turn out to be. The
+    /// divisor is not 0.
     pub fn exact_div(&self, by: &Dim) -> Option<Dim> {
         let (mut rest, divisor) = (self.terms(), by.terms());
         let (lead, coefficient) = leading(&divisor)?;
@@ -79,7 +80,8 @@ impl Dim {
         sum
     }
 
-    /// What this is the maximum of: the operands of the only maximum among its terms, with the rest added to each.
+    /// What this is the maximum of: the operands of the only maximum among its terms, with the rest
+    /// added to each.
     fn operands(&self) -> Vec<Dim> {
         match self.extreme() {
             Some(("max", operands)) if operands.len() < MOST_OPERANDS => operands,
@@ -94,7 +96,9 @@ impl Atom {
         match self {
             _ if self == old => new.clone(),
             Atom::Symbol(_) => same(),
-            Atom::FloorDiv(a, b) => a.replaced(old, new).floor_div(&b.replaced(old, new)).unwrap_or_else(same),
+            Atom::FloorDiv(a, b) => {
+                a.replaced(old, new).floor_div(&b.replaced(old, new)).unwrap_or_else(same)
+            }
             Atom::Max(all) => {
                 let mut all = all.iter().map(|dim| dim.replaced(old, new));
                 let first = all.next().unwrap_or_else(same);
@@ -124,9 +128,12 @@ fn without(product: &[Atom], factors: &[Atom]) -> Option<Vec<Atom>> {
 fn by_number(a: &Dim, by: i64) -> Dim {
     if by < 0 {
         // No number is the positive of the smallest.
-        return by.checked_neg().map_or_else(|| by_expression(a, &Dim::Known(by)), |by| by_number(&-a, by));
+        return by
+            .checked_neg()
+            .map_or_else(|| by_expression(a, &Dim::Known(by)), |by| by_number(&-a, by));
     }
-    // What divides without remainder leaves the quotient, as do whole multiples in the constant term.
+    // What divides without remainder leaves the quotient, as do whole multiples in the constant
+    // term.
     let (mut whole, mut rest) = (Poly::default(), Poly::default());
     for (product, coefficient) in a.terms().0 {
         if product.is_empty() {
@@ -144,15 +151,20 @@ fn by_number(a: &Dim, by: i64) -> Dim {
 
 /// `⌊a/by⌋`, where no term of `a` is a multiple of `by`, which is positive.
 fn remaining_quotient(a: &Dim, by: i64) -> Dim {
-    let Dim::Expr(poly) = a else { return Dim::Known(floor_div(a.known().unwrap_or_default(), by)) };
+    let Dim::Expr(poly) = a else {
+        return Dim::Known(floor_div(a.known().unwrap_or_default(), by));
+    };
     // ⌊−a/n⌋ is −⌈a/n⌉.
     if leading(poly).is_some_and(|(_, coefficient)| coefficient < 0) {
         return -&by_number(&(&-a + &Dim::Known(by - 1)), by);
     }
-    // A factor that all terms but the constant share with the divisor: ⌊(g·a + c)/(g·n)⌋ is ⌊(a + ⌊c/g⌋)/n⌋.
-    let shared = poly.0.iter().filter(|(product, _)| !product.is_empty()).fold(by, |g, (_, &c)| gcd(g, c));
+    // A factor that all terms but the constant share with the divisor: ⌊(g·a + c)/(g·n)⌋ is ⌊(a +
+    // ⌊c/g⌋)/n⌋.
+    let shared =
+        poly.0.iter().filter(|(product, _)| !product.is_empty()).fold(by, |g, (_, &c)| gcd(g, c));
     if shared > 1 {
-        let divided = poly.0.iter().map(|(product, &c)| (product.clone(), floor_div(c, shared))).collect();
+        let divided =
+            poly.0.iter().map(|(product, &c)| (product.clone(), floor_div(c, shared))).collect();
         return by_number(&Dim::from_terms(Poly(divided)), by / shared);
     }
     // ⌊(⌊a/m⌋ + c)/n⌋ is ⌊(a + c·m)/(m·n)⌋.
@@ -160,7 +172,8 @@ fn remaining_quotient(a: &Dim, by: i64) -> Dim {
     let inner = (a - &Dim::Known(constant)).as_atom().cloned();
     if let Some(Atom::FloorDiv(numerator, Dim::Known(inner_by))) = inner
         && inner_by > 0
-        && let (Some(both), Some(shift)) = (by.checked_mul(inner_by), constant.checked_mul(inner_by))
+        && let (Some(both), Some(shift)) =
+            (by.checked_mul(inner_by), constant.checked_mul(inner_by))
     {
         return by_number(&(&numerator + &Dim::Known(shift)), both);
     }
@@ -175,7 +188,8 @@ fn gcd(a: i64, b: i64) -> i64 {
     a
 }
 
-/// `⌊a/by⌋`, for a divisor of which only the run knows that it is not 0: terms that it divides leave the quotient.
+/// `⌊a/by⌋`, for a divisor of which only the run knows that it is not 0: terms that it divides
+/// leave the quotient.
 fn by_expression(a: &Dim, by: &Dim) -> Dim {
     let (mut whole, mut rest) = (Dim::Known(0), Poly::default());
     for (product, coefficient) in a.terms().0 {
@@ -214,7 +228,12 @@ fn largest(all: BTreeSet<Dim>) -> Dim {
 fn shared(all: &[Dim]) -> Dim {
     let all: Vec<Poly> = all.iter().map(Dim::terms).collect();
     let products: BTreeSet<&Vec<Atom>> = all.iter().flat_map(|poly| poly.0.keys()).collect();
-    let smallest = |product: &Vec<Atom>| all.iter().map(|poly| poly.0.get(product).copied().unwrap_or(0)).min();
-    let shared = products.into_iter().map(|product| (product.clone(), smallest(product).unwrap_or(0))).collect();
+    let smallest = |product: &Vec<Atom>| {
+        all.iter().map(|poly| poly.0.get(product).copied().unwrap_or(0)).min()
+    };
+    let shared = products
+        .into_iter()
+        .map(|product| (product.clone(), smallest(product).unwrap_or(0)))
+        .collect();
     Dim::from_terms(Poly(shared))
 }

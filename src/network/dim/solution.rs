@@ -10,7 +10,8 @@ const MOST: usize = 256;
 pub struct Solution(Vec<(Atom, Dim)>);
 
 impl Solution {
-    /// Takes in that two dimensions are equal, if one of them, or an atom of it, can stand for the rest.
+    /// Takes in that two dimensions are equal, if one of them, or an atom of it, can stand for the
+    /// rest.
     pub fn add(&mut self, a: &Dim, b: &Dim) {
         let (a, b) = (self.apply(a), self.apply(b));
         if self.0.len() == MOST {
@@ -35,15 +36,17 @@ impl Solution {
 }
 
 impl Dim {
-    /// What this, which is 0, says that a symbol of it is, for each of which it says that. Sums of sizes, which can always
-    /// be, come first.
+    /// What this, which is 0, says that a symbol of it is, for each of which it says that. Sums of
+    /// sizes, which can always be, come first.
     pub fn solutions(&self) -> Vec<(Symbol, Dim)> {
         let Dim::Expr(poly) = self else { return Vec::new() };
         let mut found = Vec::new();
         for (product, &coefficient) in &poly.0 {
             let [atom @ Atom::Symbol(symbol)] = product.as_slice() else { continue };
             let rest = self - &(&Dim::Known(coefficient) * &Dim::atom(atom.clone()));
-            let Some(size) = rest.exact_div(&Dim::Known(coefficient.saturating_neg())) else { continue };
+            let Some(size) = rest.exact_div(&Dim::Known(coefficient.saturating_neg())) else {
+                continue;
+            };
             if !size.contains(atom) {
                 found.push((symbol.clone(), size));
             }
@@ -59,11 +62,12 @@ impl Dim {
     }
 }
 
-/// An atom that a sum which is 0 makes equal to the rest of it: the last in order, so that sizes of data give way to
-/// sizes of inputs, and quotients and maxima to both.
+/// An atom that a sum which is 0 makes equal to the rest of it: the last in order, so that sizes of
+/// data give way to sizes of inputs, and quotients and maxima to both.
 fn solved(sum: &Dim) -> Option<(Atom, Dim)> {
     let Dim::Expr(poly) = sum else { return None };
-    let lone = |(product, coefficient): (&Vec<Atom>, &i64)| match (product.as_slice(), coefficient) {
+    let lone = |(product, coefficient): (&Vec<Atom>, &i64)| match (product.as_slice(), coefficient)
+    {
         ([atom], 1 | -1) => Some((atom.clone(), *coefficient)),
         _ => None,
     };

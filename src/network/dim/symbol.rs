@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 /// A size known only at run time. It is never negative.
 ///
-/// Two symbols are the same size only where they are equal. Their text is for display: a model may give a size any
-/// name, that of another symbol's text included.
+/// Two symbols are the same size only where they are equal. Their text is for display: a model may
+/// give a size any name, that of another symbol's text included.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Symbol {
     /// A size that the model names: ONNX's `dim_param`. One name is one size wherever it stands.
@@ -20,7 +20,8 @@ pub enum Symbol {
     },
     /// A size that depends on data, such as the number of elements that are not 0.
     MadeUp {
-        /// Its number among those of one network; see [`Network::make_up`](super::super::Network::make_up).
+        /// Its number among those of one network; see
+        /// [`Network::make_up`](super::super::Network::make_up).
         number: u64,
         /// What kind of layer it comes from.
         from: &'static str,

@@ -47,8 +47,9 @@ fn sizes_are_never_negative() {
 
 #[test]
 fn simple_expressions_are_short() {
-    let symbols =
-        |from: i32, count: i32| (from..from + count).fold(Dim::Known(0), |sum, i| &sum + &Dim::named(format!("n{i}")));
+    let symbols = |from: i32, count: i32| {
+        (from..from + count).fold(Dim::Known(0), |sum, i| &sum + &Dim::named(format!("n{i}")))
+    };
     assert!(symbols(0, 64).is_simple());
     assert!(!symbols(0, 65).is_simple());
     assert!(!(&symbols(0, 8) * &symbols(8, 8)).is_simple());
@@ -106,7 +107,10 @@ fn quotients_have_one_form() {
     assert_eq!(by(&(&by(&n(), 2) + &three), 4), by(&(&n() + &Dim::Known(6)), 8));
     assert_eq!(by(&(&(&n() * &eight) + &three), 4), &n() * &Dim::Known(2));
     assert_eq!(by(&(&(&n() * &eight) + &m()), 4), &(&n() * &Dim::Known(2)) + &by(&m(), 4));
-    assert_eq!(by(&(&(&n() * &Dim::Known(6)) + &three), 4), by(&(&(&n() * &three) + &Dim::Known(1)), 2));
+    assert_eq!(
+        by(&(&(&n() * &Dim::Known(6)) + &three), 4),
+        by(&(&(&n() * &three) + &Dim::Known(1)), 2)
+    );
     assert_eq!(n().ceil_div(&eight), Some(by(&(&n() + &Dim::Known(7)), 8)));
     let volume = &(&Dim::Known(16) * &n()) * &by(&m(), 8);
     assert_eq!(volume.floor_div(&(&n() * &eight)), Some(&Dim::Known(2) * &by(&m(), 8)));
@@ -210,10 +214,20 @@ fn rewriting_keeps_values_and_proofs_hold() {
             let (got, other) = (a.eval(&named), b.eval(&named));
             assert!(got.is_none_or(|got| got == x), "{a} is {got:?}, not {x}, at {values:?}");
             assert!(!order.0 || x <= y, "{a} is {x}, which is not at most {b}, {y}, at {values:?}");
-            assert!(!order.1 || x < y, "{a} is {x}, which is not less than {b}, {y}, at {values:?}");
-            assert!(!order.2 || y < x, "{b} is {y}, which is not less than {a}, {x}, at {values:?}");
+            assert!(
+                !order.1 || x < y,
+                "{a} is {x}, which is not less than {b}, {y}, at {values:?}"
+            );
+            assert!(
+                !order.2 || y < x,
+                "{b} is {y}, which is not less than {a}, {x}, at {values:?}"
+            );
             if let (Some(quotient), Some(other)) = (&quotient, other.filter(|&other| other != 0)) {
-                assert_eq!(quotient.eval(&named).map(|q| q * other), Some(x), "({a}) / ({b}) at {values:?}");
+                assert_eq!(
+                    quotient.eval(&named).map(|q| q * other),
+                    Some(x),
+                    "({a}) / ({b}) at {values:?}"
+                );
                 exact += 1;
             }
             compared += usize::from(got.is_some());

@@ -4,22 +4,25 @@ use super::super::Block;
 
 /// A loop: `nvinfer1::ILoop` with its trip limit, iterator, recurrence and output layers.
 ///
-/// Inputs, in order: the trip count (`i32` or `i64` of rank 0) if [`Loop::counted`]; one value per iterator; one initial
-/// value per recurrence; one length (rank 0) per output that is concatenated.
+/// Inputs, in order: the trip count (`i32` or `i64` of rank 0) if [`Loop::counted`]; one value per
+/// iterator; one initial value per recurrence; one length (rank 0) per output that is concatenated.
 ///
-/// [`Block::params`] of the body: one slice per iterator, then the current value of each recurrence.
-/// [`Block::results`]: the condition to take part (`bool` of rank 0) if [`Loop::while_result`], the next value of each
-/// recurrence, then one value per output whose kind is not [`LoopOutput::LastValue`].
+/// [`Block::params`] of the body: one slice per iterator, then the current value of each
+/// recurrence.
+/// [`Block::results`]: the condition to take part (`bool` of rank 0) if [`Loop::while_result`],
+/// the next value of each recurrence, then one value per output whose kind is not
+/// [`LoopOutput::LastValue`].
 ///
 /// The layer's outputs are those of [`Loop::outputs`], in order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loop {
     /// Whether the first input limits the number of iterations.
     pub counted: bool,
-    /// Whether that limit is the user's and not the model's: what a loop gives that would go on is then cut short.
+    /// Whether that limit is the user's and not the model's: what a loop gives that would go on is
+    /// then cut short.
     pub capped: bool,
-    /// Whether the first result decides on the iteration that computes it: where it is false, that iteration changes
-    /// nothing and is the last.
+    /// Whether the first result decides on the iteration that computes it: where it is false, that
+    /// iteration changes nothing and is the last.
     pub while_result: bool,
     /// Slices handed to each iteration.
     pub iterators: Vec<LoopIterator>,
@@ -57,9 +60,11 @@ pub enum LoopOutput {
     },
 }
 
-/// One of two blocks, by a condition: `nvinfer1::IIfConditional`. Input: the condition, `bool` of rank 0.
+/// One of two blocks, by a condition: `nvinfer1::IIfConditional`. Input: the condition, `bool` of
+/// rank 0.
 ///
-/// The blocks have no parameters and equally many results, alike in type and shape; those are the layer's outputs.
+/// The blocks have no parameters and equally many results, alike in type and shape; those are the
+/// layer's outputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conditional {
     /// Runs where the condition holds.

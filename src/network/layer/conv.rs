@@ -12,13 +12,13 @@ pub enum PaddingMode {
     ExplicitRoundDown,
     /// Paddings as given; the same with the quotient rounded up.
     ExplicitRoundUp,
-    /// Output = ⌈in / stride⌉; an odd padding goes to the end. Of a deconvolution: in · stride, or less where its windows
-    /// do not reach as far.
+    /// Output = ⌈in / stride⌉; an odd padding goes to the end. Of a deconvolution: in · stride, or
+    /// less where its windows do not reach as far.
     SameUpper,
     /// The same, but an odd padding goes to the start.
     SameLower,
-    /// As the explicit mode that rounds down, but in a convolution the padding before the data also stands behind it.
-    /// TensorRT 8.x only.
+    /// As the explicit mode that rounds down, but in a convolution the padding before the data also
+    /// stands behind it. TensorRT 8.x only.
     CaffeRoundDown,
     /// The same for the explicit mode that rounds up. TensorRT 8.x only.
     CaffeRoundUp,
@@ -26,7 +26,8 @@ pub enum PaddingMode {
 
 /// Convolution: `nvinfer1::IConvolutionLayer`.
 ///
-/// Output: `[N, maps, out…]` with out = ⌊(in + pre + post − dilation·(kernel − 1) − 1) / stride⌋ + 1.
+/// Output: `[N, maps, out…]` with out = ⌊(in + pre + post − dilation·(kernel − 1) − 1) / stride⌋ +
+/// 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Convolution {
     /// Number of output channels.
@@ -53,8 +54,9 @@ pub struct Convolution {
 
 /// Transposed convolution: `nvinfer1::IDeconvolutionLayer`. It has the attributes of a convolution.
 ///
-/// Output: `[N, maps, out…]` with out = (in − 1)·stride + dilation·(kernel − 1) + 1 − pre − post. The stride is the output's,
-/// paddings crop the output, and the kernel is `[C, maps / groups, kernel…]`.
+/// Output: `[N, maps, out…]` with out = (in − 1)·stride + dilation·(kernel − 1) + 1 − pre − post.
+/// The stride is the output's, paddings crop the output, and the kernel is
+/// `[C, maps / groups, kernel…]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deconvolution(pub Convolution);
 

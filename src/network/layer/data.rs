@@ -36,7 +36,8 @@ pub struct Fill {
     pub operation: FillOperation,
     /// Shape of the output; from a tensor: `i32` or `i64` of rank 1.
     pub dims: Arg<Vec<usize>>,
-    /// First parameter; from a tensor: of rank 0 and the output's type. Both parameters come the same way.
+    /// First parameter; from a tensor: of rank 0 and the output's type. Both parameters come the
+    /// same way.
     pub alpha: Arg<f64>,
     /// Second parameter, for [`FillOperation::Linspace`] the same step along every axis;
     /// from a tensor: one step per axis, of rank 1 and the output's type.
@@ -48,7 +49,8 @@ pub struct Fill {
 /// How [`Gather`] reads its indices: `nvinfer1::GatherMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GatherMode {
-    /// Whole slices along the axis: `[data before axis, indices behind the batch axes, data after axis]`.
+    /// Whole slices along the axis:
+    /// `[data before axis, indices behind the batch axes, data after axis]`.
     Default,
     /// One element per index; output has the indices' shape.
     Element,
@@ -56,7 +58,8 @@ pub enum GatherMode {
     Nd,
 }
 
-/// Data picked by index: `nvinfer1::IGatherLayer`. Indices are `i32` or `i64`; negative ones are not wrapped.
+/// Data picked by index: `nvinfer1::IGatherLayer`. Indices are `i32` or `i64`; negative ones are
+/// not wrapped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gather {
     /// How indices are read.
@@ -134,8 +137,8 @@ pub enum Reshape {
 impl Reshape {
     /// The static reshape from one shape to another, if placeholders and one −1 can say it.
     ///
-    /// Sizes equal to the input's at the same place become placeholders, one more unknown size becomes −1. In `to`, −1
-    /// is what is left over.
+    /// Sizes equal to the input's at the same place become placeholders, one more unknown size
+    /// becomes −1. In `to`, −1 is what is left over.
     pub fn between(from: &[Dim], to: &[Dim]) -> Option<Self> {
         let dynamic = to.iter().any(|dim| dim.known().is_none());
         let size = |(axis, dim): (usize, &Dim)| match dim.known() {
@@ -166,7 +169,8 @@ pub enum SampleMode {
     Reflect,
 }
 
-/// A box of the data, strided: `nvinfer1::ISliceLayer`. Output element i is data element start + i·stride.
+/// A box of the data, strided: `nvinfer1::ISliceLayer`. Output element i is data element start +
+/// i·stride.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slice {
     /// First element, per axis; may lie outside where `mode` allows it.
@@ -204,7 +208,8 @@ pub enum TopKOperation {
     Min,
 }
 
-/// The k largest or smallest along an axis: `nvinfer1::ITopKLayer`. Data of rank 1 or more, k at most 3840.
+/// The k largest or smallest along an axis: `nvinfer1::ITopKLayer`. Data of rank 1 or more, k at
+/// most 3840.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopK {
     /// Which end.

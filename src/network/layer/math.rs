@@ -2,7 +2,8 @@
 
 use crate::tensor::DType;
 
-/// A function of one element: `nvinfer1::ActivationType`. α and β are the layer's `alpha` and `beta`.
+/// A function of one element: `nvinfer1::ActivationType`. α and β are the layer's `alpha` and
+/// `beta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActivationType {
     /// max(x, 0)
@@ -35,7 +36,8 @@ pub enum ActivationType {
     GeluTanh,
 }
 
-/// A function of each element: `nvinfer1::IActivationLayer`. Floating point; `Relu` also whole numbers.
+/// A function of each element: `nvinfer1::IActivationLayer`. Floating point; `Relu` also whole
+/// numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Activation {
     /// The function.
@@ -91,7 +93,8 @@ pub struct Dequantize {
     pub to: DType,
 }
 
-/// Sum of products by Einstein's notation: `nvinfer1::IEinsumLayer`. Lower-case letters, no ellipsis.
+/// Sum of products by Einstein's notation: `nvinfer1::IEinsumLayer`. Lower-case letters, no
+/// ellipsis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Einsum {
     /// For example `ij,jk->ik`.
@@ -161,7 +164,8 @@ pub enum MatrixOperation {
     Vector,
 }
 
-/// Matrix product: `nvinfer1::IMatrixMultiplyLayer`. Leading axes are batches: equal, or 1 on one side.
+/// Matrix product: `nvinfer1::IMatrixMultiplyLayer`. Leading axes are batches: equal, or 1 on one
+/// side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MatrixMultiply {
     /// How the first operand enters.

@@ -1,6 +1,7 @@
 //! Layers: one struct per kind of TensorRT layer.
 //!
-//! Sizes and axes count from the outermost axis. Where TensorRT takes a bit mask of axes, a sorted list stands here.
+//! Sizes and axes count from the outermost axis. Where TensorRT takes a bit mask of axes, a sorted
+//! list stands here.
 
 pub mod control;
 pub mod conv;
@@ -13,9 +14,12 @@ pub mod rnn;
 pub use control::{Conditional, Loop};
 pub use conv::{Convolution, Pooling};
 pub use data::{
-    Concatenation, Constant, Fill, Gather, OneHot, ReverseSequence, Scatter, Shuffle, Slice, Squeeze, TopK, Unsqueeze,
+    Concatenation, Constant, Fill, Gather, OneHot, ReverseSequence, Scatter, Shuffle, Slice,
+    Squeeze, TopK, Unsqueeze,
 };
-pub use math::{Activation, Cast, Cumulative, Einsum, ElementWise, MatrixMultiply, Quantize, Reduce, Unary};
+pub use math::{
+    Activation, Cast, Cumulative, Einsum, ElementWise, MatrixMultiply, Quantize, Reduce, Unary,
+};
 pub use norm::{Lrn, Normalization, Scale, SoftMax};
 pub use resample::{GridSample, NonMaxSuppression, Resize};
 pub use rnn::Rnn;
@@ -129,7 +133,8 @@ kinds! {
     Normalization(norm::Normalization),
     /// `IOneHotLayer`. Inputs: indices, values `[off, on]`, depth (rank 0).
     OneHot(data::OneHot),
-    /// `IParametricReLULayer`: x where x ≥ 0, else x · slope. Inputs: data, slope (broadcasts to the data).
+    /// `IParametricReLULayer`: x where x ≥ 0, else x · slope. Inputs: data, slope (broadcasts to
+    /// the data).
     ParametricRelu,
     /// `IPoolingLayer`. Inputs: data.
     Pooling(conv::Pooling),
@@ -141,13 +146,15 @@ kinds! {
     Resize(resample::Resize),
     /// `IReverseSequenceLayer`. Inputs: data, lengths.
     ReverseSequence(data::ReverseSequence),
-    /// `IRNNv2Layer`, until TensorRT 8.x. Inputs: data, then those its arguments name. Gives two or three values.
+    /// `IRNNv2Layer`, until TensorRT 8.x. Inputs: data, then those its arguments name. Gives two or
+    /// three values.
     Rnn(rnn::Rnn),
     /// `IScaleLayer`. Inputs: data.
     Scale(norm::Scale),
     /// `IScatterLayer`. Inputs: data, indices, updates.
     Scatter(data::Scatter),
-    /// `ISelectLayer`: the second where the first is true, else the third. Inputs: condition, then, else; all broadcast.
+    /// `ISelectLayer`: the second where the first is true, else the third. Inputs: condition, then,
+    /// else; all broadcast.
     Select,
     /// `IShapeLayer`. Inputs: data. Gives `i64[rank]`.
     Shape,
@@ -159,7 +166,8 @@ kinds! {
     SoftMax(norm::SoftMax),
     /// `ISqueezeLayer`, since TensorRT 10.x. Inputs: data.
     Squeeze(data::Squeeze),
-    /// `ITopKLayer`. Inputs: data, then k where it comes from a tensor. Gives values and `i32` indices.
+    /// `ITopKLayer`. Inputs: data, then k where it comes from a tensor. Gives values and `i32`
+    /// indices.
     TopK(data::TopK),
     /// `IUnaryLayer`. Inputs: data.
     Unary(math::Unary),
@@ -181,7 +189,9 @@ impl LayerKind {
     pub fn blocks_mut(&mut self) -> SmallVec<[&mut Block; 2]> {
         match self {
             LayerKind::Loop(l) => SmallVec::from_iter([&mut l.body]),
-            LayerKind::Conditional(c) => SmallVec::from_iter([&mut c.then_block, &mut c.else_block]),
+            LayerKind::Conditional(c) => {
+                SmallVec::from_iter([&mut c.then_block, &mut c.else_block])
+            }
             _ => SmallVec::new(),
         }
     }

@@ -45,7 +45,8 @@ pub struct Lrn {
     pub k: f32,
 }
 
-/// (x − mean) / √(variance + ε) · scale + bias: `nvinfer1::INormalizationLayer` (the second version).
+/// (x − mean) / √(variance + ε) · scale + bias: `nvinfer1::INormalizationLayer` (the second
+/// version).
 ///
 /// Scale and bias have the data's rank and broadcast to it; with groups they are `[1, C, 1…]`.
 #[derive(Debug, Clone, PartialEq)]

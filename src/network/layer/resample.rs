@@ -77,8 +77,8 @@ pub struct Resize {
     pub exclude_outside: bool,
 }
 
-/// Data sampled at given positions: `nvinfer1::IGridSampleLayer`. Data `[N, C, H, W]`, grid `[N, H', W', 2]`; or, unless
-/// cubic, data `[N, C, D, H, W]`, grid `[N, D', H', W', 3]`.
+/// Data sampled at given positions: `nvinfer1::IGridSampleLayer`. Data `[N, C, H, W]`, grid
+/// `[N, H', W', 2]`; or, unless cubic, data `[N, C, D, H, W]`, grid `[N, D', H', W', 3]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridSample {
     /// How values between samples are made.
@@ -100,8 +100,8 @@ pub enum BoundingBoxFormat {
 
 /// Boxes that do not overlap better ones: `nvinfer1::INMSLayer`.
 ///
-/// Boxes `[batch, boxes, (classes or 1), 4]`, scores `[batch, boxes, classes]`; gives `i32[n, 3]` of (batch, class, box)
-/// and their number.
+/// Boxes `[batch, boxes, (classes or 1), 4]`, scores `[batch, boxes, classes]`; gives `i32[n, 3]`
+/// of (batch, class, box) and their number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NonMaxSuppression {
     /// How a box is written.

@@ -2,7 +2,8 @@
 
 use crate::tensor::Tensor;
 
-/// What one step computes: `nvinfer1::RNNOperation`. x is the data, h the state, · a product with weights.
+/// What one step computes: `nvinfer1::RNNOperation`. x is the data, h the state, · a product with
+/// weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RnnOperation {
     /// h' = max(0, Wx + Rh + b)
@@ -60,10 +61,11 @@ pub enum RnnDirection {
 
 /// Recurrent layers one above the other: `nvinfer1::IRNNv2Layer`, TensorRT 8.x only.
 ///
-/// Inputs: data `[batch…, steps, width]` of known shape, then those that the attributes name. Outputs: the last layer's
-/// states `[batch…, steps, K·hidden]`, each layer's last state `[batch…, K·layers, hidden]`, and for
-/// [`RnnOperation::Lstm`] each layer's last cell state in the same shape. K is the number of directions; layer l's forward
-/// state stands at K·l, its backward state behind it.
+/// Inputs: data `[batch…, steps, width]` of known shape, then those that the attributes name.
+/// Outputs: the last layer's states `[batch…, steps, K·hidden]`, each layer's last state
+/// `[batch…, K·layers, hidden]`, and for [`RnnOperation::Lstm`] each layer's last cell state in the
+/// same shape. K is the number of directions; layer l's forward state stands at K·l, its backward
+/// state behind it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rnn {
     /// Number of layers.
@@ -78,8 +80,8 @@ pub struct Rnn {
     pub input_mode: RnnInputMode,
     /// Ways through the sequence.
     pub direction: RnnDirection,
-    /// Position of the input with the length of each sequence, `i32[batch…]` from 1 to `max_seq_length`; states beyond
-    /// are 0. Absent: all are as long as the data.
+    /// Position of the input with the length of each sequence, `i32[batch…]` from 1 to
+    /// `max_seq_length`; states beyond are 0. Absent: all are as long as the data.
     pub sequence_lengths: Option<usize>,
     /// Position of the input with the first states `[batch…, K·layers, hidden]`; absent: 0.
     pub hidden_state: Option<usize>,
@@ -89,10 +91,12 @@ pub struct Rnn {
     pub cells: Vec<RnnCell>,
 }
 
-/// The weights of one layer in one direction, of the data's type. Gates stand one behind the other along the first axis.
+/// The weights of one layer in one direction, of the data's type. Gates stand one behind the other
+/// along the first axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RnnCell {
-    /// W: `[gates·hidden, width]`, behind the first layer `[gates·hidden, K·hidden]`; `None` where the product is skipped.
+    /// W: `[gates·hidden, width]`, behind the first layer `[gates·hidden, K·hidden]`; `None` where
+    /// the product is skipped.
     pub weights: Option<Tensor>,
     /// R: `[gates·hidden, hidden]`
     pub recurrent: Tensor,

@@ -21,7 +21,8 @@ type Step = (Ew, [usize; 4], Vec<f32>);
 impl Chain {
     fn new(dims: &[Dim; 4]) -> Self {
         let mut network = Network::default();
-        let value = network.add_input("x", ValueType::new(DType::F32, dims.iter().cloned().collect()));
+        let value =
+            network.add_input("x", ValueType::new(DType::F32, dims.iter().cloned().collect()));
         Self { network, body: Block::default(), value }
     }
 
@@ -70,7 +71,12 @@ impl Chain {
     fn output(&mut self) {
         let name = format!("y{}", self.network.outputs.len());
         let site = Site::tensor("main", "output", &name);
-        self.network.outputs.push(Output { name: name.as_str().into(), value: self.value, site, declared: None });
+        self.network.outputs.push(Output {
+            name: name.as_str().into(),
+            value: self.value,
+            site,
+            declared: None,
+        });
     }
 
     /// The layers after the pass, constants left out; the numbers must stay.
@@ -83,10 +89,16 @@ impl Chain {
         super::super::conv_scale::run(&mut after);
         after.compact();
         let after = valid::check(after).unwrap().into_inner();
-        let dims: Vec<usize> =
-            before.value(before.inputs[0]).ty.shape.iter().map(|dim| dim.size().unwrap_or(2)).collect();
+        let dims: Vec<usize> = before
+            .value(before.inputs[0])
+            .ty
+            .shape
+            .iter()
+            .map(|dim| dim.size().unwrap_or(2))
+            .collect();
         let x = Tensor::of(dims, x.to_vec()).unwrap();
-        let results = [&before, &after].map(|network| eval::run(network, std::slice::from_ref(&x)).unwrap());
+        let results =
+            [&before, &after].map(|network| eval::run(network, std::slice::from_ref(&x)).unwrap());
         let [expected, found] = results.map(|outputs| outputs[0].to_f32s().unwrap().into_owned());
         for (expected, found) in expected.iter().zip(&found) {
             assert!((expected - found).abs() <= 1e-6 * expected.abs(), "{found} is not {expected}");
@@ -99,7 +111,8 @@ impl Chain {
 fn text(kind: &LayerKind) -> String {
     match kind {
         LayerKind::Scale(of) => {
-            let numbers = |of: &Option<Tensor>| of.as_ref().map(|t| t.to_f32s().unwrap().into_owned());
+            let numbers =
+                |of: &Option<Tensor>| of.as_ref().map(|t| t.to_f32s().unwrap().into_owned());
             let coefficients = [&of.scale, &of.shift, &of.power].map(numbers);
             format!("{:?} {} {coefficients:?}", of.mode, of.channel_axis)
         }
@@ -125,10 +138,15 @@ fn a_chain_becomes_one_scale() {
         .step((Ew::Pow, ONE, vec![2.0]));
     let expected = "Channel 1 [Some([0.75, 1.25]), Some([1.25, -0.5]), Some([2.0, 2.0])]";
     assert_eq!(chain.kinds(X), [expected]);
-    let chain = Chain::new(&known()).swapped((Ew::Sub, ONE, vec![7.0])).swapped((Ew::Prod, ONE, vec![2.0]));
+    let chain =
+        Chain::new(&known()).swapped((Ew::Sub, ONE, vec![7.0])).swapped((Ew::Prod, ONE, vec![2.0]));
     assert_eq!(chain.kinds(X), ["Uniform 1 [Some([-2.0]), Some([14.0]), None]"]);
     let open = [Dim::named("N"), Dim::from(2i64), Dim::named("H"), Dim::named("W")];
-    let chain = Chain::new(&open).step((Ew::Prod, CHANNELS, vec![2.0, 3.0])).step((Ew::Sum, ONE, vec![1.0]));
+    let chain = Chain::new(&open).step((Ew::Prod, CHANNELS, vec![2.0, 3.0])).step((
+        Ew::Sum,
+        ONE,
+        vec![1.0],
+    ));
     assert_eq!(chain.kinds(&[0.5; 16]), ["Channel 1 [Some([2.0, 3.0]), Some([1.0, 1.0]), None]"]);
 }
 
@@ -142,28 +160,46 @@ fn coefficients_reach_as_far_as_they_must() {
     ));
     let expected = "ElementWise 1 [Some([2.0, 2.0, 3.0, 3.0]), Some([1.0, 2.0, 3.0, 4.0]), None]";
     assert_eq!(chain.kinds(X), [expected]);
-    let chain = Chain::new(&known()).step((Ew::Prod, [1, 1, 1, 2], vec![2.0, 3.0])).step((Ew::Sum, ONE, vec![1.0]));
+    let chain = Chain::new(&known()).step((Ew::Prod, [1, 1, 1, 2], vec![2.0, 3.0])).step((
+        Ew::Sum,
+        ONE,
+        vec![1.0],
+    ));
     assert_eq!(chain.kinds(X), ["Channel 3 [Some([2.0, 3.0]), Some([1.0, 1.0]), None]"]);
     let batch = [2i64, 2, 1, 1].map(Dim::from);
-    let chain = Chain::new(&batch).step((Ew::Prod, [2, 1, 1, 1], vec![2.0, 3.0])).step((Ew::Sum, ONE, vec![1.0]));
+    let chain = Chain::new(&batch).step((Ew::Prod, [2, 1, 1, 1], vec![2.0, 3.0])).step((
+        Ew::Sum,
+        ONE,
+        vec![1.0],
+    ));
     assert_eq!(chain.kinds(X), ["Channel 0 [Some([2.0, 3.0]), Some([1.0, 1.0]), None]"]);
     // Two axes that know nothing of each other would take a coefficient for each element.
-    let chain =
-        Chain::new(&known()).step((Ew::Prod, CHANNELS, vec![2.0, 3.0])).step((Ew::Sum, [1, 1, 1, 2], vec![1.0, 2.0]));
+    let chain = Chain::new(&known()).step((Ew::Prod, CHANNELS, vec![2.0, 3.0])).step((
+        Ew::Sum,
+        [1, 1, 1, 2],
+        vec![1.0, 2.0],
+    ));
     assert_eq!(chain.kinds(X), ["ElementWise", "ElementWise"]);
 }
 
 #[test]
 fn what_rounds_or_says_more_than_a_scale_stays() {
     let stays = |first: Step, second: Step| {
-        assert_eq!(Chain::new(&known()).step(first).step(second).kinds(X), ["ElementWise", "ElementWise"]);
+        assert_eq!(
+            Chain::new(&known()).step(first).step(second).kinds(X),
+            ["ElementWise", "ElementWise"]
+        );
     };
     stays((Ew::Sum, ONE, vec![12_582_912.0]), (Ew::Sub, ONE, vec![12_582_912.0]));
     stays((Ew::Pow, ONE, vec![2.0]), (Ew::Prod, ONE, vec![3.0]));
     stays((Ew::Prod, ONE, vec![1e-20]), (Ew::Prod, ONE, vec![1e-22]));
     stays((Ew::Prod, ONE, vec![2.0]), (Ew::Max, ONE, vec![3.0]));
     // The constant is larger than the data.
-    let widened = Chain::new(&known()).step((Ew::Prod, ONE, vec![2.0])).step((Ew::Sum, [2, 1, 1, 1], vec![1.0, 2.0]));
+    let widened = Chain::new(&known()).step((Ew::Prod, ONE, vec![2.0])).step((
+        Ew::Sum,
+        [2, 1, 1, 1],
+        vec![1.0, 2.0],
+    ));
     assert_eq!(widened.kinds(X), ["ElementWise", "ElementWise"]);
     // A single operation gains nothing.
     assert_eq!(Chain::new(&known()).step((Ew::Prod, ONE, vec![2.0])).kinds(X), ["ElementWise"]);
@@ -174,7 +210,8 @@ fn what_is_rounded_or_compared_stays() {
     let mut chain = Chain::new(&known()).convolution().step((Ew::Prod, ONE, vec![0.125]));
     chain.value = chain.add(Unary { operation: Un::Round }, &[chain.value]);
     assert_eq!(chain.kinds(X), ["Convolution", "ElementWise", "Unary"]);
-    let mut chain = Chain::new(&known()).step((Ew::Prod, ONE, vec![0.125])).step((Ew::Sum, ONE, vec![1.0]));
+    let mut chain =
+        Chain::new(&known()).step((Ew::Prod, ONE, vec![0.125])).step((Ew::Sum, ONE, vec![1.0]));
     chain.value = chain.add(Cast { to: DType::I32 }, &[chain.value]);
     chain.value = chain.add(Cast { to: DType::F32 }, &[chain.value]);
     assert_eq!(chain.kinds(X), ["ElementWise", "ElementWise", "Cast", "Cast"]);

@@ -61,11 +61,13 @@ impl Asked {
             Said::Shape(end) => add("--shape", &mut self.shapes, end)?,
             Said::Profile => self.profiles.push(Request::default()),
             Said::Size(Size { symbol, .. })
-                if request.sizes.contains_key(&symbol) || one && self.sizes.contains_key(&symbol) =>
+                if request.sizes.contains_key(&symbol)
+                    || one && self.sizes.contains_key(&symbol) =>
             {
                 return Err(format!("`--dim` gives `{symbol}` twice"));
             }
-            // Within one of several profiles a size is a range, if a narrow one: other profiles have others.
+            // Within one of several profiles a size is a range, if a narrow one: other profiles
+            // have others.
             Said::Size(Size { symbol, range: [size, _, max] }) if one && size == max => {
                 self.sizes.insert(symbol, size);
             }
@@ -76,17 +78,22 @@ impl Asked {
         Ok(())
     }
 
-    /// A line for each input that has a smallest and a largest shape, or such values, but no likeliest: it says what is
-    /// taken for that.
+    /// A line for each input that has a smallest and a largest shape, or such values, but no
+    /// likeliest: it says what is taken for that.
     pub fn unsaid(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for request in self.requests() {
             let Request { min, opt, max, .. } = request;
-            let kinds = [(min.shapes, opt.shapes, max.shapes), (min.values, opt.values, max.values)];
+            let kinds =
+                [(min.shapes, opt.shapes, max.shapes), (min.values, opt.values, max.values)];
             for (min, opt, max) in kinds {
                 for (name, largest) in max {
-                    let open = min.get(&name).is_some_and(|smallest| *smallest != largest) && !opt.contains_key(&name);
-                    let line = format!("input `{name}`: optimised for {largest:?}, its `--max`, as it has no `--opt`");
+                    let open = min.get(&name).is_some_and(|smallest| *smallest != largest)
+                        && !opt.contains_key(&name);
+                    let line = format!(
+                        "input `{name}`: optimised for {largest:?}, its `--max`, as it has no \
+                         `--opt`"
+                    );
                     if open && !lines.contains(&line) {
                         lines.push(line);
                     }
@@ -115,7 +122,8 @@ impl Asked {
     /// The sizes that the user fixes, by name.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a name that the model does not have, a shape that does not fit it, or two sizes of one name.
+    /// [`Kind::Usage`] for a name that the model does not have, a shape that does not fit it, or
+    /// two sizes of one name.
     pub fn fixed(&self, model: &Model) -> Result<BTreeMap<String, i64>> {
         let names: Vec<String> = model.graph.inputs.iter().flat_map(symbols).flatten().collect();
         if let Some(name) = self.sizes.keys().find(|name| !names.contains(name)) {
@@ -139,9 +147,15 @@ impl Asked {
                 _ => None,
             };
             if symbols.len() != shape.len()
-                || shape.iter().enumerate().any(|(axis, &size)| known(axis).is_some_and(|known| known != size))
+                || shape
+                    .iter()
+                    .enumerate()
+                    .any(|(axis, &size)| known(axis).is_some_and(|known| known != size))
             {
-                return Err(usage(format!("input `{name}` is {}, but {shape:?} was given for it", info.ty)));
+                return Err(usage(format!(
+                    "input `{name}` is {}, but {shape:?} was given for it",
+                    info.ty
+                )));
             }
             for (symbol, &size) in symbols.into_iter().zip(shape) {
                 let Some(symbol) = symbol else { continue };
@@ -174,7 +188,8 @@ impl Asked {
         ranges
     }
 
-    /// The profiles of a network: one, or as many as `--profile` began. `data` is the model's test data.
+    /// The profiles of a network: one, or as many as `--profile` began. `data` is the model's test
+    /// data.
     ///
     /// # Errors
     /// Those of [`plan`], with the number of the profile where there are several.
@@ -182,7 +197,9 @@ impl Asked {
         let several = !self.profiles.is_empty();
         let numbered = |(at, request): (usize, Request)| {
             let planned = plan(network, &Request { data: data.to_vec(), ..request });
-            planned.map_err(|error| if several { error.with_note(format!("in profile {at}")) } else { error })
+            planned.map_err(|error| {
+                if several { error.with_note(format!("in profile {at}")) } else { error }
+            })
         };
         self.requests().into_iter().enumerate().map(numbered).collect()
     }
@@ -194,7 +211,9 @@ impl Request {
         let mut ranges: BTreeMap<String, [i64; 2]> =
             self.sizes.iter().map(|(name, [min, _, max])| (name.clone(), [*min, *max])).collect();
         for info in &model.graph.inputs {
-            let Some([min, _, max]) = ends(self, |end| end.shapes.get(&*info.name)) else { continue };
+            let Some([min, _, max]) = ends(self, |end| end.shapes.get(&*info.name)) else {
+                continue;
+            };
             for (symbol, (&min, &max)) in symbols(info).into_iter().zip(min.iter().zip(max)) {
                 ranges.extend(symbol.map(|symbol| (symbol, [min, max])));
             }
@@ -215,7 +234,8 @@ fn add(option: &str, end: &mut End, more: End) -> Result<(), String> {
 /// The name of each size of an input that only the run knows; `None` for a fixed one.
 fn symbols(info: &ValueInfo) -> Vec<Option<String>> {
     let ValueType::Tensor { shape: Some(shape), .. } = &info.ty else { return Vec::new() };
-    let symbol = |(axis, dim)| known_or_symbol(dim, &info.name, axis).err().map(|symbol| symbol.to_string());
+    let symbol =
+        |(axis, dim)| known_or_symbol(dim, &info.name, axis).err().map(|symbol| symbol.to_string());
     shape.iter().enumerate().map(symbol).collect()
 }
 
@@ -233,7 +253,10 @@ mod tests {
         let mut asked = Asked::default();
         asked.take(Said::Min(end("x:1"))).unwrap();
         asked.take(Said::Min(end("y:1,x=3"))).unwrap();
-        assert_eq!(asked.take(Said::Min(end("z:1,x=3"))), Err("`--min` gives `x` twice".to_owned()));
+        assert_eq!(
+            asked.take(Said::Min(end("z:1,x=3"))),
+            Err("`--min` gives `x` twice".to_owned())
+        );
         asked.take(Said::Size(parse_size("n=3").unwrap())).unwrap();
         let range = || Said::Size(parse_size("n=1:2:3").unwrap());
         assert_eq!(asked.take(range()), Err("`--dim` gives `n` twice".to_owned()));
@@ -247,12 +270,17 @@ mod tests {
     #[test]
     fn what_is_taken_for_opt_is_told() {
         let mut asked = Asked::default();
-        for said in [Said::Min(end("x:1,y:1,z:2,k=0")), Said::Max(end("x:9,y:9,z:2,k=5")), Said::Opt(end("y:3"))] {
+        for said in [
+            Said::Min(end("x:1,y:1,z:2,k=0")),
+            Said::Max(end("x:9,y:9,z:2,k=5")),
+            Said::Opt(end("y:3")),
+        ] {
             asked.take(said).unwrap();
         }
         let expected = ["x", "k"].iter().zip([9, 5]);
-        let expected =
-            expected.map(|(name, n)| format!("input `{name}`: optimised for [{n}], its `--max`, as it has no `--opt`"));
+        let expected = expected.map(|(name, n)| {
+            format!("input `{name}`: optimised for [{n}], its `--max`, as it has no `--opt`")
+        });
         assert_eq!(asked.unsaid(), expected.collect::<Vec<_>>());
     }
 }

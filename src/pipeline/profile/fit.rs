@@ -15,8 +15,8 @@ enum Way {
 }
 
 impl Plan<'_> {
-    /// Looks whether the network can hold at each end. Guesses give way: the ends of a range move toward what is
-    /// likely, and that moves where nothing but a guess says that it is.
+    /// Looks whether the network can hold at each end. Guesses give way: the ends of a range move
+    /// toward what is likely, and that moves where nothing but a guess says that it is.
     pub(super) fn fit(&mut self) -> Result<()> {
         if self.symbols.is_empty() && self.values.is_empty() {
             return Ok(());
@@ -39,7 +39,8 @@ impl Plan<'_> {
         let error = Error::of_problems("the profile does not fit", problems);
         let broken = self.network.facts.broken(&|symbol| at.sizes.get(symbol).copied());
         let error = broken.into_iter().fold(error, Error::with_note);
-        let hint = "some of these sizes are guesses: give them with `--dim`, or `--min`, `--opt` and `--max`";
+        let hint = "some of these sizes are guesses: give them with `--dim`, or `--min`, `--opt` \
+                    and `--max`";
         if self.slots().any(|slot| slot.guess.is_some()) { error.with_hint(hint) } else { error }
     }
 
@@ -47,7 +48,8 @@ impl Plan<'_> {
         problems_at(self.network, &self.point(end)).is_empty()
     }
 
-    /// Moves guesses until the network can hold at an end: one of them where that is enough, else all. Whether it can.
+    /// Moves guesses until the network can hold at an end: one of them where that is enough, else
+    /// all. Whether it can.
     fn give_way(&mut self, end: usize) -> bool {
         let before = (self.symbols.clone(), self.values.clone());
         let ways: &[Way] = match end {
@@ -70,13 +72,14 @@ impl Plan<'_> {
         false
     }
 
-    /// Moves an end of one guess, or of all; whether that changes any. A likeliest size that grows takes the
-    /// largest along.
+    /// Moves an end of one guess, or of all; whether that changes any. A likeliest size that grows
+    /// takes the largest along.
     fn shift(&mut self, end: usize, only: Option<usize>, way: Way) -> bool {
         let tied: Vec<bool> = self.symbols.keys().map(|symbol| self.is_tied(symbol)).collect();
         let mut changed = false;
         let slots = self.symbols.values_mut().chain(self.values.values_mut().flatten()).enumerate();
-        let slots = slots.filter(|(at, _)| only.is_none_or(|only| *at == only) && tied.get(*at) != Some(&true));
+        let slots = slots
+            .filter(|(at, _)| only.is_none_or(|only| *at == only) && tied.get(*at) != Some(&true));
         for (_, slot) in slots.filter(|(_, slot)| slot.guess.is_some()) {
             let ([min, opt, max], now) = (slot.range, slot.range[end]);
             let next = match (end, way) {
@@ -99,7 +102,11 @@ impl Plan<'_> {
     fn point(&self, end: usize) -> Point {
         let elements = |slots: &Vec<Slot>| slots.iter().map(|slot| slot.range[end]).collect();
         Point {
-            sizes: self.symbols.iter().map(|(symbol, slot)| (symbol.clone(), slot.range[end])).collect(),
+            sizes: self
+                .symbols
+                .iter()
+                .map(|(symbol, slot)| (symbol.clone(), slot.range[end]))
+                .collect(),
             values: self.values.iter().map(|(&input, slots)| (input, elements(slots))).collect(),
         }
     }

@@ -36,8 +36,8 @@ pub struct Request {
     pub max: End,
     /// Ranges of sizes by name.
     pub sizes: BTreeMap<String, [i64; 3]>,
-    /// Shapes and values of the model's test data, one entry for each data set. A guess covers them all and is optimized
-    /// for the first.
+    /// Shapes and values of the model's test data, one entry for each data set. A guess covers them
+    /// all and is optimized for the first.
     #[serde(skip)]
     pub data: Vec<End>,
     /// Whether what is not given covers the data and no more.
@@ -48,10 +48,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// Nothing but the shapes of these inputs, and the values of those that hold sizes. What is no input of the network
-    /// is left out.
+    /// Nothing but the shapes of these inputs, and the values of those that hold sizes. What is no
+    /// input of the network is left out.
     pub fn exactly(network: &Network, inputs: &[(String, Tensor)]) -> Self {
-        let holds = |inputs: &[ValueId], name: &str| inputs.iter().any(|&input| *network.value(input).name == *name);
+        let holds = |inputs: &[ValueId], name: &str| {
+            inputs.iter().any(|&input| *network.value(input).name == *name)
+        };
         let known = inputs.iter().filter(|(name, _)| holds(&network.inputs, name));
         let mut end = End::of(known.map(|(name, tensor)| (name.as_str(), tensor)));
         let sizes = sizing::holding_sizes(network);
@@ -84,16 +86,17 @@ impl Planned {
     pub fn allows(&self, shapes: &Lists) -> bool {
         self.profile.inputs.iter().all(|Range { input, min, max, .. }| {
             let within = |(size, (min, max)): (&i64, (&i64, &i64))| (min..=max).contains(&size);
-            shapes
-                .get(input)
-                .is_none_or(|shape| shape.len() == min.len() && shape.iter().zip(min.iter().zip(max)).all(within))
+            shapes.get(input).is_none_or(|shape| {
+                shape.len() == min.len() && shape.iter().zip(min.iter().zip(max)).all(within)
+            })
         })
     }
 }
 
 /// Shapes and values of one data set; what is no input of the network is left out.
 pub fn of_data(network: &Network, data: &[(&str, &Tensor)]) -> End {
-    let is_input = |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
+    let is_input =
+        |name: &str| network.inputs.iter().any(|&input| *network.value(input).name == *name);
     End::of(data.iter().copied().filter(|(name, _)| is_input(name)))
 }
 
@@ -111,11 +114,17 @@ pub fn guesses(planned: &[Planned]) -> Vec<String> {
 /// Fits the request to a network and guesses what it leaves open.
 ///
 /// # Errors
-/// [`Kind::Usage`] for a shape that names no input, has another rank, contradicts a known size, or gives a symbol two
-/// values, for min ≤ opt ≤ max not holding, for sizes at which a layer cannot hold, and for guesses where none are
-/// wanted.
+/// [`Kind::Usage`] for a shape that names no input, has another rank, contradicts a known size, or
+/// gives a symbol two values, for min ≤ opt ≤ max not holding, for sizes at which a layer cannot
+/// hold, and for guesses where none are wanted.
 pub fn plan(network: &Network, request: &Request) -> Result<Planned> {
-    let mut plan = Plan { network, request, symbols: BTreeMap::new(), values: BTreeMap::new(), ties: Vec::new() };
+    let mut plan = Plan {
+        network,
+        request,
+        symbols: BTreeMap::new(),
+        values: BTreeMap::new(),
+        ties: Vec::new(),
+    };
     plan.check_names()?;
     plan.take_shapes()?;
     plan.take_sizes()?;
@@ -162,12 +171,20 @@ struct Plan<'a> {
 impl Plan<'_> {
     fn check_names(&self) -> Result<()> {
         let Request { min, opt, max, .. } = self.request;
-        let names = |end: &End| end.shapes.keys().chain(end.values.keys()).cloned().collect::<Vec<_>>();
+        let names =
+            |end: &End| end.shapes.keys().chain(end.values.keys()).cloned().collect::<Vec<_>>();
         for name in [min, opt, max].into_iter().flat_map(names) {
             if !self.network.inputs.iter().any(|&input| *self.network.value(input).name == *name) {
-                let inputs = self.network.inputs.iter().map(|&input| format!("`{}`", self.network.value(input).name));
+                let inputs = self
+                    .network
+                    .inputs
+                    .iter()
+                    .map(|&input| format!("`{}`", self.network.value(input).name));
                 return Err(Error::new(Kind::Usage, format!("the model has no input `{name}`"))
-                    .with_note(format!("its inputs are {}", inputs.collect::<Vec<_>>().join(", "))));
+                    .with_note(format!(
+                        "its inputs are {}",
+                        inputs.collect::<Vec<_>>().join(", ")
+                    )));
             }
         }
         Ok(())
@@ -179,7 +196,10 @@ impl Plan<'_> {
         match self.symbols.iter().find(|(_, slot)| !slot.range.iter().all(possible)) {
             None => Ok(()),
             Some((name, Slot { range, .. })) => {
-                let message = format!("`{name}` is {range:?} (min, opt, max), but sizes are from 0 to {}", i32::MAX);
+                let message = format!(
+                    "`{name}` is {range:?} (min, opt, max), but sizes are from 0 to {}",
+                    i32::MAX
+                );
                 Err(Error::new(Kind::Usage, message))
             }
         }
@@ -190,17 +210,23 @@ impl Plan<'_> {
         for &input in &self.network.inputs {
             let value = self.network.value(input);
             let Some(axes) = given(self.request, &value.name, &value.ty.shape)? else { continue };
-            let open = value.ty.shape.iter().zip(axes).filter_map(|(dim, range)| Some((dim.as_symbol()?, range)));
+            let open = value
+                .ty
+                .shape
+                .iter()
+                .zip(axes)
+                .filter_map(|(dim, range)| Some((dim.as_symbol()?, range)));
             for (symbol, range) in open {
                 let slot = Slot::given(range);
                 match self.symbols.insert(symbol.clone(), slot) {
                     Some(other) if other.range != range => {
                         let other = other.range;
-                        let message =
-                            format!("`{symbol}` is {other:?} for one input and {range:?} for another (min, opt, max)");
-                        return Err(
-                            Error::new(Kind::Usage, message).with_hint("give all inputs that share it the same sizes")
+                        let message = format!(
+                            "`{symbol}` is {other:?} for one input and {range:?} for another \
+                             (min, opt, max)"
                         );
+                        return Err(Error::new(Kind::Usage, message)
+                            .with_hint("give all inputs that share it the same sizes"));
                     }
                     _ => {}
                 }
@@ -216,14 +242,19 @@ impl Plan<'_> {
             // An axis without a name goes by a text that a name may have too: both are meant then.
             let mut called = symbols.iter().filter(|symbol| symbol.to_string() == *name).peekable();
             if called.peek().is_none() {
-                return Err(no_size(name, &symbols.iter().map(ToString::to_string).collect::<Vec<_>>()));
+                return Err(no_size(
+                    name,
+                    &symbols.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                ));
             }
             for symbol in called {
                 match self.symbols.insert(symbol.clone(), Slot::given(range)) {
                     Some(other) if other.range != range => {
                         let other = other.range;
-                        let message =
-                            format!("`{name}` is {other:?} by a shape and {range:?} by its name (min, opt, max)");
+                        let message = format!(
+                            "`{name}` is {other:?} by a shape and {range:?} by its name (min, \
+                             opt, max)"
+                        );
                         return Err(Error::new(Kind::Usage, message));
                     }
                     _ => {}
@@ -236,7 +267,12 @@ impl Plan<'_> {
     fn guess_sizes(&mut self) {
         for &input in &self.network.inputs {
             let value = self.network.value(input);
-            let open = value.ty.shape.iter().enumerate().filter_map(|(axis, dim)| Some((axis, dim.as_symbol()?)));
+            let open = value
+                .ty
+                .shape
+                .iter()
+                .enumerate()
+                .filter_map(|(axis, dim)| Some((axis, dim.as_symbol()?)));
             for (axis, symbol) in open {
                 let data = self.of_data(|end| end.shapes.get(&*value.name)?.get(axis).copied());
                 let usual = if axis == 0 { BATCH } else { OTHER };
@@ -245,7 +281,13 @@ impl Plan<'_> {
                     Some(range) if self.request.only_data => {
                         Slot { range, guess: None, firm: true, given: false, data }
                     }
-                    Some(of_data) => Slot { range: covering(usual, of_data), guess, firm: true, given: false, data },
+                    Some(of_data) => Slot {
+                        range: covering(usual, of_data),
+                        guess,
+                        firm: true,
+                        given: false,
+                        data,
+                    },
                     None => Slot { range: usual, guess, firm: false, given: false, data },
                 };
                 self.symbols.entry(symbol.clone()).or_insert(slot);
@@ -258,12 +300,16 @@ impl Plan<'_> {
         for input in sizing::holding_sizes(self.network) {
             let value = self.network.value(input);
             let count = value.ty.shape.known().and_then(|dims| crate::tensor::volume(&dims));
-            let Some(count) = count.filter(|_| matches!(value.ty.dtype, DType::I32 | DType::I64)) else { continue };
+            let Some(count) = count.filter(|_| matches!(value.ty.dtype, DType::I32 | DType::I64))
+            else {
+                continue;
+            };
             let slots = match given_values(self.request, &value.name, count)? {
                 Some(ranges) => ranges.into_iter().map(Slot::given).collect(),
                 None => {
                     let guess = |at: usize| {
-                        let data = self.of_data(|end| end.values.get(&*value.name)?.get(at).copied());
+                        let data =
+                            self.of_data(|end| end.values.get(&*value.name)?.get(at).copied());
                         let range = data.map_or(VALUE, |data| covering(VALUE, data));
                         // Smaller values are no smaller sizes: 0 has meanings of its own.
                         let guess = Some(format!("input `{}`, element {at}", value.name));
@@ -277,7 +323,8 @@ impl Plan<'_> {
         let ends = [&self.request.min, &self.request.opt, &self.request.max];
         for name in ends.into_iter().flat_map(|end| end.values.keys()) {
             if !self.values.keys().any(|&input| *self.network.value(input).name == **name) {
-                let message = format!("no size is computed from input `{name}`, so its values have no range");
+                let message =
+                    format!("no size is computed from input `{name}`, so its values have no range");
                 return Err(Error::new(Kind::Usage, message));
             }
         }
@@ -320,9 +367,12 @@ impl Plan<'_> {
         let mut planned = Planned { guesses, ties, ..Planned::default() };
         if self.request.strict && !planned.guesses.is_empty() {
             let error = Error::new(Kind::Usage, "sizes known only at run time are not given");
-            let error =
-                planned.guesses.into_iter().fold(error, |error, guess| error.with_note(format!("guess: {guess}")));
-            return Err(error.with_hint("give them with `--dim`, `--shape`, or `--min`, `--opt` and `--max`"));
+            let error = planned
+                .guesses
+                .into_iter()
+                .fold(error, |error, guess| error.with_note(format!("guess: {guess}")));
+            return Err(error
+                .with_hint("give them with `--dim`, `--shape`, or `--min`, `--opt` and `--max`"));
         }
         for &input in &self.network.inputs {
             let value = self.network.value(input);
@@ -333,18 +383,23 @@ impl Plan<'_> {
                 max: of(2),
             };
             let is_guess = |dim: &Dim| Some(self.symbols.get(dim.as_symbol()?)?.guess.is_some());
-            let guessed = value.ty.shape.iter().enumerate().filter(|(_, dim)| is_guess(dim) == Some(true));
+            let guessed =
+                value.ty.shape.iter().enumerate().filter(|(_, dim)| is_guess(dim) == Some(true));
             planned.guessed.extend(guessed.map(|(axis, _)| (value.name.to_string(), axis)));
             if value.ty.shape.known().is_none() {
                 let size = |end: usize| {
                     let slot = |dim: &Dim| self.symbols.get(dim.as_symbol()?);
-                    let one = |dim| Dim::known(dim).or_else(|| Some(slot(dim)?.range[end])).unwrap_or(1);
+                    let one =
+                        |dim| Dim::known(dim).or_else(|| Some(slot(dim)?.range[end])).unwrap_or(1);
                     value.ty.shape.iter().map(one).collect()
                 };
                 planned.profile.inputs.push(range(&size));
             }
             if let Some(slots) = self.values.get(&input) {
-                planned.profile.values.push(range(&|end| slots.iter().map(|slot| slot.range[end]).collect()));
+                planned
+                    .profile
+                    .values
+                    .push(range(&|end| slots.iter().map(|slot| slot.range[end]).collect()));
             }
         }
         Ok(planned)
@@ -376,7 +431,10 @@ pub fn no_size(name: &str, names: &[String]) -> Error {
 }
 
 /// Min, opt and max of a list; what is left out follows from the others.
-fn ends<'r>(request: &'r Request, pick: impl Fn(&'r End) -> Option<&'r Vec<i64>>) -> Option<[&'r Vec<i64>; 3]> {
+fn ends<'r>(
+    request: &'r Request,
+    pick: impl Fn(&'r End) -> Option<&'r Vec<i64>>,
+) -> Option<[&'r Vec<i64>; 3]> {
     let [min, opt, max] = [&request.min, &request.opt, &request.max].map(pick);
     let any = opt.or(max).or(min)?;
     let (min, max) = (min.unwrap_or(any), max.unwrap_or(any));
@@ -394,7 +452,9 @@ fn given(request: &Request, name: &str, shape: &Shape) -> Result<Option<Vec<[i64
     let usage = |message: String| Error::new(Kind::Usage, message);
     for sizes in lists {
         if sizes.len() != shape.rank() {
-            return Err(usage(format!("input `{name}` has shape {shape}, but {sizes:?} was given for it")));
+            return Err(usage(format!(
+                "input `{name}` has shape {shape}, but {sizes:?} was given for it"
+            )));
         }
     }
     let mut axes = Vec::with_capacity(shape.rank());
@@ -426,7 +486,9 @@ fn given_values(request: &Request, name: &str, count: usize) -> Result<Option<Ve
     }
     let ranges: Vec<[i64; 3]> = (0..count).map(|at| across(lists, at)).collect();
     if let Some((at, range)) = ranges.iter().enumerate().find(|(_, range)| !range.is_sorted()) {
-        let message = format!("element {at} of input `{name}`: min, opt, max are {range:?}, which do not rise");
+        let message = format!(
+            "element {at} of input `{name}`: min, opt, max are {range:?}, which do not rise"
+        );
         return Err(Error::new(Kind::Usage, message));
     }
     Ok(Some(ranges))

@@ -21,11 +21,13 @@ pub struct Sample {
 /// What to take of a range.
 type Pick<'a> = &'a dyn Fn(&Range, usize) -> Option<i64>;
 
-/// For each profile the likeliest, smallest and largest sizes, and odd ones between where the network can have them.
+/// For each profile the likeliest, smallest and largest sizes, and odd ones between where the
+/// network can have them.
 pub fn samples(planned: &[Planned], network: &Network) -> Vec<Sample> {
     let of_profile = |(at, planned): (usize, &Planned)| {
         let samples = planned.samples(network).into_iter();
-        samples.map(move |sample| Sample { what: format!("profile {at}, {}", sample.what), ..sample })
+        samples
+            .map(move |sample| Sample { what: format!("profile {at}, {}", sample.what), ..sample })
     };
     match planned {
         [only] => only.samples(network),
@@ -47,7 +49,9 @@ impl Planned {
         for (what, pick) in picks {
             let mut sample = self.sample(network, what, pick);
             sample.others = self.others(network, &sample, pick, &steps);
-            let known = samples.iter().any(|other| (&other.shapes, &other.values) == (&sample.shapes, &sample.values));
+            let known = samples
+                .iter()
+                .any(|other| (&other.shapes, &other.values) == (&sample.shapes, &sample.values));
             if !known && (what != "between" || holds(network, &sample)) {
                 samples.push(sample);
             }
@@ -57,38 +61,64 @@ impl Planned {
 
     fn sample(&self, network: &Network, what: &'static str, pick: Pick<'_>) -> Sample {
         let followed = self.followed(network, pick);
-        let numbers = |range: &Range| (0..range.opt.len()).filter_map(|at| pick(range, at)).collect::<Vec<i64>>();
+        let numbers = |range: &Range| {
+            (0..range.opt.len()).filter_map(|at| pick(range, at)).collect::<Vec<i64>>()
+        };
         let shape = |&input: &ValueId| {
             let value = network.value(input);
             let range = self.profile.inputs.iter().find(|range| *range.input == *value.name);
             let sizes = |range: &Range| {
                 let tied = |dim: &Dim| followed.get(dim.as_symbol()?).copied();
-                let sizes = value.ty.shape.iter().zip(numbers(range)).map(|(dim, size)| tied(dim).unwrap_or(size));
+                let sizes = value
+                    .ty
+                    .shape
+                    .iter()
+                    .zip(numbers(range))
+                    .map(|(dim, size)| tied(dim).unwrap_or(size));
                 sizes.filter_map(|size| usize::try_from(size).ok()).collect()
             };
             range.map(sizes).or_else(|| value.ty.shape.known()).unwrap_or_default()
         };
-        // Sizes that a network computes from values rarely fit each other but where they are likely.
-        let values = self
-            .profile
-            .values
-            .iter()
-            .map(|range| (range.input.clone(), if what == "between" { range.opt.clone() } else { numbers(range) }));
+        // Sizes that a network computes from values rarely fit each other but where they are
+        // likely.
+        let values = self.profile.values.iter().map(|range| {
+            (
+                range.input.clone(),
+                if what == "between" { range.opt.clone() } else { numbers(range) },
+            )
+        });
         let shapes = network.inputs.iter().map(shape).collect();
         Sample { what: what.to_owned(), shapes, others: Vec::new(), values: values.collect() }
     }
 }
 
 impl Planned {
-    /// What guesses may have to be multiples of: how far the network's strides reach together, and as often as fits.
+    /// What guesses may have to be multiples of: how far the network's strides reach together, and
+    /// as often as fits.
     fn steps(&self, network: &Network) -> Vec<i64> {
-        let largest = self.profile.inputs.iter().flat_map(|range| &range.max).copied().max().unwrap_or_default();
+        let largest = self
+            .profile
+            .inputs
+            .iter()
+            .flat_map(|range| &range.max)
+            .copied()
+            .max()
+            .unwrap_or_default();
         let first = reach(network).max(2);
-        std::iter::successors(Some(first), |step| step.checked_mul(2)).take_while(|&step| step <= largest).collect()
+        std::iter::successors(Some(first), |step| step.checked_mul(2))
+            .take_while(|&step| step <= largest)
+            .collect()
     }
 
-    /// The sample's shapes with its guesses moved: to multiples of each step, last to the ends of their ranges.
-    fn others(&self, network: &Network, sample: &Sample, pick: Pick<'_>, steps: &[i64]) -> Vec<Vec<Vec<usize>>> {
+    /// The sample's shapes with its guesses moved: to multiples of each step, last to the ends of
+    /// their ranges.
+    fn others(
+        &self,
+        network: &Network,
+        sample: &Sample,
+        pick: Pick<'_>,
+        steps: &[i64],
+    ) -> Vec<Vec<Vec<usize>>> {
         let mut others: Vec<Vec<Vec<usize>>> = Vec::new();
         for step in steps.iter().copied().map(Some).chain([None]) {
             let moved = |range: &Range, at: usize| {
@@ -99,10 +129,19 @@ impl Planned {
                 let Some(step) = step else { return Some(max) };
                 let lower = size / step * step;
                 let nearest = [lower + if lower < size { step } else { 0 }, lower];
-                Some(nearest.into_iter().find(|&near| near > 0 && (min..=max).contains(&near)).unwrap_or(size))
+                Some(
+                    nearest
+                        .into_iter()
+                        .find(|&near| near > 0 && (min..=max).contains(&near))
+                        .unwrap_or(size),
+                )
             };
-            let other = Sample { values: sample.values.clone(), ..self.sample(network, "moved", &moved) };
-            if other.shapes != sample.shapes && !others.contains(&other.shapes) && holds(network, &other) {
+            let other =
+                Sample { values: sample.values.clone(), ..self.sample(network, "moved", &moved) };
+            if other.shapes != sample.shapes
+                && !others.contains(&other.shapes)
+                && holds(network, &other)
+            {
                 others.push(other.shapes);
             }
         }
@@ -114,16 +153,24 @@ impl Planned {
         let mut sizes = BTreeMap::new();
         let inputs = network.inputs.iter().map(|&input| network.value(input));
         for range in &self.profile.inputs {
-            let dims = inputs.clone().find(|value| *value.name == *range.input).map(|value| value.ty.shape.iter());
+            let dims = inputs
+                .clone()
+                .find(|value| *value.name == *range.input)
+                .map(|value| value.ty.shape.iter());
             let sized = dims.into_iter().flatten().enumerate();
-            sizes.extend(sized.filter_map(|(at, dim)| Some((dim.as_symbol()?.clone(), pick(range, at)?))));
+            sizes.extend(
+                sized.filter_map(|(at, dim)| Some((dim.as_symbol()?.clone(), pick(range, at)?))),
+            );
         }
-        let size = |tie: &Tie| Some((tie.symbol.clone(), tie.size.eval(&|symbol| sizes.get(symbol).copied())?));
+        let size = |tie: &Tie| {
+            Some((tie.symbol.clone(), tie.size.eval(&|symbol| sizes.get(symbol).copied())?))
+        };
         self.ties.iter().filter_map(size).collect()
     }
 }
 
-/// The most elements of an input that one step of a window moves over, strides of layers one behind the other multiplied.
+/// The most elements of an input that one step of a window moves over, strides of layers one behind
+/// the other multiplied.
 fn reach(network: &Network) -> i64 {
     let mut reaches: BTreeMap<ValueId, i64> = BTreeMap::new();
     for id in network.live_layers() {
@@ -133,8 +180,14 @@ fn reach(network: &Network) -> i64 {
             LayerKind::Pooling(pooling) => pooling.stride.as_slice(),
             _ => &[],
         };
-        let stride = strides.iter().filter_map(|&stride| i64::try_from(stride).ok()).max().unwrap_or(1).max(1);
-        let before = layer.inputs.iter().filter_map(|input| reaches.get(input)).copied().max().unwrap_or(1);
+        let stride = strides
+            .iter()
+            .filter_map(|&stride| i64::try_from(stride).ok())
+            .max()
+            .unwrap_or(1)
+            .max(1);
+        let before =
+            layer.inputs.iter().filter_map(|input| reaches.get(input)).copied().max().unwrap_or(1);
         reaches.extend(layer.outputs.iter().map(|&output| (output, before.saturating_mul(stride))));
     }
     reaches.into_values().max().unwrap_or(1)
@@ -153,7 +206,8 @@ fn holds(network: &Network, sample: &Sample) -> bool {
     problems_at(network, &point).is_empty()
 }
 
-/// A size that is no power of two, nor a multiple of one, where there is room: three eighths of the way, made odd.
+/// A size that is no power of two, nor a multiple of one, where there is room: three eighths of the
+/// way, made odd.
 fn between(min: i64, max: i64) -> i64 {
     let size = min + (max - min) * 3 / 8;
     if size % 2 == 0 && size < max { size + 1 } else { size }

@@ -22,9 +22,12 @@ impl End {
     pub fn of<'t>(data: impl IntoIterator<Item = (&'t str, &'t Tensor)>) -> Self {
         let mut end = Self::default();
         for (name, tensor) in data {
-            let dims = tensor.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
+            let dims =
+                tensor.dims().iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
             end.shapes.insert(name.to_owned(), dims);
-            let values = tensor.to_i64s().filter(|values| tensor.dims().len() <= 1 && values.len() <= MAX_TRACKED);
+            let values = tensor
+                .to_i64s()
+                .filter(|values| tensor.dims().len() <= 1 && values.len() <= MAX_TRACKED);
             if let Some(values) = values {
                 end.values.insert(name.to_owned(), values);
             }
@@ -54,7 +57,8 @@ pub struct Size {
     pub range: [i64; 3],
 }
 
-/// Reads trtexec's syntax for shapes, and values after an equals sign: `x:1x3x224x224,y:1,sizes=1,1,4,4`.
+/// Reads trtexec's syntax for shapes, and values after an equals sign:
+/// `x:1x3x224x224,y:1,sizes=1,1,4,4`.
 ///
 /// # Errors
 /// A text that is neither; it says how they are written.
@@ -66,7 +70,11 @@ pub fn parse_end(text: &str) -> Result<End, String> {
             values.push(value);
         } else if let Some((name, first)) = part.rsplit_once('=') {
             let wrong = || format!("`{part}` holds no whole number: write NAME=1,2,3");
-            let first = if first.is_empty() { Vec::new() } else { vec![first.parse().map_err(|_| wrong())?] };
+            let first = if first.is_empty() {
+                Vec::new()
+            } else {
+                vec![first.parse().map_err(|_| wrong())?]
+            };
             if end.values.contains_key(name) {
                 return Err(format!("the values of `{name}` are given twice"));
             }
@@ -105,8 +113,12 @@ fn parse_shape(text: &str) -> Result<(String, Vec<i64>), String> {
 /// A text that is neither, or sizes that do not rise.
 pub fn parse_size(text: &str) -> Result<Size, String> {
     let wrong = || format!("`{text}` is no size: write NAME=MIN:OPT:MAX or NAME=SIZE");
-    let (symbol, sizes) = text.rsplit_once('=').filter(|(symbol, _)| !symbol.is_empty()).ok_or_else(wrong)?;
-    let sizes = sizes.split(':').map(|size| size.parse().ok().filter(|&size| size >= 0)).collect::<Option<Vec<i64>>>();
+    let (symbol, sizes) =
+        text.rsplit_once('=').filter(|(symbol, _)| !symbol.is_empty()).ok_or_else(wrong)?;
+    let sizes = sizes
+        .split(':')
+        .map(|size| size.parse().ok().filter(|&size| size >= 0))
+        .collect::<Option<Vec<i64>>>();
     let range = match sizes.ok_or_else(wrong)?[..] {
         [size] => [size; 3],
         [min, opt, max] => [min, opt, max],
@@ -133,7 +145,10 @@ mod tests {
     #[test]
     fn values_follow_an_equals_sign() {
         let end = parse_end("x:1x3,sizes=1,-1,4,y:2,none=,k=5").unwrap();
-        assert_eq!(end.shapes, Lists::from([("x".to_owned(), vec![1, 3]), ("y".to_owned(), vec![2])]));
+        assert_eq!(
+            end.shapes,
+            Lists::from([("x".to_owned(), vec![1, 3]), ("y".to_owned(), vec![2])])
+        );
         assert_eq!(
             (&end.values["sizes"][..], &end.values["none"][..], &end.values["k"][..]),
             (&[1, -1, 4][..], &[][..], &[5][..])
@@ -145,10 +160,16 @@ mod tests {
 
     #[test]
     fn sizes_have_a_range_or_one_size() {
-        assert_eq!(parse_size("batch=1:8:32").unwrap(), Size { symbol: "batch".into(), range: [1, 8, 32] });
+        assert_eq!(
+            parse_size("batch=1:8:32").unwrap(),
+            Size { symbol: "batch".into(), range: [1, 8, 32] }
+        );
         assert_eq!(parse_size("x.0=4").unwrap().range, [4; 3]);
         let wrong = "`batch=1:2` is no size: write NAME=MIN:OPT:MAX or NAME=SIZE";
         assert_eq!(parse_size("batch=1:2").unwrap_err(), wrong);
-        assert_eq!(parse_size("n=4:2:8").unwrap_err(), "min, opt, max of `n` are [4, 2, 8], which do not rise");
+        assert_eq!(
+            parse_size("n=4:2:8").unwrap_err(),
+            "min, opt, max of `n` are [4, 2, 8], which do not rise"
+        );
     }
 }

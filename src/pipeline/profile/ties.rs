@@ -12,11 +12,16 @@ pub(super) struct Tie {
 }
 
 impl Plan<'_> {
-    /// Finds what the network demands of sizes that the user did not give, and has them follow from the rest.
+    /// Finds what the network demands of sizes that the user did not give, and has them follow from
+    /// the rest.
     pub(super) fn tie(&mut self) {
         for fact in self.network.facts.over_inputs() {
             let [a, b] = fact.demand.sizes.each_ref().map(|dim| self.put_in(dim));
-            if let Some(tie) = (&a - &b).solutions().into_iter().find_map(|(symbol, size)| self.fitting(symbol, size)) {
+            if let Some(tie) = (&a - &b)
+                .solutions()
+                .into_iter()
+                .find_map(|(symbol, size)| self.fitting(symbol, size))
+            {
                 for earlier in &mut self.ties {
                     earlier.size = earlier.size.with(&tie.symbol, &tie.size);
                 }
@@ -31,7 +36,8 @@ impl Plan<'_> {
         self.ties.iter().fold(dim.clone(), |dim, tie| dim.with(&tie.symbol, &tie.size))
     }
 
-    /// A tie of a size that nobody gave to one that has three possible values in rising order, the data's among them.
+    /// A tie of a size that nobody gave to one that has three possible values in rising order, the
+    /// data's among them.
     fn fitting(&self, symbol: Symbol, size: Dim) -> Option<Tie> {
         let (slot, range) = (self.symbols.get(&symbol)?, self.range_of(&size)?);
         let covers = |[min, _, max]: [i64; 3]| range[0] <= min && max <= range[2];
@@ -48,7 +54,9 @@ impl Plan<'_> {
     /// Moves the sizes that follow from others to where these are now.
     pub(super) fn follow(&mut self) {
         for tie in self.ties.clone() {
-            if let (Some(range), Some(slot)) = (self.range_of(&tie.size), self.symbols.get_mut(&tie.symbol)) {
+            if let (Some(range), Some(slot)) =
+                (self.range_of(&tie.size), self.symbols.get_mut(&tie.symbol))
+            {
                 slot.range = range;
             }
         }

@@ -1,7 +1,8 @@
 //! Results of earlier runs, by content.
 //!
-//! An entry is a folder whose name is the hash of everything that decides on the result: it never changes, so that any
-//! number of processes may share a cache. It is believed only after every byte of it has been hashed.
+//! An entry is a folder whose name is the hash of everything that decides on the result: it never
+//! changes, so that any number of processes may share a cache. It is believed only after every byte
+//! of it has been hashed.
 
 pub mod tidy;
 
@@ -58,7 +59,11 @@ impl Maker {
     pub fn here(environment: &Environment) -> Result<Self> {
         // What runs, even if another file has taken its place meanwhile.
         let running = Path::new("/proc/self/exe");
-        let program = if running.exists() { running.to_owned() } else { std::env::current_exe().unwrap_or_default() };
+        let program = if running.exists() {
+            running.to_owned()
+        } else {
+            std::env::current_exe().unwrap_or_default()
+        };
         Ok(Self {
             form: FORM,
             producer: crate::report::producer(),
@@ -137,7 +142,8 @@ impl Cache {
         if !folder.exists() {
             return Ok(None);
         }
-        // Before it is read, so that nobody thinks that it is not used. In somebody else's cache it may not be allowed.
+        // Before it is read, so that nobody thinks that it is not used. In somebody else's cache it
+        // may not be allowed.
         let _ = self.store.note_use(key);
         match read(&folder, job) {
             Ok(done) => Ok(Some(done)),
@@ -161,7 +167,8 @@ impl Cache {
         }
         self.write(key, done).map_err(|error| {
             let folder = self.store.tmp();
-            Error::new(Kind::Environment, format!("cannot keep results in `{}`", folder.display())).with_source(error)
+            Error::new(Kind::Environment, format!("cannot keep results in `{}`", folder.display()))
+                .with_source(error)
         })
     }
 
@@ -170,15 +177,23 @@ impl Cache {
         let folder = work.path().join("entry");
         fs::create_dir(&folder)?;
         let Outcome { model, page, .. } = done.outcome.clone();
-        let kept = Kept { model, page, manifest: done.plan.as_ref().map(|plan| plan.manifest.clone()) };
+        let kept =
+            Kept { model, page, manifest: done.plan.as_ref().map(|plan| plan.manifest.clone()) };
         let kept = serde_json::to_vec(&kept)?;
         fs::write(folder.join(RESULT), &kept)?;
         if let Some(plan) = &done.plan {
             fs::write(folder.join(PLAN), &plan.bytes)?;
         }
-        let result = File { name: RESULT.to_owned(), bytes: kept.len() as u64, sha256: crate::hash::sha256(&kept) };
+        let result = File {
+            name: RESULT.to_owned(),
+            bytes: kept.len() as u64,
+            sha256: crate::hash::sha256(&kept),
+        };
         // Hashed when it was built.
-        let plan = done.plan.as_ref().map(|plan| File { name: PLAN.to_owned(), ..plan.manifest.plan.clone() });
+        let plan = done
+            .plan
+            .as_ref()
+            .map(|plan| File { name: PLAN.to_owned(), ..plan.manifest.plan.clone() });
         fs::write(folder.join(ENTRY), serde_json::to_vec(&Entry { result, plan })?)?;
         self.store.publish(&folder, key).map(drop)
     }
@@ -201,16 +216,24 @@ fn open(folder: &Path) -> Result<Store> {
     })
 }
 
-/// Whether the same job would end in the same way again: nothing was missing, nobody died, nothing was stopped.
+/// Whether the same job would end in the same way again: nothing was missing, nobody died, nothing
+/// was stopped.
 fn is_lasting(outcome: &Outcome) -> bool {
-    let lasting = [Status::Verified, Status::Evaluated, Status::Differs, Status::Unsupported, Status::Invalid];
+    let lasting = [
+        Status::Verified,
+        Status::Evaluated,
+        Status::Differs,
+        Status::Unsupported,
+        Status::Invalid,
+    ];
     lasting.contains(&outcome.model.status) && !outcome.spent
 }
 
 /// The files in a folder of test data.
 fn contents(folder: &Path) -> Result<Vec<File>> {
     let unreadable = |error: io::Error| {
-        Error::new(Kind::Environment, format!("cannot read `{}`", folder.display())).with_source(error)
+        Error::new(Kind::Environment, format!("cannot read `{}`", folder.display()))
+            .with_source(error)
     };
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -223,18 +246,24 @@ fn contents(folder: &Path) -> Result<Vec<File>> {
     paths.iter().map(|path| files::describe(path)).collect()
 }
 
-/// Reads an entry, and checks every byte of it, for a job that may lie elsewhere than the one it was made of.
+/// Reads an entry, and checks every byte of it, for a job that may lie elsewhere than the one it
+/// was made of.
 fn read(folder: &Path, job: &Job) -> io::Result<Done> {
     let entry: Entry = serde_json::from_slice(&fs::read(folder.join(ENTRY))?)?;
     let kept: Kept = serde_json::from_slice(&checked(folder, RESULT, &entry.result)?)?;
     let plan = match (&entry.plan, kept.manifest) {
-        (Some(file), Some(manifest)) => Some(Plan { bytes: checked(folder, PLAN, file)?, manifest }),
+        (Some(file), Some(manifest)) => {
+            Some(Plan { bytes: checked(folder, PLAN, file)?, manifest })
+        }
         _ => None,
     };
-    if plan.as_ref().map(|plan| &plan.manifest.plan.sha256) != entry.plan.as_ref().map(|plan| &plan.sha256) {
+    if plan.as_ref().map(|plan| &plan.manifest.plan.sha256)
+        != entry.plan.as_ref().map(|plan| &plan.sha256)
+    {
         return Err(io::Error::other("its plan and manifest are not of one build"));
     }
-    let model = ModelReport { name: job.name.clone(), path: job.path.clone(), cached: true, ..kept.model };
+    let model =
+        ModelReport { name: job.name.clone(), path: job.path.clone(), cached: true, ..kept.model };
     Ok(Done { outcome: Outcome { model, page: kept.page, spent: false, notes: Vec::new() }, plan })
 }
 

@@ -1,7 +1,8 @@
 //! Which results stay in a cache, and for how long.
 //!
-//! Only entries are counted and removed: folders named by a hash that hold an entry's files and nothing else. An entry
-//! leaves its place as a whole, so that zoos which work at the same time find all of it or nothing.
+//! Only entries are counted and removed: folders named by a hash that hold an entry's files and
+//! nothing else. An entry leaves its place as a whole, so that zoos which work at the same time
+//! find all of it or nothing.
 
 use super::{ENTRY, PLAN, RESULT};
 use crate::error::{Error, Kind, Result};
@@ -95,7 +96,8 @@ pub fn tidy(folder: &Path, limits: &Limits) -> Result<Removed> {
 }
 
 fn cannot_remove(folder: &Path, error: io::Error) -> Error {
-    Error::new(Kind::Environment, format!("cannot remove results from `{}`", folder.display())).with_source(error)
+    Error::new(Kind::Environment, format!("cannot remove results from `{}`", folder.display()))
+        .with_source(error)
 }
 
 /// Removes an entry unless it was used since it was looked at; says whether it did.
@@ -113,8 +115,10 @@ fn entries(folder: &Path) -> Vec<Placed> {
 }
 
 fn placed(folder: &Path, name: &str) -> Option<Placed> {
-    let is_hash = name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let placed = is_hash.then(|| Store::placed(folder, name, |file| [ENTRY, RESULT, PLAN].contains(&file)))??;
+    let is_hash =
+        name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let placed = is_hash
+        .then(|| Store::placed(folder, name, |file| [ENTRY, RESULT, PLAN].contains(&file)))??;
     // It enters the cache with its entry, as a whole.
     folder.join(name).join(ENTRY).exists().then_some(placed)
 }

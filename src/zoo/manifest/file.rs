@@ -81,8 +81,9 @@ impl Entry {
         if let (Some(tags), Some(more)) = (&mut self.tags, &defaults.tags) {
             tags.extend(more.iter().filter(|tag| !tags.contains(tag)).cloned().collect::<Vec<_>>());
         }
-        complete!(self, defaults: tags on targets tf32 optimization_level rnn max_trip without_passes freeze
-            freeze_from_data min opt max dim shape profile strict_profiles tolerance timeout memory);
+        complete!(self, defaults: tags on targets tf32 optimization_level rnn max_trip
+            without_passes freeze freeze_from_data min opt max dim shape profile strict_profiles
+            tolerance timeout memory);
     }
 
     /// The keys in it that only a model can have, and where they are.

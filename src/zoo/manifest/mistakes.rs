@@ -33,9 +33,11 @@ impl<'t> Mistakes<'t> {
     /// The file is no manifest: what the parser says, in the words of a manifest.
     pub(super) fn syntax(&mut self, error: &toml::de::Error) {
         let mut message = error.message().lines().collect::<Vec<_>>().join(", ");
-        for (word, ours) in
-            [("unknown field", "unknown key"), ("unknown variant", "unknown value"), ("missing field", "missing key")]
-        {
+        for (word, ours) in [
+            ("unknown field", "unknown key"),
+            ("unknown variant", "unknown value"),
+            ("missing field", "missing key"),
+        ] {
             if let Some(rest) = message.strip_prefix(word) {
                 message = format!("{ours}{rest}");
             }
@@ -71,11 +73,18 @@ impl<'t> Mistakes<'t> {
                 let line = self.line(only.0);
                 let text = self.text.lines().nth(line - 1).unwrap_or_default().trim();
                 let error = Error::new(Kind::Usage, place(only));
-                Err(if text.is_empty() { error } else { error.with_note(format!("{line} | {text}")) })
+                Err(if text.is_empty() {
+                    error
+                } else {
+                    error.with_note(format!("{line} | {text}"))
+                })
             }
             several => {
-                let message = format!("{} things are wrong with `{}`", several.len(), self.path.display());
-                Err(several.iter().fold(Error::new(Kind::Usage, message), |error, each| error.with_note(place(each))))
+                let message =
+                    format!("{} things are wrong with `{}`", several.len(), self.path.display());
+                Err(several.iter().fold(Error::new(Kind::Usage, message), |error, each| {
+                    error.with_note(place(each))
+                }))
             }
         }
     }

@@ -1,7 +1,9 @@
-//! `zoo.toml`: which models a zoo has, how each is converted and judged, and how it is expected to end.
+//! `zoo.toml`: which models a zoo has, how each is converted and judged, and how it is expected to
+//! end.
 //!
-//! `docs/zoo-manifest.md` says what may stand in one. `file` is its form, `paths` finds the models of an entry,
-//! `settings` makes options of what it says, `mistakes` shows what is wrong with it, line by line.
+//! `docs/zoo-manifest.md` says what may stand in one. `file` is its form, `paths` finds the models
+//! of an entry, `settings` makes options of what it says, `mistakes` shows what is wrong with it,
+//! line by line.
 
 mod file;
 mod mistakes;
@@ -30,12 +32,15 @@ pub fn is_one(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
 }
 
-/// The models that a manifest lists, sorted by name, and the file that said so. `standard` holds where it says nothing.
+/// The models that a manifest lists, sorted by name, and the file that said so. `standard` holds
+/// where it says nothing.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a file that cannot be read, and with everything that is wrong with it.
 pub fn read(path: &Path, standard: &Options, caps: Caps) -> Result<(Vec<Job>, manifest::File)> {
-    let cannot_read = |error| Error::new(Kind::Usage, format!("cannot read `{}`", path.display())).with_source(error);
+    let cannot_read = |error| {
+        Error::new(Kind::Usage, format!("cannot read `{}`", path.display())).with_source(error)
+    };
     let text = std::fs::read_to_string(path).map_err(cannot_read)?;
     let folder = Folder::new(path).map_err(cannot_read)?;
     let mut mistakes = Mistakes::new(path, &text);
@@ -51,7 +56,12 @@ pub fn read(path: &Path, standard: &Options, caps: Caps) -> Result<(Vec<Job>, ma
     Ok((jobs, manifest::File { name, bytes: text.len() as u64, sha256 }))
 }
 
-fn jobs(file: File, folder: &Folder, options: (&Options, Caps), mistakes: &mut Mistakes<'_>) -> Vec<Job> {
+fn jobs(
+    file: File,
+    folder: &Folder,
+    options: (&Options, Caps),
+    mistakes: &mut Mistakes<'_>,
+) -> Vec<Job> {
     let File { defaults, model: mut entries } = file;
     for (key, at) in defaults.of_one_model() {
         mistakes.add(at, format!("`{key}` belongs into a [[model]]: it is no default"));
@@ -70,7 +80,10 @@ fn jobs(file: File, folder: &Folder, options: (&Options, Caps), mistakes: &mut M
         let other = names.insert(job.name.clone(), entry.at()).filter(|other| *other != entry.at());
         if let Some(other) = other {
             let line = mistakes.line(other);
-            mistakes.add(entry.at(), format!("the name `{}` is taken: line {line} gives it too", job.name));
+            mistakes.add(
+                entry.at(),
+                format!("the name `{}` is taken: line {line} gives it too", job.name),
+            );
         }
         jobs.push(job);
     }
@@ -79,7 +92,11 @@ fn jobs(file: File, folder: &Folder, options: (&Options, Caps), mistakes: &mut M
 }
 
 /// The models of all entries, each with the place of its entry in the list.
-fn claims(folder: &Folder, entries: &[Spanned<Entry>], mistakes: &mut Mistakes<'_>) -> Vec<(usize, Found)> {
+fn claims(
+    folder: &Folder,
+    entries: &[Spanned<Entry>],
+    mistakes: &mut Mistakes<'_>,
+) -> Vec<(usize, Found)> {
     let mut claims = Claims::default();
     for (at, spanned) in entries.iter().enumerate() {
         let entry = spanned.get_ref();
@@ -96,18 +113,29 @@ fn claims(folder: &Folder, entries: &[Spanned<Entry>], mistakes: &mut Mistakes<'
         };
         if let (Some(name), 2..) = (&entry.name, matches.found.len()) {
             let count = matches.found.len();
-            mistakes.add(name.span().start, format!("one name for {count} models: name files, not a glob, in `path`"));
+            mistakes.add(
+                name.span().start,
+                format!("one name for {count} models: name files, not a glob, in `path`"),
+            );
         }
         for (model, other) in claims.claim(at, matches) {
             let line = mistakes.line(entries.get(other).map_or(0, |other| other.get_ref().at()));
-            mistakes.add(path.span().start, format!("`{model}` is listed twice: line {line} has it too"));
+            mistakes.add(
+                path.span().start,
+                format!("`{model}` is listed twice: line {line} has it too"),
+            );
         }
     }
     claims.into_found()
 }
 
 /// What to do about a model of an entry.
-fn job(entry: &Entry, found: Found, (standard, caps): (&Options, Caps), mistakes: &mut Mistakes<'_>) -> Job {
+fn job(
+    entry: &Entry,
+    found: Found,
+    (standard, caps): (&Options, Caps),
+    mistakes: &mut Mistakes<'_>,
+) -> Job {
     let expected = entry.expected.as_ref();
     let place = |at: usize| Place { file: shown(mistakes.path()), line: mistakes.line(at) };
     let expected_at = expected.map(|expected| place(expected.span().start));

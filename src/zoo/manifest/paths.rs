@@ -1,7 +1,7 @@
 //! The models that a `path` in a manifest means: a file, or all files that a glob matches.
 //!
-//! A manifest names files that are read, and may come from elsewhere: only files inside its folder are taken, after
-//! following links.
+//! A manifest names files that are read, and may come from elsewhere: only files inside its folder
+//! are taken, after following links.
 
 use crate::zoo::discover::{self, Found};
 use std::collections::HashMap;
@@ -28,7 +28,8 @@ impl Folder {
     /// The folder that a manifest lies in.
     pub(super) fn new(manifest: &Path) -> io::Result<Self> {
         let path = manifest.parent().unwrap_or(Path::new("")).to_owned();
-        let real = if path.as_os_str().is_empty() { Path::new(".") } else { &path }.canonicalize()?;
+        let real =
+            if path.as_os_str().is_empty() { Path::new(".") } else { &path }.canonicalize()?;
         Ok(Self { path, real })
     }
 
@@ -42,7 +43,9 @@ impl Folder {
             match component {
                 Component::Normal(_) | Component::CurDir => {}
                 Component::ParentDir => return Err(outside("it has `..`")),
-                Component::RootDir | Component::Prefix(_) => return Err(outside("it is no relative path")),
+                Component::RootDir | Component::Prefix(_) => {
+                    return Err(outside("it is no relative path"));
+                }
             }
         }
         let file = self.path.join(pattern);
@@ -50,16 +53,23 @@ impl Folder {
         let found = if exact {
             vec![discover::model(&self.path, &file)]
         } else if discover::is_glob(pattern) {
-            discover::matching(&self.path, pattern, &self.path).map_err(|error| error.message().to_owned())?
+            discover::matching(&self.path, pattern, &self.path)
+                .map_err(|error| error.message().to_owned())?
         } else if file.is_dir() {
             let all = Path::new(pattern).join("**/*.onnx");
-            return Err(format!("`{pattern}` is a folder: for all models below it write `{}`", all.display()));
+            return Err(format!(
+                "`{pattern}` is a folder: for all models below it write `{}`",
+                all.display()
+            ));
         } else {
             return Err(format!("there is no file `{pattern}` beside the manifest"));
         };
         let inside = |found: Found| match found.model.canonicalize() {
             Ok(real) if real.starts_with(&self.real) => Ok((real, found)),
-            Ok(_) => Err(format!("`{}` is outside the manifest's folder: it is a link", found.model.display())),
+            Ok(_) => Err(format!(
+                "`{}` is outside the manifest's folder: it is a link",
+                found.model.display()
+            )),
             Err(error) => Err(format!("cannot read `{}`: {error}", found.model.display())),
         };
         Ok(Matches { exact, found: found.into_iter().map(inside).collect::<Result<_, _>>()? })

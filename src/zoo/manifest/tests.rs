@@ -26,7 +26,9 @@ fn standard() -> Options {
 
 fn of(manifest: &str) -> Vec<Job> {
     let folder = folder(manifest);
-    read(&folder.path().join("zoo.toml"), &standard(), Caps::modern()).unwrap_or_else(|error| panic!("{error}")).0
+    read(&folder.path().join("zoo.toml"), &standard(), Caps::modern())
+        .unwrap_or_else(|error| panic!("{error}"))
+        .0
 }
 
 /// What is said of a manifest, with the file as `zoo.toml`.
@@ -72,17 +74,29 @@ fn models_take_what_they_do_not_say_from_the_defaults() {
     assert_eq!(names, ["b", "b/deep/c", "first"]);
     let first = &jobs[2];
     assert_eq!(first.options.max_trip.map(std::num::NonZeroU32::get), Some(9));
-    assert_eq!((first.options.on, first.options.tf32, first.options.recurrent), (On::Cpu, false, Recurrent::Loop));
-    assert_eq!((&first.options.targets[..], first.options.optimization_level), (&[89, 90][..], Some(5)));
+    assert_eq!(
+        (first.options.on, first.options.tf32, first.options.recurrent),
+        (On::Cpu, false, Recurrent::Loop)
+    );
+    assert_eq!(
+        (&first.options.targets[..], first.options.optimization_level),
+        (&[89, 90][..], Some(5))
+    );
     assert_eq!(first.options.tolerance, Some(Tolerance { absolute: 0.0, relative: 0.01 }));
     assert_eq!((first.options.freeze.len(), first.options.freeze_from_data), (1, true));
     assert_eq!((first.timeout_seconds, first.memory_bytes), (Some(60), Some(2 << 20)));
     assert_eq!(first.tags, ["slow", "all"]);
-    assert_eq!((first.expected, first.expected_at.as_ref().unwrap().line), (Some(Status::Unsupported), 21));
+    assert_eq!(
+        (first.expected, first.expected_at.as_ref().unwrap().line),
+        (Some(Status::Unsupported), 21)
+    );
     let second = &jobs[0];
     assert_eq!((second.options.on, second.skip.as_deref()), (On::Gpu, Some("not today")));
     assert_eq!(second.options.sizes.common.sizes["batch"], [1, 2, 4]);
-    assert_eq!((second.options.sizes.sizes["n"], &second.options.sizes.shapes.shapes["x"][..]), (3, &[1, 3][..]));
+    assert_eq!(
+        (second.options.sizes.sizes["n"], &second.options.sizes.shapes.shapes["x"][..]),
+        (3, &[1, 3][..])
+    );
     assert_eq!((second.expected, second.expected_at.as_ref()), (None, None));
 }
 
@@ -101,7 +115,10 @@ fn profiles_follow_each_other() {
     let sizes = &jobs[0].options.sizes;
     assert_eq!((sizes.profiles.len(), sizes.sizes.len()), (2, 0));
     assert_eq!(sizes.profiles[0].sizes["batch"], [1; 3]);
-    assert_eq!((&sizes.profiles[1].min.shapes["x"][..], &sizes.common.max.shapes["x"][..]), (&[2, 3][..], &[8, 3][..]));
+    assert_eq!(
+        (&sizes.profiles[1].min.shapes["x"][..], &sizes.common.max.shapes["x"][..]),
+        (&[2, 3][..], &[8, 3][..])
+    );
 }
 
 #[test]
@@ -120,11 +137,15 @@ fn an_entry_for_a_file_goes_before_a_glob() {
 #[test]
 fn mistakes_are_named_with_line_and_column() {
     const CASES: &[(&str, &str)] = &[
-        ("[[model]]\npth = 1", "zoo.toml:2:1: unknown key `pth`, expected one of `path`, `name`, `expected`, "),
+        (
+            "[[model]]\npth = 1",
+            "zoo.toml:2:1: unknown key `pth`, expected one of `path`, `name`, `expected`, ",
+        ),
         ("[model", "zoo.toml:1:7: "),
         (
             "[[model]]\npath = \"a/model.onnx\"\n  on = 'gpuu'",
-            "zoo.toml:3:8: unknown value `gpuu`, expected one of `gpu`, `cpu`, `auto`\n  3 | on = 'gpuu'",
+            "zoo.toml:3:8: unknown value `gpuu`, expected one of `gpu`, `cpu`, `auto`\n  3 | on = \
+             'gpuu'",
         ),
         (
             "[[model]]\npath = 'a/model.onnx'\ntf32 = 'no'",
@@ -140,11 +161,13 @@ fn mistakes_are_named_with_line_and_column() {
         ),
         (
             "[[model]]\npath = 'a/model.onnx'\ntolerance = { absolute = -1, relative = 0 }",
-            "zoo.toml:3:13: a tolerance is two numbers from 0 on: `absolute` and `relative`\n  3 | tolerance = { absolute = -1, relative = 0 }",
+            "zoo.toml:3:13: a tolerance is two numbers from 0 on: `absolute` and `relative`\n  3 \
+             | tolerance = { absolute = -1, relative = 0 }",
         ),
         (
             "[[model]]\npath = 'a/model.onnx'\ndim = ['é', 'batch=1:2']",
-            "2 things are wrong with `zoo.toml`\n  zoo.toml:3:8: `é` is no size: write NAME=MIN:OPT:MAX or NAME=SIZE\n  \
+            "2 things are wrong with `zoo.toml`\n  zoo.toml:3:8: `é` is no size: write \
+             NAME=MIN:OPT:MAX or NAME=SIZE\n  \
              zoo.toml:3:13: `batch=1:2` is no size: write NAME=MIN:OPT:MAX or NAME=SIZE",
         ),
         (
@@ -155,10 +178,14 @@ fn mistakes_are_named_with_line_and_column() {
             "[[model]]\npath = 'a/model.onnx'\ntargets = ['ampere']",
             "zoo.toml:3:12: a compute capability is written like sm89\n  3 | targets = ['ampere']",
         ),
-        ("[[model]]\npath = 'a/model.onnx'\nwithout_passes = ['luck']", "zoo.toml:3:19: the passes are "),
+        (
+            "[[model]]\npath = 'a/model.onnx'\nwithout_passes = ['luck']",
+            "zoo.toml:3:19: the passes are ",
+        ),
         (
             "[[model]]\npath = 'a/model.onnx'\nrnn = 'layer'",
-            "zoo.toml:3:7: this library has no recurrent layer: only TensorRT 8.x has\n  3 | rnn = 'layer'",
+            "zoo.toml:3:7: this library has no recurrent layer: only TensorRT 8.x has\n  3 | rnn \
+             = 'layer'",
         ),
         (
             "[[model]]\npath = 'a/model.onnx'\noptimization_level = 6",
@@ -166,21 +193,28 @@ fn mistakes_are_named_with_line_and_column() {
         ),
         (
             "[[model]]\npath = 'a/model.onnx'\nskip = 'x'\nexpected = 'failed'",
-            "zoo.toml:3:8: a model that is skipped ends in no way that could be `expected`\n  3 | skip = 'x'",
+            "zoo.toml:3:8: a model that is skipped ends in no way that could be `expected`\n  3 | \
+             skip = 'x'",
         ),
         (
             "[[model]]\npath = 'a/model.onnx'\nexpected = 'skipped'",
-            "zoo.toml:3:12: to skip a model write `skip` with the reason\n  3 | expected = 'skipped'",
+            "zoo.toml:3:12: to skip a model write `skip` with the reason\n  3 | expected = \
+             'skipped'",
         ),
         (
             "[defaults]\npath = 'a/model.onnx'\n[[model]]\npath = 'a/model.onnx'",
-            "zoo.toml:2:8: `path` belongs into a [[model]]: it is no default\n  2 | path = 'a/model.onnx'",
+            "zoo.toml:2:8: `path` belongs into a [[model]]: it is no default\n  2 | path = \
+             'a/model.onnx'",
         ),
         ("", "zoo.toml:1:1: there is no model: write [[model]], and below it a `path`"),
-        ("[[model]]\nname = 'x'", "zoo.toml:1:1: a [[model]] needs a `path`: a file, or a glob\n  1 | [[model]]"),
+        (
+            "[[model]]\nname = 'x'",
+            "zoo.toml:1:1: a [[model]] needs a `path`: a file, or a glob\n  1 | [[model]]",
+        ),
         (
             "[[model]]\npath = 'a/model.onnx'\n\n[[model]]\npath = 'a/model.onnx'",
-            "zoo.toml:5:8: `a/model.onnx` is listed twice: line 2 has it too\n  5 | path = 'a/model.onnx'",
+            "zoo.toml:5:8: `a/model.onnx` is listed twice: line 2 has it too\n  5 | path = \
+             'a/model.onnx'",
         ),
         (
             "[[model]]\npath = '*/model.onnx'\n[[model]]\npath = 'b/**'",
@@ -192,7 +226,8 @@ fn mistakes_are_named_with_line_and_column() {
         ),
         (
             "[[model]]\npath = '*/model.onnx'\nname = 'x'",
-            "zoo.toml:3:8: one name for 2 models: name files, not a glob, in `path`\n  3 | name = 'x'",
+            "zoo.toml:3:8: one name for 2 models: name files, not a glob, in `path`\n  3 | name = \
+             'x'",
         ),
         (
             "[[model]]\npath = 'x/*.onnx'",
@@ -204,16 +239,19 @@ fn mistakes_are_named_with_line_and_column() {
         ),
         (
             "[[model]]\npath = 'b'",
-            "zoo.toml:2:8: `b` is a folder: for all models below it write `b/**/*.onnx`\n  2 | path = 'b'",
+            "zoo.toml:2:8: `b` is a folder: for all models below it write `b/**/*.onnx`\n  2 | \
+             path = 'b'",
         ),
         (
             "[[model]]\npath = '[*'",
-            "zoo.toml:2:8: `[*` is no glob: unclosed character class; missing ']'\n  2 | path = '[*'",
+            "zoo.toml:2:8: `[*` is no glob: unclosed character class; missing ']'\n  2 | path = \
+             '[*'",
         ),
     ];
     for (manifest, expected) in CASES {
         let found = said(manifest);
-        let same = if expected.ends_with(' ') { found.starts_with(expected) } else { found == *expected };
+        let same =
+            if expected.ends_with(' ') { found.starts_with(expected) } else { found == *expected };
         assert!(same, "{manifest}\n\ngives:\n{found}\n\nnot:\n{expected}");
     }
 }
@@ -227,7 +265,10 @@ fn no_path_leaves_the_folder() {
         ("../**/*.onnx", "it has `..`"),
     ] {
         let said = said(&format!("[[model]]\npath = '{path}'"));
-        assert!(said.contains(&format!("`{path}` is outside the manifest's folder: {why}")), "{said}");
+        assert!(
+            said.contains(&format!("`{path}` is outside the manifest's folder: {why}")),
+            "{said}"
+        );
     }
 }
 
@@ -238,8 +279,12 @@ fn no_link_leaves_the_folder() {
     fs::write(other.path().join("x.onnx"), "").unwrap();
     for pattern in ["link.onnx", "*.onnx"] {
         let folder = folder(&format!("[[model]]\npath = '{pattern}'"));
-        std::os::unix::fs::symlink(other.path().join("x.onnx"), folder.path().join("link.onnx")).unwrap();
+        std::os::unix::fs::symlink(other.path().join("x.onnx"), folder.path().join("link.onnx"))
+            .unwrap();
         let error = read(&folder.path().join("zoo.toml"), &standard(), Caps::modern()).unwrap_err();
-        assert!(error.message().ends_with("link.onnx` is outside the manifest's folder: it is a link"), "{error}");
+        assert!(
+            error.message().ends_with("link.onnx` is outside the manifest's folder: it is a link"),
+            "{error}"
+        );
     }
 }

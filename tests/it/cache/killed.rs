@@ -1,4 +1,5 @@
-//! Killed at any moment, a zoo leaves nothing half done that is taken for good, and the next run goes on from there.
+//! Killed at any moment, a zoo leaves nothing half done that is taken for good, and the next run
+//! goes on from there.
 
 use super::{Zoo, entries, files, plans, run};
 use crate::support::{Model, tensor};
@@ -20,11 +21,15 @@ const MODELS: usize = 37;
 fn layers(folder: &Path) -> Command {
     let mut command = onnx2plan();
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["zoo", "models/layers", "--on", "cpu"]);
-    command.args(["--include", "{convolution,scale,shuffle}*"]).arg("--report").arg(folder.join("report"));
+    command
+        .args(["--include", "{convolution,scale,shuffle}*"])
+        .arg("--report")
+        .arg(folder.join("report"));
     command
 }
 
-/// The models of a report as they are in every run: now and then TensorRT-RTX builds a plan a few bytes larger.
+/// The models of a report as they are in every run: now and then TensorRT-RTX builds a plan a few
+/// bytes larger.
 fn lasting(report: &Report) -> Vec<ModelReport> {
     let models = super::lasting(report).into_iter();
     models.map(|model| ModelReport { plan_bytes: model.plan_bytes.map(|_| 0), ..model }).collect()
@@ -49,7 +54,9 @@ fn workers(parent: u32) -> Vec<u32> {
         let wanted = [&b"--parent"[..], parent.to_string().as_bytes()].map(<[u8]>::to_vec);
         arguments.windows(2).any(|pair| pair == wanted)
     };
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let processes = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     processes.filter(is_worker).collect()
 }
 
@@ -99,7 +106,18 @@ fn a_killed_zoo_is_taken_up_where_it_stopped() {
         command
     };
     // Models done, and milliseconds after the last of them.
-    let moments = [(0, 0), (0, 60), (0, 250), (1, 0), (3, 20), (6, 90), (10, 5), (14, 40), (20, 150), (28, 10)];
+    let moments = [
+        (0, 0),
+        (0, 60),
+        (0, 250),
+        (1, 0),
+        (3, 20),
+        (6, 90),
+        (10, 5),
+        (14, 40),
+        (20, 150),
+        (28, 10),
+    ];
     let last = [(MODELS, 0), (MODELS, 8)];
     for (lines, delay) in moments.into_iter().chain(last) {
         at_line(&mut command(), lines, |zoo| {
@@ -113,14 +131,21 @@ fn a_killed_zoo_is_taken_up_where_it_stopped() {
     let run = run(&mut command(), &dir.path().join("report"));
     assert_eq!((run.code, &*lasting(&run.report)), (Some(0), undisturbed()));
     assert!(run.cached().iter().filter(|cached| **cached).count() >= 28, "{}", run.said);
-    assert_eq!((entries(&dir.path().join("cache")).len(), plans(&dir.path().join("plans")).len()), (MODELS, MODELS));
+    assert_eq!(
+        (entries(&dir.path().join("cache")).len(), plans(&dir.path().join("plans")).len()),
+        (MODELS, MODELS)
+    );
     assert_whole(dir.path());
 }
 
 #[test]
 fn killed_workers_change_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let mut zoo = layers(dir.path()).args(["--no-cache", "--jobs", "1"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut zoo = layers(dir.path())
+        .args(["--no-cache", "--jobs", "1"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let said = BufReader::new(zoo.stderr.take().unwrap()).lines().map_while(Result::ok);
     let (done, id) = (AtomicUsize::new(0), zoo.id());
     let killed = std::thread::scope(|scope| {
@@ -138,12 +163,15 @@ fn killed_workers_change_nothing() {
             }
             std::thread::sleep(Duration::from_millis(kill * 13));
             let worker = workers(id)[0].to_string();
-            killed += usize::from(Command::new("kill").args(["-KILL", &worker]).status().unwrap().success());
+            killed += usize::from(
+                Command::new("kill").args(["-KILL", &worker]).status().unwrap().success(),
+            );
         }
         killed
     });
     assert_eq!((zoo.wait().unwrap().code(), killed), (Some(0), 10));
-    let report: Report = serde_json::from_slice(&fs::read(dir.path().join("report/report.json")).unwrap()).unwrap();
+    let report: Report =
+        serde_json::from_slice(&fs::read(dir.path().join("report/report.json")).unwrap()).unwrap();
     assert_eq!(report.models.iter().filter(|model| model.retried).count(), killed);
     let mut models = lasting(&report);
     for model in &mut models {
@@ -158,7 +186,8 @@ fn no_worker_outlives_its_zoo() {
     let zoo = Zoo::new();
     let size = 1000i64;
     let weights = vec![0.5f32; 1_000_000];
-    let mut model = Model::new(17).input("x0", "f32[1000, 1000]").init("w", &[size, size], &weights);
+    let mut model =
+        Model::new(17).input("x0", "f32[1000, 1000]").init("w", &[size, size], &weights);
     for at in 0..300 {
         model = model.node("MatMul", &format!("x{at} w"), &format!("x{}", at + 1));
     }
@@ -170,7 +199,11 @@ fn no_worker_outlives_its_zoo() {
         std::thread::sleep(Duration::from_millis(10));
     }
     std::thread::sleep(Duration::from_secs(1));
-    assert_eq!((workers(child.id()).len(), child.try_wait().unwrap()), (1, None), "the model takes longer than that");
+    assert_eq!(
+        (workers(child.id()).len(), child.try_wait().unwrap()),
+        (1, None),
+        "the model takes longer than that"
+    );
     child.kill().unwrap();
     child.wait().unwrap();
     assert_without_workers(child.id());

@@ -67,7 +67,8 @@ fn run(command: &mut Command, report: &Path) -> Run {
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_ne!(output.status.code(), Some(2), "{said}");
-    let report = fs::read(report.join("report.json")).unwrap_or_else(|_| panic!("no report: {said}"));
+    let report =
+        fs::read(report.join("report.json")).unwrap_or_else(|_| panic!("no report: {said}"));
     Run { code: output.status.code(), said, report: serde_json::from_slice(&report).unwrap() }
 }
 
@@ -162,7 +163,11 @@ fn what_was_done_before_is_taken_from_the_cache() {
     zoo.add("differs", &relu(), &[-1.0, 2.0], &[1.0, 2.0]);
     let model = Model::new(17).input("x", "f32[2]").node("Foo", "x", "y").output("y", "");
     zoo.add("unsupported", &model, &[1.0, 2.0], &[1.0, 2.0]);
-    let model = Model::new(17).input("x", "f32[2]").init("w", &[3], &[1f32; 3]).node("Add", "x w", "y").output("y", "");
+    let model = Model::new(17)
+        .input("x", "f32[2]")
+        .init("w", &[3], &[1f32; 3])
+        .node("Add", "x w", "y")
+        .output("y", "");
     zoo.add("invalid", &model, &[1.0, 2.0], &[1.0, 2.0]);
     // Data to compare with, or ONNX Runtime: what is missing may be there the next time.
     let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y").output("y", "");
@@ -189,7 +194,8 @@ fn what_was_done_before_is_taken_from_the_cache() {
     assert_eq!((second.code, lasting(&second.report)), (first.code, lasting(&first.report)));
     assert_eq!(second.report.models[0].seconds, first.report.models[0].seconds);
     assert!(second.report.notes.is_empty(), "{:?}", second.report.notes);
-    let line = |line: &str| line.starts_with("evaluated   relu ") && line.ends_with(" (from the cache)");
+    let line =
+        |line: &str| line.starts_with("evaluated   relu ") && line.ends_with(" (from the cache)");
     assert!(second.said.lines().any(line), "{}", second.said);
     assert!(files(&zoo.path("plans")) == plans_first, "the plans are those of the first run");
 }
@@ -213,7 +219,12 @@ fn results_are_found_by_content() {
     assert_eq!(ended(&arguments), fresh);
     assert_eq!(ended(&["--timeout", "100"]), kept);
 
-    for option in [&["--no-tf32"][..], &["--target", "sm89"], &["--freeze-from-data"], &["--without-pass", "dedupe"]] {
+    for option in [
+        &["--no-tf32"][..],
+        &["--target", "sm89"],
+        &["--freeze-from-data"],
+        &["--without-pass", "dedupe"],
+    ] {
         arguments.extend(option);
         assert_eq!(ended(&arguments), fresh, "{option:?}");
         assert_eq!(ended(&arguments), kept, "{option:?}");
@@ -234,7 +245,8 @@ fn results_are_found_by_content() {
     assert_eq!(moved.report.models[0].path, "zoo/other/model.onnx");
     let manifest = fs::read(zoo.path("plans/other.plan.json")).unwrap();
     let manifest: Manifest = serde_json::from_slice(&manifest).unwrap();
-    let external = File { name: "w.bin".to_owned(), bytes: 8, sha256: sha256(&zoo.path("zoo/other/w.bin")) };
+    let external =
+        File { name: "w.bin".to_owned(), bytes: 8, sha256: sha256(&zoo.path("zoo/other/w.bin")) };
     assert_eq!(manifest.external, [external]);
 }
 
@@ -246,17 +258,38 @@ fn a_damaged_entry_is_removed_and_made_anew() {
     zoo.run(&[]);
     let [entry] = &entries(&zoo.path("cache"))[..] else { panic!("there is one entry") };
     let damages: [(&str, Damage, &str); 5] = [
-        ("model.plan", |path| fs::write(path, "no plan").unwrap(), "`model.plan` is not as it was written"),
-        ("model.plan", |path| fs::remove_file(path).unwrap(), "No such file or directory (os error 2)"),
-        ("result.json", |path| fs::write(path, "{}").unwrap(), "`result.json` is not as it was written"),
-        ("entry.json", |path| fs::remove_file(path).unwrap(), "No such file or directory (os error 2)"),
-        ("entry.json", |path| fs::write(path, "").unwrap(), "EOF while parsing a value at line 1 column 0"),
+        (
+            "model.plan",
+            |path| fs::write(path, "no plan").unwrap(),
+            "`model.plan` is not as it was written",
+        ),
+        (
+            "model.plan",
+            |path| fs::remove_file(path).unwrap(),
+            "No such file or directory (os error 2)",
+        ),
+        (
+            "result.json",
+            |path| fs::write(path, "{}").unwrap(),
+            "`result.json` is not as it was written",
+        ),
+        (
+            "entry.json",
+            |path| fs::remove_file(path).unwrap(),
+            "No such file or directory (os error 2)",
+        ),
+        (
+            "entry.json",
+            |path| fs::write(path, "").unwrap(),
+            "EOF while parsing a value at line 1 column 0",
+        ),
     ];
     for (file, damage, expected) in damages {
         damage(&entry.join(file));
         let run = zoo.run(&[]);
         assert_eq!(run.ended(), [("relu", Status::Evaluated, false)], "{file}");
-        let note = format!("`relu` was done anew, for its entry in the cache is damaged: {expected}");
+        let note =
+            format!("`relu` was done anew, for its entry in the cache is damaged: {expected}");
         assert_eq!(run.report.notes, [note]);
         assert_eq!(entries(&zoo.path("cache")), std::slice::from_ref(entry));
         assert_eq!(zoo.run(&[]).cached(), [true], "{file}");
@@ -269,15 +302,23 @@ fn zoos_share_a_cache_at_the_same_time() {
     let zoo = Zoo::new();
     for at in 0..12 {
         let number = at as f32;
-        let model = Model::new(17).input("x", "f32[2]").init("w", &[1], &[number]).node("Add", "x w", "y");
-        zoo.add(&format!("{at:02}"), &model.output("y", "f32[2]"), &[-1.0, 2.0], &[number - 1.0, number + 2.0]);
+        let model =
+            Model::new(17).input("x", "f32[2]").init("w", &[1], &[number]).node("Add", "x w", "y");
+        zoo.add(
+            &format!("{at:02}"),
+            &model.output("y", "f32[2]"),
+            &[-1.0, 2.0],
+            &[number - 1.0, number + 2.0],
+        );
     }
     let runs: Vec<Run> = std::thread::scope(|scope| {
         let start = |name: &'static str| {
             let zoo = &zoo;
             scope.spawn(move || {
                 let mut command = onnx2plan();
-                command.current_dir(zoo.dir.path()).args(["zoo", "zoo", "--on", "cpu", "--jobs", "2"]);
+                command
+                    .current_dir(zoo.dir.path())
+                    .args(["zoo", "zoo", "--on", "cpu", "--jobs", "2"]);
                 command.args(["--cache", "cache", "--report", name]);
                 run(&mut command, &zoo.path(name))
             })
@@ -299,7 +340,9 @@ fn the_cache_is_where_the_user_wants_it() {
     let zoo = zoo_of_one();
     let plain = || {
         let mut command = onnx2plan();
-        command.current_dir(zoo.dir.path()).args(["zoo", "zoo", "--on", "cpu", "--report", "report"]);
+        command
+            .current_dir(zoo.dir.path())
+            .args(["zoo", "zoo", "--on", "cpu", "--report", "report"]);
         command
     };
     let report = zoo.path("report");
@@ -313,9 +356,14 @@ fn the_cache_is_where_the_user_wants_it() {
     let warning = "warning  results are not kept: cannot write to the cache `/dev/null/user/zoo`\n";
     assert!(unkept.code == Some(0) && unkept.said.contains(warning), "{}", unkept.said);
     let output = plain().args(["--quiet", "--cache", "/dev/null/asked"]).output().unwrap();
-    let expected = "error: cannot write to the cache `/dev/null/asked`\n  cause: Not a directory (os error 20)\n\n\
-                    hint: name another folder with `--cache`, or do without one with `--no-cache`\n";
-    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(6), expected));
+    let expected = "error: cannot write to the cache `/dev/null/asked`\n  cause: Not a directory \
+                    (os error 20)\n\n\
+                    hint: name another folder with `--cache`, or do without one with \
+                    `--no-cache`\n";
+    assert_eq!(
+        (output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()),
+        (Some(6), expected)
+    );
 }
 
 #[test]
@@ -326,8 +374,12 @@ fn a_plan_that_cannot_be_written_fails_its_model() {
     assert_eq!((run.code, run.ended()), (Some(6), vec![("relu", Status::Failed, false)]));
     assert_eq!(run.report.models[0].reason.as_deref(), Some("cannot write `plans/relu.plan`"));
     let page: serde_json::Value =
-        serde_json::from_slice(&fs::read(zoo.path("report/models/relu/report.json")).unwrap()).unwrap();
-    assert_eq!((&page["verdict"], &page["error"]["kind"]), (&"failed".into(), &"environment".into()));
+        serde_json::from_slice(&fs::read(zoo.path("report/models/relu/report.json")).unwrap())
+            .unwrap();
+    assert_eq!(
+        (&page["verdict"], &page["error"]["kind"]),
+        (&"failed".into(), &"environment".into())
+    );
     assert_eq!(plans(&zoo.path("plans")), [""; 0]);
     // The result itself was kept.
     fs::remove_dir_all(zoo.path("plans")).unwrap();

@@ -82,7 +82,8 @@ fn plant(cache: &Path, digit: &str, kib: usize, days: u64) -> PathBuf {
 fn of_a_cache_that_is_too_large_what_was_used_last_stays() {
     let zoo = zoo_of_one();
     let cache = zoo.path("cache");
-    let planted = [("a", 2), ("b", 1), ("c", 3)].map(|(digit, days)| plant(&cache, digit, 700, days));
+    let planted =
+        [("a", 2), ("b", 1), ("c", 3)].map(|(digit, days)| plant(&cache, digit, 700, days));
     let run = zoo.run(&["--cache-size", "1"]);
     let note = "note  removed from the cache: 2 results, 1.4 MiB, for which 1 MiB are too few\n";
     assert!(run.said.contains(note), "{}", run.said);
@@ -122,30 +123,45 @@ fn nothing_goes_that_no_zoo_has_written() {
     fs::create_dir(&litter).unwrap();
     age(&litter, 99);
 
-    let names =
-        || -> Vec<_> { super::files(zoo.dir.path()).into_keys().filter(|name| !name.contains("report")).collect() };
+    let names = || -> Vec<_> {
+        super::files(zoo.dir.path()).into_keys().filter(|name| !name.contains("report")).collect()
+    };
     let before = names();
     assert_eq!(zoo.run(&["--cache-days", "1", "--cache-size", "1"]).code, Some(0));
     let mut expected = before.clone();
     expected.retain(|name| !zoo.path(name).starts_with(&half));
     assert_eq!(names(), expected);
     assert!(!half.exists() && !litter.exists());
-    let clean = || said(without_tensorrt().current_dir(zoo.dir.path()).args(["cache", "clean", "--cache", "cache"]));
+    let clean = || {
+        said(
+            without_tensorrt()
+                .current_dir(zoo.dir.path())
+                .args(["cache", "clean", "--cache", "cache"]),
+        )
+    };
     assert!(clean().starts_with("removed 1 result, "));
     assert_eq!(clean(), "removed 0 results, 0 B\n");
     let foreign = |name: &String| name.starts_with("cache/") && !before.contains(name);
     assert!(!names().iter().any(foreign) && outside.join("result.json").exists());
-    assert!([kept, with_a_link, with_a_folder].iter().all(|folder| folder.join("entry.json").exists()));
+    assert!(
+        [kept, with_a_link, with_a_folder].iter().all(|folder| folder.join("entry.json").exists())
+    );
     assert!(without_an_entry.join("result.json").exists());
 
     // Nor is anything written or cleared away where a link leads.
     fs::remove_dir_all(cache.join("tmp")).unwrap();
     symlink(&outside, cache.join("tmp")).unwrap();
     plant(&cache, "0", 1, 99);
-    let output = without_tensorrt().current_dir(zoo.dir.path()).args(["cache", "clean", "--cache", "cache"]).output();
+    let output = without_tensorrt()
+        .current_dir(zoo.dir.path())
+        .args(["cache", "clean", "--cache", "cache"])
+        .output();
     let output = output.unwrap();
     let expected = "error: cannot remove results from `cache`\n  cause: `cache/tmp` is a link\n";
-    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(6), expected));
+    assert_eq!(
+        (output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()),
+        (Some(6), expected)
+    );
 }
 
 #[test]
@@ -153,7 +169,11 @@ fn the_command_shows_and_empties_the_cache() {
     let zoo = zoo_of_one();
     let command = |arguments: &[&str]| {
         let mut command = without_tensorrt();
-        command.current_dir(zoo.dir.path()).env("ONNX2PLAN_CACHE", "user").arg("cache").args(arguments);
+        command
+            .current_dir(zoo.dir.path())
+            .env("ONNX2PLAN_CACHE", "user")
+            .arg("cache")
+            .args(arguments);
         said(&mut command)
     };
     assert_eq!(command(&["dir"]), "user\n");
@@ -162,7 +182,10 @@ fn the_command_shows_and_empties_the_cache() {
     assert!(!zoo.path("user").exists(), "looking makes nothing");
 
     let mut zoo_run = onnx2plan();
-    zoo_run.current_dir(zoo.dir.path()).env("ONNX2PLAN_CACHE", "user").args(["zoo", "zoo", "--on", "cpu"]);
+    zoo_run
+        .current_dir(zoo.dir.path())
+        .env("ONNX2PLAN_CACHE", "user")
+        .args(["zoo", "zoo", "--on", "cpu"]);
     run(zoo_run.args(["--report", "report"]), &zoo.path("report"));
     let entries = entries(&zoo.path("user/zoo"));
     let results = bytes(&entries);
@@ -178,11 +201,14 @@ fn the_command_shows_and_empties_the_cache() {
         fs::write(folder.join("onnx2plan.json"), text).unwrap();
         fs::write(folder.join("lib.so"), [0; 2048]).unwrap();
     }
-    let library = fs::metadata(zoo.path("user/tensorrt-rtx-1.0/onnx2plan.json")).unwrap().len() + 2048;
+    let library =
+        fs::metadata(zoo.path("user/tensorrt-rtx-1.0/onnx2plan.json")).unwrap().len() + 2048;
     let shown = command(&["size"]);
-    let rows: Vec<Vec<&str>> = shown.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
-    let words =
-        |row: &[&str]| row.iter().copied().filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let rows: Vec<Vec<&str>> =
+        shown.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
+    let words = |row: &[&str]| {
+        row.iter().copied().filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
     assert_eq!(words(&rows[0]), ["results of zoos", "1", &size(results), "user/zoo"]);
     assert_eq!(words(&rows[1]), ["tensorrt-rtx-1.0", &size(library)]);
     assert_eq!(rows.len(), 2, "{shown}");
@@ -199,7 +225,8 @@ fn the_command_shows_and_empties_the_cache() {
     assert!(zoo.path("user/tensorrt-rtx-1.0/lib.so").exists());
     let removed = format!("removed 0 results, 0 B\nremoved tensorrt-rtx-1.0, {}\n", size(library));
     assert_eq!(command(&["clean", "--libraries"]), removed);
-    let mut left: Vec<_> = fs::read_dir(zoo.path("user")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut left: Vec<_> =
+        fs::read_dir(zoo.path("user")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["onnxruntime-1.0", "onnxruntime-2.0", "other-1.0", "tmp", "zoo"]);
 }
@@ -217,7 +244,11 @@ fn a_cache_that_is_emptied_meanwhile_costs_time_only() {
         let zoo = &zoo;
         scope.spawn(move || {
             while over.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
-                said(without_tensorrt().current_dir(zoo.dir.path()).args(["cache", "clean", "--cache", "cache"]));
+                said(
+                    without_tensorrt()
+                        .current_dir(zoo.dir.path())
+                        .args(["cache", "clean", "--cache", "cache"]),
+                );
             }
         });
         for _ in 0..5 {

@@ -1,4 +1,5 @@
-//! One model with its test data, taken through every stage: read, import, optimise, legalize, build, evaluate, compare.
+//! One model with its test data, taken through every stage: read, import, optimise, legalize,
+//! build, evaluate, compare.
 
 use super::passes;
 use onnx2plan::emit;
@@ -56,12 +57,19 @@ impl Case {
         })
     }
 
-    /// Converts, evaluates and builds a NonMaxSuppression of `rows` rows; gives what it selects and what it should.
-    pub(super) fn suppressed(&self, library: &Library, rows: usize) -> Result<(Vec<i64>, Vec<i64>), Error> {
+    /// Converts, evaluates and builds a NonMaxSuppression of `rows` rows; gives what it selects and
+    /// what it should.
+    pub(super) fn suppressed(
+        &self,
+        library: &Library,
+        rows: usize,
+    ) -> Result<(Vec<i64>, Vec<i64>), Error> {
         let model = onnx::load(&self.model)?;
-        let sets = self.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>, _>>()?;
+        let sets =
+            self.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>, _>>()?;
         let freeze = Freezing::SmallNumbers.of(&model, &sets);
-        let import = import::Options { freeze, nms_fixed: Some(rows), ..import::Options::default() };
+        let import =
+            import::Options { freeze, nms_fixed: Some(rows), ..import::Options::default() };
         let options = pipeline::Options { import, ..pipeline::Options::new(library.caps()) };
         let network = pipeline::prepare(&model, &options)?.network;
         let names = input_names(&model);
@@ -74,7 +82,11 @@ impl Case {
     /// With as few frozen inputs as it takes.
     fn try_freezing(&self, library: &Library) -> (Verdict, String) {
         let read = onnx::load(&self.model).and_then(|model| {
-            let sets = self.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>, _>>()?;
+            let sets = self
+                .data
+                .iter()
+                .map(|path| verify::data::read(path))
+                .collect::<Result<Vec<_>, _>>()?;
             Ok((model, sets))
         });
         let (model, sets) = match read {
@@ -90,7 +102,10 @@ impl Case {
                 Err(_) => {}
             }
         }
-        failure.map_or_else(|| (Verdict::Unsupported("no attempt was made".into()), String::new()), |e| failed(&e))
+        failure.map_or_else(
+            || (Verdict::Unsupported("no attempt was made".into()), String::new()),
+            |e| failed(&e),
+        )
     }
 }
 
@@ -117,7 +132,9 @@ fn attempt(
     }
     if let Some(set) = sets.first() {
         let inputs = verify::inputs(&network, &names, set)?;
-        if let Some(difference) = passes::disagreement(&imported, &network, &log, &options, &inputs)? {
+        if let Some(difference) =
+            passes::disagreement(&imported, &network, &log, &options, &inputs)?
+        {
             return Ok(Some(Error::new(Kind::Mismatch, difference)));
         }
     }
@@ -125,9 +142,15 @@ fn attempt(
 }
 
 /// Builds a plan for the shapes of the first data set, and drops it.
-pub(crate) fn build(network: &Checked, names: &[&str], sets: &[DataSet], library: &Library) -> Result<(), Error> {
+pub(crate) fn build(
+    network: &Checked,
+    names: &[&str],
+    sets: &[DataSet],
+    library: &Library,
+) -> Result<(), Error> {
     let data = sets.first().map(|set| profile::of_data(network, &set.tensors(names)));
-    let request = Request { data: data.into_iter().collect(), only_data: true, ..Request::default() };
+    let request =
+        Request { data: data.into_iter().collect(), only_data: true, ..Request::default() };
     let profiles = profile::plan(network, &request)?.profiles();
     let mut builder = Builder::new(library, BuildOptions { profiles, ..BuildOptions::default() })?;
     emit::emit(network, &mut builder)?;

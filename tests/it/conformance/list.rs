@@ -1,4 +1,5 @@
-//! Lists of verdicts under `tests/`, one line per case, which are right only if they are right both ways.
+//! Lists of verdicts under `tests/`, one line per case, which are right only if they are right both
+//! ways.
 
 use super::case::{Case, Verdict};
 use onnx2plan::trt::Library;
@@ -15,7 +16,9 @@ type Judged = (Verdict, String);
 /// Judges all cases and compares with the list. `ONNX2PLAN_BLESS=1` rewrites the list instead.
 pub(super) fn check(file: &str, cases: &[Case], library: &Library) {
     let judged = judge_all(cases, library);
-    let count = |wanted: fn(&Verdict) -> bool| judged.values().filter(|(verdict, _)| wanted(verdict)).count();
+    let count = |wanted: fn(&Verdict) -> bool| {
+        judged.values().filter(|(verdict, _)| wanted(verdict)).count()
+    };
     eprintln!(
         "{file}: {} cases, {} pass, {} unsupported, {} wrong",
         judged.len(),
@@ -27,12 +30,14 @@ pub(super) fn check(file: &str, cases: &[Case], library: &Library) {
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file);
     if env::var_os("ONNX2PLAN_BLESS").is_some_and(|value| value == "1") {
-        let lines: Vec<String> = judged.iter().map(|(name, (verdict, _))| format!("{name} {verdict}\n")).collect();
+        let lines: Vec<String> =
+            judged.iter().map(|(name, (verdict, _))| format!("{name} {verdict}\n")).collect();
         fs::write(&path, lines.concat()).unwrap();
         return;
     }
     let listed = fs::read_to_string(&path).unwrap_or_default();
-    let listed: BTreeMap<&str, &str> = listed.lines().filter_map(|line| line.split_once(' ')).collect();
+    let listed: BTreeMap<&str, &str> =
+        listed.lines().filter_map(|line| line.split_once(' ')).collect();
     let changes = changes(&listed, &judged);
     assert!(changes.is_empty(), "{file} is out of date; ONNX2PLAN_BLESS=1 rewrites it:\n{changes}");
 }
@@ -72,10 +77,13 @@ fn changes(listed: &BTreeMap<&str, &str>, judged: &BTreeMap<String, Judged>) -> 
     out
 }
 
-/// Writes what does not pass to the target folder: by reason, most frequent first, with the first case's details.
+/// Writes what does not pass to the target folder: by reason, most frequent first, with the first
+/// case's details.
 fn report(file: &str, judged: &BTreeMap<String, Judged>) {
     let mut reasons = BTreeMap::<String, Vec<(&str, &str)>>::new();
-    for (name, (verdict, details)) in judged.iter().filter(|(_, (verdict, _))| !matches!(verdict, Verdict::Pass(_))) {
+    for (name, (verdict, details)) in
+        judged.iter().filter(|(_, (verdict, _))| !matches!(verdict, Verdict::Pass(_)))
+    {
         reasons.entry(verdict.to_string()).or_default().push((name, details));
     }
     let mut reasons: Vec<_> = reasons.into_iter().collect();

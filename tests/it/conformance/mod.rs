@@ -1,6 +1,8 @@
-//! The node tests and the models of the `onnx` package, taken through the whole conversion and evaluated on the CPU.
+//! The node tests and the models of the `onnx` package, taken through the whole conversion and
+//! evaluated on the CPU.
 //!
-//! `tests/backend.txt` and `tests/zoo.txt` say what comes of each; a change in either direction fails.
+//! `tests/backend.txt` and `tests/zoo.txt` say what comes of each; a change in either direction
+//! fails.
 
 pub(crate) mod case;
 mod list;
@@ -16,7 +18,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What a script of `tests/python` writes into the folder that it is given, written once per script and environment.
+/// What a script of `tests/python` writes into the folder that it is given, written once per script
+/// and environment.
 fn generated(script: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);
     let environment = python().parent().and_then(Path::parent).unwrap();
@@ -67,26 +70,32 @@ fn models_come_out_as_listed() {
     list::check("zoo.txt", &cases, &tensorrt::library());
 }
 
-/// NonMaxSuppression of a fixed number of rows: what ONNX's tests expect, and −1 behind it; TensorRT builds it.
+/// NonMaxSuppression of a fixed number of rows: what ONNX's tests expect, and −1 behind it;
+/// TensorRT builds it.
 #[test]
 fn suppression_of_fixed_size_is_exact_up_to_its_capacity() {
     const ROWS: usize = 8;
     let library = tensorrt::library();
     let cases = cases_in(&generated("gen_node_tests.py"), "");
-    let cases: Vec<&Case> = cases.iter().filter(|case| case.name.contains("nonmaxsuppression")).collect();
+    let cases: Vec<&Case> =
+        cases.iter().filter(|case| case.name.contains("nonmaxsuppression")).collect();
     assert!(cases.len() >= 9, "{}", cases.len());
     for case in cases {
-        let (rows, expected) = case.suppressed(&library, ROWS).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let (rows, expected) = case
+            .suppressed(&library, ROWS)
+            .unwrap_or_else(|error| panic!("{}: {error}", case.name));
         let mut padded = expected;
         padded.resize(3 * ROWS, -1);
         assert_eq!(rows, padded, "{}", case.name);
     }
 }
 
-/// Every operator of the `onnx` package is in the registry, or in the table of what is not converted, and not in both.
+/// Every operator of the `onnx` package is in the registry, or in the table of what is not
+/// converted, and not in both.
 #[test]
 fn every_operator_is_converted_or_listed_with_a_cause() {
-    let script = "from onnx import defs\nfor s in defs.get_all_schemas(): print(s.domain + '.' + s.name)";
+    let script =
+        "from onnx import defs\nfor s in defs.get_all_schemas(): print(s.domain + '.' + s.name)";
     let output = Command::new(python()).args(["-c", script]).output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     let misplaced: Vec<&str> = printed
@@ -94,7 +103,8 @@ fn every_operator_is_converted_or_listed_with_a_cause() {
         .map(|name| name.trim_start_matches('.'))
         .filter(|name| {
             let (domain, operator) = name.rsplit_once('.').unwrap_or(("", name));
-            let (converted, listed) = (rows(domain, operator).next().is_some(), cause(name).is_some());
+            let (converted, listed) =
+                (rows(domain, operator).next().is_some(), cause(name).is_some());
             converted == listed
         })
         .collect();
@@ -102,22 +112,28 @@ fn every_operator_is_converted_or_listed_with_a_cause() {
     assert!(misplaced.is_empty(), "{misplaced:?}");
 }
 
-/// Every reason in the lists is in the table of what is not converted, and nothing is in it that no case shows.
+/// Every reason in the lists is in the table of what is not converted, and nothing is in it that no
+/// case shows.
 #[test]
 fn every_reason_is_listed_with_a_cause() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let text = ["backend.txt", "zoo.txt"].map(|file| fs::read_to_string(folder.join(file)).unwrap()).concat();
-    let reasons: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once(" unsupported ")?.1)).collect();
+    let text = ["backend.txt", "zoo.txt"]
+        .map(|file| fs::read_to_string(folder.join(file)).unwrap())
+        .concat();
+    let reasons: Vec<&str> =
+        text.lines().filter_map(|line| Some(line.split_once(" unsupported ")?.1)).collect();
     let explains = |lack: &Lack, reason: &str| {
         let operator = reason.split(": ").next().unwrap_or_default();
-        let concerns =
-            lack.operators.is_empty() || reason.starts_with("TensorRT: ") || lack.operators.contains(&operator);
+        let concerns = lack.operators.is_empty()
+            || reason.starts_with("TensorRT: ")
+            || lack.operators.contains(&operator);
         concerns && lack.said.iter().any(|words| reason.contains(words))
     };
     let unexplained: Vec<_> =
         reasons.iter().filter(|reason| !LACKS.iter().any(|lack| explains(lack, reason))).collect();
     assert!(unexplained.is_empty(), "{unexplained:?}");
-    let unseen =
-        LACKS.iter().filter(|lack| !lack.part.is_empty() && !reasons.iter().any(|reason| explains(lack, reason)));
+    let unseen = LACKS.iter().filter(|lack| {
+        !lack.part.is_empty() && !reasons.iter().any(|reason| explains(lack, reason))
+    });
     assert_eq!(unseen.map(|lack| lack.part).collect::<Vec<_>>(), Vec::<&str>::new());
 }

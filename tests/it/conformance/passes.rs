@@ -1,4 +1,5 @@
-//! Every optimisation pass keeps the numbers: the network without passes, with all of them, and with each left out.
+//! Every optimisation pass keeps the numbers: the network without passes, with all of them, and
+//! with each left out.
 
 use onnx2plan::network::Network;
 use onnx2plan::onnx::Constant;
@@ -14,8 +15,8 @@ const ROUND: [&str; 2] = ["conv-scale", "scale"];
 
 /// What differs between the passes that are run and others, if anything.
 ///
-/// `finished` is the network after the passes in `log`. A pass that changed nothing in it is not left out: the network
-/// would be the same.
+/// `finished` is the network after the passes in `log`. A pass that changed nothing in it is not
+/// left out: the network would be the same.
 pub(super) fn disagreement(
     imported: &Network,
     finished: &Checked,
@@ -37,7 +38,8 @@ pub(super) fn disagreement(
         for ((all, fewer), output) in all.iter().zip(&fewer).zip(&network.outputs) {
             let comparison = compare(&output.name, all, &Constant::Tensor(fewer.clone()));
             if !comparison.agrees || exact && all.bytes() != fewer.bytes() {
-                let text = format!("output `{}` is {all:?}, but {fewer:?} without {without}", output.name);
+                let text =
+                    format!("output `{}` is {all:?}, but {fewer:?} without {without}", output.name);
                 return Ok(Some(text));
             }
         }

@@ -26,7 +26,17 @@ fn of_opset_1() -> Model {
 
 fn of_opset_17() -> Model {
     let mut model = Model::new(17).input("x", "f32[N, 3]");
-    for op in ["Relu", "Sigmoid", "Tanh", "Softsign", "Softplus", "LeakyRelu", "Elu", "Selu", "HardSigmoid"] {
+    for op in [
+        "Relu",
+        "Sigmoid",
+        "Tanh",
+        "Softsign",
+        "Softplus",
+        "LeakyRelu",
+        "Elu",
+        "Selu",
+        "HardSigmoid",
+    ] {
         model = model.node(op, "x", op).output(op, "");
     }
     model
@@ -93,5 +103,9 @@ fn whole_numbers() -> Model {
 }
 
 fn gated() -> Model {
-    Model::new(28).input("a", "f32[N, 4]").input("b", "f32[N, 4]").node("SwiGLU", "a b", "y").output("y", "")
+    Model::new(28)
+        .input("a", "f32[N, 4]")
+        .input("b", "f32[N, 4]")
+        .node("SwiGLU", "a b", "y")
+        .output("y", "")
 }

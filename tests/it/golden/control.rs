@@ -10,7 +10,8 @@ pub(super) const CASES: &[Case] = &[
 /// A branch reads values from outside.
 fn conditional() -> Model {
     let positive = Model::new(17).node("Relu", "x", "positive").output("positive", "");
-    let negative = Model::new(17).node("Neg", "x", "n").node("Exp", "n", "negative").output("negative", "");
+    let negative =
+        Model::new(17).node("Neg", "x", "n").node("Exp", "n", "negative").output("negative", "");
     Model::new(17)
         .input("choice", "bool[]")
         .input("x", "f32[N, 2]")

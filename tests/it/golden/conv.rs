@@ -30,7 +30,11 @@ fn conv() -> Model {
 }
 
 fn conv_1d() -> Model {
-    Model::new(11).input("x", "f32[1, 2, L]").weights("w", &[3, 2, 5]).node("Conv", "x w", "y").output("y", "")
+    Model::new(11)
+        .input("x", "f32[1, 2, L]")
+        .weights("w", &[3, 2, 5])
+        .node("Conv", "x w", "y")
+        .output("y", "")
 }
 
 fn conv_same() -> Model {
@@ -94,19 +98,27 @@ fn transpose_output_padding() -> Model {
 
 /// Stride and dilation at once: zeros between the taps of the kernel, be it known or not.
 fn transpose_apart() -> Model {
-    let model =
-        Model::new(17).input("x", "f32[N, 2, 3, 4]").input("late", "f32[2, 3, 2, 3]").weights("w", &[2, 3, 2, 3]);
+    let model = Model::new(17)
+        .input("x", "f32[N, 2, 3, 4]")
+        .input("late", "f32[2, 3, 2, 3]")
+        .weights("w", &[2, 3, 2, 3]);
     ["w", "late"].iter().fold(model, |model, kernel| {
         let name = format!("y_{kernel}");
-        let model = model.node("ConvTranspose", &format!("x {kernel}"), &name).attr("strides", [3, 2]);
+        let model =
+            model.node("ConvTranspose", &format!("x {kernel}"), &name).attr("strides", [3, 2]);
         model.attr("dilations", [2, 1]).attr("pads", [1, 0, 2, 1]).output(&name, "")
     })
 }
 
 /// A number added to what has one spatial axis, which TensorRT-RTX would take for a bias.
 fn number_behind() -> Model {
-    let model = Model::new(17).input("x", "f32[N, 3, L]").weights("w", &[4, 3, 3]).init("three", &[], &[3f32]);
-    let model = model.node("Conv", "x w", "c").node("Add", "three c", "sum").node("Sub", "sum three", "y");
+    let model = Model::new(17).input("x", "f32[N, 3, L]").weights("w", &[4, 3, 3]).init(
+        "three",
+        &[],
+        &[3f32],
+    );
+    let model =
+        model.node("Conv", "x w", "c").node("Add", "three c", "sum").node("Sub", "sum three", "y");
     model.node("Sub", "three c", "other").output("y", "").output("other", "")
 }
 

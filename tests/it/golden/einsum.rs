@@ -21,11 +21,16 @@ fn products() -> Model {
 }
 
 fn diagonal() -> Model {
-    Model::new(12).input("x", "f32[3, 3]").node("Einsum", "x", "y").attr("equation", "ii->i").output("y", "")
+    Model::new(12)
+        .input("x", "f32[3, 3]")
+        .node("Einsum", "x", "y")
+        .attr("equation", "ii->i")
+        .output("y", "")
 }
 
 /// Whole numbers are multiplied and summed by layers that take them.
 fn whole() -> Model {
-    let model = Model::new(12).input("a", "i64[N, 2, 3]").input("b", "i64[3, 4]").input("c", "i64[4]");
+    let model =
+        Model::new(12).input("a", "i64[N, 2, 3]").input("b", "i64[3, 4]").input("c", "i64[4]");
     model.node("Einsum", "a b c", "y").attr("equation", "nij,jk,k->kn").output("y", "")
 }

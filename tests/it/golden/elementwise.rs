@@ -46,7 +46,8 @@ fn unary() -> Model {
 }
 
 fn binary() -> Model {
-    let model = Model::new(17).input("a", "f32[N, 3]").input("b", "f32[2, 1, 3]").input("c", "i64[3]");
+    let model =
+        Model::new(17).input("a", "f32[N, 3]").input("b", "f32[2, 1, 3]").input("c", "i64[3]");
     let model = ["Add", "Sub", "Mul", "Div", "Pow"]
         .iter()
         .fold(model, |model, op| model.node(op, "a b", op).output(op, ""))
@@ -56,10 +57,15 @@ fn binary() -> Model {
 }
 
 fn first_broadcast() -> Model {
-    let model = Model::new(6).input("a", "f32[2, 3, 4]").input("b", "f32[3]").input("c", "f32[2, 3, 4]");
+    let model =
+        Model::new(6).input("a", "f32[2, 3, 4]").input("b", "f32[3]").input("c", "f32[2, 3, 4]");
     ["Add", "Sub", "Mul", "Div", "Pow"].iter().fold(model, |model, op| {
         let aligned = format!("{op}_aligned");
-        let model = model.node(op, "a b", &aligned).attr("broadcast", 1).attr("axis", 1).output(&aligned, "");
+        let model = model
+            .node(op, "a b", &aligned)
+            .attr("broadcast", 1)
+            .attr("axis", 1)
+            .output(&aligned, "");
         model.node(op, "a c", op).output(op, "")
     })
 }
@@ -82,7 +88,8 @@ fn logic() -> Model {
 }
 
 fn first_logic() -> Model {
-    let mut model = Model::new(6).input("a", "f32[2, 3]").input("b", "f32[2, 3]").input("i", "i32[2, 3]");
+    let mut model =
+        Model::new(6).input("a", "f32[2, 3]").input("b", "f32[2, 3]").input("i", "i32[2, 3]");
     for op in ["Greater", "Less"] {
         model = model.node(op, "a b", op).output(op, "");
     }
@@ -93,7 +100,8 @@ fn first_logic() -> Model {
 }
 
 fn variadic() -> Model {
-    let mut model = Model::new(13).input("a", "f32[N, 3]").input("b", "f32[3]").input("c", "f32[1]");
+    let mut model =
+        Model::new(13).input("a", "f32[N, 3]").input("b", "f32[3]").input("c", "f32[1]");
     for op in ["Max", "Min", "Sum", "Mean"] {
         model = model.node(op, "a b c", op).output(op, "");
     }

@@ -58,7 +58,12 @@ fn top_k() -> Model {
 }
 
 fn first_top_k() -> Model {
-    Model::new(9).input("x", "f32[N, 10]").node("TopK", "x", "y i").attr("k", 2).output("y", "").output("i", "")
+    Model::new(9)
+        .input("x", "f32[N, 10]")
+        .node("TopK", "x", "y i")
+        .attr("k", 2)
+        .output("y", "")
+        .output("i", "")
 }
 
 fn compress() -> Model {

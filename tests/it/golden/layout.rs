@@ -29,7 +29,11 @@ fn reshape() -> Model {
 
 /// A shape that only the run knows.
 fn reshape_computed() -> Model {
-    Model::new(14).input("x", "f32[24]").input("shape", "i64[2]").node("Reshape", "x shape", "y").output("y", "")
+    Model::new(14)
+        .input("x", "f32[24]")
+        .input("shape", "i64[2]")
+        .node("Reshape", "x shape", "y")
+        .output("y", "")
 }
 
 fn first_forms() -> Model {

@@ -22,7 +22,11 @@ fn quantized_lstm() -> Model {
         .init("r_scale", &[2, 8], &[0.01f32, 0.015, 0.02, 0.005].repeat(4))
         .init("r_zero", &[2, 8], &[128u8; 16])
         .weights("b", &[2, 16])
-        .node("com.microsoft.DynamicQuantizeLSTM", "x w r b - - - - w_scale w_zero r_scale r_zero", "y last cell")
+        .node(
+            "com.microsoft.DynamicQuantizeLSTM",
+            "x w r b - - - - w_scale w_zero r_scale r_zero",
+            "y last cell",
+        )
         .attr("hidden_size", 2)
         .attr("direction", "bidirectional")
         .output("y", "")

@@ -1,6 +1,8 @@
-//! Golden files: for each case the network after import, after optimisation, and the calls that a TensorRT gets.
+//! Golden files: for each case the network after import, after optimisation, and the calls that a
+//! TensorRT gets.
 //!
-//! One file per family of operators, as in `src/import/ops`; `tests/golden/<family>/<case>.{import,opt,calls}.txt`.
+//! One file per family of operators, as in `src/import/ops`;
+//! `tests/golden/<family>/<case>.{import,opt,calls}.txt`.
 
 mod activation;
 mod attention;
@@ -99,7 +101,9 @@ const FAMILIES: &[(&str, &[Case])] = &[
 
 /// Every case, named `family/case`.
 pub(crate) fn cases() -> impl Iterator<Item = (String, &'static Case)> {
-    FAMILIES.iter().flat_map(|(family, cases)| cases.iter().map(move |case| (format!("{family}/{}", case.name), case)))
+    FAMILIES.iter().flat_map(|(family, cases)| {
+        cases.iter().map(move |case| (format!("{family}/{}", case.name), case))
+    })
 }
 
 /// The network of a case after import, and after optimisation.
@@ -107,8 +111,10 @@ pub(crate) fn networks(name: &str, case: &Case) -> (Network, Checked) {
     let fails = |error: onnx2plan::Error| -> ! { panic!("{name}: {error}") };
     let model = (case.model)().read().unwrap_or_else(|error| fails(error));
     let options = Options::new(Caps::modern());
-    let imported = pipeline::import_model(&model, &options.import).unwrap_or_else(|error| fails(error));
-    let (finished, _) = pipeline::finish(imported.network.clone(), &options).unwrap_or_else(|error| fails(error));
+    let imported =
+        pipeline::import_model(&model, &options.import).unwrap_or_else(|error| fails(error));
+    let (finished, _) =
+        pipeline::finish(imported.network.clone(), &options).unwrap_or_else(|error| fails(error));
     (imported.network, finished)
 }
 
@@ -133,20 +139,32 @@ pub(crate) const WITHOUT_NUMBERS: [&str; 2] = ["constant/random", "layout/reshap
 fn passes_keep_the_numbers() {
     for (name, case) in cases().filter(|(name, _)| !WITHOUT_NUMBERS.contains(&name.as_str())) {
         let (imported, finished) = networks(&name, case);
-        let inputs: Vec<Tensor> = imported.inputs.iter().map(|&input| sample(&imported.value(input).ty)).collect();
-        let run = |network| eval::run(network, &inputs).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let inputs: Vec<Tensor> =
+            imported.inputs.iter().map(|&input| sample(&imported.value(input).ty)).collect();
+        let run =
+            |network| eval::run(network, &inputs).unwrap_or_else(|error| panic!("{name}: {error}"));
         let (before, after) = (run(&imported), run(&finished));
         for ((before, after), output) in before.iter().zip(&after).zip(&imported.outputs) {
-            assert_eq!((before.dtype(), before.dims()), (after.dtype(), after.dims()), "{name}: {}", output.name);
+            assert_eq!(
+                (before.dtype(), before.dims()),
+                (after.dtype(), after.dims()),
+                "{name}: {}",
+                output.name
+            );
             // A pass moves data and joins layers; it rounds nothing anew.
-            assert!(before.bytes() == after.bytes(), "{name}: {} is {before:?}, then {after:?}", output.name);
+            assert!(
+                before.bytes() == after.bytes(),
+                "{name}: {} is {before:?}, then {after:?}",
+                output.name
+            );
         }
     }
 }
 
-/// What TensorRT 8 lacks and nothing stands in for: types of few bits, running sums of a shape that only the run knows, and
-/// volumes sampled at positions.
-const NOT_IN_EIGHT: [&str; 4] = ["quantize/converted", "reduce/cumulative", "sample/volume", "unique/unique"];
+/// What TensorRT 8 lacks and nothing stands in for: types of few bits, running sums of a shape that
+/// only the run knows, and volumes sampled at positions.
+const NOT_IN_EIGHT: [&str; 4] =
+    ["quantize/converted", "reduce/cumulative", "sample/volume", "unique/unique"];
 
 #[test]
 fn networks_for_tensorrt_8_compute_the_same() {
@@ -161,19 +179,24 @@ fn networks_for_tensorrt_8_compute_the_same() {
                 continue;
             }
         };
-        let inputs: Vec<Tensor> = finished.inputs.iter().map(|&input| sample(&finished.value(input).ty)).collect();
+        let inputs: Vec<Tensor> =
+            finished.inputs.iter().map(|&input| sample(&finished.value(input).ty)).collect();
         let narrow = eight.inputs.iter().zip(&inputs);
-        let narrow: Vec<Tensor> =
-            narrow.map(|(&input, tensor)| enter(&name, tensor, eight.value(input).ty.dtype).unwrap()).collect();
-        let run =
-            |network, inputs: &[Tensor]| eval::run(network, inputs).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let narrow: Vec<Tensor> = narrow
+            .map(|(&input, tensor)| enter(&name, tensor, eight.value(input).ty.dtype).unwrap())
+            .collect();
+        let run = |network, inputs: &[Tensor]| {
+            eval::run(network, inputs).unwrap_or_else(|error| panic!("{name}: {error}"))
+        };
         let (expected, found) = (run(&finished, &inputs), run(&eight, &narrow));
         for ((expected, found), output) in expected.iter().zip(found).zip(&eight.outputs) {
             let found = leave(&output.name, found, output.declared).unwrap();
             let compared = compare(&output.name, &found, &Constant::Tensor(expected.clone()));
             assert!(compared.agrees, "{name}: {found:?} is not {expected:?}\n{}", *eight);
         }
-        let foreign = |&id: &_| eight.layer(id).outputs.iter().any(|&v| eight.value(v).ty.dtype == DType::BF16);
+        let foreign = |&id: &_| {
+            eight.layer(id).outputs.iter().any(|&v| eight.value(v).ty.dtype == DType::BF16)
+        };
         assert!(!eight.live_layers().iter().any(foreign), "{name}: bf16 is left\n{}", *eight);
     }
     assert_eq!(lacking, NOT_IN_EIGHT);
@@ -182,14 +205,17 @@ fn networks_for_tensorrt_8_compute_the_same() {
 /// What sizes are in tests that only the run knows.
 pub(crate) const USUAL: usize = 6;
 
-/// A tensor of a type, where sizes that only the run knows are [`USUAL`]: whole numbers are 1, others vary around 1.
+/// A tensor of a type, where sizes that only the run knows are [`USUAL`]: whole numbers are 1,
+/// others vary around 1.
 pub(crate) fn sample(ty: &ValueType) -> Tensor {
     let dims: Vec<usize> = ty.shape.iter().map(|dim| dim.size().unwrap_or(USUAL)).collect();
     let count = dims.iter().product();
     let varied = |i: usize| 0.25 + 0.125 * (i % 13) as f32;
     let tensor = match ty.dtype {
         DType::F32 => Tensor::of(dims, (0..count).map(varied).collect()),
-        DType::F16 => Tensor::of(dims, (0..count).map(|i| half::f16::from_f32(varied(i))).collect()),
+        DType::F16 => {
+            Tensor::of(dims, (0..count).map(|i| half::f16::from_f32(varied(i))).collect())
+        }
         DType::I64 => Tensor::of(dims, vec![1i64; count]),
         DType::I32 => Tensor::of(dims, vec![1i32; count]),
         DType::I8 => Tensor::of(dims, vec![1i8; count]),
@@ -205,8 +231,11 @@ fn every_row_of_the_registry_has_a_case() {
     let mut shown = BTreeSet::new();
     for (_, case) in cases() {
         let model = (case.model)().read().unwrap();
-        let rows =
-            model.graph.nodes.iter().filter_map(|node: &Node| registry::find(&node.domain, &node.op, node.opset));
+        let rows = model
+            .graph
+            .nodes
+            .iter()
+            .filter_map(|node: &Node| registry::find(&node.domain, &node.op, node.opset));
         shown.extend(rows.map(|op| (op.domain, op.name, op.since)));
     }
     let lacking: Vec<_> = registry::families()

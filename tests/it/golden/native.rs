@@ -89,7 +89,10 @@ fn rnn() -> Model {
         let model = model.weights(&name("r"), &[2, 2]).weights(&name("b"), &[4]);
         if width > 0 { model.weights(&name("w"), &[2, width]) } else { model }
     };
-    let model = model().input("x", "f32[1, 3, 5, 2]").input("lengths", "i32[1, 3]").input("h", "f32[1, 3, 4, 2]");
+    let model = model()
+        .input("x", "f32[1, 3, 5, 2]")
+        .input("lengths", "i32[1, 3]")
+        .input("h", "f32[1, 3, 4, 2]");
     [0, 0, 4, 4]
         .into_iter()
         .enumerate()

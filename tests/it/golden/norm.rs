@@ -23,11 +23,11 @@ pub(super) const CASES: &[Case] = &[
 
 /// Coefficients of two channels whose results are short numbers.
 fn coefficients(model: Model) -> Model {
-    model.init("scale", &[2], &[2f32, 3.0]).init("bias", &[2], &[0.5f32, 0.25]).init("mean", &[2], &[1f32, -1.0]).init(
-        "var",
-        &[2],
-        &[0.25f32, 4.0],
-    )
+    model
+        .init("scale", &[2], &[2f32, 3.0])
+        .init("bias", &[2], &[0.5f32, 0.25])
+        .init("mean", &[2], &[1f32, -1.0])
+        .init("var", &[2], &[0.25f32, 4.0])
 }
 
 const BATCH: &str = "x scale bias mean var";
@@ -103,7 +103,11 @@ fn dropout_7() -> Model {
 }
 
 fn dropout_10() -> Model {
-    Model::new(10).input("x", "f32[N]").node("Dropout", "x", "kept").node("Relu", "kept", "y").output("y", "")
+    Model::new(10)
+        .input("x", "f32[N]")
+        .node("Dropout", "x", "kept")
+        .node("Relu", "kept", "y")
+        .output("y", "")
 }
 
 fn instance_and_local() -> Model {

@@ -123,9 +123,14 @@ fn places() -> Model {
 /// The last window would start in the padding at some sizes, and at others not.
 fn open_ceil() -> Model {
     let window = |model: Model| {
-        model.attr("kernel_shape", [3, 3]).attr("strides", [3, 3]).attr("pads", [1, 1, 1, 1]).attr("ceil_mode", 1)
+        model
+            .attr("kernel_shape", [3, 3])
+            .attr("strides", [3, 3])
+            .attr("pads", [1, 1, 1, 1])
+            .attr("ceil_mode", 1)
     };
-    let model = window(Model::new(19).input("x", "f32[N, 1, H, W]").node("MaxPool", "x", "largest"));
+    let model =
+        window(Model::new(19).input("x", "f32[N, 1, H, W]").node("MaxPool", "x", "largest"));
     let model = window(model.output("largest", "").node("AveragePool", "x", "inside"));
     let model = window(model.output("inside", "").node("AveragePool", "x", "with_border"));
     model.attr("count_include_pad", 1).output("with_border", "")

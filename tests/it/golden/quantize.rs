@@ -110,7 +110,8 @@ fn linear_matmul() -> Model {
 
 /// TensorRT quantizes nothing that has no axes.
 fn single() -> Model {
-    let model = Model::new(17).input("x", "i8[3, 4]").node("ReduceMin", "x", "y").attr("keepdims", 0);
+    let model =
+        Model::new(17).input("x", "i8[3, 4]").node("ReduceMin", "x", "y").attr("keepdims", 0);
     model.output("y", "")
 }
 

@@ -26,7 +26,9 @@ const OPS: &[&str] = &[
 
 fn by_attribute() -> Model {
     let model = Model::new(11).input("x", "f32[N, 3, 4]");
-    OPS.iter().fold(model, |model, op| model.node(op, "x", op).attr("axes", [1, -1]).attr("keepdims", 0).output(op, ""))
+    OPS.iter().fold(model, |model, op| {
+        model.node(op, "x", op).attr("axes", [1, -1]).attr("keepdims", 0).output(op, "")
+    })
 }
 
 fn by_input() -> Model {

@@ -117,7 +117,8 @@ fn open_scales() -> Model {
         .output("nearest", "")
 }
 
-/// Sizes that nothing is known of but that two of them are the data's own; and one scale for both axes.
+/// Sizes that nothing is known of but that two of them are the data's own; and one scale for both
+/// axes.
 fn open_sizes() -> Model {
     Model::new(18)
         .input("x", "f32[N, 2, H, W]")

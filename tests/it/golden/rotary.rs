@@ -1,7 +1,8 @@
 use super::Case;
 use crate::support::Model;
 
-pub(super) const CASES: &[Case] = &[Case { name: "halves", model: halves }, Case { name: "pairs", model: pairs }];
+pub(super) const CASES: &[Case] =
+    &[Case { name: "halves", model: halves }, Case { name: "pairs", model: pairs }];
 
 fn halves() -> Model {
     Model::new(23)

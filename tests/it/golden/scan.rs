@@ -1,7 +1,8 @@
 use super::Case;
 use crate::support::Model;
 
-pub(super) const CASES: &[Case] = &[Case { name: "scan", model: scan }, Case { name: "scan_8", model: scan_8 }];
+pub(super) const CASES: &[Case] =
+    &[Case { name: "scan", model: scan }, Case { name: "scan_8", model: scan_8 }];
 
 /// Running sums.
 fn body() -> Model {

@@ -49,7 +49,11 @@ fn split() -> Model {
 }
 
 fn map() -> Model {
-    let body = Model::new(17).input("a", "f32[2]").input("b", "f32[2]").node("Add", "a b", "sum").output("sum", "");
+    let body = Model::new(17)
+        .input("a", "f32[2]")
+        .input("b", "f32[2]")
+        .node("Add", "a b", "sum")
+        .output("sum", "");
     Model::new(17)
         .input("x", "f32[2]")
         .input("y", "f32[2]")

@@ -75,7 +75,12 @@ fn split_13() -> Model {
 }
 
 fn split_2() -> Model {
-    Model::new(11).input("x", "f32[N, 6]").node("Split", "x", "a b").attr("axis", 1).output("a", "").output("b", "")
+    Model::new(11)
+        .input("x", "f32[N, 6]")
+        .node("Split", "x", "a b")
+        .attr("axis", 1)
+        .output("a", "")
+        .output("b", "")
 }
 
 fn split_1() -> Model {
@@ -124,7 +129,11 @@ fn pad_2() -> Model {
 }
 
 fn pad_1() -> Model {
-    Model::new(1).input("x", "f32[2, 4]").node("Pad", "x", "y").attr("paddings", [0, 1, 0, 1]).output("y", "")
+    Model::new(1)
+        .input("x", "f32[2, 4]")
+        .node("Pad", "x", "y")
+        .attr("paddings", [0, 1, 0, 1])
+        .output("y", "")
 }
 
 fn crop_and_triangle() -> Model {

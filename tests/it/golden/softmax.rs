@@ -17,7 +17,9 @@ fn along_an_axis() -> Model {
 /// Before opset 13 all axes from `axis` on count as one.
 fn flattened() -> Model {
     let model = Model::new(11).input("x", "f32[N, 3, 4]");
-    ["Softmax", "LogSoftmax", "Hardmax"].iter().fold(model, |model, op| model.node(op, "x", op).output(op, ""))
+    ["Softmax", "LogSoftmax", "Hardmax"]
+        .iter()
+        .fold(model, |model, op| model.node(op, "x", op).output(op, ""))
 }
 
 /// TensorRT's TopK and SoftMax want an axis more.

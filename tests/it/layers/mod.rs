@@ -1,7 +1,8 @@
-//! The models of `models/layers`: one per section of what TensorRT's five oldest layers do, with the numbers it gives.
+//! The models of `models/layers`: one per section of what TensorRT's five oldest layers do, with
+//! the numbers it gives.
 //!
-//! Each is taken through the whole conversion, evaluated on the CPU and built. `docs/layers.md` is what came of it, with
-//! the layers that it became: a change of either fails.
+//! Each is taken through the whole conversion, evaluated on the CPU and built. `docs/layers.md` is
+//! what came of it, with the layers that it became: a change of either fails.
 
 mod table;
 
@@ -35,7 +36,8 @@ fn folder() -> PathBuf {
 /// The folders with a model, sorted.
 fn folders(root: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-    let mut folders: Vec<PathBuf> = paths.filter(|path| path.join("model.onnx").is_file()).collect();
+    let mut folders: Vec<PathBuf> =
+        paths.filter(|path| path.join("model.onnx").is_file()).collect();
     folders.sort();
     folders
 }
@@ -44,7 +46,8 @@ fn sections() -> Vec<Section> {
     let read = |path: &PathBuf| Section {
         name: path.file_name().unwrap().to_str().unwrap().to_owned(),
         model: onnx::load(&path.join("model.onnx")).unwrap_or_else(|error| panic!("{error}")),
-        set: verify::data::read(&path.join("test_data_set_0")).unwrap_or_else(|error| panic!("{error}")),
+        set: verify::data::read(&path.join("test_data_set_0"))
+            .unwrap_or_else(|error| panic!("{error}")),
     };
     folders(&folder()).iter().map(read).collect()
 }
@@ -63,7 +66,13 @@ impl Section {
 
     /// Why no plan can be built, if none can.
     fn build(&self, prepared: &Prepared, library: &Library) -> Option<Error> {
-        build(&prepared.network, &input_names(&self.model), std::slice::from_ref(&self.set), library).err()
+        build(
+            &prepared.network,
+            &input_names(&self.model),
+            std::slice::from_ref(&self.set),
+            library,
+        )
+        .err()
     }
 }
 
@@ -78,7 +87,9 @@ fn every_section_gives_its_numbers() {
         if let Some(error) = section.evaluate(&prepared) {
             wrong.push(format!("{}: {error}", section.name));
         }
-        let built = section.build(&prepared, &library).map_or_else(|| "builds".to_owned(), |error| reason(&error));
+        let built = section
+            .build(&prepared, &library)
+            .map_or_else(|| "builds".to_owned(), |error| reason(&error));
         rows.push(table::Row {
             form: table::form(&section.model),
             layers: table::layers(&prepared.network),
@@ -97,7 +108,10 @@ fn every_section_gives_its_numbers() {
 
 /// Sections that are one layer, however many nodes say it, with what the layer must say.
 const ONE_LAYER: &[(&str, &str)] = &[
-    ("shuffle-combined", "Shuffle first_transpose [0, 2, 1, 3], reshape [1, 4, 5, 3], second_transpose [0, 2, 1, 3]"),
+    (
+        "shuffle-combined",
+        "Shuffle first_transpose [0, 2, 1, 3], reshape [1, 4, 5, 3], second_transpose [0, 2, 1, 3]",
+    ),
     ("shuffle-first-transpose", "Shuffle first_transpose [0, 2, 1, 3]"),
     ("shuffle-reshape-zero", "Shuffle reshape [1, 3, 20]"),
     ("shuffle-shape-constant", "Shuffle reshape [1, 4, 5, 3]"),
@@ -112,10 +126,14 @@ const ONE_LAYER: &[(&str, &str)] = &[
 fn what_is_one_layer_becomes_one_layer() {
     let library = tensorrt::library();
     for section in sections() {
-        let Some((_, expected)) = ONE_LAYER.iter().find(|(name, _)| *name == section.name) else { continue };
+        let Some((_, expected)) = ONE_LAYER.iter().find(|(name, _)| *name == section.name) else {
+            continue;
+        };
         let layers = table::layers(&section.prepare(&library).network);
-        let of_kind: Vec<&String> =
-            layers.iter().filter(|layer| layer.split(' ').next() == expected.split(' ').next()).collect();
+        let of_kind: Vec<&String> = layers
+            .iter()
+            .filter(|layer| layer.split(' ').next() == expected.split(' ').next())
+            .collect();
         assert_eq!(of_kind, [expected], "{}", section.name);
     }
 }
@@ -136,27 +154,46 @@ fn recurrent_sections_give_their_numbers_with_the_layer_too() {
     let mut options = Options::new(Caps::eight());
     options.import.recurrent = Recurrent::Layer;
     for section in sections().into_iter().filter(|section| section.name.starts_with("rnn-")) {
-        let prepared = pipeline::prepare(&section.model, &options).unwrap_or_else(|error| panic!("{error}"));
+        let prepared =
+            pipeline::prepare(&section.model, &options).unwrap_or_else(|error| panic!("{error}"));
         assert!(section.evaluate(&prepared).is_none(), "{}", section.name);
         let layers = table::layers(&prepared.network);
         match LOOPS.iter().find(|(name, _)| *name == section.name) {
             None => {
-                assert!(layers.iter().any(|layer| layer.starts_with("Rnn")), "{}: {layers:?}", section.name);
-                assert!(!layers.iter().any(|layer| layer == "MatrixMultiply"), "{}: {layers:?}", section.name);
+                assert!(
+                    layers.iter().any(|layer| layer.starts_with("Rnn")),
+                    "{}: {layers:?}",
+                    section.name
+                );
+                assert!(
+                    !layers.iter().any(|layer| layer == "MatrixMultiply"),
+                    "{}: {layers:?}",
+                    section.name
+                );
             }
-            Some((_, why)) => assert!(prepared.notes.iter().all(|note| note.ends_with(why)), "{:?}", prepared.notes),
+            Some((_, why)) => assert!(
+                prepared.notes.iter().all(|note| note.ends_with(why)),
+                "{:?}",
+                prepared.notes
+            ),
         }
     }
 }
 
-/// No library of TensorRT 8 runs here, but what it lacks is rewritten, and what results can be evaluated.
+/// No library of TensorRT 8 runs here, but what it lacks is rewritten, and what results can be
+/// evaluated.
 #[test]
 fn every_section_gives_its_numbers_within_tensorrt_8() {
     for section in sections() {
         let prepared = pipeline::prepare(&section.model, &Options::new(Caps::eight()));
         let prepared = prepared.unwrap_or_else(|error| panic!("{}: {error}", section.name));
         let wrong = section.evaluate(&prepared);
-        assert!(wrong.is_none(), "{}: {}", section.name, wrong.map(|error| error.to_string()).unwrap_or_default());
+        assert!(
+            wrong.is_none(),
+            "{}: {}",
+            section.name,
+            wrong.map(|error| error.to_string()).unwrap_or_default()
+        );
     }
 }
 
@@ -167,11 +204,14 @@ fn the_models_are_what_their_generator_writes() {
     command.arg("-B").arg(folder().join("generate.py")).arg(made.path());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let names = |root: &Path| folders(root).iter().map(|path| path.file_name().unwrap().to_owned()).collect::<Vec<_>>();
+    let names = |root: &Path| {
+        folders(root).iter().map(|path| path.file_name().unwrap().to_owned()).collect::<Vec<_>>()
+    };
     assert_eq!(names(&folder()), names(made.path()));
     for kept in folders(&folder()) {
         let fresh = made.path().join(kept.file_name().unwrap());
-        // Outputs may differ in their last bits between machines; that they are right, another test says.
+        // Outputs may differ in their last bits between machines; that they are right, another test
+        // says.
         for file in ["model.onnx", "test_data_set_0/input_0.pb", "test_data_set_0/input_1.pb"] {
             let (kept, fresh) = (fs::read(kept.join(file)).ok(), fs::read(fresh.join(file)).ok());
             assert!(kept == fresh, "{file} of {} differs", made.path().display());

@@ -1,4 +1,5 @@
-//! `docs/layers.md`: the sections with their nodes, their layers, and what became of them on each back end.
+//! `docs/layers.md`: the sections with their nodes, their layers, and what became of them on each
+//! back end.
 
 use onnx2plan::network::layer::conv::{Deconvolution, PaddingMode};
 use onnx2plan::network::layer::data::Reshape;
@@ -22,7 +23,8 @@ pub(super) struct Row {
     pub(super) trt8: String,
 }
 
-/// Verdicts of a run on a machine with a GPU: `tests/layers-8.6.txt`, `section: verdict` in each line.
+/// Verdicts of a run on a machine with a GPU: `tests/layers-8.6.txt`, `section: verdict` in each
+/// line.
 pub(super) struct Recorded(BTreeMap<String, String>);
 
 impl Recorded {
@@ -59,10 +61,12 @@ pub(super) fn document(rows: &[Row]) -> String {
         if of != chapter {
             chapter = of;
             let mut letters = of.chars();
-            let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+            let title: String =
+                letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
             let _ = write!(
                 out,
-                "\n## {title}\n\n| section | nodes | layers | evaluator | TensorRT-RTX | TensorRT 8.6 |\n\
+                "\n## {title}\n\n| section | nodes | layers | evaluator | TensorRT-RTX | TensorRT \
+                 8.6 |\n\
                  |---|---|---|---|---|---|\n"
             );
         }
@@ -88,7 +92,10 @@ fn counted(texts: impl Iterator<Item = String>) -> Vec<String> {
             None => counts.push((text, 1)),
         }
     }
-    counts.into_iter().map(|(text, count)| if count > 1 { format!("{text} ×{count}") } else { text }).collect()
+    counts
+        .into_iter()
+        .map(|(text, count)| if count > 1 { format!("{text} ×{count}") } else { text })
+        .collect()
 }
 
 /// The layers of a network with their attributes, those of nested blocks included, constants not.
@@ -101,14 +108,20 @@ fn layer(kind: &LayerKind) -> String {
     let mut said = Said(Vec::new());
     match kind {
         LayerKind::Shuffle(layer) => said.shuffle(layer),
-        LayerKind::Convolution(layer) | LayerKind::Deconvolution(Deconvolution(layer)) => said.convolution(layer),
+        LayerKind::Convolution(layer) | LayerKind::Deconvolution(Deconvolution(layer)) => {
+            said.convolution(layer)
+        }
         LayerKind::Resize(layer) => said.resize(layer),
         LayerKind::Scale(layer) => said.scale(layer),
         LayerKind::ElementWise(layer) => said.debug("", &layer.operation),
         LayerKind::Activation(layer) => said.debug("", &layer.kind),
         _ => {}
     }
-    if said.0.is_empty() { kind.name().to_owned() } else { format!("{} {}", kind.name(), said.0.join(", ")) }
+    if said.0.is_empty() {
+        kind.name().to_owned()
+    } else {
+        format!("{} {}", kind.name(), said.0.join(", "))
+    }
 }
 
 /// The attributes of a layer that are not the default.

@@ -23,8 +23,9 @@ pub(super) fn deconvolution(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, Op
     Ok(smallvec![ctx.add(Deconvolution(layer), &inputs)?])
 }
 
-/// What both layers say, and the inputs: the data, and what is not known at build time. `maps` gives the number of output
-/// channels for a kernel and a number of groups, where no attribute does.
+/// What both layers say, and the inputs: the data, and what is not known at build time. `maps`
+/// gives the number of output channels for a kernel and a number of groups, where no attribute
+/// does.
 fn attributes(
     ctx: &Ctx<'_>,
     node: &Node,

@@ -1,6 +1,8 @@
-//! Nodes that are TensorRT's layers themselves: `TRT_Shuffle` and so on, in any domain, one file per layer.
+//! Nodes that are TensorRT's layers themselves: `TRT_Shuffle` and so on, in any domain, one file
+//! per layer.
 //!
-//! They say what ONNX cannot. Attributes have the names and defaults of TensorRT's own; `docs/native-nodes.md` has them.
+//! They say what ONNX cannot. Attributes have the names and defaults of TensorRT's own;
+//! `docs/native-nodes.md` has them.
 
 mod convolution;
 mod resize;
@@ -39,7 +41,10 @@ fn choice<T: Copy>(
     let chosen = node.attrs.string_or(name, default)?;
     choices.iter().find(|(choice, _)| *choice == chosen).map(|(_, value)| *value).ok_or_else(|| {
         let names: Vec<_> = choices.iter().map(|(choice, _)| *choice).collect();
-        OpError::invalid(format!("attribute `{name}` is `{chosen}`, not one of {}", names.join(", ")))
+        OpError::invalid(format!(
+            "attribute `{name}` is `{chosen}`, not one of {}",
+            names.join(", ")
+        ))
     })
 }
 
@@ -49,7 +54,9 @@ fn naturals(node: &Node, name: &str) -> Result<Option<Vec<usize>>, OpError> {
     let natural = |&n: &i64| i32::try_from(n).ok().and_then(|n| usize::try_from(n).ok());
     let naturals: Option<Vec<usize>> = list.iter().map(natural).collect();
     naturals.map(Some).ok_or_else(|| {
-        OpError::invalid(format!("attribute `{name}` is {list:?}, not numbers of 32 bits that are 0 or more"))
+        OpError::invalid(format!(
+            "attribute `{name}` is {list:?}, not numbers of 32 bits that are 0 or more"
+        ))
     })
 }
 
@@ -57,7 +64,9 @@ fn naturals(node: &Node, name: &str) -> Result<Option<Vec<usize>>, OpError> {
 fn positive(node: &Node, name: &str) -> Result<Option<usize>, OpError> {
     let Some(number) = node.attrs.int(name)? else { return Ok(None) };
     let positive = usize::try_from(number).ok().filter(|&number| number > 0);
-    positive.map(Some).ok_or_else(|| OpError::invalid(format!("attribute `{name}` is {number}, not a positive number")))
+    positive.map(Some).ok_or_else(|| {
+        OpError::invalid(format!("attribute `{name}` is {number}, not a positive number"))
+    })
 }
 
 /// A value as weights where it is known at build time, else as the layer's next input.

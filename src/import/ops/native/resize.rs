@@ -35,8 +35,18 @@ pub(super) fn resize(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> 
     let layer = Resize {
         output: output(ctx, node, data, &mut inputs)?,
         mode: choice(node, "resize_mode", &modes, "NEAREST")?,
-        coordinate_transformation: choice(node, "coordinate_transformation", &transformations, "ASYMMETRIC")?,
-        selector_for_single_pixel: choice(node, "selector_for_single_pixel", &selectors, "FORMULA")?,
+        coordinate_transformation: choice(
+            node,
+            "coordinate_transformation",
+            &transformations,
+            "ASYMMETRIC",
+        )?,
+        selector_for_single_pixel: choice(
+            node,
+            "selector_for_single_pixel",
+            &selectors,
+            "FORMULA",
+        )?,
         nearest_rounding: choice(node, "nearest_rounding", &roundings, "FLOOR")?,
         cubic_coeff: node.attrs.float_or("cubic_coeff", -0.75)?,
         exclude_outside: node.attrs.int_or("exclude_outside", 0)? != 0,
@@ -45,14 +55,21 @@ pub(super) fn resize(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> 
 }
 
 /// The output's size: from one of `shape`, `scales` and the input, or else the data's.
-fn output(ctx: &Ctx<'_>, node: &Node, data: ValueId, inputs: &mut Values) -> Result<ResizeOutput, OpError> {
+fn output(
+    ctx: &Ctx<'_>,
+    node: &Node,
+    data: ValueId,
+    inputs: &mut Values,
+) -> Result<ResizeOutput, OpError> {
     let (sizes, scales) = (naturals(node, "shape")?, node.attrs.floats("scales")?);
     match (sizes, scales, ctx.maybe(1)) {
         (Some(sizes), None, None) => Ok(ResizeOutput::Sizes(sizes)),
         (None, Some(scales), None) => Ok(ResizeOutput::Scales(scales.to_vec())),
         (None, None, Some(shape)) => {
             let known = ctx.constant(shape).and_then(|shape| shape.to_i64s());
-            let sizes = known.and_then(|sizes| sizes.into_iter().map(|size| usize::try_from(size).ok()).collect());
+            let sizes = known.and_then(|sizes| {
+                sizes.into_iter().map(|size| usize::try_from(size).ok()).collect()
+            });
             Ok(sizes.map_or_else(
                 || {
                     inputs.push(shape);
@@ -65,6 +82,8 @@ fn output(ctx: &Ctx<'_>, node: &Node, data: ValueId, inputs: &mut Values) -> Res
             let unchanged = || ResizeOutput::Scales(vec![1.0; ctx.rank(data)]);
             Ok(ctx.shape(data).known().map_or_else(unchanged, ResizeOutput::Sizes))
         }
-        _ => Err(OpError::invalid("more than one of attributes `shape` and `scales` and input `shape` given")),
+        _ => Err(OpError::invalid(
+            "more than one of attributes `shape` and `scales` and input `shape` given",
+        )),
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn rnn(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         ("GRU", RnnOperation::Gru),
     ];
     let modes = [("LINEAR", RnnInputMode::Linear), ("SKIP", RnnInputMode::Skip)];
-    let directions = [("UNIDIRECTION", RnnDirection::Unidirection), ("BIDIRECTION", RnnDirection::Bidirection)];
+    let directions =
+        [("UNIDIRECTION", RnnDirection::Unidirection), ("BIDIRECTION", RnnDirection::Bidirection)];
     let operation = choice(node, "op", &operations, "RELU")?;
     let mut inputs: Values = smallvec![ctx.input(0)?];
     let mut named = |at: usize| {
@@ -33,12 +34,17 @@ pub(super) fn rnn(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let [sequence_lengths, hidden_state, cell_state] = [1, 2, 3].map(&mut named);
     let cells = (FIRST_WEIGHTS..node.inputs.len()).step_by(3);
     let cells = cells.map(|at| cell(ctx, at)).collect::<Result<Vec<_>, _>>()?;
-    let steps = ctx.rank(ctx.input(0)?).checked_sub(2).and_then(|axis| ctx.size(ctx.input(0).ok()?, axis));
+    let steps =
+        ctx.rank(ctx.input(0)?).checked_sub(2).and_then(|axis| ctx.size(ctx.input(0).ok()?, axis));
     let layer = Rnn {
         layer_count: positive(node, "num_layers")?.unwrap_or(1),
         hidden_size: match positive(node, "hidden_size")? {
             Some(size) => size,
-            None => cells.first().and_then(|cell| cell.recurrent.dims().get(1)).copied().unwrap_or_default(),
+            None => cells
+                .first()
+                .and_then(|cell| cell.recurrent.dims().get(1))
+                .copied()
+                .unwrap_or_default(),
         },
         max_seq_length: positive(node, "max_seq_length")?.or(steps).unwrap_or_default(),
         operation,
@@ -49,14 +55,19 @@ pub(super) fn rnn(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         cell_state,
         cells,
     };
-    if ctx.recurrent == Recurrent::Loop { expand(ctx, &layer, &inputs) } else { ctx.add_all(layer, &inputs) }
+    if ctx.recurrent == Recurrent::Loop {
+        expand(ctx, &layer, &inputs)
+    } else {
+        ctx.add_all(layer, &inputs)
+    }
 }
 
 /// The weights of one layer and direction, which begin at this input.
 fn cell(ctx: &Ctx<'_>, at: usize) -> Result<RnnCell, OpError> {
     let weights = ctx.constant_input(at)?;
-    let recurrent =
-        ctx.constant_input(at + 1)?.ok_or_else(|| OpError::invalid("an input with weights R is missing"))?;
+    let recurrent = ctx
+        .constant_input(at + 1)?
+        .ok_or_else(|| OpError::invalid("an input with weights R is missing"))?;
     let rows = recurrent.dims().first().copied().unwrap_or_default();
     if rows > recurrent.len() {
         let dims = recurrent.dims();
@@ -68,6 +79,10 @@ fn cell(ctx: &Ctx<'_>, at: usize) -> Result<RnnCell, OpError> {
         None => [zeros(recurrent.dtype(), rows), zeros(recurrent.dtype(), rows)],
         Some(biases) => halves(&biases),
     }
-    .map(|bias| bias.ok_or_else(|| OpError::invalid("an input with biases does not have two for each row of R")));
+    .map(|bias| {
+        bias.ok_or_else(|| {
+            OpError::invalid("an input with biases does not have two for each row of R")
+        })
+    });
     Ok(RnnCell { weights, recurrent, input_bias: input_bias?, recurrent_bias: recurrent_bias? })
 }

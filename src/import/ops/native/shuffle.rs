@@ -17,7 +17,9 @@ pub(super) fn shuffle(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError>
     let dims = node.attrs.ints("reshape_dims")?.map(<[i64]>::to_vec);
     let mut inputs: Values = smallvec![ctx.input(0)?];
     let reshape = match (dims, ctx.maybe(1)) {
-        (Some(_), Some(_)) => return Err(OpError::invalid("both attribute `reshape_dims` and input `shape` given")),
+        (Some(_), Some(_)) => {
+            return Err(OpError::invalid("both attribute `reshape_dims` and input `shape` given"));
+        }
         (Some(dims), None) => Some(Reshape::Static { dims, zero_is_placeholder }),
         (None, Some(shape)) => Some(match ctx.constant(shape).and_then(|shape| shape.to_i64s()) {
             Some(dims) => Reshape::Static { dims, zero_is_placeholder },

@@ -103,10 +103,16 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// The next state from the input's share of the gates `[d, n, gates·h]` and the current state, `[d, n, h]` each.
+    /// The next state from the input's share of the gates `[d, n, gates·h]` and the current state,
+    /// `[d, n, h]` each.
     ///
     /// The first state is the output.
-    pub(super) fn next(&self, ctx: &mut Ctx<'_>, input: ValueId, state: &[ValueId]) -> Result<Values, OpError> {
+    pub(super) fn next(
+        &self,
+        ctx: &mut Ctx<'_>,
+        input: ValueId,
+        state: &[ValueId],
+    ) -> Result<Values, OpError> {
         let missing = || OpError::invalid("a recurrent operator without a state");
         match (self.of.cell, state) {
             (Cell::Rnn, &[h]) => self.rnn(ctx, input, h),
@@ -125,7 +131,8 @@ impl Step {
 
     /// z, r = f(…), ĥ = g(X + (r ⊙ H)·Rᵀ), H' = (1 − z) ⊙ ĥ + z ⊙ H
     fn gru(&self, ctx: &mut Ctx<'_>, input: ValueId, h: ValueId) -> Result<Values, OpError> {
-        let (first, last) = (self.recurrent.rows(ctx, self.of, 0, 2)?, self.recurrent.rows(ctx, self.of, 2, 1)?);
+        let (first, last) =
+            (self.recurrent.rows(ctx, self.of, 0, 2)?, self.recurrent.rows(ctx, self.of, 2, 1)?);
         let gates = self.part(ctx, input, 0, 2)?;
         let gates = plus_product(ctx, gates, h, first)?;
         let (z, r) = (self.part(ctx, gates, 0, 1)?, self.part(ctx, gates, 1, 1)?);
@@ -138,10 +145,16 @@ impl Step {
     }
 
     /// The same with ĥ = g(X + r ⊙ (H·Rᵀ + b)): one product for all gates.
-    fn gru_reset_last(&self, ctx: &mut Ctx<'_>, input: ValueId, h: ValueId) -> Result<Values, OpError> {
+    fn gru_reset_last(
+        &self,
+        ctx: &mut Ctx<'_>,
+        input: ValueId,
+        h: ValueId,
+    ) -> Result<Values, OpError> {
         let product = self.recurrent.product(ctx, h)?;
         let gate = |ctx: &mut Ctx<'_>, at| {
-            let (from_input, from_state) = (self.part(ctx, input, at, 1)?, self.part(ctx, product, at, 1)?);
+            let (from_input, from_state) =
+                (self.part(ctx, input, at, 1)?, self.part(ctx, product, at, 1)?);
             let sum = ctx.binary(Ew::Sum, from_input, from_state)?;
             self.gate(ctx, sum, 0)
         };
@@ -190,7 +203,8 @@ impl Step {
     fn function(&self, ctx: &mut Ctx<'_>, x: ValueId, at: usize) -> Result<ValueId, OpError> {
         let functions: Option<Vec<Function>> =
             self.functions.iter().map(|functions| functions.get(at).copied()).collect();
-        let functions = functions.ok_or_else(|| OpError::invalid("an activation function is missing"))?;
+        let functions =
+            functions.ok_or_else(|| OpError::invalid("an activation function is missing"))?;
         if let [first, rest @ ..] = &*functions
             && rest.iter().all(|function| function == first)
         {
@@ -215,14 +229,26 @@ impl Step {
     }
 
     /// Columns of `count` gates from gate `from` on.
-    fn part(&self, ctx: &mut Ctx<'_>, gates: ValueId, from: usize, count: usize) -> Result<ValueId, OpError> {
-        let (directions, size) = (size(ctx, self.of.directions())?, size(ctx, count * self.of.hidden)?);
+    fn part(
+        &self,
+        ctx: &mut Ctx<'_>,
+        gates: ValueId,
+        from: usize,
+        count: usize,
+    ) -> Result<ValueId, OpError> {
+        let (directions, size) =
+            (size(ctx, self.of.directions())?, size(ctx, count * self.of.hidden)?);
         cut(ctx, gates, &[(0, directions), (0, self.of.batch), (from * self.of.hidden, size)])
     }
 }
 
 /// input + state · weightsᵀ
-fn plus_product(ctx: &mut Ctx<'_>, input: ValueId, state: ValueId, weights: Weights) -> Result<ValueId, OpError> {
+fn plus_product(
+    ctx: &mut Ctx<'_>,
+    input: ValueId,
+    state: ValueId,
+    weights: Weights,
+) -> Result<ValueId, OpError> {
     let product = weights.product(ctx, state)?;
     ctx.binary(Ew::Sum, input, product)
 }
@@ -247,7 +273,11 @@ pub(super) fn size(ctx: &mut Ctx<'_>, size: usize) -> Result<ValueId, OpError> {
 }
 
 /// A part of a value: first element and size along each axis.
-pub(super) fn cut(ctx: &mut Ctx<'_>, value: ValueId, spans: &[(usize, ValueId)]) -> Result<ValueId, OpError> {
+pub(super) fn cut(
+    ctx: &mut Ctx<'_>,
+    value: ValueId,
+    spans: &[(usize, ValueId)],
+) -> Result<ValueId, OpError> {
     let mut steps = Steps::default();
     for &(start, size_of_part) in spans {
         let (start, stride) = (size(ctx, start)?, ctx.number(1));

@@ -18,7 +18,8 @@ pub(super) struct Function {
 enum Name {
     /// α·x + β
     Affine,
-    /// x where x ≥ α, else 0; unlike the operator of that name and TensorRT's function, which say x > α.
+    /// x where x ≥ α, else 0; unlike the operator of that name and TensorRT's function, which say x
+    /// > α.
     ThresholdedRelu,
     Plain(ActivationType),
 }
@@ -80,14 +81,21 @@ fn find(name: &str) -> Option<(Name, Parameter, Parameter)> {
 
 /// The functions of all directions: for each direction as many as `defaults` has.
 ///
-/// `activation_alpha` and `activation_beta` are used up in the order of the functions that have an α or β.
-pub(super) fn functions(node: &Node, defaults: &[&str], directions: usize) -> Result<Vec<Vec<Function>>, OpError> {
+/// `activation_alpha` and `activation_beta` are used up in the order of the functions that have an
+/// α or β.
+pub(super) fn functions(
+    node: &Node,
+    defaults: &[&str],
+    directions: usize,
+) -> Result<Vec<Vec<Function>>, OpError> {
     let given = node.attrs.strings("activations")?;
     let names = given.unwrap_or_else(|| defaults.repeat(directions));
     let wanted = defaults.len() * directions;
     if names.len() < wanted {
         let has = names.len();
-        return Err(OpError::invalid(format!("attribute `activations` has {has} entries, but {wanted} are needed")));
+        return Err(OpError::invalid(format!(
+            "attribute `activations` has {has} entries, but {wanted} are needed"
+        )));
     }
     let mut alphas = node.attrs.floats("activation_alpha")?.unwrap_or_default().iter().copied();
     let mut betas = node.attrs.floats("activation_beta")?.unwrap_or_default().iter().copied();
@@ -138,7 +146,8 @@ mod tests {
     fn parameters_go_to_the_functions_that_have_them() {
         let alphas = ("activation_alpha", Attr::Floats(vec![0.5, 3.0, 2.0]));
         let betas = ("activation_beta", Attr::Floats(vec![7.0]));
-        let parsed = parse(vec![names(["RELU", "leakyrelu", "Affine", "Elu"]), alphas, betas]).unwrap();
+        let parsed =
+            parse(vec![names(["RELU", "leakyrelu", "Affine", "Elu"]), alphas, betas]).unwrap();
         let flat: Vec<_> = parsed.iter().flatten().map(|f| (f.alpha, f.beta)).collect();
         assert_eq!(flat, [(0.0, 0.0), (0.5, 0.0), (3.0, 7.0), (2.0, 0.0)]);
         assert_eq!(parsed.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
@@ -146,7 +155,9 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_the_operators() {
-        let parsed = parse(vec![names(["HardSigmoid", "Softplus", "LeakyRelu", "ThresholdedRelu"])]).unwrap();
+        let parsed =
+            parse(vec![names(["HardSigmoid", "Softplus", "LeakyRelu", "ThresholdedRelu"])])
+                .unwrap();
         let flat: Vec<_> = parsed.iter().flatten().map(|f| (f.alpha, f.beta)).collect();
         assert_eq!(flat, [(0.2, 0.5), (1.0, 1.0), (0.01, 0.0), (1.0, 0.0)]);
         let parsed = parse(vec![names(["Affine", "ScaledTanh", "Elu", "Tanh"])]).unwrap();
@@ -162,7 +173,8 @@ mod tests {
         let text = |attrs| parse(attrs).unwrap_err().to_string();
         assert_eq!(
             text(vec![names(["Tanh", "Tanh", "Tanh", "Gelu"])]),
-            "an entry of attribute `activations` is `Gelu`; supported: the functions that ONNX names for recurrent operators"
+            "an entry of attribute `activations` is `Gelu`; supported: the functions that ONNX \
+             names for recurrent operators"
         );
         let few = ("activations", Attr::Strings(vec!["Tanh".into()]));
         assert_eq!(text(vec![few]), "attribute `activations` has 1 entries, but 4 are needed");

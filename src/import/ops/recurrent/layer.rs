@@ -1,4 +1,5 @@
-//! Recurrent operators as the recurrent layer of TensorRT 8.x, and that layer as loops for libraries that lack it.
+//! Recurrent operators as the recurrent layer of TensorRT 8.x, and that layer as loops for
+//! libraries that lack it.
 
 use super::Operands;
 use super::cells::{Cell, Operator, cut, size};
@@ -15,11 +16,16 @@ use bytes::Bytes;
 use smallvec::smallvec;
 
 /// The operator's outputs from the layer, where that is wanted and computes the same.
-pub(super) fn instead(ctx: &mut Ctx<'_>, of: Operator, operands: &Operands) -> Result<Option<Values>, OpError> {
+pub(super) fn instead(
+    ctx: &mut Ctx<'_>,
+    of: Operator,
+    operands: &Operands,
+) -> Result<Option<Values>, OpError> {
     if ctx.recurrent != Recurrent::Layer {
         return Ok(None);
     }
-    let fitting = misfit(ctx, of, operands).map_or_else(|| operation(of.cell, &operands.functions), Err);
+    let fitting =
+        misfit(ctx, of, operands).map_or_else(|| operation(of.cell, &operands.functions), Err);
     let layer = fitting.and_then(|operation| layer(ctx, of, operation, operands));
     match layer {
         Ok(layer) => layered(ctx, of, layer, operands).map(Some),
@@ -34,9 +40,12 @@ pub(super) fn instead(ctx: &mut Ctx<'_>, of: Operator, operands: &Operands) -> R
 fn misfit(ctx: &Ctx<'_>, of: Operator, operands: &Operands) -> Option<&'static str> {
     let x = ctx.maybe(0)?;
     let lengths = ctx.maybe(4);
-    let known = lengths.and_then(|lengths| ctx.constant(lengths)).and_then(|lengths| lengths.to_i64s());
+    let known =
+        lengths.and_then(|lengths| ctx.constant(lengths)).and_then(|lengths| lengths.to_i64s());
     let steps = ctx.size(x, of.time).and_then(|steps| i64::try_from(steps).ok());
-    let in_range = |lengths: &Vec<i64>| lengths.iter().all(|&n| n >= 1 && steps.is_some_and(|steps| n <= steps));
+    let in_range = |lengths: &Vec<i64>| {
+        lengths.iter().all(|&n| n >= 1 && steps.is_some_and(|steps| n <= steps))
+    };
     if ctx.shape(x).known().is_none() {
         return Some("its data has a size known only at run time");
     }
@@ -80,7 +89,12 @@ fn operation(cell: Cell, functions: &[Vec<Function>]) -> Result<RnnOperation, &'
 }
 
 /// The layer without its inputs. ONNX and TensorRT have the gates in the same order.
-fn layer(ctx: &mut Ctx<'_>, of: Operator, operation: RnnOperation, operands: &Operands) -> Result<Rnn, &'static str> {
+fn layer(
+    ctx: &mut Ctx<'_>,
+    of: Operator,
+    operation: RnnOperation,
+    operands: &Operands,
+) -> Result<Rnn, &'static str> {
     let late = "its weights are computed at run time";
     let rows = of.cell.gates() * of.hidden;
     let mut cells = Vec::with_capacity(of.directions());
@@ -90,7 +104,8 @@ fn layer(ctx: &mut Ctx<'_>, of: Operator, operation: RnnOperation, operands: &Op
             ctx.gather(value, at, 0).ok().and_then(|own| ctx.constant(own))
         };
         let recurrent = own(operands.recurrent.values).ok_or(late)?;
-        let weights = if operands.skips { None } else { Some(own(operands.weights.values).ok_or(late)?) };
+        let weights =
+            if operands.skips { None } else { Some(own(operands.weights.values).ok_or(late)?) };
         let biases = match operands.biases {
             None => [zeros(recurrent.dtype(), rows), zeros(recurrent.dtype(), rows)],
             Some(biases) => halves(&own(biases).ok_or(late)?),
@@ -105,7 +120,11 @@ fn layer(ctx: &mut Ctx<'_>, of: Operator, operation: RnnOperation, operands: &Op
         max_seq_length: steps,
         operation,
         input_mode: if operands.skips { RnnInputMode::Skip } else { RnnInputMode::Linear },
-        direction: if of.directions() == 2 { RnnDirection::Bidirection } else { RnnDirection::Unidirection },
+        direction: if of.directions() == 2 {
+            RnnDirection::Bidirection
+        } else {
+            RnnDirection::Unidirection
+        },
         sequence_lengths: None,
         hidden_state: None,
         cell_state: None,
@@ -130,7 +149,12 @@ pub(in crate::import::ops) fn halves(biases: &Tensor) -> [Option<Tensor>; 2] {
 }
 
 /// The layer's outputs in the operator's shapes. The layer gets the batch behind an axis of size 1.
-fn layered(ctx: &mut Ctx<'_>, of: Operator, mut layer: Rnn, operands: &Operands) -> Result<Values, OpError> {
+fn layered(
+    ctx: &mut Ctx<'_>,
+    of: Operator,
+    mut layer: Rnn,
+    operands: &Operands,
+) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let ordered = if of.time == 0 { ctx.transpose(x, vec![1, 0, 2])? } else { x };
     let mut inputs: Values = smallvec![ctx.unsqueeze(ordered, vec![0])?];
@@ -151,13 +175,17 @@ fn layered(ctx: &mut Ctx<'_>, of: Operator, mut layer: Rnn, operands: &Operands)
         *place = named(ctx, first)?;
     }
     let outputs = ctx.add_all(layer, &inputs)?;
-    let [all, last @ ..] = &*outputs else { return Err(OpError::invalid("a recurrent layer without outputs")) };
-    let whole = |n: usize| i64::try_from(n).map_err(|_| OpError::invalid(format!("{n} is no size")));
+    let [all, last @ ..] = &*outputs else {
+        return Err(OpError::invalid("a recurrent layer without outputs"));
+    };
+    let whole =
+        |n: usize| i64::try_from(n).map_err(|_| OpError::invalid(format!("{n} is no size")));
     let (batch, steps) = (ctx.size(x, 1 - of.time), ctx.size(x, of.time));
     let sizes = [batch.unwrap_or_default(), steps.unwrap_or_default(), of.directions(), of.hidden];
     let dims = sizes.into_iter().map(whole).collect::<Result<Vec<_>, _>>()?;
     let all = ctx.reshape(*all, dims)?;
-    let mut outputs: Values = smallvec![if of.time == 0 { ctx.transpose(all, vec![1, 2, 0, 3])? } else { all }];
+    let mut outputs: Values =
+        smallvec![if of.time == 0 { ctx.transpose(all, vec![1, 2, 0, 3])? } else { all }];
     for &last in last {
         let last = ctx.squeeze(last, vec![0])?;
         outputs.push(if of.time == 0 { ctx.transpose(last, vec![1, 0, 2])? } else { last });
@@ -166,14 +194,19 @@ fn layered(ctx: &mut Ctx<'_>, of: Operator, mut layer: Rnn, operands: &Operands)
 }
 
 /// The layer's outputs from loops, layer by layer.
-pub(in crate::import::ops) fn expand(ctx: &mut Ctx<'_>, of: &Rnn, inputs: &[ValueId]) -> Result<Values, OpError> {
+pub(in crate::import::ops) fn expand(
+    ctx: &mut Ctx<'_>,
+    of: &Rnn,
+    inputs: &[ValueId],
+) -> Result<Values, OpError> {
     let types = ctx.types(&of.clone().into(), inputs)?;
     let input = |at: Option<usize>| at.and_then(|at| inputs.get(at)).copied();
     let data = input(Some(0)).ok_or_else(|| OpError::invalid("input `input` is missing"))?;
     let width = ctx.size(data, ctx.rank(data) - 1).unwrap_or_default();
     let cells = of.layer_count * of.directions();
     let flat = |ctx: &mut Ctx<'_>, value: ValueId, behind: &[usize]| {
-        let dims = [-1].into_iter().chain(behind.iter().map(|&n| i64::try_from(n).unwrap_or(i64::MAX)));
+        let dims =
+            [-1].into_iter().chain(behind.iter().map(|&n| i64::try_from(n).unwrap_or(i64::MAX)));
         ctx.reshape(value, dims.collect())
     };
     let mut x = flat(ctx, data, &[of.max_seq_length, width])?;
@@ -197,7 +230,8 @@ pub(in crate::import::ops) fn expand(ctx: &mut Ctx<'_>, of: &Rnn, inputs: &[Valu
     for at in 0..of.layer_count {
         let operands = operands(ctx, of, at * directions, directions, first)?;
         let Ran { sequence, last: states } = run(ctx, operator, &operands, x, lengths, true)?;
-        let sequence = sequence.ok_or_else(|| OpError::invalid("a recurrent layer without outputs"))?;
+        let sequence =
+            sequence.ok_or_else(|| OpError::invalid("a recurrent layer without outputs"))?;
         let sequence = ctx.transpose(sequence, vec![2, 1, 0, 3])?;
         x = ctx.reshape(sequence, vec![-1, steps, wide])?;
         for (all, state) in last.iter_mut().zip(states) {
@@ -234,7 +268,8 @@ fn functions(operation: RnnOperation) -> Vec<Function> {
     names.iter().map(|&name| Function::plain(name)).collect()
 }
 
-/// What the cells from this position on take; `first` has the states of all of them, `[n, cells, h]`.
+/// What the cells from this position on take; `first` has the states of all of them,
+/// `[n, cells, h]`.
 fn operands(
     ctx: &mut Ctx<'_>,
     of: &Rnn,
@@ -242,16 +277,22 @@ fn operands(
     count: usize,
     first: [Option<ValueId>; 2],
 ) -> Result<Operands, OpError> {
-    let cells = of.cells.get(from..from + count).ok_or_else(|| OpError::invalid("a layer without weights"))?;
-    let mut stacked = |part: &dyn Fn(&RnnCell) -> Option<Tensor>| -> Result<Option<ValueId>, OpError> {
-        let Some(tensors) = cells.iter().map(part).collect::<Option<Vec<_>>>() else { return Ok(None) };
-        let mut values = Values::new();
-        for tensor in tensors {
-            let value = ctx.constant_value(tensor);
-            values.push(ctx.unsqueeze(value, vec![0])?);
-        }
-        ctx.concat(&values, 0).map(Some)
-    };
+    let cells = of
+        .cells
+        .get(from..from + count)
+        .ok_or_else(|| OpError::invalid("a layer without weights"))?;
+    let mut stacked =
+        |part: &dyn Fn(&RnnCell) -> Option<Tensor>| -> Result<Option<ValueId>, OpError> {
+            let Some(tensors) = cells.iter().map(part).collect::<Option<Vec<_>>>() else {
+                return Ok(None);
+            };
+            let mut values = Values::new();
+            for tensor in tensors {
+                let value = ctx.constant_value(tensor);
+                values.push(ctx.unsqueeze(value, vec![0])?);
+            }
+            ctx.concat(&values, 0).map(Some)
+        };
     let missing = || OpError::invalid("a layer without weights");
     let recurrent = stacked(&|cell| Some(cell.recurrent.clone()))?.ok_or_else(missing)?;
     let weights = stacked(&|cell| cell.weights.clone())?;
@@ -260,7 +301,8 @@ fn operands(
     let mut initial = [None; 2];
     for (initial, first) in initial.iter_mut().zip(first) {
         let Some(first) = first else { continue };
-        let (batch, cells, hidden) = (ctx.size_of(first, 0)?, size(ctx, count)?, ctx.size_of(first, 2)?);
+        let (batch, cells, hidden) =
+            (ctx.size_of(first, 0)?, size(ctx, count)?, ctx.size_of(first, 2)?);
         let own = cut(ctx, first, &[(0, batch), (from, cells), (0, hidden)])?;
         *initial = Some(ctx.transpose(own, vec![1, 0, 2])?);
     }

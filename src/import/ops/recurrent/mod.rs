@@ -1,11 +1,12 @@
 //! `RNN`, `GRU` and `LSTM`: one matrix product of the whole sequence, then a loop over its steps.
 //!
-//! All directions take a step together: the sequence that one of two goes backwards is turned round before the loop, and
-//! its outputs behind it. A step is then one matrix product and what TensorRT makes one kernel of, for all directions.
-//! Sizes: `d` directions, `t` steps, `n` rows in the batch, `h` hidden.
+//! All directions take a step together: the sequence that one of two goes backwards is turned round
+//! before the loop, and its outputs behind it. A step is then one matrix product and what TensorRT
+//! makes one kernel of, for all directions. Sizes: `d` directions, `t` steps, `n` rows in the
+//! batch, `h` hidden.
 //!
-//! A mask holds rows of the batch whose sequence has ended: in reverse they keep their initial state until the loop
-//! arrives at their own last step.
+//! A mask holds rows of the batch whose sequence has ended: in reverse they keep their initial
+//! state until the loop arrives at their own last step.
 
 mod cells;
 mod functions;
@@ -31,14 +32,16 @@ const INPUTS: &str = "X W R B? sequence_lens? initial_h?";
 const LSTM_INPUTS: &str = "X W R B? sequence_lens? initial_h? initial_c? P?";
 
 pub(super) const OPS: &[Op] = &[
-    onnx("GRU", 1..=2, INPUTS, |ctx, node| recurrent(ctx, node, RESET_FIRST, 0)).ignoring(&["output_sequence"]),
+    onnx("GRU", 1..=2, INPUTS, |ctx, node| recurrent(ctx, node, RESET_FIRST, 0))
+        .ignoring(&["output_sequence"]),
     onnx("GRU", 3..=6, INPUTS, |ctx, node| gru(ctx, node, 0)).ignoring(&["output_sequence"]),
     onnx("GRU", 7..=13, INPUTS, |ctx, node| gru(ctx, node, 0)),
     onnx("GRU", 14..=NOW, INPUTS, |ctx, node| gru(ctx, node, layout(node)?)),
     onnx("LSTM", 1..=6, LSTM_INPUTS, |ctx, node| lstm(ctx, node, 0)).ignoring(&["output_sequence"]),
     onnx("LSTM", 7..=13, LSTM_INPUTS, |ctx, node| lstm(ctx, node, 0)),
     onnx("LSTM", 14..=NOW, LSTM_INPUTS, |ctx, node| lstm(ctx, node, layout(node)?)),
-    onnx("RNN", 1..=6, INPUTS, |ctx, node| recurrent(ctx, node, Cell::Rnn, 0)).ignoring(&["output_sequence"]),
+    onnx("RNN", 1..=6, INPUTS, |ctx, node| recurrent(ctx, node, Cell::Rnn, 0))
+        .ignoring(&["output_sequence"]),
     onnx("RNN", 7..=13, INPUTS, |ctx, node| recurrent(ctx, node, Cell::Rnn, 0)),
     onnx("RNN", 14..=NOW, INPUTS, |ctx, node| recurrent(ctx, node, Cell::Rnn, layout(node)?)),
 ];
@@ -72,14 +75,15 @@ fn recurrent(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize) -> Result<
     with_weights(ctx, node, cell, time, weights)
 }
 
-/// `DynamicQuantizeLSTM`: an `LSTM` whose products are exact ones of whole numbers. The data is quantized at once, the
-/// state in each step.
+/// `DynamicQuantizeLSTM`: an `LSTM` whose products are exact ones of whole numbers. The data is
+/// quantized at once, the state in each step.
 pub(super) fn quantized_lstm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let weights = [Weights::quantized(ctx, 1, 8)?, Weights::quantized(ctx, 2, 10)?];
     let rows = ctx.size(ctx.input(0)?, 1);
     if rows != Some(1) {
         ctx.note(
-            "the state is quantized over all rows of the batch; ONNX Runtime does so over as many as one of its threads \
+            "the state is quantized over all rows of the batch; ONNX Runtime does so over as many \
+             as one of its threads \
              takes, so that its numbers for more than one row depend on the number of threads",
         );
     }
@@ -100,14 +104,17 @@ fn with_weights(
         return Err(OpError::Rank { what: "input `X`", rank: ctx.rank(x), supported: "3" });
     }
     let of = operator(ctx, node, cell, time, weights[1])?;
-    let operands = Operands::of(ctx, of, functions(node, cell.functions(), of.directions())?, weights)?;
+    let operands =
+        Operands::of(ctx, of, functions(node, cell.functions(), of.directions())?, weights)?;
     if let Some(outputs) = layer::instead(ctx, of, &operands)? {
         return Ok(outputs);
     }
     let ran = run(ctx, of, &operands, x, ctx.maybe(4), node.output(0).is_some())?;
     let mut outputs = Values::new();
     outputs.push(match ran.sequence {
-        Some(sequence) => ctx.transpose(sequence, if time == 0 { vec![1, 0, 2, 3] } else { vec![2, 1, 0, 3] })?,
+        Some(sequence) => {
+            ctx.transpose(sequence, if time == 0 { vec![1, 0, 2, 3] } else { vec![2, 1, 0, 3] })?
+        }
         // Nobody asks for the value at the place of an output that is not wanted.
         None => x,
     });
@@ -123,14 +130,22 @@ fn swap(ctx: &mut Ctx<'_>, value: ValueId, time: usize) -> Result<ValueId, OpErr
 }
 
 /// What all directions share, and which of them lead backwards.
-fn operator(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize, recurrent: Weights) -> Result<Operator, OpError> {
+fn operator(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    cell: Cell,
+    time: usize,
+    recurrent: Weights,
+) -> Result<Operator, OpError> {
     let reverse: &[bool] = match node.attrs.string_or("direction", "forward")? {
         "forward" => &[false],
         "reverse" => &[true],
         "bidirectional" => &[false, true],
         other => {
             let known = "`forward`, `reverse` or `bidirectional`";
-            return Err(OpError::invalid(format!("attribute `direction` is `{other}`, not {known}")));
+            return Err(OpError::invalid(format!(
+                "attribute `direction` is `{other}`, not {known}"
+            )));
         }
     };
     let clip = node.attrs.float("clip")?;
@@ -143,10 +158,14 @@ fn operator(ctx: &mut Ctx<'_>, node: &Node, cell: Cell, time: usize, recurrent: 
 fn hidden(ctx: &Ctx<'_>, node: &Node, cell: Cell, r: ValueId) -> Result<usize, OpError> {
     if ctx.rank(r) != 3 {
         let shape = ctx.shape(r);
-        return Err(OpError::invalid(format!("input `R` has shape {shape}, which is none of three axes")));
+        return Err(OpError::invalid(format!(
+            "input `R` has shape {shape}, which is none of three axes"
+        )));
     }
     let (Some(rows), Some(hidden)) = (ctx.size(r, 1), ctx.size(r, 2)) else {
-        return Err(OpError::Feature("a recurrent operator whose weights `R` have a size known only at run time"));
+        return Err(OpError::Feature(
+            "a recurrent operator whose weights `R` have a size known only at run time",
+        ));
     };
     if rows != hidden.saturating_mul(cell.gates()) {
         return Err(OpError::invalid(format!(
@@ -156,9 +175,9 @@ fn hidden(ctx: &Ctx<'_>, node: &Node, cell: Cell, r: ValueId) -> Result<usize, O
         )));
     }
     match node.attrs.int("hidden_size")? {
-        Some(size) if usize::try_from(size) != Ok(hidden) => {
-            Err(OpError::invalid(format!("attribute `hidden_size` is {size}, but input `R` has {hidden} columns")))
-        }
+        Some(size) if usize::try_from(size) != Ok(hidden) => Err(OpError::invalid(format!(
+            "attribute `hidden_size` is {size}, but input `R` has {hidden} columns"
+        ))),
         _ => Ok(hidden),
     }
 }
@@ -173,7 +192,8 @@ struct Operands {
     skips: bool,
     /// `[d, gates·h, h]`
     recurrent: Weights,
-    /// `[d, 2·gates·h]`: those of the product with the data, then those of the product with the state.
+    /// `[d, 2·gates·h]`: those of the product with the data, then those of the product with the
+    /// state.
     biases: Option<ValueId>,
     /// `[d, 3·h]`
     peepholes: Option<ValueId>,
@@ -189,8 +209,10 @@ impl Operands {
         [weights, recurrent]: [Weights; 2],
     ) -> Result<Self, OpError> {
         let x = ctx.shape(ctx.input(0)?).clone();
-        let (batch, width) =
-            (x.get(1 - of.time).cloned().unwrap_or(Dim::Known(1)), x.get(2).cloned().unwrap_or(Dim::Known(1)));
+        let (batch, width) = (
+            x.get(1 - of.time).cloned().unwrap_or(Dim::Known(1)),
+            x.get(2).cloned().unwrap_or(Dim::Known(1)),
+        );
         let d = Dim::from(of.directions());
         let rows = |per_unit: usize| Dim::from(of.hidden.saturating_mul(per_unit));
         let (gates, h) = (of.cell.gates(), rows(1));
@@ -220,22 +242,38 @@ impl Operands {
         })
     }
 
-    /// The same for so many units. Those added have no weights: whatever their state becomes, nothing sees it.
+    /// The same for so many units. Those added have no weights: whatever their state becomes,
+    /// nothing sees it.
     fn widened(&self, ctx: &mut Ctx<'_>, of: Operator, units: usize) -> Result<Self, OpError> {
         let by = int(units.saturating_sub(of.hidden));
         let weights = self.weights.widened(ctx, of, by, 0)?;
         let recurrent = self.recurrent.widened(ctx, of, by, by)?;
         let mut rows = |value| widened(ctx, value, of.hidden, by);
-        let (biases, peepholes) = (self.biases.map(&mut rows).transpose()?, self.peepholes.map(rows).transpose()?);
+        let (biases, peepholes) =
+            (self.biases.map(&mut rows).transpose()?, self.peepholes.map(rows).transpose()?);
         let mut initial = self.initial;
         for state in initial.iter_mut().flatten() {
             *state = grown(ctx, *state, 2, by)?;
         }
-        Ok(Self { functions: self.functions.clone(), weights, skips: false, recurrent, biases, peepholes, initial })
+        Ok(Self {
+            functions: self.functions.clone(),
+            weights,
+            skips: false,
+            recurrent,
+            biases,
+            peepholes,
+            initial,
+        })
     }
 
     /// The first state at this position, `[d, n, h]`: 0 where none is given.
-    fn first(&self, ctx: &mut Ctx<'_>, of: Operator, state: usize, dtype: DType) -> Result<ValueId, OpError> {
+    fn first(
+        &self,
+        ctx: &mut Ctx<'_>,
+        of: Operator,
+        state: usize,
+        dtype: DType,
+    ) -> Result<ValueId, OpError> {
         if let Some(value) = self.initial.get(state).copied().flatten() {
             return Ok(value);
         }
@@ -253,7 +291,8 @@ fn widened(ctx: &mut Ctx<'_>, value: ValueId, hidden: usize, by: i64) -> Result<
     };
     let parts = ctx.compute(Ew::FloorDiv, rows, int(hidden))?;
     let hidden = ctx.number(int(hidden));
-    let apart: Vec<ValueId> = [directions, parts, hidden].into_iter().chain(rest.iter().copied()).collect();
+    let apart: Vec<ValueId> =
+        [directions, parts, hidden].into_iter().chain(rest.iter().copied()).collect();
     let value = ctx.reshape_to(value, &apart)?;
     let value = grown(ctx, value, 2, by)?;
     let more = ctx.compute(Ew::Prod, parts, by)?;
@@ -262,7 +301,8 @@ fn widened(ctx: &mut Ctx<'_>, value: ValueId, hidden: usize, by: i64) -> Result<
     ctx.reshape_to(value, &joined)
 }
 
-/// The value with so many zeros more behind each row along an axis, or fewer elements where negative.
+/// The value with so many zeros more behind each row along an axis, or fewer elements where
+/// negative.
 fn grown(ctx: &mut Ctx<'_>, value: ValueId, axis: usize, by: i64) -> Result<ValueId, OpError> {
     let of = |at| if at == axis { Cut::grown(0, by) } else { Cut::ALL };
     let cuts: Vec<Cut> = (0..ctx.rank(value)).map(of).collect();
@@ -273,12 +313,17 @@ fn grown(ctx: &mut Ctx<'_>, value: ValueId, axis: usize, by: i64) -> Result<Valu
 fn checked(ctx: &Ctx<'_>, input: usize, expected: &[Dim]) -> Result<Option<ValueId>, OpError> {
     let Some(value) = ctx.maybe(input) else { return Ok(None) };
     let shape = ctx.shape(value);
-    let differs = |(found, expected): (&Dim, &Dim)| found.known().zip(expected.known()).is_some_and(|(a, b)| a != b);
+    let differs = |(found, expected): (&Dim, &Dim)| {
+        found.known().zip(expected.known()).is_some_and(|(a, b)| a != b)
+    };
     if shape.rank() == expected.len() && !shape.iter().zip(expected).any(differs) {
         return Ok(Some(value));
     }
     let expected: Shape = expected.iter().cloned().collect();
-    Err(OpError::invalid(format!("input `{}` has shape {shape}, not {expected}", ctx.input_name(input))))
+    Err(OpError::invalid(format!(
+        "input `{}` has shape {shape}, not {expected}",
+        ctx.input_name(input)
+    )))
 }
 
 /// Whether the weights of each gate are the identity.

@@ -1,4 +1,5 @@
-//! All steps of a recurrent operator: the work before them, the loop or its copies, and the order of what comes out.
+//! All steps of a recurrent operator: the work before them, the loop or its copies, and the order
+//! of what comes out.
 
 use super::cells::{Operator, Step, cut, size};
 use super::weights::Weights;
@@ -20,8 +21,8 @@ const TIME: usize = 1;
 /// A sequence of at most so many steps becomes a copy of the step for each.
 const FEW_STEPS: usize = 4;
 
-/// TensorRT-RTX takes minutes to build a loop over fewer units of one row, or never ends: there, units that are fed by
-/// nothing and feed nothing are added.
+/// TensorRT-RTX takes minutes to build a loop over fewer units of one row, or never ends: there,
+/// units that are fed by nothing and feed nothing are added.
 const FEW_UNITS: usize = 8;
 
 /// What the steps give.
@@ -42,7 +43,8 @@ impl Ran {
     }
 }
 
-/// All steps of all directions over `x`: `[t, n, width]`, or `[n, t, width]` where the batch comes first.
+/// All steps of all directions over `x`: `[t, n, width]`, or `[n, t, width]` where the batch comes
+/// first.
 pub(super) fn run(
     ctx: &mut Ctx<'_>,
     of: Operator,
@@ -87,11 +89,13 @@ fn steps(
 
 /// The sequence `[t, …]` as each direction takes it, `[d, t, …]`.
 ///
-/// A direction that goes backwards beside one that does not gets it turned round; a single one gets it as it is.
+/// A direction that goes backwards beside one that does not gets it turned round; a single one gets
+/// it as it is.
 fn walked(ctx: &mut Ctx<'_>, of: Operator, sequence: ValueId) -> Result<ValueId, OpError> {
     let mut walked = Values::new();
     for &reverse in of.reverse {
-        let way = if reverse && !of.only_reverse() { reversed(ctx, sequence, 0)? } else { sequence };
+        let way =
+            if reverse && !of.only_reverse() { reversed(ctx, sequence, 0)? } else { sequence };
         walked.push(ctx.unsqueeze(way, vec![0])?);
     }
     ctx.concat(&walked, 0)
@@ -114,8 +118,14 @@ fn turned(ctx: &mut Ctx<'_>, of: Operator, sequence: ValueId) -> Result<ValueId,
     ctx.concat(&ways, 0)
 }
 
-/// Where a row of the batch is within its sequence: `[d, t, n, 1]`; `None` where they all are to the end.
-fn mask(ctx: &mut Ctx<'_>, of: Operator, steps: ValueId, lengths: Option<ValueId>) -> Result<Option<ValueId>, OpError> {
+/// Where a row of the batch is within its sequence: `[d, t, n, 1]`; `None` where they all are to
+/// the end.
+fn mask(
+    ctx: &mut Ctx<'_>,
+    of: Operator,
+    steps: ValueId,
+    lengths: Option<ValueId>,
+) -> Result<Option<ValueId>, OpError> {
     let Some(lengths) = lengths else { return Ok(None) };
     let known = ctx.constant(lengths).and_then(|lengths| lengths.to_i64s());
     if let (Some(lengths), Some(steps)) = (known, ctx.known(steps))
@@ -154,8 +164,11 @@ fn sweep(
     if let Some(mask) = mask.filter(|_| operands.weights.are_quantized()) {
         x = reached(ctx, x, mask)?;
     }
-    let mut input =
-        if operands.skips { ctx.concat(&vec![x; of.cell.gates()], 3)? } else { product(ctx, of, x, operands.weights)? };
+    let mut input = if operands.skips {
+        ctx.concat(&vec![x; of.cell.gates()], 3)?
+    } else {
+        product(ctx, of, x, operands.weights)?
+    };
     let mut late_biases = Values::new();
     if let Some(biases) = operands.biases.filter(|&biases| !is_zero(ctx, biases)) {
         let (early, late) = split_biases(ctx, of, biases)?;
@@ -179,10 +192,14 @@ fn sweep(
 
 fn is_zero(ctx: &Ctx<'_>, value: ValueId) -> bool {
     let values = ctx.constant(value);
-    values.as_ref().and_then(Tensor::to_f32s).is_some_and(|values| values.iter().all(|&value| value == 0.0))
+    values
+        .as_ref()
+        .and_then(Tensor::to_f32s)
+        .is_some_and(|values| values.iter().all(|&value| value == 0.0))
 }
 
-/// The data `[d, t, n, width]` with zeros in steps that no row takes: what stands there must not decide on its range.
+/// The data `[d, t, n, width]` with zeros in steps that no row takes: what stands there must not
+/// decide on its range.
 fn reached(ctx: &mut Ctx<'_>, x: ValueId, mask: ValueId) -> Result<ValueId, OpError> {
     let within = ctx.cast(mask, DType::I32)?;
     let within = ctx.reduce(ReduceOperation::Max, within, vec![2], true)?;
@@ -191,8 +208,14 @@ fn reached(ctx: &mut Ctx<'_>, x: ValueId, mask: ValueId) -> Result<ValueId, OpEr
     ctx.select(within, x, zero)
 }
 
-/// The product of the data `[d, t, n, width]` with the weights `[d, gates·h, width]`, as one of matrices: `[d, t, n, gates·h]`.
-fn product(ctx: &mut Ctx<'_>, of: Operator, x: ValueId, weights: Weights) -> Result<ValueId, OpError> {
+/// The product of the data `[d, t, n, width]` with the weights `[d, gates·h, width]`, as one of
+/// matrices: `[d, t, n, gates·h]`.
+fn product(
+    ctx: &mut Ctx<'_>,
+    of: Operator,
+    x: ValueId,
+    weights: Weights,
+) -> Result<ValueId, OpError> {
     let (directions, steps) = (ctx.size_of(x, 0)?, ctx.size_of(x, TIME)?);
     let (width, gates) = (ctx.size_of(x, 3)?, size(ctx, of.cell.gates() * of.hidden)?);
     let rows = ctx.product(&[steps, of.batch])?;
@@ -202,16 +225,28 @@ fn product(ctx: &mut Ctx<'_>, of: Operator, x: ValueId, weights: Weights) -> Res
 }
 
 /// Columns of `count` gates from gate `from` on, `[d, 1, count·h]`, of a vector for each direction.
-fn columns(ctx: &mut Ctx<'_>, of: Operator, vectors: ValueId, from: usize, count: usize) -> Result<ValueId, OpError> {
+fn columns(
+    ctx: &mut Ctx<'_>,
+    of: Operator,
+    vectors: ValueId,
+    from: usize,
+    count: usize,
+) -> Result<ValueId, OpError> {
     let (directions, size) = (size(ctx, of.directions())?, size(ctx, count * of.hidden)?);
     let part = cut(ctx, vectors, &[(0, directions), (from * of.hidden, size)])?;
     ctx.unsqueeze(part, vec![1])
 }
 
-/// What can be added before the steps, `[d, 1, gates·h]`, and the recurrent biases that cannot, `[d, 1, h]`.
-fn split_biases(ctx: &mut Ctx<'_>, of: Operator, biases: ValueId) -> Result<(ValueId, Values), OpError> {
+/// What can be added before the steps, `[d, 1, gates·h]`, and the recurrent biases that cannot,
+/// `[d, 1, h]`.
+fn split_biases(
+    ctx: &mut Ctx<'_>,
+    of: Operator,
+    biases: ValueId,
+) -> Result<(ValueId, Values), OpError> {
     let (gates, early) = (of.cell.gates(), of.cell.early_biases());
-    let (input, recurrent) = (columns(ctx, of, biases, 0, early)?, columns(ctx, of, biases, gates, early)?);
+    let (input, recurrent) =
+        (columns(ctx, of, biases, 0, early)?, columns(ctx, of, biases, gates, early)?);
     let sum = ctx.binary(Ew::Sum, input, recurrent)?;
     if early == gates {
         return Ok((sum, Values::new()));
@@ -222,7 +257,8 @@ fn split_biases(ctx: &mut Ctx<'_>, of: Operator, biases: ValueId) -> Result<(Val
 }
 
 impl Sweep {
-    /// The next state and the output of one step. Rows beyond their end keep their state and give 0.
+    /// The next state and the output of one step. Rows beyond their end keep their state and give
+    /// 0.
     fn step(
         &self,
         ctx: &mut Ctx<'_>,
@@ -231,7 +267,8 @@ impl Sweep {
         state: &[ValueId],
     ) -> Result<(Values, ValueId), OpError> {
         let mut next = self.step.next(ctx, input, state)?;
-        let output = next.first().copied().ok_or_else(|| OpError::invalid("a step without a state"))?;
+        let output =
+            next.first().copied().ok_or_else(|| OpError::invalid("a step without a state"))?;
         let Some(mask) = mask else { return Ok((next, output)) };
         let zero = ctx.scalar(ctx.dtype(output), 0.0)?;
         let output = ctx.select(mask, output, zero)?;
@@ -241,19 +278,28 @@ impl Sweep {
         Ok((next, output))
     }
 
-    fn looped(&self, ctx: &mut Ctx<'_>, count: ValueId, wants_sequence: bool) -> Result<Ran, OpError> {
+    fn looped(
+        &self,
+        ctx: &mut Ctx<'_>,
+        count: ValueId,
+        wants_sequence: bool,
+    ) -> Result<Ran, OpError> {
         let reverse = self.step.of.only_reverse();
         let outputs = Repeat::new(Some(count), Some(count)).run(ctx, |ctx, repeat| {
             let mut iteration = Iteration::default();
             let iterator = LoopIterator { axis: TIME, reverse };
             let input = repeat.iterate(ctx, self.input, iterator.clone())?;
             let mask = self.mask.map(|mask| repeat.iterate(ctx, mask, iterator)).transpose()?;
-            let state: Values = self.initial.iter().map(|&initial| repeat.carry(ctx, initial)).collect();
+            let state: Values =
+                self.initial.iter().map(|&initial| repeat.carry(ctx, initial)).collect();
             let (next, output) = self.step(ctx, mask, input, &state)?;
             if wants_sequence {
                 iteration.collected.push(output);
-                let collect =
-                    if reverse { LoopOutput::Reverse { axis: TIME } } else { LoopOutput::Concatenate { axis: TIME } };
+                let collect = if reverse {
+                    LoopOutput::Reverse { axis: TIME }
+                } else {
+                    LoopOutput::Concatenate { axis: TIME }
+                };
                 iteration.outputs.push(collect);
             }
             iteration.outputs.extend((0..next.len()).map(LoopOutput::LastValue));
@@ -261,7 +307,9 @@ impl Sweep {
             Ok(iteration)
         })?;
         Ok(match &*outputs {
-            [sequence, last @ ..] if wants_sequence => Ran { sequence: Some(*sequence), last: last.into() },
+            [sequence, last @ ..] if wants_sequence => {
+                Ran { sequence: Some(*sequence), last: last.into() }
+            }
             last => Ran { sequence: None, last: last.into() },
         })
     }
