@@ -42,14 +42,16 @@ impl Recorded {
 
 const HEADER: &str = "# The five layers
 
-Written by the test `every_section_gives_its_numbers`. Each row is a model of `models/layers`, which holds the numbers
-that the section's rule gives (`models/layers/generate.py` says them again, and checks them against printed ones).
+The test `every_section_gives_its_numbers` writes this file. Each row is a model of `models/layers`
+with the numbers that the section's rule gives. `models/layers/generate.py` computes them from that
+rule in double precision and checks them against printed numbers where there are any.
 
-- **nodes**: how the ONNX file says it; `TRT_…` are [native nodes](native-nodes.md).
-- **layers**: what it becomes, after optimisation, with all attributes that are not the default. Constants are left out.
+- **nodes**: the nodes in the ONNX file; `TRT_…` are [native nodes](native-nodes.md).
+- **layers**: what they become after optimization, with all attributes that are not the default.
+  Constants are left out.
 - **evaluator**: whether the layers, computed on the CPU, give the section's numbers.
 - **TensorRT-RTX**: whether it builds a plan, which needs no GPU.
-- **TensorRT 8.6**: what `tests/layers-8.6.txt` recorded on a machine with a GPU.
+- **TensorRT 8.6**: the result on a machine with a GPU, recorded in `tests/layers-8.6.txt`.
 ";
 
 /// The whole document.
