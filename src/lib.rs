@@ -2,6 +2,7 @@
 //! models say.
 
 pub mod cli;
+pub mod convert;
 pub mod emit;
 pub mod error;
 pub mod eval;
@@ -15,7 +16,9 @@ pub mod network;
 pub mod onnx;
 pub mod opt;
 pub mod pipeline;
+pub mod profiles;
 pub mod provision;
+pub mod recipe;
 pub mod report;
 pub mod site;
 pub mod tensor;

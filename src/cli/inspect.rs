@@ -2,13 +2,14 @@
 //! converted and why.
 
 use super::output::Output;
-use super::part::PartArguments;
+use crate::convert::Source;
 use crate::error::{Error, Problem, Result};
-use crate::import;
+use crate::import::{self, Fitted};
 use crate::legalize;
 use crate::network::{Caps, Network};
 use crate::onnx::{self, Graph, Model};
 use crate::opt::fold::Folder;
+use crate::recipe::{Part, Recipe};
 use crate::site::Site;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with = "json")]
     layers: bool,
     #[command(flatten)]
-    part: PartArguments,
+    part: Part,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,8 +36,8 @@ struct Inspection {
     ir_version: i64,
     producer: String,
     opsets: BTreeMap<String, i64>,
-    inputs: Vec<Binding>,
-    outputs: Vec<Binding>,
+    inputs: Vec<Declared>,
+    outputs: Vec<Declared>,
     operators: BTreeMap<String, usize>,
     weights_bytes: usize,
     nodes: Vec<Converted>,
@@ -45,7 +46,7 @@ struct Inspection {
 }
 
 #[derive(Debug, Serialize)]
-struct Binding {
+struct Declared {
     name: String,
     #[serde(rename = "type")]
     ty: String,
@@ -60,11 +61,12 @@ struct Converted {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
-    let (model, _) = arguments.part.load(&arguments.model)?;
-    let options = import::Options { names: arguments.part.names(), ..import::Options::default() };
+    let model = Source::open(&arguments.model, &arguments.part)?.model;
+    let recipe = Recipe { part: arguments.part.clone(), ..Recipe::default() };
+    let fitted = Fitted { recipe, ..Fitted::default() };
     let folder = Folder::default();
     let fold = |kind: &_, inputs: &[&_], types: &[_]| folder.fold(kind, inputs, types);
-    let (imported, mut problems) = import::try_import(&model, &options, &fold);
+    let (imported, mut problems) = import::try_import(&model, &fitted, &fold);
     let network = imported.as_ref().map(|imported| &imported.network);
     if arguments.layers {
         return match network {
@@ -104,10 +106,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     failure.map_or(Ok(()), Err)
 }
 
-fn bindings(infos: &[onnx::ValueInfo]) -> Vec<Binding> {
+fn bindings(infos: &[onnx::ValueInfo]) -> Vec<Declared> {
     infos
         .iter()
-        .map(|info| Binding { name: info.name.to_string(), ty: info.ty.to_string() })
+        .map(|info| Declared { name: info.name.to_string(), ty: info.ty.to_string() })
         .collect()
 }
 

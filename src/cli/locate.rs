@@ -3,15 +3,11 @@
 use super::environment::Environment;
 use super::output::Output;
 use crate::error::Result;
-use crate::eval;
 use crate::onnx::Model;
 use crate::onnx::part::Whole;
-use crate::pipeline;
-use crate::report::Verification;
-use crate::report::verification::Fault;
+use crate::report::verification::{Fault, OutputComparison};
 use crate::tensor::Tensor;
-use crate::verify;
-use crate::verify::data::{self, DataSet};
+use crate::verify::data::DataSet;
 use crate::verify::locate::{self, Candidate};
 use crate::verify::reference;
 use std::path::PathBuf;
@@ -44,7 +40,7 @@ impl LocateArguments {
         whole: impl FnOnce() -> Result<Whole>,
         environment: &Environment,
         set: &DataSet,
-        verification: &Verification,
+        outputs: &[OutputComparison],
         candidate: &mut dyn Candidate,
         output: &mut Output,
     ) -> Result<Found> {
@@ -56,8 +52,7 @@ impl LocateArguments {
             ));
         };
         output.start("locate");
-        let wrong: Vec<&str> = verification
-            .outputs
+        let wrong: Vec<&str> = outputs
             .iter()
             .filter(|output| !output.agrees)
             .map(|output| output.name.as_str())
@@ -102,19 +97,6 @@ impl Found {
 /// The data of a model's inputs.
 pub(super) fn named(set: &DataSet, model: &Model) -> Vec<(String, Tensor)> {
     let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-    let found = names.iter().zip(data::in_order(&set.inputs, &names));
-    found
-        .filter_map(|(name, data)| Some(((*name).to_owned(), data?.tensor().ok()?.clone())))
-        .collect()
-}
-
-/// The evaluator on the CPU: converts a model and evaluates its network.
-pub(super) fn on_cpu(options: &pipeline::Options) -> impl Candidate + '_ {
-    move |model: &Model, inputs: &[(String, Tensor)]| {
-        let names: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-        let mut options = options.clone();
-        options.import.freeze.retain(|name, _| names.contains(&name.as_str()));
-        let network = pipeline::prepare(model, &options)?.network;
-        eval::run(&network, &verify::inputs(&network, &names, &DataSet::of_inputs(inputs))?)
-    }
+    let tensors = set.tensors(&names).into_iter();
+    tensors.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect()
 }

@@ -2,27 +2,24 @@
 //!
 //! Data goes to stdout, everything else to stderr.
 
-mod build;
 mod by_layer;
 mod cache;
 mod convert;
 mod doctor;
 mod environment;
-mod freeze;
-mod import;
 mod inspect;
 mod locate;
 mod machine;
 mod ops;
 mod output;
-mod part;
-mod plan;
-mod profiles;
 mod proof;
+mod recipe;
 mod reference;
 mod report;
 mod setup;
 mod table;
+#[cfg(test)]
+mod tests;
 mod time;
 mod verify;
 mod zoo;

@@ -1,10 +1,12 @@
 //! Printing: data, progress, notes and errors, each to where it belongs.
 
 use crate::error::{Error, Kind, Result};
+use crate::trt::{LogSink, Severity};
 use anstream::{eprint, eprintln};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -146,7 +148,7 @@ impl Output {
     }
 
     /// A line of TensorRT's own log; it may come from any thread.
-    pub(super) fn library_line(line: &str) {
+    fn library_line(line: &str) {
         eprintln!("{DIM}[TensorRT] {line}{DIM:#}");
     }
 
@@ -167,4 +169,13 @@ impl Output {
             None => print(),
         }
     }
+}
+
+/// Prints TensorRT's log: all of it, or only its errors.
+pub(super) fn log_sink(verbose: bool) -> LogSink {
+    Arc::new(move |severity, line| {
+        if verbose || severity == Severity::Error {
+            Output::library_line(line);
+        }
+    })
 }

@@ -1,17 +1,13 @@
 //! What computed outputs are compared with: test data, or inputs with ONNX Runtime's outputs.
 
 use super::environment::Environment;
-use super::profiles::ProfileArguments;
+use crate::convert::{Conversion, Source};
 use crate::error::Result;
-use crate::onnx::part::Part;
-use crate::pipeline::profile;
-use crate::valid::Checked;
+use crate::profiles::Data;
 use crate::verify::data::{self, DataSet};
-use crate::verify::draw::{self, Shapes};
+use crate::verify::draw;
 use crate::verify::npz;
-use crate::verify::reference::Reference;
-use crate::zoo::attempt::shapes_of;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct ReferenceArguments {
@@ -28,52 +24,48 @@ pub(super) struct ReferenceArguments {
     seed: Vec<u64>,
 }
 
-/// The model that is judged.
-pub(super) struct Subject<'a> {
-    /// Its file.
-    pub(super) path: &'a Path,
-    /// The part of it that was taken, if not all.
-    pub(super) part: Option<&'a Part>,
-    /// Names of its inputs, in order.
-    pub(super) inputs: &'a [&'a str],
-    /// What it became.
-    pub(super) network: &'a Checked,
-}
-
 impl ReferenceArguments {
     /// The data sets named or found beside the model, else drawn ones with ONNX Runtime's outputs,
     /// at the smallest, the likeliest and the largest shapes of every profile.
+    ///
+    /// # Errors
+    /// Whatever [`data::read`], [`npz::read`] and ONNX Runtime say.
     pub(super) fn sets(
         &self,
-        subject: &Subject<'_>,
-        profiles: &ProfileArguments,
+        source: &Source,
+        conversion: &mut Conversion,
         environment: &Environment,
     ) -> Result<Vec<DataSet>> {
         if let Some(archive) = &self.inputs {
-            let inputs = npz::read(archive, subject.inputs)?;
+            let inputs = npz::read(archive, &source.inputs())?;
             let what = format!("ONNX Runtime, inputs of {}", archive.display());
-            return Ok(vec![draw::referred(&mut subject.reference(environment)?, what, inputs)?]);
+            let mut reference = source.reference(&environment.reference()?)?;
+            return Ok(vec![draw::referred(&mut reference, what, inputs)?]);
         }
-        let folders =
-            if self.data.is_empty() { data::beside(subject.path) } else { self.data.clone() };
-        if !folders.is_empty() {
-            return folders.iter().map(|folder| data::read(folder)).collect();
+        if !self.data.is_empty() {
+            return self.data.iter().map(|folder| data::read(folder)).collect();
         }
-        let mut reference = subject.reference(environment)?;
-        let planned = profiles.plan(subject.network, &[])?;
-        let samples = profile::samples(&planned, subject.network);
+        if data::beside(&source.path).is_empty() {
+            conversion.plan(&Data::default())?;
+        }
         let seeds = if self.seed.is_empty() { &draw::SEEDS[..] } else { &self.seed };
-        let shapes: Vec<Shapes<'_>> = samples.iter().map(shapes_of).collect();
-        draw::all(subject.network, &shapes, seeds, &mut reference)
+        beside_or_drawn(source, conversion, seeds, environment)
     }
 }
 
-impl Subject<'_> {
-    fn reference(&self, environment: &Environment) -> Result<Reference> {
-        let library = environment.reference()?;
-        match self.part {
-            None => Reference::open(&library, self.path),
-            Some(part) => Reference::of_bytes(&library, "the part of the model", &part.bytes()?),
-        }
+/// The test data beside a model, else inputs drawn in the shapes that are planned.
+///
+/// # Errors
+/// Whatever [`data::read`] and ONNX Runtime say.
+pub(super) fn beside_or_drawn(
+    source: &Source,
+    conversion: &Conversion,
+    seeds: &[u64],
+    environment: &Environment,
+) -> Result<Vec<DataSet>> {
+    let folders = data::beside(&source.path);
+    if folders.is_empty() {
+        return conversion.drawn(seeds, &mut source.reference(&environment.reference()?)?);
     }
+    folders.iter().map(|folder| data::read(folder)).collect()
 }

@@ -1,37 +1,35 @@
 //! `onnx2plan verify`: are the numbers right?
 
-use super::build::BuildArguments;
 use super::by_layer::ByLayerArguments;
 use super::environment::{Environment, LibraryArguments};
-use super::import::ImportArguments;
-use super::locate::{self, LocateArguments};
-use super::machine::{self, Loaded, Machine};
-use super::output::Output;
-use super::plan::{self, PlanFile};
-use super::reference::{ReferenceArguments, Subject};
+use super::locate::{Found, LocateArguments};
+use super::machine;
+use super::output::{self, Output};
+use super::recipe::RecipeArguments;
+use super::reference::ReferenceArguments;
 use super::table;
-use super::zoo::worker::with_gpu;
+use crate::convert::replay::{PlanFile, is_plan};
+use crate::convert::{
+    Conversion, Ending, Findings, Given, Loaded, Machine, On, Source, describe, reason,
+};
 use crate::error::{Error, Kind, Result};
 use crate::files;
-use crate::onnx::part::{Part, Whole};
-use crate::pipeline::profile::{self, End, Planned};
-use crate::pipeline::{self, Prepared};
-use crate::report::latency;
-use crate::report::manifest::File;
-use crate::report::model::{Binding, Culprit, ErrorByLayer, Latency, Layer, Report, Run};
+use crate::profiles::{Data, of_data};
+use crate::recipe::Recipe;
 use crate::report::render::{self, About};
 use crate::report::verification::{Fault, OutputComparison};
 use crate::report::zoo::Status;
 use crate::report::{self, Verification};
-use crate::verify::locate::Candidate;
 use crate::verify::trace::Traced;
 use crate::verify::{self, data::DataSet};
-use crate::zoo::job::On;
-use crate::zoo::{attempt, freezing, page, reason};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The heading in `--help` of the options that are not given with a plan, because they made it.
+const SHAPING: &str =
+    "What shapes the network; of a plan its manifest says it, and only --freeze-from may be given";
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Arguments {
@@ -58,15 +56,14 @@ pub(super) struct Arguments {
     by_layer: ByLayerArguments,
     #[command(flatten)]
     library: LibraryArguments,
-    #[command(flatten, next_help_heading = plan::SHAPING)]
-    build: BuildArguments,
-    #[command(flatten, next_help_heading = plan::SHAPING)]
-    import: ImportArguments,
+    #[command(flatten, next_help_heading = SHAPING)]
+    recipe: RecipeArguments,
 }
 
+/// What came out, for `--json`.
 #[derive(Debug, Serialize)]
-struct Outcome<'a> {
-    model: &'a PathBuf,
+struct Judged<'a> {
+    model: &'a Path,
     agrees: bool,
     /// What has to be said of the numbers, if anything.
     note: Option<&'static str>,
@@ -79,11 +76,11 @@ struct Outcome<'a> {
 
 /// What is said of a plan although its manifest says it, if anything.
 pub(super) fn misplaced(command: &Command, matches: &ArgMatches) -> Option<String> {
-    let plan = matches.get_one::<PathBuf>("model").filter(|path| plan::is_plan(path))?;
+    let plan = matches.get_one::<PathBuf>("model").filter(|path| is_plan(path))?;
     let given = |argument: &&Arg| {
         matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
     };
-    let shaping = |argument: &&Arg| argument.get_help_heading() == Some(plan::SHAPING);
+    let shaping = |argument: &&Arg| argument.get_help_heading() == Some(SHAPING);
     let mut wrong = command.get_arguments().filter(shaping).filter(given);
     let wrong = wrong.find(|argument| argument.get_id() != "freeze_from")?;
     Some(format!(
@@ -99,210 +96,73 @@ pub(super) fn run(
 ) -> Result<()> {
     // A report has a model, which nobody knows of a plan that is none.
     let plan = PlanFile::open(&arguments.model, arguments.source.as_deref())?;
-    let mut page = Page { files: plan.as_ref().map(PlanFile::files), ..Page::default() };
-    let result = verify(arguments, plan.as_ref(), environment, &mut page, output);
+    let mut work = Work::default();
+    let result = arguments.asked(plan.as_ref()).and_then(|asked| {
+        work.findings.recipe = asked.recipe.clone();
+        arguments.verify(plan.as_ref(), &asked, environment, &mut work, output)
+    });
     let Some(folder) = &arguments.report else { return result };
-    let report = page.finish(arguments, result.as_ref().err());
+    let report = work.report(arguments, plan.as_ref(), result.as_ref().err());
     for (name, text) in render::files(About::Model, &report)? {
         files::write_text(&folder.join(name), &text)?;
     }
     result
 }
 
-/// Verifies, and notes on the way what a report says.
-fn verify(
-    arguments: &Arguments,
-    plan: Option<&PlanFile>,
-    environment: &Environment,
-    page: &mut Page,
-    output: &mut Output,
-) -> Result<()> {
-    let arguments = &arguments.replaying(plan)?;
-    let path = plan.map_or(&arguments.model, |plan| &plan.model);
-    page.options = Some(arguments.described());
-    let machine = Machine::choose(arguments.on, &arguments.library, environment, output)?;
-    page.machine(&machine)?;
-    if let (Some(plan), Machine::Gpu(library, device)) = (plan, &machine) {
-        plan.fits(library, device)?;
-    }
-    output.start("import");
-    let (model, part) = arguments.import.part.load(path)?;
-    let options = arguments.build.network(arguments.import.options(&model)?, machine.caps())?;
-    let prepared = pipeline::prepare(&model, &options).map_err(|error| error.in_model(path))?;
-    page.network(&prepared, &options)?;
-    output.done(&format!("{}: {} layers", path.display(), prepared.network.live_layers().len()));
-
-    let inputs: Vec<&str> = model.graph.inputs.iter().map(|info| &*info.name).collect();
-    let subject =
-        Subject { path, part: part.as_ref(), inputs: &inputs, network: &prepared.network };
-    let sets = arguments.reference.sets(&subject, &arguments.import.profiles, environment)?;
-    let data: Vec<End> =
-        sets.iter().map(|set| profile::of_data(&prepared.network, &set.tensors(&inputs))).collect();
-    let planned = arguments.import.profiles.plan(&prepared.network, &data)?;
-    (page.inputs, page.outputs) = page::bindings(&prepared.network, &planned);
-    let judged = arguments.judge(&machine, plan, &subject, &planned, &sets, output);
-    let (verifications, latency) = judged.map_err(|error| error.in_model(path))?;
-    page.runs(&sets, &verifications, latency);
-
-    let wrong = sets.iter().zip(&verifications).position(|(_, verification)| !verification.agrees);
-    let whole = || part.as_ref().map_or_else(|| Whole::open(path), |part: &Part| Ok(part.whole()));
-    let mut candidate = arguments.candidate(&machine, &options, output.is_verbose());
-    let found = wrong.and_then(|at| Some((sets.get(at)?, verifications.get(at)?))).map(
-        |(set, verification)| {
-            arguments.locate.locate(whole, environment, set, verification, &mut *candidate, output)
-        },
-    );
-    let found = found.transpose()?;
-    page.culprit(wrong, found.as_ref());
-    let shown = wrong.unwrap_or_default();
-    let traced = sets
-        .get(shown)
-        .map(|set| arguments.by_layer.trace(whole, environment, set, &mut *candidate, output));
-    // What stops the trace must not hide what the outputs say.
-    let (traced, untraced) = match traced.transpose() {
-        Ok(traced) => (traced.unwrap_or_default(), None),
-        Err(error) => (Vec::new(), Some(error)),
-    };
-    page.by_layer(shown, &traced);
-    let caveat = machine.caveat();
-    if arguments.json {
-        let (agrees, fault) = (found.is_none(), found.as_ref().and_then(locate::Found::fault));
-        let by_layer = traced.iter().map(|traced| &traced.comparison).collect();
-        output.json(&Outcome {
-            model: path,
-            agrees,
-            note: caveat,
-            verifications: &verifications,
-            fault,
-            by_layer,
-        })?;
-    } else {
-        if !traced.is_empty() {
-            output.data(&table::by_layer(&traced))?;
-        }
-        output.data(&table::by_output(&verifications, caveat))?;
-    }
-    let Some(error) = verifications.iter().find_map(verify::mismatch) else {
-        return untraced.map_or(Ok(()), |error| Err(error.in_model(path)));
-    };
-    let untraced = untraced.map(|why| format!("the nodes were not compared: {}", why.message()));
-    let lines = found
-        .iter()
-        .flat_map(locate::Found::lines)
-        .chain(untraced)
-        .chain(caveat.map(str::to_owned));
-    Err(lines.fold(error, Error::with_note).in_model(path))
+/// What is judged: a recipe, with what it leaves to be found elsewhere.
+struct Asked {
+    recipe: Recipe,
+    given: Given,
+    on: On,
 }
 
-/// What a report says, as it becomes known.
+/// What a report is made of, as it becomes known.
 #[derive(Default)]
-struct Page {
-    /// The model and the plan, where the user named a plan.
-    files: Option<(File, File)>,
-    environment: Option<report::Environment>,
+struct Work {
+    machine: Option<report::Environment>,
     caveat: Option<&'static str>,
-    candidate: Option<&'static str>,
-    options: Option<report::model::Options>,
-    freeze: Vec<String>,
-    inputs: Vec<Binding>,
-    outputs: Vec<Binding>,
-    layers: Vec<Layer>,
-    notes: Vec<String>,
-    runs: Vec<Run>,
-    error_by_layer: Option<ErrorByLayer>,
-    latency: Option<Latency>,
-    culprit: Option<Culprit>,
+    sets: Vec<DataSet>,
+    findings: Findings,
 }
 
-impl Page {
-    /// What is judged, and with which options.
-    fn machine(&mut self, machine: &Machine) -> Result<()> {
-        self.caveat = machine.caveat();
-        self.environment = Some(match machine {
-            Machine::Cpu => report::Environment::here(None),
-            Machine::Gpu(library, device) => with_gpu(
-                report::Environment::here(Some(library.version().to_string())),
-                Some(device),
-            )?,
-        });
-        Ok(())
-    }
-
-    fn network(&mut self, prepared: &Prepared, options: &pipeline::Options) -> Result<()> {
-        self.layers = page::layers(&prepared.network)?;
-        self.notes.clone_from(&prepared.notes);
-        self.freeze = options
-            .import
-            .freeze
-            .iter()
-            .map(|(name, tensor)| freezing::text(name, tensor))
-            .collect();
-        Ok(())
-    }
-
-    /// What the plan, or the network, made of the data sets; the latency is of the first.
-    fn runs(
-        &mut self,
-        sets: &[DataSet],
-        verifications: &[Verification],
-        latency: Option<latency::Latency>,
-    ) {
-        let made = sets.iter().zip(verifications).map(|(set, verification)| set.made(verification));
-        self.runs = report::model::runs(made.collect());
-        self.latency = latency.zip(self.runs.first()).map(|(times, run)| Latency::of(run, times));
-        self.candidate = verifications.first().map(|verification| verification.candidate);
-    }
-
-    fn culprit(&mut self, run: Option<usize>, found: Option<&locate::Found>) {
-        let run = run.and_then(|at| self.runs.get(at)).map(|run| run.label.clone());
-        if let (Some(run), Some(fault)) = (run, found.and_then(locate::Found::fault)) {
-            self.culprit = Some(Culprit { fault: fault.clone(), run });
-        }
-    }
-
-    fn by_layer(&mut self, run: usize, traced: &[Traced]) {
-        let Some(run) = self.runs.get(run).filter(|_| !traced.is_empty()) else { return };
-        let layers =
-            traced.iter().filter_map(|traced| page::error_of(traced, &self.layers)).collect();
-        self.error_by_layer = Some(ErrorByLayer { run: run.label.clone(), layers });
-    }
-
+impl Work {
     /// The report, with what the verification ended in.
-    fn finish(self, arguments: &Arguments, error: Option<&Error>) -> Report {
-        let good = if self.candidate == Some("gpu") { Status::Verified } else { Status::Evaluated };
-        let verdict = error.map_or(good, |error| attempt::status(error.kind()));
-        let stopped = error.filter(|error| error.kind() != Kind::Mismatch);
-        let options = self.options.unwrap_or_else(|| arguments.described());
-        let options = report::model::Options { freeze: self.freeze, ..options };
-        let environment = self.environment.unwrap_or_else(|| report::Environment::here(None));
+    fn report(
+        self,
+        arguments: &Arguments,
+        plan: Option<&PlanFile>,
+        error: Option<&Error>,
+    ) -> report::model::Report {
+        let ran = self.findings.verifications.first().is_some_and(|first| first.candidate == "gpu");
+        let good = if ran { Status::Verified } else { Status::Evaluated };
+        let verdict = error.map_or(good, |error| Status::from(error.kind()));
         let caveat = self.caveat.filter(|_| verdict == Status::Evaluated).map(str::to_owned);
-        let (model, plan) = match self.files {
+        let files = match plan.map(PlanFile::files) {
             Some((model, plan)) => (model, Some(plan)),
-            None => (attempt::describe(&arguments.model), None),
+            None => (describe(&arguments.model), None),
         };
-        Report {
-            plan,
+        let environment = self.machine.unwrap_or_else(|| report::Environment::here(None));
+        let ending = Ending {
+            files,
+            verdict,
             reason: error.map(reason::reason).or(caveat),
-            candidate: self.candidate,
-            inputs: self.inputs,
-            outputs: self.outputs,
-            layers: self.layers,
-            notes: self.notes,
-            runs: self.runs,
-            error_by_layer: self.error_by_layer,
-            latency: self.latency,
-            culprit: self.culprit,
-            error: stopped.map(Error::to_json),
-            ..Report::new(model, verdict, environment, options)
-        }
+            on: if plan.is_some() { On::Gpu } else { arguments.on },
+            environment,
+            error,
+        };
+        self.findings.report(&self.sets, ending)
     }
 }
 
 impl Arguments {
-    /// The same for a plan, which was made with what its manifest says, and of which only a GPU can
-    /// say anything.
-    fn replaying(&self, plan: Option<&PlanFile>) -> Result<Self> {
-        let Some(plan) = plan else { return Ok(self.clone()) };
+    /// What to judge. A plan was made with what its manifest says, and only a GPU can say anything
+    /// of it.
+    fn asked(&self, plan: Option<&PlanFile>) -> Result<Asked> {
+        let folder = &self.recipe.freeze_from;
+        let Some(plan) = plan else {
+            let given = Given { folder: folder.clone(), ..Given::default() };
+            return Ok(Asked { recipe: self.recipe.recipe.clone(), given, on: self.on });
+        };
         if self.on == On::Cpu {
             let message = format!("`{}` is a plan, which only a GPU can run", self.model.display());
             return Err(Error::new(Kind::Usage, message).with_hint(format!(
@@ -311,19 +171,56 @@ impl Arguments {
                 plan.model.display()
             )));
         }
-        let (import, build) = plan.options(self.import.freeze_from())?;
-        Ok(Self { import, build, on: On::Gpu, ..self.clone() })
+        let (recipe, given) = plan.recipe(folder.as_deref())?;
+        Ok(Asked { recipe, given, on: On::Gpu })
     }
 
-    /// The options, as reports give them, before it is known what is frozen.
-    fn described(&self) -> report::model::Options {
-        report::model::Options {
-            tf32: !self.build.no_tf32,
-            targets: self.build.targets(),
-            without_passes: self.build.without_pass.clone(),
-            on: self.on.to_string(),
-            freeze: Vec::new(),
+    /// Verifies, and notes on the way what a report says.
+    fn verify(
+        &self,
+        plan: Option<&PlanFile>,
+        asked: &Asked,
+        environment: &Environment,
+        work: &mut Work,
+        output: &mut Output,
+    ) -> Result<()> {
+        let path = plan.map_or(&self.model, |plan| &plan.model);
+        let machine = machine::choose(asked.on, &self.library, environment, output)?;
+        work.machine = Some(machine.environment.clone());
+        work.caveat = machine.caveat();
+        if let (Some(plan), Some((library, device))) = (plan, machine.gpu()) {
+            plan.fits(library, device)?;
         }
+        output.start("import");
+        let source = Source::open(path, &asked.recipe.part)?;
+        let fitted = asked.given.fit(&asked.recipe, &source.model, machine.caps())?;
+        let mut conversion = Conversion::new(&source, fitted, machine.caps())
+            .map_err(|error| error.in_model(path))?;
+        work.findings.take(&conversion)?;
+        let layers = conversion.network().live_layers().len();
+        output.done(&format!("{}: {layers} layers", path.display()));
+
+        work.sets = self.sets(&source, &mut conversion, environment)?;
+        work.findings.take(&conversion)?;
+        self.judge(&machine, plan, (&source, &conversion), work, output)
+            .map_err(|error| error.in_model(path))?;
+        let inside = self.inside(&machine, (&source, &conversion), environment, work, output)?;
+        self.tell(path, &machine, &work.findings.verifications, inside, output)
+    }
+
+    /// The data sets, for whose shapes the network's are planned.
+    fn sets(
+        &self,
+        source: &Source,
+        conversion: &mut Conversion,
+        environment: &Environment,
+    ) -> Result<Vec<DataSet>> {
+        let names = source.inputs();
+        let sets = self.reference.sets(source, conversion, environment)?;
+        let shapes = |set: &DataSet| of_data(conversion.network(), &set.tensors(&names));
+        let data = Data::hints(sets.iter().map(shapes).collect());
+        conversion.plan(&data)?;
+        Ok(sets)
     }
 
     /// Computes every data set and compares. Where a plan runs and a report is wanted, the first
@@ -332,51 +229,109 @@ impl Arguments {
         &self,
         machine: &Machine,
         plan: Option<&PlanFile>,
-        subject: &Subject<'_>,
-        planned: &[Planned],
-        sets: &[DataSet],
+        (source, conversion): (&Source, &Conversion),
+        work: &mut Work,
         output: &mut Output,
-    ) -> Result<(Vec<Verification>, Option<latency::Latency>)> {
-        let (network, inputs) = (subject.network, subject.inputs);
-        let Machine::Gpu(library, device) = machine else {
+    ) -> Result<()> {
+        let (network, inputs, sets) = (conversion.network(), source.inputs(), &work.sets);
+        let Some(gpu) = machine.gpu() else {
             output.start("evaluate");
-            let verifications = sets.iter().map(|set| verify::on_cpu(network, inputs, set));
-            let verifications = verifications.collect::<Result<Vec<_>>>()?;
-            output.done(&format!("{} data sets", verifications.len()));
-            return Ok((verifications, None));
+            let judged = sets.iter().map(|set| verify::on_cpu(network, &inputs, set));
+            work.findings.verifications = judged.collect::<Result<_>>()?;
+            output.done(&format!("{} data sets", sets.len()));
+            return Ok(());
         };
         output.start("build");
-        let profiles = planned.iter().flat_map(Planned::profiles).collect();
-        let options = self.build.options(profiles, output.is_verbose());
+        let log = output::log_sink(output.is_verbose());
         let mut loaded = match plan {
-            Some(plan) => Loaded::load(library, device, &plan.bytes, &options.log)?,
-            None => Loaded::build(library, device, network, options)?,
+            Some(plan) => Loaded::load(gpu, &plan.bytes, &log)?,
+            None => Loaded::build(gpu, network, conversion.options(log), &super::CANCELLED)?,
         };
-        output.done(&library.version().to_string());
+        output.done(&gpu.0.version().to_string());
         output.start("run");
-        let verifications = sets.iter().map(|set| loaded.judge(network, inputs, set));
-        let verifications = verifications.collect::<Result<Vec<_>>>()?;
+        work.findings.verifications = loaded.judge(network, &inputs, sets)?;
         let timed = sets.first().filter(|_| self.report.is_some());
-        let latency = timed.map(|set| loaded.time(inputs, set)).transpose()?;
-        output.done(&format!("{} data sets on {}", verifications.len(), device.info()?.name));
-        Ok((verifications, latency))
+        work.findings.latency = timed.map(|set| loaded.time(&inputs, set)).transpose()?;
+        output.done(&format!("{} data sets on {}", sets.len(), gpu.1.info()?.name));
+        Ok(())
     }
 
-    /// Who computes parts of the model in the search for a wrong node.
-    fn candidate<'a>(
-        &'a self,
-        machine: &'a Machine,
-        options: &'a pipeline::Options,
-        verbose: bool,
-    ) -> Box<dyn Candidate + 'a> {
-        match machine {
-            Machine::Cpu => Box::new(locate::on_cpu(options)),
-            Machine::Gpu(library, device) => Box::new(machine::on_gpu(
-                library,
-                device,
-                options,
-                self.build.options(Vec::new(), verbose),
-            )),
-        }
+    /// Looks inside the model: for the first wrong node where outputs differ, and at every node
+    /// where that was asked for.
+    fn inside(
+        &self,
+        machine: &Machine,
+        (source, conversion): (&Source, &Conversion),
+        environment: &Environment,
+        work: &mut Work,
+        output: &mut Output,
+    ) -> Result<Inside> {
+        let log = output::log_sink(output.is_verbose());
+        let mut candidate = conversion.candidate(machine, log, &super::CANCELLED);
+        let whole = || source.whole();
+        let wrong = work.findings.verifications.iter().position(|found| !found.agrees);
+        let found = wrong.and_then(|at| Some((at, work.sets.get(at)?)));
+        let found = found.map(|(at, set)| {
+            let judged = work.findings.verifications.get(at);
+            let outputs = judged.map(|judged| &judged.outputs[..]).unwrap_or_default();
+            self.locate.locate(whole, environment, set, outputs, &mut *candidate, output)
+        });
+        let found = found.transpose()?;
+        let fault = found.as_ref().and_then(Found::fault).cloned();
+        work.findings.culprit = wrong.zip(fault);
+        let shown = wrong.unwrap_or_default();
+        let traced = work
+            .sets
+            .get(shown)
+            .map(|set| self.by_layer.trace(whole, environment, set, &mut *candidate, output));
+        // What stops the trace must not hide what the outputs say.
+        let (traced, untraced) = match traced.transpose() {
+            Ok(traced) => (traced.unwrap_or_default(), None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        work.findings.trace(shown, &traced);
+        Ok(Inside { found, traced, untraced })
     }
+
+    /// Prints what came out; numbers that differ are an error.
+    fn tell(
+        &self,
+        path: &Path,
+        machine: &Machine,
+        verifications: &[Verification],
+        Inside { found, traced, untraced }: Inside,
+        output: &mut Output,
+    ) -> Result<()> {
+        let caveat = machine.caveat();
+        if self.json {
+            output.json(&Judged {
+                model: path,
+                agrees: found.is_none(),
+                note: caveat,
+                verifications,
+                fault: found.as_ref().and_then(Found::fault),
+                by_layer: traced.iter().map(|traced| &traced.comparison).collect(),
+            })?;
+        } else {
+            if !traced.is_empty() {
+                output.data(&table::by_layer(&traced))?;
+            }
+            output.data(&table::by_output(verifications, caveat))?;
+        }
+        let Some(error) = verifications.iter().find_map(verify::mismatch) else {
+            return untraced.map_or(Ok(()), |error| Err(error.in_model(path)));
+        };
+        let untraced =
+            untraced.map(|why| format!("the nodes were not compared: {}", why.message()));
+        let lines = found.iter().flat_map(Found::lines).chain(untraced);
+        let lines = lines.chain(caveat.map(str::to_owned));
+        Err(lines.fold(error, Error::with_note).in_model(path))
+    }
+}
+
+/// What was found inside the model.
+struct Inside {
+    found: Option<Found>,
+    traced: Vec<Traced>,
+    untraced: Option<Error>,
 }

@@ -1,6 +1,5 @@
 //! What a handler may do: look at its node's inputs, and add layers.
 
-use super::Recurrent;
 use super::error::OpError;
 use super::operand::Operand;
 use super::registry::Op;
@@ -8,6 +7,7 @@ use crate::error::Problem;
 use crate::infer::{self, Inferred};
 use crate::network::layer::Constant;
 use crate::network::{Block, Dim, LayerKind, Network, Shape, ValueId, ValueType, Values};
+use crate::recipe::Recipe;
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
 use smallvec::SmallVec;
@@ -27,14 +27,10 @@ pub struct Ctx<'a> {
     /// What names stand for, innermost graph last.
     pub(super) scopes: Vec<HashMap<Arc<str>, Operand>>,
     pub(super) fold: &'a FoldFn<'a>,
-    /// Rows of a NonMaxSuppression of fixed size.
-    pub(super) nms_fixed: Option<usize>,
-    /// The most iterations of a loop that collects values and has no limit of its own.
-    pub(super) max_trip: Option<u32>,
+    /// What the user asks of the network.
+    pub(super) recipe: Recipe,
     pub(super) notes: Vec<String>,
     pub(super) problems: Vec<Problem>,
-    /// What recurrent operators become.
-    pub(super) recurrent: Recurrent,
     /// The node at work.
     pub(super) op: Option<&'static Op>,
     pub(super) site: Site,

@@ -5,10 +5,11 @@
 
 #![warn(clippy::as_conversions)]
 
+pub mod constants;
 pub mod ctx;
 mod doubles;
 pub mod error;
-pub mod freeze;
+mod fit;
 mod graph;
 pub mod lacks;
 pub mod layers;
@@ -19,17 +20,17 @@ pub mod registry;
 pub mod unknown;
 
 pub use ctx::FoldFn;
+pub use fit::Fitted;
 
 use crate::Kind;
 use crate::error::{Error, Problem, Result};
-use crate::network::{Block, Caps, Dim, Network, Output, Shape, Symbol, ValueId, ValueType};
+use crate::network::{Block, Dim, Network, Output, Shape, Symbol, ValueId, ValueType};
 use crate::onnx::{self, DimSpec, Graph, Model, ValueInfo};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
 use ctx::Ctx;
 use operand::Operand;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
 use std::sync::Arc;
 
 /// What an import gives.
@@ -41,99 +42,35 @@ pub struct Imported {
     pub notes: Vec<String>,
 }
 
-/// What decides on an import besides the model.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Inputs that become constants, by name.
-    pub freeze: BTreeMap<String, Tensor>,
-    /// Sizes that become fixed, by ONNX's name for them; `x.0` is the first of input `x`, where it
-    /// has none.
-    pub sizes: BTreeMap<String, i64>,
-    /// The smallest and the largest that sizes will be, by the same names; what is converted need
-    /// hold nowhere else.
-    pub ranges: BTreeMap<String, [i64; 2]>,
-    /// New names of outputs, by the model's names.
-    pub names: BTreeMap<String, String>,
-    /// How many rows every NonMaxSuppression gives; as many as it finds where there is no number.
-    pub nms_fixed: Option<usize>,
-    /// The most iterations of a Loop that collects values and has no limit of its own.
-    pub max_trip: Option<u32>,
-    /// What recurrent operators become.
-    pub recurrent: Recurrent,
-}
-
-/// What recurrent operators become.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Recurrent {
-    /// A loop, which every library has.
-    #[default]
-    Loop,
-    /// The recurrent layer of TensorRT 8.x for nodes that name it (`TRT_RNNv2`), loops for ONNX's
-    /// operators: they were measured to be faster.
-    Auto,
-    /// The recurrent layer for ONNX's operators too, where that computes the same for sequences
-    /// that are not empty.
-    Layer,
-}
-
-impl fmt::Display for Recurrent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Recurrent::Loop => "loop",
-            Recurrent::Auto => "auto",
-            Recurrent::Layer => "layer",
-        })
-    }
-}
-
-impl Recurrent {
-    /// What this choice comes to with a library.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] for a layer that the library lacks.
-    pub fn with(self, caps: Caps) -> Result<Self> {
-        match (self, caps.rnn) {
-            (Self::Layer, false) => Err(Error::new(
-                Kind::Usage,
-                "this library has no recurrent layer: only TensorRT 8.x has",
-            )
-            .with_hint("leave `--rnn` out, and loops take its place")),
-            (Self::Auto, false) => Ok(Self::Loop),
-            (choice, _) => Ok(choice),
-        }
-    }
-}
-
 /// Imports a model, or says everything that is in the way.
 ///
 /// `fold` computes layers of constants as they are added, so that handlers see as many constants as
 /// there are.
-pub fn import(model: &Model, options: &Options, fold: &FoldFn<'_>) -> Result<Imported> {
-    let (imported, problems) = try_import(model, options, fold);
+pub fn import(model: &Model, fitted: &Fitted, fold: &FoldFn<'_>) -> Result<Imported> {
+    let (imported, problems) = try_import(model, fitted, fold);
     match imported {
         Some(imported) if problems.is_empty() => Ok(imported),
-        _ => Err(unfit(model, options, fold, problems)),
+        _ => Err(unfit(model, fitted, fold, problems)),
     }
 }
 
 /// What is wrong; of a model that would be right with other sizes, that the user's are wrong.
-fn unfit(model: &Model, options: &Options, fold: &FoldFn<'_>, mut problems: Vec<Problem>) -> Error {
-    if options.sizes.is_empty() || problems.iter().all(|problem| problem.kind != Kind::Invalid) {
+fn unfit(model: &Model, fitted: &Fitted, fold: &FoldFn<'_>, mut problems: Vec<Problem>) -> Error {
+    if fitted.sizes.is_empty() || problems.iter().all(|problem| problem.kind != Kind::Invalid) {
         return failure(problems);
     }
-    let open = Options { sizes: BTreeMap::new(), ..options.clone() };
+    let open = Fitted { sizes: BTreeMap::new(), ..fitted.clone() };
     let (imported, others) = try_import(model, &open, fold);
     let Some(imported) = imported.filter(|_| others.is_empty()) else { return failure(problems) };
     for problem in problems.iter_mut().filter(|problem| problem.kind == Kind::Invalid) {
         problem.kind = Kind::Usage;
     }
     let sizes: Vec<String> =
-        options.sizes.iter().map(|(name, size)| format!("{name} = {size}")).collect();
+        fitted.sizes.iter().map(|(name, size)| format!("{name} = {size}")).collect();
     let error = Error::of_problems("the given sizes do not fit", problems)
         .with_note(format!("given: {}", sizes.join(", ")));
     let broken =
-        imported.network.facts.broken(&|symbol| options.sizes.get(&symbol.to_string()).copied());
+        imported.network.facts.broken(&|symbol| fitted.sizes.get(&symbol.to_string()).copied());
     broken.into_iter().fold(error, Error::with_note)
 }
 
@@ -141,17 +78,17 @@ fn unfit(model: &Model, options: &Options, fold: &FoldFn<'_>, mut problems: Vec<
 /// problems.
 pub fn try_import(
     model: &Model,
-    options: &Options,
+    fitted: &Fitted,
     fold: &FoldFn<'_>,
 ) -> (Option<Imported>, Vec<Problem>) {
-    let mut ctx = Ctx::new(model, options, fold);
+    let mut ctx = Ctx::new(model, fitted, fold);
     ctx.opsets(model);
     if doubles::any(&model.graph) {
         ctx.notes.push(doubles::NOTE.to_owned());
     }
-    ctx.inputs(&model.graph, options);
+    ctx.inputs(&model.graph, fitted);
     ctx.nodes(&model.graph);
-    ctx.outputs(&model.graph, &options.names);
+    ctx.outputs(&model.graph, &fitted.recipe.part.names());
     ctx.finish()
 }
 
@@ -161,18 +98,16 @@ pub fn failure(problems: Vec<Problem>) -> Error {
 }
 
 impl<'a> Ctx<'a> {
-    fn new(model: &Model, options: &Options, fold: &'a FoldFn<'a>) -> Self {
+    fn new(model: &Model, fitted: &Fitted, fold: &'a FoldFn<'a>) -> Self {
         Self {
             network: Network { name: model.graph.name.clone(), ..Network::default() },
             blocks: vec![Block::default()],
             scopes: vec![HashMap::new()],
             fold,
-            nms_fixed: options.nms_fixed,
-            max_trip: options.max_trip,
+            recipe: fitted.recipe.clone(),
             notes: Vec::new(),
             problems: Vec::new(),
             op: None,
-            recurrent: options.recurrent,
             site: Site::tensor(&model.graph.path, "model", &model.graph.name),
             inputs: Vec::new(),
             operands: Vec::new(),
@@ -191,8 +126,8 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    fn inputs(&mut self, graph: &Graph, options: &Options) {
-        let freeze = &options.freeze;
+    fn inputs(&mut self, graph: &Graph, fitted: &Fitted) {
+        let freeze = &fitted.constants;
         for info in &graph.inputs {
             let site = Site::tensor(&graph.path, "input", &info.name);
             let operand = match freeze.get(&*info.name) {
@@ -200,9 +135,9 @@ impl<'a> Ctx<'a> {
                     self.notes.push(format!("input `{}` is frozen to {tensor:?}", info.name));
                     Operand::Data(tensor.clone(), site.clone())
                 }),
-                None => input_type(info, &options.sizes)
+                None => input_type(info, &fitted.sizes)
                     .map(|ty| {
-                        self.promise(&ty, &options.ranges);
+                        self.promise(&ty, &fitted.ranges);
                         Operand::Value(self.network.add_input(&info.name, ty))
                     })
                     .map_err(|message| (Kind::Unsupported, message)),

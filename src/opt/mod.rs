@@ -13,32 +13,33 @@ mod shuffle;
 
 use crate::error::Result;
 use crate::network::Network;
+use crate::recipe::Pass as Name;
 
 /// A rewrite of the network that keeps what it computes.
 #[derive(Clone, Copy)]
 pub struct Pass {
     /// Its name, for `--without-pass` and logs.
-    pub name: &'static str,
+    pub name: Name,
     run: fn(&mut Network) -> usize,
 }
 
 /// All passes, in order.
 pub const PASSES: &[Pass] = &[
     // First, so that later passes see each value once.
-    Pass { name: "dedupe", run: dedupe::run },
+    Pass { name: Name::Dedupe, run: dedupe::run },
     // Before `conv-scale`, which takes what it makes.
-    Pass { name: "scale", run: scale::run },
-    Pass { name: "conv-scale", run: conv_scale::run },
+    Pass { name: Name::Scale, run: scale::run },
+    Pass { name: Name::ConvScale, run: conv_scale::run },
     // Before `shuffle`, which would hide a transpose in a larger shuffle.
-    Pass { name: "matmul-transpose", run: matmul::run },
-    Pass { name: "shuffle", run: shuffle::run },
+    Pass { name: Name::MatmulTranspose, run: matmul::run },
+    Pass { name: Name::Shuffle, run: shuffle::run },
 ];
 
 /// The most rounds of all passes; each round works on what the last one left.
 const ROUNDS: usize = 4;
 
 /// What the passes did: the name of each that changed something, and how often.
-pub type Log = Vec<(&'static str, usize)>;
+pub type Log = Vec<(Name, usize)>;
 
 /// Runs all passes but those named in `without`, until none changes anything; `after` sees the
 /// network after each.
@@ -47,13 +48,13 @@ pub type Log = Vec<(&'static str, usize)>;
 /// Whatever `after` says.
 pub fn optimise(
     network: &mut Network,
-    without: &[String],
-    after: &mut dyn FnMut(&str, &Network) -> Result<()>,
+    without: &[Name],
+    after: &mut dyn FnMut(Name, &Network) -> Result<()>,
 ) -> Result<Log> {
     let mut log = Log::new();
     for _ in 0..ROUNDS {
         let mut changed = 0;
-        for pass in PASSES.iter().filter(|pass| !without.iter().any(|name| name == pass.name)) {
+        for pass in PASSES.iter().filter(|pass| !without.contains(&pass.name)) {
             let count = (pass.run)(network);
             if count > 0 {
                 network.compact();
@@ -69,7 +70,7 @@ pub fn optimise(
     Ok(log)
 }
 
-fn note(log: &mut Log, name: &'static str, count: usize) {
+fn note(log: &mut Log, name: Name, count: usize) {
     match log.iter_mut().find(|(known, _)| *known == name) {
         Some((_, total)) => *total += count,
         None => log.push((name, count)),

@@ -16,7 +16,7 @@ fn line(level: &str, model: &ModelReport) -> String {
     let stale = model.stale().map_or_else(String::new, |stale| format!("; {stale}"));
     let text = model.details.as_ref().or(model.reason.as_ref());
     let text = text.map_or_else(String::new, |text| format!("\n{text}"));
-    // What is better than expected is mended in the manifest, all else in the model or in the
+    // What is better than expected is mended in the listing, all else in the model or in the
     // program.
     let place = match model.expected_at.as_ref().filter(|_| model.improved) {
         Some(at) => format!("{},line={}", property(&at.file), at.line),

@@ -6,6 +6,7 @@ use super::latency;
 use super::manifest::{self, File};
 use super::verification::{Fault, OutputComparison, Verification};
 use super::zoo::Status;
+use crate::recipe::Recipe;
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -82,19 +83,14 @@ impl Report {
     }
 }
 
-/// Options that decide on the numbers.
+/// What decides on the numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Options {
-    /// Whether `f32` products may be computed in TF32.
-    pub tf32: bool,
-    /// Compute capabilities the plan was built for.
-    pub targets: Vec<String>,
-    /// Optimisation passes left out.
-    pub without_passes: Vec<String>,
+    /// What shaped the plan; what was guessed or taken from data is in it.
+    #[serde(flatten)]
+    pub recipe: Recipe,
     /// Where outputs were to be computed.
     pub on: String,
-    /// Inputs made constant, as on the command line.
-    pub freeze: Vec<String>,
 }
 
 /// An input or output.

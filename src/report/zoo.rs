@@ -4,6 +4,8 @@ use super::environment::Environment;
 use super::manifest::File;
 use super::model::SCHEMA;
 use super::verification::OutputComparison;
+use crate::error::Kind;
+use crate::recipe::Recipe;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -68,6 +70,19 @@ impl Status {
             Self::Invalid => 3,
             Self::Unsupported => 4,
             Self::Failed | Self::Crashed | Self::Timeout => 5,
+        }
+    }
+}
+
+impl From<Kind> for Status {
+    /// How a model ends that an error of this kind stops.
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Mismatch => Self::Differs,
+            Kind::Invalid => Self::Invalid,
+            Kind::Unsupported => Self::Unsupported,
+            Kind::Cancelled => Self::Skipped,
+            Kind::Usage | Kind::TensorRt | Kind::Environment | Kind::Internal => Self::Failed,
         }
     }
 }
@@ -163,12 +178,9 @@ impl Report {
 /// The options of a zoo's command line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Options {
-    /// Whether `f32` products may be computed in TF32.
-    pub tf32: bool,
-    /// Compute capabilities that plans were built for.
-    pub targets: Vec<String>,
-    /// Optimisation passes left out.
-    pub without_passes: Vec<String>,
+    /// What shapes plans, where the listing does not say otherwise.
+    #[serde(flatten)]
+    pub recipe: Recipe,
     /// Where outputs were to be computed.
     pub on: String,
     /// Whether inputs are made constants where a model does not convert otherwise.
@@ -179,11 +191,6 @@ pub struct Options {
     pub timeout_seconds: Option<u64>,
     /// Limit for each worker, in bytes.
     pub memory_bytes: Option<u64>,
-    /// 0 to 5; absent for TensorRT's own choice.
-    pub optimization_level: Option<u8>,
-    /// What recurrent operators were to become.
-    #[serde(default)]
-    pub rnn: String,
     /// Globs of names of which one must match.
     #[serde(default)]
     pub include: Vec<String>,
@@ -193,8 +200,9 @@ pub struct Options {
     /// Tags of which a model must have one.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// The zoo's manifest, where it has one.
-    pub manifest: Option<File>,
+    /// The zoo's listing, where it has one.
+    #[serde(rename = "manifest")]
+    pub listing: Option<File>,
 }
 
 impl Options {
@@ -241,9 +249,9 @@ pub struct ModelReport {
     pub page: Option<String>,
     /// How it ended.
     pub status: Status,
-    /// How the manifest expects it to end.
+    /// How the listing expects it to end.
     pub expected: Option<Status>,
-    /// Where the manifest says so.
+    /// Where the listing says so.
     pub expected_at: Option<Place>,
     /// Whether it ended that way or better; without an expectation, whether it is good or skipped.
     pub as_expected: bool,
@@ -273,7 +281,7 @@ pub struct ModelReport {
     pub retried: bool,
     /// Whether this was taken from the cache.
     pub cached: bool,
-    /// From the manifest.
+    /// From the listing.
     pub tags: Vec<String>,
 }
 
@@ -312,7 +320,7 @@ impl ModelReport {
         Some(format!("{expected}{at}"))
     }
 
-    /// What to write in the manifest, for a model that is better than it says:
+    /// What to write in the listing, for a model that is better than it says:
     /// `zoo.toml:12 can say verified`.
     pub fn stale(&self) -> Option<String> {
         let at = self.expected_at.as_ref().filter(|_| self.improved)?;

@@ -311,16 +311,17 @@ impl Held {
 
 fn configure(mut network: Pin<&mut ffi::Network>, options: &BuildOptions) -> Result<(), String> {
     let because = |what: String| move |error: cxx::Exception| format!("{what}: {}", error.what());
-    let tf32 = ffi::BuilderFlag::Tf32;
-    network.as_mut().set_flag(tf32, options.tf32).map_err(because("flag Tf32".to_owned()))?;
+    let (recipe, tf32) = (&options.recipe, ffi::BuilderFlag::Tf32);
+    network.as_mut().set_flag(tf32, !recipe.no_tf32).map_err(because("flag Tf32".to_owned()))?;
     for &flag in &options.flags {
         network.as_mut().set_flag(flag.into(), true).map_err(because(format!("flag {flag:?}")))?;
     }
-    if !options.targets.is_empty() {
-        let what = because(format!("compute capabilities {:?}", options.targets));
-        network.as_mut().set_compute_capabilities(&options.targets).map_err(what)?;
+    let targets: Vec<u32> = recipe.targets.iter().map(|target| target.0).collect();
+    if !targets.is_empty() {
+        let what = because(format!("compute capabilities {targets:?}"));
+        network.as_mut().set_compute_capabilities(&targets).map_err(what)?;
     }
-    if let Some(level) = options.optimization_level {
+    if let Some(level) = recipe.optimization_level.map(u8::from) {
         let what = because(format!("optimization level {level}"));
         network.as_mut().set_optimization_level(level.into()).map_err(what)?;
     }

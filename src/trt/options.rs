@@ -3,6 +3,7 @@
 use super::ffi;
 use super::log::LogSink;
 use crate::network::{Caps, Network, Profile};
+use crate::recipe::Recipe;
 use crate::tensor::DType;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,13 +62,8 @@ impl From<Flag> for ffi::BuilderFlag {
 /// How a plan is built.
 #[derive(Clone)]
 pub struct BuildOptions {
-    /// GPUs to build for, as major · 10 + minor compute capability (89, 120). TensorRT-RTX only;
-    /// the others build for the GPU of this machine. Empty: TensorRT's own choice.
-    pub targets: Vec<u32>,
-    /// Whether `f32` products may be computed in TF32, with 10 bits of mantissa.
-    pub tf32: bool,
-    /// 0 (fast build) to 5 (fast plan); `None`: TensorRT's own choice.
-    pub optimization_level: Option<u8>,
+    /// What the user asks of the plan: its targets, TF32, the level of optimization.
+    pub recipe: Recipe,
     /// Scratch memory that the plan may use, in bytes; `None`: TensorRT's own choice.
     pub workspace_bytes: Option<u64>,
     /// Further permissions.
@@ -96,9 +92,7 @@ impl BuildOptions {
 impl Default for BuildOptions {
     fn default() -> Self {
         Self {
-            targets: Vec::new(),
-            tf32: true,
-            optimization_level: None,
+            recipe: Recipe::default(),
             workspace_bytes: None,
             flags: Vec::new(),
             profiles: Vec::new(),
@@ -114,31 +108,4 @@ pub struct BuildStats {
     pub plan_bytes: u64,
     /// Time that TensorRT took.
     pub elapsed: Duration,
-}
-
-/// Reads a compute capability: `sm89`, `89` or `8.9`.
-///
-/// # Errors
-/// A text that is none; it says how they are written.
-pub fn parse_target(text: &str) -> Result<u32, String> {
-    let digits = text.trim_start_matches("sm").trim_start_matches('_').replace('.', "");
-    match digits.parse() {
-        Ok(target @ 50..=999) => Ok(target),
-        _ => Err("a compute capability is written like sm89".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_are_compute_capabilities() {
-        for text in ["sm89", "89", "8.9", "sm_89"] {
-            assert_eq!(parse_target(text), Ok(89));
-        }
-        for text in ["", "sm", "ampere", "8.9.1.2"] {
-            assert_eq!(parse_target(text), Err("a compute capability is written like sm89".into()));
-        }
-    }
 }

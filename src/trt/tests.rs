@@ -6,6 +6,7 @@ use crate::network::LayerKind;
 use crate::network::layer::{Arg, control, conv, data, math, norm, resample};
 use crate::network::profile::{Profile, Range};
 use crate::provision;
+use crate::recipe::{Level, Recipe, Target};
 use crate::tensor::{DType, Tensor};
 use crate::{Error, Kind};
 use std::ops::ControlFlow;
@@ -40,7 +41,13 @@ fn fetched() -> PathBuf {
 }
 
 fn options() -> BuildOptions {
-    BuildOptions { targets: vec![89, 120], ..BuildOptions::default() }
+    targeting(&[89, 120])
+}
+
+fn targeting(targets: &[u32]) -> BuildOptions {
+    let targets = targets.iter().copied().map(Target).collect();
+    let recipe = Recipe { targets, ..Recipe::default() };
+    BuildOptions { recipe, ..BuildOptions::default() }
 }
 
 /// A builder that names layers after their kind and number, and a short way to call it.
@@ -245,7 +252,9 @@ fn builders_in_parallel_keep_their_logs_apart() {
         let seen = lines.clone();
         let log: LogSink =
             Arc::new(move |_, _| seen.lock().unwrap().push(std::thread::current().id()));
-        vision(BuildOptions { log, optimization_level: Some(level), ..options() }).build().unwrap();
+        let mut options = BuildOptions { log, ..options() };
+        options.recipe.optimization_level = Level::try_from(level).ok();
+        vision(options).build().unwrap();
         assert!(lines.lock().unwrap().iter().all(|&id| id == std::thread::current().id()));
     };
     std::thread::scope(|scope| {
@@ -292,7 +301,7 @@ fn what_tensorrt_says_is_what_the_user_reads() {
     };
     assert!(net.many(&zero_stride.into(), &[x]).is_err());
 
-    let options = BuildOptions { targets: vec![90], ..options() };
+    let options = targeting(&[90]);
     let error = Builder::new(&library(), options).err().unwrap();
     assert_eq!(error.kind(), Kind::TensorRt);
     assert!(

@@ -5,8 +5,6 @@
 //! one TensorRT can build is no question here: that is `legalize`'s.
 
 mod handles;
-mod reach;
-pub mod sizes;
 #[cfg(test)]
 mod tests;
 mod types;

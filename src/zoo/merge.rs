@@ -89,7 +89,7 @@ fn alike(first: &Saved, part: &Saved) -> Result<()> {
     Err(differences
         .into_iter()
         .fold(error, Error::with_note)
-        .with_hint("run all parts with the same program, library, options and manifest"))
+        .with_hint("run all parts with the same program, library, options and listing"))
 }
 
 /// The shards that the parts hold, in order.
@@ -151,6 +151,7 @@ fn outcome(part: &Saved, model: &ModelReport) -> Result<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
     use crate::report::zoo::Status;
     use std::path::PathBuf;
 
@@ -158,20 +159,16 @@ mod tests {
     fn part(path: &str, shards: &[(usize, usize)], models: &[&str]) -> Saved {
         let environment = Environment::here(Some("TensorRT".to_owned()));
         let options = Options {
-            tf32: true,
-            targets: Vec::new(),
-            without_passes: Vec::new(),
+            recipe: Recipe::default(),
             on: "cpu".to_owned(),
             freeze_from_data: false,
             jobs: 2,
             timeout_seconds: Some(600),
             memory_bytes: None,
-            optimization_level: None,
-            rnn: "auto".to_owned(),
             include: Vec::new(),
             exclude: Vec::new(),
             tags: Vec::new(),
-            manifest: None,
+            listing: None,
         };
         let models = models
             .iter()
@@ -243,7 +240,7 @@ mod tests {
             "cannot join `3` and `1`: the first is no shard, the second is"
         );
         let mut other = b;
-        other.report.options.tf32 = false;
+        other.report.options.recipe.no_tf32 = true;
         other.report.environment.library = None;
         other.report.options.include = vec!["a*".to_owned()];
         assert_eq!(
@@ -252,7 +249,7 @@ mod tests {
              second\n  \
              `include` is [] in the first and [\"a*\"] in the second\n  \
              `tf32` is true in the first and false in the second\n\n\
-             hint: run all parts with the same program, library, options and manifest"
+             hint: run all parts with the same program, library, options and listing"
         );
         assert_eq!(refusal(&[]), "there is no part to join");
     }

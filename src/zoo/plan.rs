@@ -1,18 +1,11 @@
-//! A job's plan: built, and written where the user wants it.
+//! Where the plan of a job is written, if the user wants it.
 
-use super::attempt::{self, Machine, Source};
-use super::job::Job;
-use super::recipe;
 use crate::error::{Error, Kind, Result};
-use crate::files::{self, Hashing};
-use crate::pipeline::profile::{self, Planned};
-use crate::pipeline::{self, Prepared};
+use crate::files;
 use crate::report::manifest::{File, Manifest};
-use crate::trt::{self, BuildOptions};
 use bytes::Bytes;
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// The most bytes of one part of a model's name in the path of its plan.
 const MOST_BYTES: usize = 200;
@@ -26,49 +19,13 @@ pub struct Plan {
     pub manifest: Manifest,
 }
 
-/// Builds a plan for the shapes that were planned; `made` says how the network was made.
-///
-/// # Errors
-/// Those of [`trt::build`].
-pub fn build(
-    prepared: &Prepared,
-    made: &pipeline::Options,
-    planned: &[Planned],
-    source: &Source,
-    job: &Job,
-    machine: &Machine,
-) -> Result<Plan> {
-    let options = BuildOptions {
-        targets: job.options.targets.clone(),
-        tf32: job.options.tf32,
-        optimization_level: job.options.optimization_level,
-        profiles: planned.iter().flat_map(Planned::profiles).collect(),
-        log: attempt::quiet(),
-        ..BuildOptions::default()
-    };
-    let (library, network) = (&machine.library, &prepared.network);
-    let mut writer = Hashing::new(Vec::new());
-    let emitted =
-        trt::build(library, network, options.clone(), &mut writer, &AtomicBool::new(false))?;
-    let (plan, sha256, bytes, _) = writer.finish();
-    let file = File { name: files::name(&job.model.with_extension("plan")), bytes, sha256 };
-    let said = recipe::options(made, &options, Vec::new(), Vec::new());
-    let guessed = profile::guesses(planned).into_iter().map(|guess| format!("guessed: {guess}"));
-    let notes = prepared.notes.iter().cloned().chain(guessed).collect();
-    let built = trt::Built { library, options: &options, network, emitted: &emitted };
-    Ok(Plan {
-        bytes: plan.into(),
-        manifest: built.manifest(source.files.clone(), file, said, notes),
-    })
-}
-
 impl Plan {
     /// Writes the plan of the model with this name, and its manifest, below a folder: each whole or
     /// not at all.
     ///
     /// # Errors
     /// [`Kind::Environment`] for files that cannot be written.
-    pub fn write(&self, folder: &Path, name: &str) -> Result<()> {
+    pub(super) fn write(&self, folder: &Path, name: &str) -> Result<()> {
         let path = folder.join(path(name));
         let cannot_write = |error| {
             Error::new(Kind::Environment, format!("cannot write `{}`", path.display()))
@@ -84,7 +41,7 @@ impl Plan {
 
 /// The path of a model's plan below a folder, which it does not leave: its name, where that is a
 /// plain path.
-pub fn path(name: &str) -> PathBuf {
+fn path(name: &str) -> PathBuf {
     let parts = Path::new(name).components().filter(|part| matches!(part, Component::Normal(_)));
     let parts = parts.map(|part| part.as_os_str().to_string_lossy());
     let plain: Vec<String> = parts

@@ -1,8 +1,9 @@
 //! The parent's side: starts workers, hands out jobs, watches over time and memory, replaces what
 //! died.
 
+use super::folder;
 use super::job::{Job, Outcome};
-use super::{attempt, folder};
+use crate::convert::describe;
 use crate::error::{Error, Kind, Result};
 use crate::report::zoo::{ModelReport, Status};
 use crate::report::{Environment, model};
@@ -156,7 +157,7 @@ fn one(
     }
 }
 
-/// An outcome with what the manifest says of the model.
+/// An outcome with what the listing says of the model.
 fn expected(job: &Job, outcome: Outcome) -> Outcome {
     let model = ModelReport {
         page: Some(folder::page(&job.name)).filter(|_| outcome.model.status != Status::Skipped),
@@ -183,7 +184,7 @@ fn ended(job: &Job, status: Status, reason: &str, words: &str) -> Outcome {
         details: (!words.is_empty()).then(|| words.to_owned()),
         ..ModelReport::new(&job.name, &job.path, status)
     };
-    let file = attempt::describe(&job.model);
+    let file = describe(&job.model);
     let page = model::Report {
         reason: Some(reason.to_owned()),
         notes: model.details.iter().cloned().collect(),
@@ -191,7 +192,7 @@ fn ended(job: &Job, status: Status, reason: &str, words: &str) -> Outcome {
             file,
             status,
             Environment::here(None),
-            attempt::options(job, Vec::new()),
+            model::Options { recipe: job.settings.recipe.clone(), on: job.settings.on.to_string() },
         )
     };
     Outcome {
@@ -342,26 +343,21 @@ fn resident_bytes(process: u32) -> Option<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::pipeline::profile::asked::Asked;
+    use crate::convert::On;
+    use crate::recipe::Recipe;
     use crate::zoo::discover::Found;
-    use crate::zoo::job::{On, Options};
+    use crate::zoo::job::Settings;
 
     /// A model that is nowhere.
     pub(in crate::zoo) fn job(name: &str) -> Job {
-        let options = Options {
+        let settings = Settings {
+            recipe: Recipe::default(),
             on: On::Cpu,
-            targets: Vec::new(),
-            tf32: true,
-            optimization_level: None,
-            recurrent: crate::import::Recurrent::Loop,
-            max_trip: None,
             freeze_from_data: false,
-            without_passes: Vec::new(),
-            freeze: Vec::new(),
-            sizes: Asked::default(),
             tolerance: None,
         };
-        Job::new(Found { name: name.to_owned(), model: "m.onnx".into(), data: Vec::new() }, options)
+        let found = Found { name: name.to_owned(), model: "m.onnx".into(), data: Vec::new() };
+        Job::new(found, settings)
     }
 
     /// What comes of two models with a worker that is this shell script.

@@ -45,7 +45,7 @@ impl Filter {
         };
         let error = Error::new(Kind::Usage, format!("no model has the tag `{tag}`"));
         Err(if known.is_empty() {
-            error.with_hint("a manifest gives tags to models, as in zoo.toml")
+            error.with_hint("a listing gives tags to models, as in zoo.toml")
         } else {
             error.with_note(format!(
                 "the tags are {}",
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(said(&jobs), "no model has the tag `tiny`\n  the tags are big, slow");
         assert!(
             said(&jobs[2..])
-                .starts_with("no model has the tag `big`\n\nhint: a manifest gives tags")
+                .starts_with("no model has the tag `big`\n\nhint: a listing gives tags")
         );
     }
 

@@ -1,9 +1,9 @@
 //! The worker's side: jobs in, reports out, a line of JSON each.
 
-use super::attempt::{self, Done, Machine, Source};
+use super::attempt::{self, Done, Inputs};
 use super::cache::Cache;
 use super::job::{Job, Outcome};
-use super::reason;
+use crate::convert::{Machine, reason};
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::report::zoo::{ModelReport, Status};
@@ -52,11 +52,11 @@ impl Worker {
     fn does(&self, job: &Job) -> Outcome {
         files::forget_peak_rss();
         // What cannot be read has no key; it is found out again in no time.
-        let source = Source::read(job);
-        let place = source.as_ref().ok().zip(self.cache.as_ref());
-        let place = place.and_then(|(source, cache)| Some((cache, cache.key(job, source).ok()?)));
+        let inputs = Inputs::read(job);
+        let place = inputs.as_ref().ok().zip(self.cache.as_ref());
+        let place = place.and_then(|(inputs, cache)| Some((cache, cache.key(job, inputs).ok()?)));
         let Some((cache, key)) = place else {
-            return self.handed_out(job, attempt::run(job, &self.machine, source));
+            return self.handed_out(job, attempt::run(job, &self.machine, inputs));
         };
         let (found, damage) = match cache.find(&key, job) {
             Ok(found) => (found, None),
@@ -71,7 +71,7 @@ impl Worker {
         let (done, unkept) = match found {
             Some(done) => (done, None),
             None => {
-                let done = attempt::run(job, &self.machine, source);
+                let done = attempt::run(job, &self.machine, inputs);
                 let kept = cache.keep(&key, &done);
                 (done, kept.err().map(|error| error.to_string()))
             }

@@ -104,7 +104,7 @@ fn a_conversion_says_what_happened() {
     assert!(outcome["library"].as_str().unwrap().starts_with("TensorRT"), "{outcome}");
 
     let manifest = parse(&fs::read(&manifest_path).unwrap());
-    assert_eq!(manifest["schema"], 2);
+    assert_eq!(manifest["schema"], 3);
     assert_eq!(manifest["producer"], concat!("onnx2plan ", env!("CARGO_PKG_VERSION")));
     assert_eq!(manifest["model"], description(&model));
     assert_eq!(manifest["plan"], description(&plan));
@@ -127,17 +127,12 @@ fn a_conversion_says_what_happened() {
         manifest["layers"].as_array().unwrap().len(),
         outcome["layers"].as_u64().unwrap() as usize
     );
-    let import = json!({
-        "from": [], "to": [], "names": {}, "sizes": {}, "ranges": { "batch": [4, 32] },
-        "frozen": [], "nms_fixed": null,
-    });
     let options = json!({
-        "tf32": true,
-        "optimization_level": null,
-        "rnn": "loop",
-        "freeze": [],
-        "without_passes": [],
-        "import": import,
+        "outputs": [], "from": [], "to": [], "freeze": [], "nms_fixed": null, "max_trip": null,
+        "min": ["image:4x1x8x8"], "opt": ["image:4x1x8x8"], "max": ["image:32x1x8x8"],
+        "dim": [], "shape": [], "profile": [], "strict_profiles": true, "rnn": "loop",
+        "without_passes": [], "targets": ["sm89", "sm120"], "tf32": true,
+        "optimization_level": null, "ranges": { "batch": [4, 32] }, "frozen": [],
     });
     assert_eq!(manifest["options"], options);
 

@@ -5,6 +5,7 @@ use crate::golden;
 use crate::records::Records;
 use crate::support::{Model, pb, tensor};
 use crate::tensorrt::onnx2plan;
+use onnx2plan::import::Fitted;
 use onnx2plan::network::Caps;
 use onnx2plan::{onnx, pipeline};
 use std::fmt::Write;
@@ -290,7 +291,7 @@ fn messages_and_exit_codes_are_as_recorded() {
 /// much of it is right.
 #[test]
 fn damaged_models_never_panic() {
-    let options = pipeline::Options::new(Caps::modern());
+    let fitted = Fitted::standard(Caps::modern());
     for (case_number, (_, case)) in golden::cases().enumerate() {
         let whole = (case.model)().bytes();
         for round in 0..40 {
@@ -307,9 +308,9 @@ fn damaged_models_never_panic() {
                 bytes.truncate(number() % bytes.len());
             }
             let network = onnx::decode(bytes.into(), Path::new(""))
-                .and_then(|model| pipeline::import_model(&model, &options.import));
+                .and_then(|model| pipeline::import_model(&model, &fitted));
             if let Ok(imported) = network {
-                let _ = pipeline::finish(imported.network, &options);
+                let _ = pipeline::finish(imported.network, &[], Caps::modern());
             }
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// What once came out right stays so.
 #[test]
-fn every_export_ends_as_its_manifest_expects() {
+fn every_export_ends_as_its_listing_expects() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/exports");
     let report = tempfile::tempdir().unwrap();
     let mut command = onnx2plan();
@@ -29,5 +29,5 @@ fn every_export_ends_as_its_manifest_expects() {
     assert!(output.status.success(), "{said}");
     let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let folders = entries.filter(|path| path.join("model.onnx").is_file()).count();
-    assert_eq!(models.len(), folders, "the manifest lists every model");
+    assert_eq!(models.len(), folders, "the listing lists every model");
 }

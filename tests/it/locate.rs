@@ -3,13 +3,15 @@
 
 use crate::support::Model as Builder;
 use crate::tensorrt::onnx_runtime;
+use onnx2plan::import::Fitted;
 use onnx2plan::network::layer::math::ElementWiseOperation;
 use onnx2plan::network::{Caps, LayerKind, Network};
 use onnx2plan::onnx::attrs::{Attr, Attrs};
 use onnx2plan::onnx::part::Whole;
 use onnx2plan::onnx::{self, Constant, Model};
-use onnx2plan::pipeline::profile::{self, Request};
-use onnx2plan::pipeline::{self, Options};
+use onnx2plan::pipeline;
+use onnx2plan::profiles::{self, Data, exactly};
+use onnx2plan::recipe::Recipe;
 use onnx2plan::tensor::Tensor;
 use onnx2plan::trt::find::{self, FindOptions};
 use onnx2plan::trt::{self, BuildOptions, Device, Engine, LogSink};
@@ -182,12 +184,11 @@ fn convert(model: &Model, fault: Option<&Fault>, caps: Caps) -> Result<Checked> 
     if let Some(fault) = fault {
         (fault.model)(&mut model);
     }
-    let options = Options::new(caps);
-    let mut network = pipeline::import_model(&model, &options.import)?.network;
+    let mut network = pipeline::import_model(&model, &Fitted::standard(caps))?.network;
     if let Some(fault) = fault {
         (fault.network)(&mut network);
     }
-    Ok(pipeline::finish(network, &options)?.0)
+    Ok(pipeline::finish(network, &[], caps)?.0)
 }
 
 /// Converts a model with a fault, and evaluates it.
@@ -236,14 +237,12 @@ fn planted_faults_are_found_in_plans() {
     let quiet: LogSink = Arc::new(|_, _| ());
     let run = |model: &Model, inputs: &[(String, Tensor)], fault: Option<&Fault>| {
         let network = convert(model, fault, library.caps())?;
-        let profiles = profile::plan(&network, &Request::exactly(&network, inputs))?.profiles();
-        let options = BuildOptions {
-            profiles,
-            tf32: false,
-            optimization_level: Some(0),
-            log: quiet.clone(),
-            ..Default::default()
-        };
+        let profiles =
+            profiles::plan(&network, &exactly(&network, inputs), &Data::default())?.profiles();
+        let mut recipe = Recipe::default();
+        recipe.no_tf32 = true;
+        recipe.optimization_level = "0".parse().ok();
+        let options = BuildOptions { recipe, profiles, log: quiet.clone(), ..Default::default() };
         let mut plan = Vec::new();
         trt::build(&library, &network, options, &mut plan, &AtomicBool::new(false))?;
         gpu::compute(&mut Engine::load(&library, &device, &plan, &quiet)?, &network, inputs)

@@ -4,11 +4,13 @@
 use crate::golden::cases;
 use crate::support::Model;
 use crate::tensorrt::{onnx_runtime, without_tensorrt};
+use onnx2plan::import::Fitted;
 use onnx2plan::network::Caps;
-use onnx2plan::pipeline::{self, Options};
+use onnx2plan::pipeline;
 use onnx2plan::tensor::Tensor;
 use onnx2plan::{eval, verify::compare::compare};
 use serde_json::{Value, json};
+use std::num::NonZeroU32;
 
 /// Golden cases with ranges of their sizes.
 const CASES: &[(&str, &[&str])] = &[
@@ -84,15 +86,15 @@ fn doubling() -> Model {
 #[test]
 fn loops_that_collect_take_a_limit() {
     let model = doubling().read().unwrap();
-    let with = |most| {
-        let mut options = Options::new(Caps::modern());
-        options.import.max_trip = most;
-        pipeline::prepare(&model, &options)
+    let with = |most: u32| {
+        let mut fitted = Fitted::standard(Caps::modern());
+        fitted.recipe.max_trip = NonZeroU32::new(most);
+        pipeline::prepare(&model, &fitted, Caps::modern())
     };
-    let error = with(None).unwrap_err().to_string();
+    let error = with(0).unwrap_err().to_string();
     assert!(error.contains("hint: `--max-trip N` limits it to N iterations"), "{error}");
 
-    let run = |most, x: f32| eval::run(&with(Some(most)).unwrap().network, &[Tensor::vector(&[x])]);
+    let run = |most, x: f32| eval::run(&with(most).unwrap().network, &[Tensor::vector(&[x])]);
     let rows = |rows: &[f32]| Tensor::of(vec![rows.len(), 1], rows.to_vec()).unwrap();
     let expected = vec![Tensor::vector(&[160f32]), rows(&[5.0, 10.0, 20.0, 40.0, 80.0])];
     for most in [5, 6, 100] {
@@ -104,7 +106,7 @@ fn loops_that_collect_take_a_limit() {
         "{error}"
     );
     assert_eq!(run(4, 50.0).unwrap(), vec![Tensor::vector(&[100f32]), rows(&[50.0])]);
-    let notes = with(Some(4)).unwrap().notes;
+    let notes = with(4).unwrap().notes;
     assert!(
         matches!(&notes[..], [note] if note.contains("what goes on after iteration 4 is cut off")),
         "{notes:?}"
@@ -134,8 +136,8 @@ fn regions_ask_for_as_many_samples_as_a_fixed_number() {
                 .attr("coordinate_transformation_mode", coordinates)
                 .attr("sampling_ratio", samples)
                 .output("y", "");
-            let options = Options::new(Caps::modern());
-            let imported = pipeline::import_model(&model.read().unwrap(), &options.import).unwrap();
+            let fitted = Fitted::standard(Caps::modern());
+            let imported = pipeline::import_model(&model.read().unwrap(), &fitted).unwrap();
             eval::run(&imported.network, std::slice::from_ref(&data)).unwrap().remove(0)
         };
         let (found, expected) = (pooled(0), pooled(2));

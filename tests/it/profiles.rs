@@ -127,12 +127,15 @@ fn a_fixed_shape_leaves_nothing_to_the_run() {
         manifest["outputs"],
         json!([{ "name": "cut", "dtype": "f32", "shape": ["2", "4", "4", "5"] }])
     );
-    let import = &manifest["options"]["import"];
-    assert_eq!(import["sizes"], json!({ "N": 2, "H": 8, "W": 10 }));
-    assert_eq!((&import["to"], &import["names"]), (&json!(["y"]), &json!({ "y": "cut" })));
+    let options = &manifest["options"];
+    assert_eq!(options["dim"], json!(["H=8", "N=2", "W=10"]));
+    assert_eq!(
+        (&options["outputs"], &options["freeze"]),
+        (&json!(["y=cut"]), &json!(["sizes=[4,5]"]))
+    );
     let hash = "3d484babff90efb32f8caa5d903b69266d3e719695bd4887cf1eb5dfab6ae23d";
-    let sizes = json!({ "name": "sizes", "dtype": "i64", "shape": [2], "values": ["4", "5"], "sha256": hash });
-    assert_eq!(import["frozen"], json!([sizes]));
+    let sizes = json!({ "name": "sizes", "dtype": "i64", "shape": [2], "sha256": hash });
+    assert_eq!(options["frozen"], json!([sizes]));
 }
 
 #[test]

@@ -4,8 +4,9 @@
 use crate::support::Model;
 use crate::tensorrt::onnx2plan;
 use onnx2plan::eval;
+use onnx2plan::import::Fitted;
 use onnx2plan::network::Caps;
-use onnx2plan::pipeline::{self, Options};
+use onnx2plan::pipeline;
 use onnx2plan::tensor::Tensor;
 
 const STEPS: usize = 6;
@@ -54,8 +55,13 @@ fn model(op: &str, gates: usize, units: usize, rows: usize) -> Model {
 }
 
 fn run(model: &Model, inputs: &[Tensor]) -> (String, Vec<Tensor>) {
-    let network =
-        pipeline::prepare(&model.read().unwrap(), &Options::new(Caps::modern())).unwrap().network;
+    let network = pipeline::prepare(
+        &model.read().unwrap(),
+        &Fitted::standard(Caps::modern()),
+        Caps::modern(),
+    )
+    .unwrap()
+    .network;
     (network.to_string(), eval::run(&network, inputs).unwrap())
 }
 
@@ -103,8 +109,7 @@ fn elu_is_a_formula_in_loops() {
     let model = model.attr("activation_alpha", [0.5, 0.25]).output("y", "");
     let x = numbers(&[STEPS, 2, WIDTH]);
     let imported =
-        pipeline::import_model(&model.read().unwrap(), &Options::new(Caps::modern()).import)
-            .unwrap();
+        pipeline::import_model(&model.read().unwrap(), &Fitted::standard(Caps::modern())).unwrap();
     let expected = eval::run(&imported.network, std::slice::from_ref(&x)).unwrap();
     let (text, found) = run(&model, &[x]);
     assert!(

@@ -168,16 +168,16 @@ fn joined_shards_are_the_report_of_one_run() {
     assert!(!dir.path().join("none").exists());
 }
 
-/// Parts that follow different manifests would make a whole that no run could have made.
+/// Parts that follow different listings would make a whole that no run could have made.
 #[test]
-fn parts_of_different_manifests_are_not_joined() {
+fn parts_of_different_listings_are_not_joined() {
     let dir = tempfile::tempdir().unwrap();
     let model = Model::new(17).input("x", "f32[2]").node("Foo", "x", "y").output("y", "f32[2]");
     for name in ["a", "b", "c", "d"] {
         fs::create_dir(dir.path().join(name)).unwrap();
         model.write(&dir.path().join(name));
     }
-    let manifest = |expected: &str| {
+    let listing = |expected: &str| {
         let text = format!("[[model]]\npath = \"*/model.onnx\"\nexpected = \"{expected}\"\n");
         fs::write(dir.path().join("zoo.toml"), &text).unwrap();
         let sha256 = Sha256::digest(&text)
@@ -217,21 +217,21 @@ fn parts_of_different_manifests_are_not_joined() {
         let error = format!(
             "error: cannot join `1` and `2`\n  `{name}` is {one} in the first and {other} in the \
              second\n\n\
-             hint: run all parts with the same program, library, options and manifest\n"
+             hint: run all parts with the same program, library, options and listing\n"
         );
         (Some(2), error)
     };
-    let (recorded, old) = manifest("unsupported");
+    let (recorded, old) = listing("unsupported");
     part("1/2", &[]);
     part("2/2", &[]);
     assert_eq!(joined(), (Some(0), String::new()));
     let report = json_of(&dir.path().join("joined/report.json"));
     assert_eq!(report["options"]["manifest"], recorded);
 
-    let (_, new) = manifest("invalid");
+    let (_, new) = listing("invalid");
     part("2/2", &[]);
     assert_eq!(joined(), refused("manifest", &old, &new));
-    manifest("unsupported");
+    listing("unsupported");
     for (name, one, other, arguments) in [
         ("optimization_level", "null", "1", ["--optimization-level", "1"]),
         ("include", "[]", "[\"*\"]", ["--include", "*"]),

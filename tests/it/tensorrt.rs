@@ -3,7 +3,8 @@
 
 use crate::golden;
 use onnx2plan::emit::emit;
-use onnx2plan::pipeline::profile;
+use onnx2plan::profiles::{self, Data};
+use onnx2plan::recipe::sizes::Request;
 use onnx2plan::trt::find::VARIABLE;
 use onnx2plan::trt::{BuildOptions, Builder, Library};
 use onnx2plan::valid::Checked;
@@ -105,7 +106,7 @@ pub(crate) fn library() -> Library {
 /// Not for targets of its own: TensorRT-RTX fails where two threads build for different ones at
 /// once.
 fn build(network: &Checked) -> onnx2plan::Result<Vec<u8>> {
-    let profiles = profile::plan(network, &profile::Request::default())?.profiles();
+    let profiles = profiles::plan(network, &Request::default(), &Data::default())?.profiles();
     let options = BuildOptions { profiles, ..BuildOptions::default() };
     let mut builder = Builder::new(&library(), options)?;
     emit(network, &mut builder)?;

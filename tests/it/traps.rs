@@ -4,8 +4,9 @@
 use crate::support::Model;
 use half::f16;
 use onnx2plan::eval;
+use onnx2plan::import::Fitted;
 use onnx2plan::network::Caps;
-use onnx2plan::pipeline::{self, Options};
+use onnx2plan::pipeline;
 use onnx2plan::tensor::Tensor;
 
 /// A model, its first input's shape and numbers, and the numbers of its outputs one behind the
@@ -27,8 +28,9 @@ fn no_trap_is_fallen_into() {
 
 fn check(trap: &Trap) -> Option<String> {
     let Trap { name, model, dims, input, expected } = trap;
-    let prepared =
-        model().read().and_then(|model| pipeline::prepare(&model, &Options::new(Caps::modern())));
+    let prepared = model().read().and_then(|model| {
+        pipeline::prepare(&model, &Fitted::standard(Caps::modern()), Caps::modern())
+    });
     let network = prepared.unwrap_or_else(|error| panic!("{name}: {error}")).network;
     let data = Tensor::of(dims.to_vec(), input.to_vec()).unwrap();
     let outputs = eval::run(&network, &[data]).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -546,7 +548,8 @@ const RECURRENT: &[&Trap] = &[
 #[test]
 fn a_zero_and_a_left_over_size_exclude_each_other() {
     let model = reshape(&[0, -1], 1).output("y", "").read().unwrap();
-    let error = pipeline::prepare(&model, &Options::new(Caps::modern())).unwrap_err();
+    let error =
+        pipeline::prepare(&model, &Fitted::standard(Caps::modern()), Caps::modern()).unwrap_err();
     assert!(error.to_string().contains("allowzero"), "{error}");
 }
 
@@ -560,8 +563,12 @@ fn first_states_that_are_left_out_have_the_type_of_the_data() {
     let model = half(model, "w", &[1, 4, 1], &[100.0, 0.0, -100.0, 0.5]);
     let model = half(model, "r", &[1, 4, 1], &[0.0; 4]);
     let model = model.node("LSTM", "x w r", "y h c").attr("hidden_size", 1).output("h", "");
-    let prepared =
-        pipeline::prepare(&model.read().unwrap(), &Options::new(Caps::modern())).unwrap();
+    let prepared = pipeline::prepare(
+        &model.read().unwrap(),
+        &Fitted::standard(Caps::modern()),
+        Caps::modern(),
+    )
+    .unwrap();
     let data = Tensor::of(vec![1, 1, 1], vec![f16::ONE]).unwrap();
     let outputs = eval::run(&prepared.network, &[data]).unwrap();
     assert!((outputs[0].to_f32s().unwrap()[0] - 0.2159).abs() < 1e-3);
@@ -601,7 +608,8 @@ fn every_output_has_a_name_of_its_own() {
     let model = Model::new(17).input("x", "f32[2]").node("Neg", "x", "y").node("Abs", "x", "y_2");
     let model =
         model.output("y", "").output("y", "").output("y_2", "").output("x", "").read().unwrap();
-    let prepared = pipeline::prepare(&model, &Options::new(Caps::modern())).unwrap();
+    let prepared =
+        pipeline::prepare(&model, &Fitted::standard(Caps::modern()), Caps::modern()).unwrap();
     let names: Vec<&str> = prepared.network.outputs.iter().map(|output| &*output.name).collect();
     assert_eq!(names, ["y", "y_3", "y_2", "x_2"]);
     let notes = [

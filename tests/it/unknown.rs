@@ -10,12 +10,13 @@
 use crate::golden::{USUAL, WITHOUT_NUMBERS, cases, sample};
 use crate::records::{self, check_file};
 use onnx2plan::eval;
+use onnx2plan::import::Fitted;
 use onnx2plan::import::known_or_symbol;
 use onnx2plan::import::registry::{self, Op};
 use onnx2plan::import::unknown::CONVERTS;
 use onnx2plan::network::{Caps, Dim};
 use onnx2plan::onnx::{Constant, DimSpec, Graph, Model, Node, ValueInfo, ValueType};
-use onnx2plan::pipeline::{self, Options, Prepared};
+use onnx2plan::pipeline::{self, Prepared};
 use onnx2plan::site::Site;
 use onnx2plan::tensor::Tensor;
 use onnx2plan::verify::compare::compare;
@@ -164,7 +165,7 @@ fn examine(case: &str, mut model: Model, wrong: &mut Vec<String>, say: &mut dyn 
     let mut pending = reached(&model.graph);
     while !model.graph.outputs.is_empty() {
         let mut refused = HashSet::new();
-        match pipeline::prepare(&model, &Options::new(Caps::modern())) {
+        match pipeline::prepare(&model, &Fitted::standard(Caps::modern()), Caps::modern()) {
             Ok(prepared) => {
                 wrong.extend(same_numbers(case, &model, &prepared).err());
                 let Pins { nodes, sizes } = pins(&model.graph, &prepared);
@@ -217,7 +218,8 @@ fn same_numbers(case: &str, model: &Model, open: &Prepared) -> Result<(), String
             });
         }
     }
-    let known = pipeline::prepare(&known, &Options::new(Caps::modern())).unwrap();
+    let known =
+        pipeline::prepare(&known, &Fitted::standard(Caps::modern()), Caps::modern()).unwrap();
     let inputs: Vec<Tensor> =
         known.network.inputs.iter().map(|&input| sample(&known.network.value(input).ty)).collect();
     let run = |network| eval::run(network, &inputs).map_err(|error| format!("{case}: {error}"));

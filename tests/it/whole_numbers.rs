@@ -2,18 +2,21 @@
 
 use crate::support::Model;
 use onnx2plan::eval;
+use onnx2plan::import::Fitted;
 use onnx2plan::network::Caps;
-use onnx2plan::pipeline::{self, Options};
+use onnx2plan::pipeline;
 use onnx2plan::tensor::Tensor;
+use std::num::NonZeroU16;
 
 /// What a model computes.
-fn run(model: &Model, options: &Options, inputs: &[Tensor]) -> Vec<Tensor> {
-    let network = pipeline::prepare(&model.read().unwrap(), options).unwrap().network;
+fn run(model: &Model, fitted: &Fitted, inputs: &[Tensor]) -> Vec<Tensor> {
+    let network =
+        pipeline::prepare(&model.read().unwrap(), fitted, Caps::modern()).unwrap().network;
     eval::run(&network, inputs).unwrap()
 }
 
 fn modern(model: &Model, inputs: &[Tensor]) -> Tensor {
-    run(model, &Options::new(Caps::modern()), inputs).remove(0)
+    run(model, &Fitted::standard(Caps::modern()), inputs).remove(0)
 }
 
 /// `y = Pow(x, e)` of inputs.
@@ -94,9 +97,9 @@ fn all_boxes_are_asked_for_by_the_largest_number() {
             let boxes = vec![0f32, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.9, 5.0, 5.0, 6.0, 6.0];
             let boxes = Tensor::of(vec![1, 3, 4], boxes).unwrap();
             let scores = Tensor::of(vec![1, 1, 3], vec![0.5f32, 0.9, 0.7]).unwrap();
-            let mut options = Options::new(Caps::modern());
-            options.import.nms_fixed = fixed;
-            let found = run(&model, &options, &[boxes, scores]).remove(0);
+            let mut fitted = Fitted::standard(Caps::modern());
+            fitted.recipe.nms_fixed = fixed.and_then(NonZeroU16::new);
+            let found = run(&model, &fitted, &[boxes, scores]).remove(0);
             assert_eq!(&found.to_i64s().unwrap()[..6], [0, 0, 1, 0, 0, 2], "{most}, {fixed:?}");
         }
     }

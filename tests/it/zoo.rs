@@ -3,9 +3,10 @@
 
 use crate::support::{self, Model};
 use crate::{python, tensorrt};
+use onnx2plan::import::Fitted;
 use onnx2plan::network::Caps;
 use onnx2plan::onnx::read_tensor;
-use onnx2plan::pipeline::{self, Options};
+use onnx2plan::pipeline;
 use onnx2plan::tensor::Tensor;
 use onnx2plan::valid::Checked;
 use onnx2plan::{eval, onnx};
@@ -45,8 +46,9 @@ fn each(models: &[&str], check: impl Fn(&str, &Path) + Sync) {
 }
 
 fn prepare(model: &Path) -> Checked {
-    let prepared = onnx::load(model)
-        .and_then(|model| pipeline::prepare(&model, &Options::new(Caps::modern())));
+    let prepared = onnx::load(model).and_then(|model| {
+        pipeline::prepare(&model, &Fitted::standard(Caps::modern()), Caps::modern())
+    });
     prepared.unwrap_or_else(|error| panic!("{error}")).network
 }
 

@@ -5,19 +5,19 @@ mod keep;
 mod live;
 pub(super) mod worker;
 
-use super::build::BuildArguments;
 use super::environment::{Environment, LibraryArguments};
 use super::output::Output;
+use crate::convert::On;
 use crate::error::{Error, Kind, Result};
-use crate::pipeline::profile::asked::Asked;
+use crate::recipe::Recipe;
 use crate::report::manifest::File;
 use crate::report::zoo::{self, Report, Shard};
 use crate::report::{self, Environment as Described};
 use crate::trt::{Device, Library};
-use crate::zoo::job::{Job, On, Options, Outcome};
+use crate::zoo::job::{Job, Outcome, Settings};
 use crate::zoo::pool::{self, Event, Limits};
 use crate::zoo::select::{self, Filter};
-use crate::zoo::{discover, folder, manifest};
+use crate::zoo::{discover, folder, listing};
 use ending::EndingArguments;
 use keep::{Folders, KeepArguments};
 use live::Live;
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Models, folders that are searched for them, or globs; or a manifest, as in zoo.toml
+    /// Models, folders that are searched for them, or globs; or a listing, as in zoo.toml
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Where outputs are computed
@@ -51,7 +51,7 @@ pub(super) struct Arguments {
     /// No models whose name matches this glob
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Only models to which the manifest gives this tag, or one of several
+    /// Only models to which the listing gives this tag, or one of several
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
     /// Only the K-th of N parts; a model's name decides in which part it is
@@ -65,7 +65,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     ending: EndingArguments,
     #[command(flatten)]
-    build: BuildArguments,
+    recipe: Recipe,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -80,8 +80,8 @@ pub(super) fn run(
 ) -> Result<()> {
     // Found, or fetched, once: workers are told where it is.
     let library = environment.library(&arguments.library, output)?;
-    let (jobs, manifest) = arguments.jobs(&library)?;
-    if jobs.iter().any(|job| job.options.on == On::Gpu && job.skip.is_none()) {
+    let (jobs, listing) = arguments.jobs(&library)?;
+    if jobs.iter().any(|job| job.settings.on == On::Gpu && job.skip.is_none()) {
         // Said once, not by every worker.
         Device::open()?.fits(&library)?;
     }
@@ -104,7 +104,7 @@ pub(super) fn run(
     let outcomes = pool::run(&jobs, &limits, &command, &super::CANCELLED, &tell)?;
     live.finish();
     let mut report = arguments.report(&library, &limits, start.elapsed(), &outcomes)?;
-    report.options.manifest = manifest;
+    report.options.listing = listing;
     output.done(&format!("{} models: {}", report.models.len(), report.summary()));
     if let Some(folder) = &arguments.report {
         folder::write(folder, &report, &outcomes)?;
@@ -118,25 +118,25 @@ pub(super) fn run(
 }
 
 impl Arguments {
-    /// The models to work on, and the manifest that lists them.
+    /// The models to work on, and the listing that has them.
     fn jobs(&self, library: &Library) -> Result<(Vec<Job>, Option<File>)> {
         let filter = Filter::new(&self.include, &self.exclude, &self.tag)?;
-        let options = self.options(library)?;
-        let (mut jobs, manifest) = match &self.paths[..] {
-            [path] if manifest::is_one(path) => {
-                let (jobs, manifest) = manifest::read(path, &options, library.caps())?;
-                (jobs, Some(manifest))
+        let settings = self.settings(library)?;
+        let (mut jobs, listing) = match &self.paths[..] {
+            [path] if listing::is_one(path) => {
+                let (jobs, listing) = listing::read(path, &settings, library.caps())?;
+                (jobs, Some(listing))
             }
-            paths if paths.iter().any(|path| manifest::is_one(path)) => {
+            paths if paths.iter().any(|path| listing::is_one(path)) => {
                 return Err(Error::new(
                     Kind::Usage,
-                    "a manifest stands alone, and other paths were named beside it",
+                    "a listing stands alone, and other paths were named beside it",
                 )
-                .with_hint("list their models in the manifest"));
+                .with_hint("list their models in the listing"));
             }
             paths => {
                 let found = discover::models(paths)?.into_iter();
-                (found.map(|found| Job::new(found, options.clone())).collect(), None)
+                (found.map(|found| Job::new(found, settings.clone())).collect(), None)
             }
         };
         if jobs.is_empty() {
@@ -147,21 +147,16 @@ impl Arguments {
         jobs.retain(|job| {
             filter.takes(job) && self.shard.is_none_or(|shard| select::is_in(shard, &job.name))
         });
-        Ok((jobs, manifest))
+        Ok((jobs, listing))
     }
 
-    fn options(&self, library: &Library) -> Result<Options> {
-        Ok(Options {
+    /// What holds where a listing says nothing.
+    fn settings(&self, library: &Library) -> Result<Settings> {
+        self.recipe.rnn.with(library.caps())?;
+        Ok(Settings {
+            recipe: self.recipe.clone(),
             on: self.on,
-            targets: self.build.target.clone(),
-            tf32: !self.build.no_tf32,
-            optimization_level: self.build.optimization_level,
-            recurrent: self.build.recurrent(library.caps())?,
-            max_trip: None,
             freeze_from_data: self.freeze_from_data,
-            without_passes: self.build.without_pass.clone(),
-            freeze: Vec::new(),
-            sizes: Asked::default(),
             tolerance: None,
         })
     }
@@ -187,7 +182,7 @@ impl Arguments {
             Error::new(Kind::Environment, "cannot find the program's own file").with_source(error)
         })?;
         // A worker without a GPU does not touch it, so it must be known whether one job wants it.
-        let mut on = jobs.iter().map(|job| job.options.on);
+        let mut on = jobs.iter().map(|job| job.settings.on);
         let first = on.next().unwrap_or(self.on);
         let on = if on.all(|other| other == first) { first } else { On::Auto }.to_string();
         let (library, reference) = (library.path().to_owned(), environment.reference().ok());
@@ -221,20 +216,16 @@ impl Arguments {
             environment = ran;
         }
         let options = zoo::Options {
-            tf32: !self.build.no_tf32,
-            targets: self.build.targets(),
-            without_passes: self.build.without_pass.clone(),
+            recipe: self.recipe.clone(),
             on: self.on.to_string(),
             freeze_from_data: self.freeze_from_data,
             jobs: limits.jobs,
             timeout_seconds: Some(self.timeout),
             memory_bytes: limits.memory_bytes,
-            optimization_level: self.build.optimization_level,
-            rnn: self.build.recurrent(library.caps())?.to_string(),
             include: self.include.clone(),
             exclude: self.exclude.clone(),
             tags: self.tag.clone(),
-            manifest: None,
+            listing: None,
         };
         let models = outcomes.iter().map(|outcome| outcome.model.clone()).collect();
         let report = Report::new(environment, options, took.as_secs_f64(), models);

@@ -2,12 +2,10 @@
 
 use crate::cli::environment::{Environment, LibraryArguments};
 use crate::cli::output::Output;
+use crate::convert::{Machine, On, with_gpu};
 use crate::error::{Error, Kind, Result};
-use crate::report;
 use crate::trt::Device;
-use crate::zoo::attempt::Machine;
 use crate::zoo::cache::{Cache, Maker};
-use crate::zoo::job::On;
 use crate::zoo::worker::Worker;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -44,15 +42,8 @@ pub(crate) fn run(
         On::Gpu => Some(Device::open()?),
         On::Auto => Device::open().ok().filter(|device| device.fits(&library).is_ok()),
     };
-    let reports = report::Environment::here(Some(library.version().to_string()));
-    let environment = with_gpu(reports, device.as_ref())?;
-    let reference = arguments.reference.clone();
-    let cache = arguments
-        .cache
-        .as_deref()
-        .map(|folder| open(folder, &environment, reference.clone()))
-        .transpose()?;
-    let machine = Machine { library, device, reference, environment };
+    let machine = Machine::new(Some(library), device, arguments.reference.clone())?;
+    let cache = arguments.cache.as_deref().map(|folder| open(folder, &machine)).transpose()?;
     let worker = Worker { machine, cache, output: arguments.output.clone() };
     worker.serve(io::stdin().lock(), &mut io::stdout().lock())
 }
@@ -83,39 +74,10 @@ fn end_with(parent: u32) -> Result<()> {
 ///
 /// # Errors
 /// [`Kind::Environment`] for a folder that cannot be written to.
-fn open(
-    folder: &Path,
-    environment: &report::Environment,
-    reference: Option<PathBuf>,
-) -> Result<Cache> {
+fn open(folder: &Path, machine: &Machine) -> Result<Cache> {
+    let Machine { environment, reference, .. } = machine;
     // TensorRT itself builds for the GPU that is there, also where outputs are computed on the CPU.
     let there = if environment.gpu.is_none() { Device::open().ok() } else { None };
     let environment = with_gpu(environment.clone(), there.as_ref())?;
-    Cache::open(folder, Maker::here(&environment)?, reference)
-}
-
-/// The environment with what the GPU says of itself.
-///
-/// # Errors
-/// Whatever CUDA says.
-pub(crate) fn with_gpu(
-    environment: report::Environment,
-    device: Option<&Device>,
-) -> Result<report::Environment> {
-    let Some(device) = device else { return Ok(environment) };
-    let info = device.info()?;
-    let gpu = report::environment::Gpu {
-        name: info.name,
-        compute_capability: format!(
-            "{}.{}",
-            info.compute_capability / 10,
-            info.compute_capability % 10
-        ),
-        memory_bytes: info.memory_bytes as u64,
-    };
-    Ok(report::Environment {
-        gpu: Some(gpu),
-        driver: Some(format!("CUDA {}", info.driver)),
-        ..environment
-    })
+    Cache::open(folder, Maker::here(&environment)?, reference.clone())
 }

@@ -53,9 +53,9 @@ struct Suppression {
 /// with `--nms-fixed N` layers that give N rows, of which those that are not needed hold −1.
 fn non_max_suppression(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let boxes = operands(ctx, node)?;
-    match ctx.nms_fixed {
+    match ctx.recipe.nms_fixed {
         None => layer(ctx, &boxes),
-        Some(capacity) => fixed(ctx, &boxes, capacity),
+        Some(capacity) => fixed(ctx, &boxes, capacity.get().into()),
     }
 }
 

@@ -96,10 +96,10 @@ fn repeat(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
     let count = ctx.maybe(0).map(|count| limit(ctx, count)).transpose()?.flatten();
     let states = node.inputs.len().saturating_sub(2);
     let collects = body.outputs.len() > 1 + states;
-    let cap = ctx.max_trip.filter(|_| count.is_none() && collects);
+    let cap = ctx.recipe.max_trip.filter(|_| count.is_none() && collects);
     let looped = Looped {
         body,
-        count: count.or_else(|| cap.map(|most| cap_at(ctx, most))),
+        count: count.or_else(|| cap.map(|most| cap_at(ctx, most.get()))),
         capped: cap.is_some(),
         condition: ctx.maybe(1).map(|condition| scalar(ctx, condition)).transpose()?,
         initial: (2..node.inputs.len()).map(|at| ctx.operand(at)).collect(),

@@ -6,8 +6,8 @@
 
 pub mod tidy;
 
-use super::attempt::{Done, Source};
-use super::job::{Job, Options, Outcome};
+use super::attempt::{Done, Inputs};
+use super::job::{Job, Outcome, Settings};
 use super::plan::Plan;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, store::Store};
@@ -22,7 +22,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Version of the entries' form, part of every key.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 /// The file of an entry that describes the others.
 const ENTRY: &str = "entry.json";
 /// The file with what came of the job.
@@ -85,7 +85,7 @@ struct Decisive<'a> {
     data: Vec<(String, Vec<File>)>,
     /// ONNX Runtime's library, where there is no data.
     reference: Option<File>,
-    options: &'a Options,
+    settings: &'a Settings,
 }
 
 /// `entry.json`.
@@ -117,16 +117,16 @@ impl Cache {
     ///
     /// # Errors
     /// [`Kind::Environment`] for test data that cannot be read.
-    pub fn key(&self, job: &Job, source: &Source) -> Result<String> {
+    pub fn key(&self, job: &Job, inputs: &Inputs) -> Result<String> {
         let data = job.data.iter().map(|folder| Ok((files::name(folder), contents(folder)?)));
         let reference = self.reference.as_ref().filter(|_| job.data.is_empty());
         let decisive = Decisive {
             maker: &self.maker,
-            model: &source.files.0,
-            external: &source.files.1,
+            model: &inputs.files.0,
+            external: &inputs.files.1,
             data: data.collect::<Result<_>>()?,
             reference: reference.map(|library| files::describe(library)).transpose()?,
-            options: &job.options,
+            settings: &job.settings,
         };
         let text = serde_json::to_vec(&decisive)
             .map_err(|error| Error::new(Kind::Internal, "cannot write a key").with_source(error))?;

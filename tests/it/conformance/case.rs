@@ -2,21 +2,23 @@
 //! build, evaluate, compare.
 
 use super::passes;
+use onnx2plan::convert::freezing::Freezing;
+use onnx2plan::convert::reason::{reason, wants_constants};
 use onnx2plan::emit;
 use onnx2plan::eval;
-use onnx2plan::import;
+use onnx2plan::import::Fitted;
 use onnx2plan::onnx::{self, Model};
 use onnx2plan::pipeline;
-use onnx2plan::pipeline::profile::{self, Request};
+use onnx2plan::profiles::{self, Data};
+use onnx2plan::recipe::sizes::Request;
 use onnx2plan::tensor::Tensor;
 use onnx2plan::trt::{BuildOptions, Builder, Library};
 use onnx2plan::valid::Checked;
 use onnx2plan::verify::{self, data::DataSet};
-use onnx2plan::zoo::freezing::Freezing;
-use onnx2plan::zoo::reason::{reason, wants_constants};
 use onnx2plan::{Error, Kind};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU16;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -62,16 +64,15 @@ impl Case {
     pub(super) fn suppressed(
         &self,
         library: &Library,
-        rows: usize,
+        rows: u16,
     ) -> Result<(Vec<i64>, Vec<i64>), Error> {
         let model = onnx::load(&self.model)?;
         let sets =
             self.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>, _>>()?;
         let freeze = Freezing::SmallNumbers.of(&model, &sets);
-        let import =
-            import::Options { freeze, nms_fixed: Some(rows), ..import::Options::default() };
-        let options = pipeline::Options { import, ..pipeline::Options::new(library.caps()) };
-        let network = pipeline::prepare(&model, &options)?.network;
+        let mut fitted = Fitted::standard(library.caps()).freezing(freeze);
+        fitted.recipe.nms_fixed = NonZeroU16::new(rows);
+        let network = pipeline::prepare(&model, &fitted, library.caps())?.network;
         let names = input_names(&model);
         let selected = eval::run(&network, &verify::inputs(&network, &names, &sets[0])?)?;
         build(&network, &names, &sets, library)?;
@@ -120,9 +121,10 @@ fn attempt(
     freeze: BTreeMap<String, Tensor>,
     library: &Library,
 ) -> Result<Option<Error>, Error> {
-    let options = pipeline::Options::new(library.caps()).freezing(freeze);
-    let imported = pipeline::import_model(model, &options.import)?.network;
-    let (network, log) = pipeline::finish(imported.clone(), &options)?;
+    let caps = library.caps();
+    let fitted = Fitted::standard(caps).freezing(freeze);
+    let imported = pipeline::import_model(model, &fitted)?.network;
+    let (network, log) = pipeline::finish(imported.clone(), &[], caps)?;
     let names = input_names(model);
     for set in sets {
         let verification = verify::on_cpu(&network, &names, set)?;
@@ -132,9 +134,7 @@ fn attempt(
     }
     if let Some(set) = sets.first() {
         let inputs = verify::inputs(&network, &names, set)?;
-        if let Some(difference) =
-            passes::disagreement(&imported, &network, &log, &options, &inputs)?
-        {
+        if let Some(difference) = passes::disagreement(&imported, &network, &log, caps, &inputs)? {
             return Ok(Some(Error::new(Kind::Mismatch, difference)));
         }
     }
@@ -148,10 +148,9 @@ pub(crate) fn build(
     sets: &[DataSet],
     library: &Library,
 ) -> Result<(), Error> {
-    let data = sets.first().map(|set| profile::of_data(network, &set.tensors(names)));
-    let request =
-        Request { data: data.into_iter().collect(), only_data: true, ..Request::default() };
-    let profiles = profile::plan(network, &request)?.profiles();
+    let first = sets.first().map(|set| profiles::of_data(network, &set.tensors(names)));
+    let data = Data { sets: first.into_iter().collect(), exactly: true };
+    let profiles = profiles::plan(network, &Request::default(), &data)?.profiles();
     let mut builder = Builder::new(library, BuildOptions { profiles, ..BuildOptions::default() })?;
     emit::emit(network, &mut builder)?;
     builder.build(&mut std::io::sink(), &AtomicBool::new(false))?;

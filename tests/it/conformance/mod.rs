@@ -74,7 +74,7 @@ fn models_come_out_as_listed() {
 /// TensorRT builds it.
 #[test]
 fn suppression_of_fixed_size_is_exact_up_to_its_capacity() {
-    const ROWS: usize = 8;
+    const ROWS: u16 = 8;
     let library = tensorrt::library();
     let cases = cases_in(&generated("gen_node_tests.py"), "");
     let cases: Vec<&Case> =
@@ -85,7 +85,7 @@ fn suppression_of_fixed_size_is_exact_up_to_its_capacity() {
             .suppressed(&library, ROWS)
             .unwrap_or_else(|error| panic!("{}: {error}", case.name));
         let mut padded = expected;
-        padded.resize(3 * ROWS, -1);
+        padded.resize(3 * usize::from(ROWS), -1);
         assert_eq!(rows, padded, "{}", case.name);
     }
 }

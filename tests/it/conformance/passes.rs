@@ -1,17 +1,18 @@
 //! Every optimisation pass keeps the numbers: the network without passes, with all of them, and
 //! with each left out.
 
-use onnx2plan::network::Network;
+use onnx2plan::network::{Caps, Network};
 use onnx2plan::onnx::Constant;
 use onnx2plan::opt::{self, PASSES};
-use onnx2plan::pipeline::{self, Options};
+use onnx2plan::pipeline;
+use onnx2plan::recipe::Pass;
 use onnx2plan::tensor::Tensor;
 use onnx2plan::valid::Checked;
 use onnx2plan::verify::compare::compare;
 use onnx2plan::{Result, eval};
 
 /// The passes that compute with constants, which rounds anew; all others move data and join layers.
-const ROUND: [&str; 2] = ["conv-scale", "scale"];
+const ROUND: [Pass; 2] = [Pass::ConvScale, Pass::Scale];
 
 /// What differs between the passes that are run and others, if anything.
 ///
@@ -21,7 +22,7 @@ pub(super) fn disagreement(
     imported: &Network,
     finished: &Checked,
     log: &opt::Log,
-    options: &Options,
+    caps: Caps,
     inputs: &[Tensor],
 ) -> Result<Option<String>> {
     if log.is_empty() {
@@ -30,9 +31,8 @@ pub(super) fn disagreement(
     let all = eval::run(finished, inputs)?;
     let rounds = |log: &opt::Log| log.iter().any(|(name, _)| ROUND.contains(name));
     for without_passes in left_out(log) {
-        let without = without_passes.join(", ");
-        let options = Options { without_passes, ..options.clone() };
-        let (network, other_log) = pipeline::finish(imported.clone(), &options)?;
+        let without = without_passes.iter().map(Pass::to_string).collect::<Vec<_>>().join(", ");
+        let (network, other_log) = pipeline::finish(imported.clone(), &without_passes, caps)?;
         let exact = !rounds(log) && !rounds(&other_log);
         let fewer = eval::run(&network, inputs)?;
         for ((all, fewer), output) in all.iter().zip(&fewer).zip(&network.outputs) {
@@ -48,10 +48,10 @@ pub(super) fn disagreement(
 }
 
 /// The passes to leave out, run by run: all of them, then each of those that changed something.
-fn left_out(log: &opt::Log) -> Vec<Vec<String>> {
-    let mut runs = vec![PASSES.iter().map(|pass| pass.name.to_owned()).collect()];
+fn left_out(log: &opt::Log) -> Vec<Vec<Pass>> {
+    let mut runs = vec![PASSES.iter().map(|pass| pass.name).collect()];
     if log.len() > 1 {
-        runs.extend(log.iter().map(|(name, _)| vec![(*name).to_owned()]));
+        runs.extend(log.iter().map(|(name, _)| vec![*name]));
     }
     runs
 }

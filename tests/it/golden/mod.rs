@@ -44,10 +44,11 @@ use crate::records::Records;
 use crate::support::Model;
 use onnx2plan::emit::{emit, trace::Trace};
 use onnx2plan::eval;
+use onnx2plan::import::Fitted;
 use onnx2plan::import::registry;
 use onnx2plan::network::{Caps, Network, ValueType};
 use onnx2plan::onnx::{Constant, Node};
-use onnx2plan::pipeline::{self, Options};
+use onnx2plan::pipeline;
 use onnx2plan::tensor::{DType, Tensor};
 use onnx2plan::valid::Checked;
 use onnx2plan::verify::boundary::{enter, leave};
@@ -110,11 +111,10 @@ pub(crate) fn cases() -> impl Iterator<Item = (String, &'static Case)> {
 pub(crate) fn networks(name: &str, case: &Case) -> (Network, Checked) {
     let fails = |error: onnx2plan::Error| -> ! { panic!("{name}: {error}") };
     let model = (case.model)().read().unwrap_or_else(|error| fails(error));
-    let options = Options::new(Caps::modern());
-    let imported =
-        pipeline::import_model(&model, &options.import).unwrap_or_else(|error| fails(error));
-    let (finished, _) =
-        pipeline::finish(imported.network.clone(), &options).unwrap_or_else(|error| fails(error));
+    let fitted = Fitted::standard(Caps::modern());
+    let imported = pipeline::import_model(&model, &fitted).unwrap_or_else(|error| fails(error));
+    let finished = pipeline::finish(imported.network.clone(), &[], Caps::modern());
+    let (finished, _) = finished.unwrap_or_else(|error| fails(error));
     (imported.network, finished)
 }
 
@@ -171,7 +171,7 @@ fn networks_for_tensorrt_8_compute_the_same() {
     let mut lacking = Vec::new();
     for (name, case) in cases().filter(|(name, _)| !WITHOUT_NUMBERS.contains(&name.as_str())) {
         let (imported, finished) = networks(&name, case);
-        let eight = match pipeline::finish(imported, &Options::new(Caps::eight())) {
+        let eight = match pipeline::finish(imported, &[], Caps::eight()) {
             Ok((eight, _)) => eight,
             Err(error) => {
                 assert_eq!(error.kind(), onnx2plan::Kind::Unsupported, "{name}: {error}");

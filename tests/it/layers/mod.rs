@@ -10,13 +10,14 @@ use crate::conformance::case::{build, input_names};
 use crate::python::python;
 use crate::records::{self, check_file};
 use crate::tensorrt;
-use onnx2plan::import::Recurrent;
+use onnx2plan::convert::reason::reason;
+use onnx2plan::import::Fitted;
 use onnx2plan::network::Caps;
 use onnx2plan::onnx::Model;
-use onnx2plan::pipeline::{self, Options, Prepared};
+use onnx2plan::pipeline::{self, Prepared};
+use onnx2plan::recipe::RnnForm;
 use onnx2plan::trt::Library;
 use onnx2plan::verify::{self, data::DataSet};
-use onnx2plan::zoo::reason::reason;
 use onnx2plan::{Error, onnx};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,8 @@ fn sections() -> Vec<Section> {
 
 impl Section {
     fn prepare(&self, library: &Library) -> Prepared {
-        let prepared = pipeline::prepare(&self.model, &Options::new(library.caps()));
+        let prepared =
+            pipeline::prepare(&self.model, &Fitted::standard(library.caps()), library.caps());
         prepared.unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
@@ -151,11 +153,11 @@ const LOOPS: &[(&str, &str)] = &[
 /// TensorRT 8.x still has a recurrent layer. No library runs here, but the layer can be evaluated.
 #[test]
 fn recurrent_sections_give_their_numbers_with_the_layer_too() {
-    let mut options = Options::new(Caps::eight());
-    options.import.recurrent = Recurrent::Layer;
+    let mut fitted = Fitted::standard(Caps::eight());
+    fitted.recipe.rnn = RnnForm::Layer;
     for section in sections().into_iter().filter(|section| section.name.starts_with("rnn-")) {
-        let prepared =
-            pipeline::prepare(&section.model, &options).unwrap_or_else(|error| panic!("{error}"));
+        let prepared = pipeline::prepare(&section.model, &fitted, Caps::eight())
+            .unwrap_or_else(|error| panic!("{error}"));
         assert!(section.evaluate(&prepared).is_none(), "{}", section.name);
         let layers = table::layers(&prepared.network);
         match LOOPS.iter().find(|(name, _)| *name == section.name) {
@@ -185,7 +187,8 @@ fn recurrent_sections_give_their_numbers_with_the_layer_too() {
 #[test]
 fn every_section_gives_its_numbers_within_tensorrt_8() {
     for section in sections() {
-        let prepared = pipeline::prepare(&section.model, &Options::new(Caps::eight()));
+        let prepared =
+            pipeline::prepare(&section.model, &Fitted::standard(Caps::eight()), Caps::eight());
         let prepared = prepared.unwrap_or_else(|error| panic!("{}: {error}", section.name));
         let wrong = section.evaluate(&prepared);
         assert!(

@@ -1,13 +1,13 @@
 //! `TRT_RNNv2`.
 
 use super::{choice, positive};
-use crate::import::Recurrent;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::ops::recurrent::layer::{expand, halves, zeros};
 use crate::network::Values;
 use crate::network::layer::rnn::{Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation};
 use crate::onnx::Node;
+use crate::recipe::RnnForm;
 use smallvec::smallvec;
 
 /// Where the weights begin among the inputs: W, R and B of each layer and direction.
@@ -55,7 +55,7 @@ pub(super) fn rnn(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         cell_state,
         cells,
     };
-    if ctx.recurrent == Recurrent::Loop {
+    if ctx.recipe.rnn == RnnForm::Loop {
         expand(ctx, &layer, &inputs)
     } else {
         ctx.add_all(layer, &inputs)

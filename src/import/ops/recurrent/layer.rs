@@ -5,12 +5,12 @@ use super::Operands;
 use super::cells::{Cell, Operator, cut, size};
 use super::functions::Function;
 use super::sweep::{Ran, run};
-use crate::import::Recurrent;
 use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::layer::math::ActivationType;
 use crate::network::layer::rnn::{Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation};
 use crate::network::{ValueId, Values};
+use crate::recipe::RnnForm;
 use crate::tensor::{DType, Tensor};
 use bytes::Bytes;
 use smallvec::smallvec;
@@ -21,7 +21,7 @@ pub(super) fn instead(
     of: Operator,
     operands: &Operands,
 ) -> Result<Option<Values>, OpError> {
-    if ctx.recurrent != Recurrent::Layer {
+    if ctx.recipe.rnn != RnnForm::Layer {
         return Ok(None);
     }
     let fitting =

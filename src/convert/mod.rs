@@ -1,0 +1,138 @@
+//! One model and a recipe: from file to plan, with proof, manifest and report.
+//!
+//! [`Source`] is the model as it was read, [`Conversion`] the network that it became and the
+//! shapes that the network is for, [`Built`] the plan. [`Machine`] is what there is to build, run
+//! and compare with. Whoever calls decides what is printed in between and where files go: the
+//! command line does that for one model, a zoo's worker for many.
+
+mod candidate;
+mod explain;
+pub mod freezing;
+mod given;
+mod machine;
+mod manifest;
+mod page;
+mod plan;
+mod proof;
+pub mod reason;
+pub mod replay;
+mod source;
+
+pub use given::Given;
+pub use machine::{Machine, On, with_gpu};
+pub use manifest::bindings;
+pub use page::{Ending, Findings, describe};
+pub use plan::{Built, Loaded};
+pub use proof::Proof;
+pub use source::{ModelFiles, Source};
+
+use crate::error::Result;
+use crate::import::Fitted;
+use crate::import::constants::written;
+use crate::network::profile::Range;
+use crate::network::{Caps, Profile};
+use crate::pipeline::{self, Prepared};
+use crate::profiles::{self, Data, Planned};
+use crate::recipe::sizes::{Request, Sizes};
+use crate::recipe::{Frozen, Recipe};
+use crate::valid::Checked;
+use crate::verify::data::DataSet;
+use crate::verify::draw::{self, Shapes};
+use crate::verify::reference::Reference;
+
+/// A model that became a network.
+#[derive(Debug)]
+pub struct Conversion {
+    /// What made the network.
+    pub fitted: Fitted,
+    /// What a library may build.
+    pub caps: Caps,
+    /// The network, and how it came about.
+    pub prepared: Prepared,
+    /// The shapes it is for: as many as the recipe asks for.
+    pub planned: Vec<Planned>,
+}
+
+impl Conversion {
+    /// Makes the network of a model. No shapes are planned yet.
+    ///
+    /// # Errors
+    /// Those of [`pipeline::prepare`].
+    pub fn new(source: &Source, fitted: Fitted, caps: Caps) -> Result<Self> {
+        let prepared = pipeline::prepare(&source.model, &fitted, caps)?;
+        Ok(Self { fitted, caps, prepared, planned: Vec::new() })
+    }
+
+    /// Plans the shapes that the recipe asks for; `data` helps to guess the rest.
+    ///
+    /// # Errors
+    /// Those of [`profiles::all`].
+    pub fn plan(&mut self, data: &Data) -> Result<()> {
+        self.planned = profiles::all(self.network(), &self.fitted.recipe.sizes, data)?;
+        Ok(())
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Checked {
+        &self.prepared.network
+    }
+
+    /// The profiles for TensorRT; none where no size is left to the run.
+    pub fn profiles(&self) -> Vec<Profile> {
+        self.planned.iter().flat_map(Planned::profiles).collect()
+    }
+
+    /// What the user should know, guessed sizes included.
+    pub fn notes(&self) -> Vec<String> {
+        let guessed = profiles::guesses(&self.planned).into_iter();
+        let guessed = guessed.map(|guess| format!("guessed: {guess}"));
+        self.prepared.notes.iter().cloned().chain(guessed).collect()
+    }
+
+    /// Inputs drawn at the ends of the planned shapes, with the reference's outputs.
+    ///
+    /// # Errors
+    /// Those of [`draw::all`].
+    pub fn drawn(&self, seeds: &[u64], reference: &mut Reference) -> Result<Vec<DataSet>> {
+        let samples = profiles::samples(&self.planned, self.network());
+        let shapes = samples.iter().map(|sample| {
+            let profiles::Sample { what, shapes, others, values } = sample;
+            Shapes { what, shapes, others, values }
+        });
+        draw::all(self.network(), &shapes.collect::<Vec<_>>(), seeds, reference)
+    }
+
+    /// The recipe with which the same plan comes about again, with nothing left to be guessed.
+    /// Constants that no text can say are named only.
+    pub fn settled(&self) -> Recipe {
+        let constants = self.fitted.constants.iter();
+        let freeze = constants
+            .map(|(name, tensor)| Frozen { name: name.clone(), literal: written(tensor) })
+            .collect();
+        let strict = Request { strict: true, ..Request::default() };
+        let sizes = Sizes { fixed: self.fitted.sizes.clone(), ..Sizes::default() };
+        let mut requests: Vec<Request> = self.profiles().iter().map(request).collect();
+        let sizes = match requests.len() {
+            1 => Sizes { common: Request { strict: true, ..requests.swap_remove(0) }, ..sizes },
+            _ => Sizes { common: strict, profiles: requests, ..sizes },
+        };
+        Recipe { sizes, freeze, ..self.fitted.recipe.clone() }
+    }
+}
+
+/// A profile as it would be asked for.
+fn request(profile: &Profile) -> Request {
+    let mut request = Request::default();
+    let Request { min, opt, max, .. } = &mut request;
+    for Range { input, min: smallest, opt: likeliest, max: largest } in &profile.inputs {
+        for (end, shape) in [(&mut *min, smallest), (&mut *opt, likeliest), (&mut *max, largest)] {
+            end.shapes.insert(input.clone(), shape.clone());
+        }
+    }
+    for Range { input, min: smallest, opt: likeliest, max: largest } in &profile.values {
+        for (end, of) in [(&mut *min, smallest), (&mut *opt, likeliest), (&mut *max, largest)] {
+            end.values.insert(input.clone(), of.clone());
+        }
+    }
+    request
+}

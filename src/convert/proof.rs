@@ -1,0 +1,64 @@
+//! Whether a plan that was just built is right: run here, where a GPU can run it.
+
+use super::{Conversion, Loaded, Source};
+use crate::error::{Error, Kind, Result};
+use crate::mapped;
+use crate::report::Verification;
+use crate::report::zoo::Status;
+use crate::trt::{Device, Library, LogSink};
+use crate::verify;
+use crate::verify::data::DataSet;
+use std::fs::File;
+
+/// What is known of a plan's numbers.
+#[derive(Debug)]
+pub struct Proof {
+    /// How each data set compares.
+    pub verifications: Vec<Verification>,
+    /// On one line, what the plan was compared with, or why it was not.
+    pub text: String,
+}
+
+impl Proof {
+    /// No numbers were compared.
+    pub fn none(why: String) -> Self {
+        Self { verifications: Vec::new(), text: why }
+    }
+
+    /// What manifests say: `verified`, `differs` or `not run`.
+    pub fn verdict(&self) -> String {
+        match self.mismatch() {
+            _ if self.verifications.is_empty() => "not run".to_owned(),
+            None => Status::Verified.to_string(),
+            Some(_) => Status::Differs.to_string(),
+        }
+    }
+
+    /// What differs, if anything.
+    pub fn mismatch(&self) -> Option<Error> {
+        self.verifications.iter().find_map(verify::mismatch)
+    }
+}
+
+impl Conversion {
+    /// Runs a plan in a file on data sets and compares.
+    ///
+    /// # Errors
+    /// Whatever TensorRT and CUDA say of the run. Numbers that differ are in the [`Proof`].
+    pub fn prove(
+        &self,
+        source: &Source,
+        gpu: (&Library, &Device),
+        plan: &File,
+        sets: &[DataSet],
+        log: &LogSink,
+    ) -> Result<Proof> {
+        let plan = mapped::map(plan).map_err(|error| {
+            Error::new(Kind::Environment, "cannot read the plan back").with_source(error)
+        })?;
+        let mut loaded = Loaded::load(gpu, &plan, log)?;
+        let verifications = loaded.judge(self.network(), &source.inputs(), sets)?;
+        let text = format!("{} data sets on {}", verifications.len(), gpu.1.info()?.name);
+        Ok(Proof { verifications, text })
+    }
+}

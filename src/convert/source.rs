@@ -1,0 +1,90 @@
+//! A model as it was read: all of it, or the part that a recipe takes.
+
+use crate::error::{Error, Kind, Result};
+use crate::files;
+use crate::onnx::part::{Feed, Part, Whole};
+use crate::onnx::{self, Model};
+use crate::recipe::{self, Wanted};
+use crate::report::manifest::File;
+use crate::verify::reference::Reference;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A model as it was read.
+#[derive(Debug)]
+pub struct Source {
+    /// Its file.
+    pub path: PathBuf,
+    /// The model, or the part of it that was taken.
+    pub model: Model,
+    /// How long it took to read.
+    pub took: Duration,
+    part: Option<Part>,
+}
+
+/// The model's file, and those with its external data.
+pub type ModelFiles = (File, Vec<File>);
+
+impl Source {
+    /// Reads a model, or a part of one.
+    ///
+    /// # Errors
+    /// As [`onnx::load`] and [`Whole::part`]; [`Kind::Usage`] for an output that the model does
+    /// not have.
+    pub fn open(path: &Path, part: &recipe::Part) -> Result<Self> {
+        let start = Instant::now();
+        let (model, part) = load(path, part)?;
+        Ok(Self { path: path.to_owned(), model, took: start.elapsed(), part })
+    }
+
+    /// Names of the inputs, in order.
+    pub fn inputs(&self) -> Vec<&str> {
+        self.model.graph.inputs.iter().map(|info| &*info.name).collect()
+    }
+
+    /// What was read, to cut parts out of it.
+    ///
+    /// # Errors
+    /// As [`Whole::open`].
+    pub fn whole(&self) -> Result<Whole> {
+        self.part.as_ref().map_or_else(|| Whole::open(&self.path), |part| Ok(part.whole()))
+    }
+
+    /// ONNX Runtime with this model.
+    ///
+    /// # Errors
+    /// As [`Reference::open`].
+    pub fn reference(&self, library: &Path) -> Result<Reference> {
+        match &self.part {
+            None => Reference::open(library, &self.path),
+            Some(part) => Reference::of_bytes(library, "the part of the model", &part.bytes()?),
+        }
+    }
+
+    /// The model's files by name, size and contents.
+    ///
+    /// # Errors
+    /// [`Kind::Environment`] for files that cannot be read.
+    pub fn files(&self) -> Result<ModelFiles> {
+        files::describe_model(&self.path, &self.model.external)
+    }
+}
+
+fn load(path: &Path, wanted: &recipe::Part) -> Result<(Model, Option<Part>)> {
+    if wanted.is_all() {
+        return Ok((onnx::load(path)?, None));
+    }
+    let whole = Whole::open(path)?;
+    let from: Vec<_> = wanted.from.iter().map(|name| (name.as_str(), Feed::Declared)).collect();
+    let mut to: Vec<&str> = wanted.wanted().map(|wanted| wanted.tensor.as_str()).collect();
+    if to.is_empty() {
+        to = whole.outputs();
+    }
+    let unknown = |wanted: &&Wanted| !whole.outputs().contains(&wanted.tensor.as_str());
+    if let Some(Wanted { tensor, .. }) = wanted.outputs.iter().find(unknown) {
+        return Err(Error::new(Kind::Usage, format!("the model has no output `{tensor}`"))
+            .with_hint("`--to` makes an output of a tensor inside the model"));
+    }
+    let part = whole.part(&from, &to).map_err(|error| error.in_model(path))?;
+    Ok((part.model().map_err(|error| error.in_model(path))?, Some(part)))
+}

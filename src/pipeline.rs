@@ -1,0 +1,64 @@
+//! The order of the stages, from a model file to a network ready to emit.
+
+use crate::error::Result;
+use crate::import::{self, Fitted, Imported};
+use crate::legalize;
+use crate::network::{Caps, Network};
+use crate::onnx::Model;
+use crate::opt;
+use crate::recipe::Pass;
+use crate::valid::{self, Checked};
+use std::time::{Duration, Instant};
+
+/// A network ready to emit, and how it came about.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The network.
+    pub network: Checked,
+    /// Things the user should know that are no errors.
+    pub notes: Vec<String>,
+    /// What the optimisation passes did.
+    pub passes: opt::Log,
+    /// Time to import the model.
+    pub import_time: Duration,
+    /// Time to optimise and legalize the network.
+    pub optimise_time: Duration,
+}
+
+/// Makes the network that TensorRT shall build.
+///
+/// # Errors
+/// Every problem of the first stage that has any, all at once.
+pub fn prepare(model: &Model, fitted: &Fitted, caps: Caps) -> Result<Prepared> {
+    let start = Instant::now();
+    let Imported { network, notes } = import_model(model, fitted)?;
+    let import_time = start.elapsed();
+
+    let start = Instant::now();
+    let (network, passes) = finish(network, &fitted.recipe.without_passes, caps)?;
+    Ok(Prepared { network, notes, passes, import_time, optimise_time: start.elapsed() })
+}
+
+/// Imports a model with constants folded on the way.
+pub fn import_model(model: &Model, fitted: &Fitted) -> Result<Imported> {
+    let folder = opt::fold::Folder::default();
+    import::import(model, fitted, &|kind, inputs, outputs| folder.fold(kind, inputs, outputs))
+}
+
+/// From the imported network to the one that is emitted: check, optimise, legalize, check.
+pub fn finish(network: Network, without: &[Pass], caps: Caps) -> Result<(Checked, opt::Log)> {
+    let mut network = valid::check(network)?.into_inner();
+    let passes =
+        opt::optimise(&mut network, without, &mut |pass, network| check_after(pass, network))?;
+    legalize::legalize(&mut network, caps)?;
+    Ok((valid::check(network)?, passes))
+}
+
+/// In debug builds, charges a broken rule to the pass that broke it.
+fn check_after(pass: Pass, network: &Network) -> Result<()> {
+    if cfg!(debug_assertions) {
+        valid::check(network.clone())
+            .map_err(|error| error.with_note(format!("found after the pass `{pass}`")))?;
+    }
+    Ok(())
+}

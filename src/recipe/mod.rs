@@ -1,0 +1,237 @@
+//! What shapes a plan besides the model: every option that does, in one struct.
+//!
+//! [`Recipe`] is at once the options of the command line, the keys of a zoo's listing, and the
+//! `options` of manifests and reports. The name of a field is its key, and its documentation is
+//! the help that users read. A new option that shapes a plan is a field here and the place that
+//! heeds it.
+
+pub mod freeze;
+pub mod sizes;
+pub mod syntax;
+
+mod arguments;
+#[cfg(test)]
+mod tests;
+
+use clap::ValueEnum;
+pub use freeze::Frozen;
+use serde::{Deserialize, Serialize};
+use sizes::Sizes;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::str::FromStr;
+
+/// What shapes a plan besides the model.
+#[derive(Debug, Clone, PartialEq, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Recipe {
+    /// The part of the model that is converted.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub part: Part,
+    /// Sizes known only at run time.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub sizes: Sizes,
+    /// Make an input a constant, as in `axes=[0,2]` or `k=5`; without a value, the one in
+    /// --freeze-from
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub freeze: Vec<Frozen>,
+    /// Give NonMaxSuppression N rows whatever it finds, so that its output has a fixed size: those
+    /// it does not need hold -1, those beyond N are lost
+    #[arg(long, value_name = "N")]
+    pub nms_fixed: Option<NonZeroU16>,
+    /// Allow N iterations to a Loop that collects values and has no limit of its own: TensorRT must
+    /// know how many those are at most, and what goes on after N is cut off
+    #[arg(long, value_name = "N")]
+    pub max_trip: Option<NonZeroU32>,
+    /// What recurrent operators become: TensorRT 8.x still has a layer of its own for many of them
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub rnn: RnnForm,
+    /// Leave out an optimization pass
+    #[arg(long = "without-pass", value_name = "NAME", value_enum)]
+    pub without_passes: Vec<Pass>,
+    /// Compute capabilities to build for, such as sm89,sm120 [default: portable, Ampere and later]
+    #[arg(long = "target", value_name = "SM", value_delimiter = ',')]
+    pub targets: Vec<Target>,
+    /// Compute f32 products in full f32, not in TF32 with its 10 bits of mantissa
+    #[arg(long)]
+    #[serde(rename = "tf32", with = "inverted")]
+    pub no_tf32: bool,
+    /// 0 for the fastest build to 5 for the fastest plan [default: TensorRT's own choice];
+    /// TensorRT-RTX makes no difference
+    #[arg(long, value_name = "LEVEL")]
+    pub optimization_level: Option<Level>,
+}
+
+/// A part of a model instead of all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Part {
+    /// Keep only these outputs; NAME=NEW renames one
+    #[arg(long, value_name = "NAME[=NEW]", value_delimiter = ',', conflicts_with = "to")]
+    pub outputs: Vec<Wanted>,
+    /// Convert only what follows these tensors, which become inputs
+    #[arg(long, value_name = "TENSOR", value_delimiter = ',')]
+    pub from: Vec<String>,
+    /// Convert only what these tensors need, which become the outputs
+    #[arg(long, value_name = "TENSOR", value_delimiter = ',')]
+    pub to: Vec<Wanted>,
+}
+
+impl Part {
+    /// Whether all of the model is wanted.
+    pub fn is_all(&self) -> bool {
+        self.from.is_empty() && self.wanted().next().is_none()
+    }
+
+    /// The tensors that become outputs; none where the model's own outputs stay.
+    pub fn wanted(&self) -> impl Iterator<Item = &Wanted> {
+        self.outputs.iter().chain(&self.to)
+    }
+
+    /// New names of outputs, by the model's names.
+    pub fn names(&self) -> BTreeMap<String, String> {
+        let renamed = |wanted: &Wanted| Some((wanted.tensor.clone(), wanted.renamed.clone()?));
+        self.wanted().filter_map(renamed).collect()
+    }
+}
+
+/// A tensor that becomes an output, and its name as one: `NAME` or `NAME=NEW`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Wanted {
+    /// Its name in the model.
+    pub tensor: String,
+    /// Its name as an output, where that is another.
+    pub renamed: Option<String>,
+}
+
+impl From<String> for Wanted {
+    fn from(text: String) -> Self {
+        match text.rsplit_once('=') {
+            Some((tensor, new)) => Self { tensor: tensor.into(), renamed: Some(new.into()) },
+            None => Self { tensor: text, renamed: None },
+        }
+    }
+}
+
+impl From<Wanted> for String {
+    fn from(Wanted { tensor, renamed }: Wanted) -> Self {
+        renamed.map_or(tensor.clone(), |new| format!("{tensor}={new}"))
+    }
+}
+
+/// What recurrent operators become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RnnForm {
+    /// A loop, which is faster; the layer for `TRT_RNNv2` nodes, where the library has it
+    #[default]
+    Auto,
+    /// A loop
+    Loop,
+    /// The layer wherever it computes the same for sequences that are not empty, else a loop
+    Layer,
+}
+
+/// An optimization pass, by its name; `opt` says what each does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the passes are described where they are")]
+pub enum Pass {
+    Dedupe,
+    Scale,
+    ConvScale,
+    MatmulTranspose,
+    Shuffle,
+}
+
+impl fmt::Display for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.to_possible_value();
+        f.write_str(name.as_ref().map_or("", |name| name.get_name()))
+    }
+}
+
+/// A compute capability to build for, as major · 10 + minor; written `sm89`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Target(pub u32);
+
+impl FromStr for Target {
+    type Err = String;
+
+    /// Reads `sm89`, `89` or `8.9`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.trim_start_matches("sm").trim_start_matches('_').replace('.', "");
+        match digits.parse() {
+            Ok(target @ 50..=999) => Ok(Self(target)),
+            _ => Err("a compute capability is written like sm89".into()),
+        }
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|why| format!("`{text}`: {why}"))
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        target.to_string()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sm{}", self.0)
+    }
+}
+
+/// How much time TensorRT may take to find a fast plan, from 0 to 5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Level(u8);
+
+impl TryFrom<u8> for Level {
+    type Error = String;
+
+    fn try_from(level: u8) -> Result<Self, String> {
+        if level <= 5 { Ok(Self(level)) } else { Err(format!("levels are 0 to 5, not {level}")) }
+    }
+}
+
+impl From<Level> for u8 {
+    fn from(level: Level) -> Self {
+        level.0
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let level: u8 = text.parse().map_err(|_| format!("levels are 0 to 5, not {text}"))?;
+        Self::try_from(level)
+    }
+}
+
+/// A flag whose key says the opposite of its name.
+mod inverted {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    pub(super) fn serialize<S: Serializer>(flag: &bool, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bool(!flag)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<bool, D::Error> {
+        bool::deserialize(from).map(|allowed| !allowed)
+    }
+}
