@@ -5,10 +5,10 @@ use super::locate::named;
 use super::output::Output;
 use crate::error::Result;
 use crate::onnx::part::Whole;
+use crate::verify::by_layer::{Compared, compare_nodes};
 use crate::verify::data::DataSet;
 use crate::verify::locate::Candidate;
 use crate::verify::reference;
-use crate::verify::trace::{self, Traced};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ByLayerArguments {
@@ -23,14 +23,14 @@ impl ByLayerArguments {
     /// # Errors
     /// [`Kind::Environment`](crate::Kind::Environment) without ONNX Runtime; whatever it, or the
     /// candidate, says of the model.
-    pub(super) fn trace(
+    pub(super) fn compare(
         &self,
         whole: impl FnOnce() -> Result<Whole>,
         environment: &Environment,
         set: &DataSet,
         candidate: &mut dyn Candidate,
         output: &mut Output,
-    ) -> Result<Vec<Traced>> {
+    ) -> Result<Vec<Compared>> {
         if !self.by_layer {
             return Ok(Vec::new());
         }
@@ -40,8 +40,8 @@ impl ByLayerArguments {
         let inputs = named(set, &whole.part(&[], &whole.outputs())?.model()?);
         let mut inner =
             |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs, names);
-        let traced = trace::trace(&whole, &inputs, &mut inner, candidate)?;
-        output.done(&format!("{} nodes", traced.len()));
-        Ok(traced)
+        let nodes = compare_nodes(&whole, &inputs, &mut inner, candidate)?;
+        output.done(&format!("{} nodes", nodes.len()));
+        Ok(nodes)
     }
 }

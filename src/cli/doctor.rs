@@ -108,7 +108,7 @@ fn text(diagnosis: &Diagnosis) -> String {
     match &diagnosis.library {
         Some(library) => line("would use", library),
         None => {
-            line("would use", "TensorRT-RTX, fetched by the first conversion or `onnx2plan setup`")
+            line("would use", "TensorRT-RTX, fetched by the first conversion or `onnx2plan setup`");
         }
     }
     out

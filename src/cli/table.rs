@@ -2,7 +2,7 @@
 
 use crate::report::Verification;
 use crate::report::verification::OutputComparison;
-use crate::verify::trace::Traced;
+use crate::verify::by_layer::Compared;
 use comfy_table::{Table, presets};
 
 /// A table without borders, with nothing behind the last word of a line.
@@ -11,11 +11,11 @@ pub(super) fn lines(table: &Table) -> String {
 }
 
 /// One row for each node.
-pub(super) fn by_layer(traced: &[Traced]) -> String {
+pub(super) fn by_layer(nodes: &[Compared]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["", "node", "operator", "type", "differ", "max error", "relative", "cosine"]);
-    for Traced { node, op, comparison } in traced {
+    for Compared { node, op, comparison } in nodes {
         let verdict = verdict(comparison);
         let [differ, absolute, relative, cosine] = statistics(comparison);
         table.add_row([

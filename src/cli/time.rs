@@ -36,7 +36,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct Timed {
     plan: PathBuf,
     latency: Latency,
 }
@@ -78,8 +78,8 @@ pub(super) fn run(
     }
     output.done(&format!("{} rounds of {} runs", arguments.rounds, arguments.runs));
     let plans = arguments.plans.iter().cloned();
-    let outcomes: Vec<Outcome> =
-        plans.zip(latencies).map(|(plan, latency)| Outcome { plan, latency }).collect();
+    let outcomes: Vec<Timed> =
+        plans.zip(latencies).map(|(plan, latency)| Timed { plan, latency }).collect();
     if arguments.json { output.json(&outcomes) } else { output.data(&table(&outcomes)) }
 }
 
@@ -114,11 +114,11 @@ fn about(error: Error, plan: &Path) -> Error {
     error.with_note(format!("in {}", plan.display()))
 }
 
-fn table(outcomes: &[Outcome]) -> String {
+fn table(outcomes: &[Timed]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["plan", "", "median ms", "p90", "p99", "min", "runs"]);
-    for Outcome { plan, latency } in outcomes {
+    for Timed { plan, latency } in outcomes {
         for (how, timing) in [("stream", Some(&latency.stream)), ("graph", latency.graph.as_ref())]
         {
             let Some(timing) = timing else { continue };

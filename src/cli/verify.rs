@@ -20,7 +20,7 @@ use crate::report::render::{self, About};
 use crate::report::verification::{Fault, OutputComparison};
 use crate::report::zoo::Status;
 use crate::report::{self, Verification};
-use crate::verify::trace::Traced;
+use crate::verify::by_layer::Compared;
 use crate::verify::{self, data::DataSet};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
@@ -280,17 +280,17 @@ impl Arguments {
         let fault = found.as_ref().and_then(Found::fault).cloned();
         work.findings.culprit = wrong.zip(fault);
         let shown = wrong.unwrap_or_default();
-        let traced = work
+        let nodes = work
             .sets
             .get(shown)
-            .map(|set| self.by_layer.trace(whole, environment, set, &mut *candidate, output));
-        // What stops the trace must not hide what the outputs say.
-        let (traced, untraced) = match traced.transpose() {
-            Ok(traced) => (traced.unwrap_or_default(), None),
+            .map(|set| self.by_layer.compare(whole, environment, set, &mut *candidate, output));
+        // What stops this must not hide what the outputs say.
+        let (nodes, stopped) = match nodes.transpose() {
+            Ok(nodes) => (nodes.unwrap_or_default(), None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        work.findings.trace(shown, &traced);
-        Ok(Inside { found, traced, untraced })
+        work.findings.take_nodes(shown, &nodes);
+        Ok(Inside { found, nodes, stopped })
     }
 
     /// Prints what came out; numbers that differ are an error.
@@ -299,7 +299,7 @@ impl Arguments {
         path: &Path,
         machine: &Machine,
         verifications: &[Verification],
-        Inside { found, traced, untraced }: Inside,
+        Inside { found, nodes, stopped }: Inside,
         output: &mut Output,
     ) -> Result<()> {
         let caveat = machine.caveat();
@@ -310,20 +310,19 @@ impl Arguments {
                 note: caveat,
                 verifications,
                 fault: found.as_ref().and_then(Found::fault),
-                by_layer: traced.iter().map(|traced| &traced.comparison).collect(),
+                by_layer: nodes.iter().map(|node| &node.comparison).collect(),
             })?;
         } else {
-            if !traced.is_empty() {
-                output.data(&table::by_layer(&traced))?;
+            if !nodes.is_empty() {
+                output.data(&table::by_layer(&nodes))?;
             }
             output.data(&table::by_output(verifications, caveat))?;
         }
         let Some(error) = verifications.iter().find_map(verify::mismatch) else {
-            return untraced.map_or(Ok(()), |error| Err(error.in_model(path)));
+            return stopped.map_or(Ok(()), |error| Err(error.in_model(path)));
         };
-        let untraced =
-            untraced.map(|why| format!("the nodes were not compared: {}", why.message()));
-        let lines = found.iter().flat_map(Found::lines).chain(untraced);
+        let stopped = stopped.map(|why| format!("the nodes were not compared: {}", why.message()));
+        let lines = found.iter().flat_map(Found::lines).chain(stopped);
         let lines = lines.chain(caveat.map(str::to_owned));
         Err(lines.fold(error, Error::with_note).in_model(path))
     }
@@ -332,6 +331,6 @@ impl Arguments {
 /// What was found inside the model.
 struct Inside {
     found: Option<Found>,
-    traced: Vec<Traced>,
-    untraced: Option<Error>,
+    nodes: Vec<Compared>,
+    stopped: Option<Error>,
 }

@@ -67,7 +67,7 @@ pub fn bindings(network: &Checked, profiles: &[Profile]) -> (Vec<Binding>, Vec<B
 
 fn binding(network: &Checked, profiles: &[Profile], name: &str, value: ValueId) -> Binding {
     let ty = &network.value(value).ty;
-    let ranges = |pick: fn(&Profile) -> &Vec<Range>| {
+    let ranges = |pick: fn(&Profile) -> &Vec<Range>| -> Vec<[Vec<i64>; 3]> {
         let ranges = profiles.iter().flat_map(pick).filter(|range| range.input == name);
         ranges.map(|range| [range.min.clone(), range.opt.clone(), range.max.clone()]).collect()
     };
@@ -75,6 +75,7 @@ fn binding(network: &Checked, profiles: &[Profile], name: &str, value: ValueId) 
         name: name.to_owned(),
         dtype: ty.dtype.to_string(),
         shape: ty.shape.iter().map(ToString::to_string).collect(),
+        profile: ranges(|profile| &profile.inputs).into_iter().next(),
         profiles: ranges(|profile| &profile.inputs),
         values: ranges(|profile| &profile.values),
     }

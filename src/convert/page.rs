@@ -7,9 +7,9 @@ use crate::files;
 use crate::import::constants::written;
 use crate::recipe::Recipe;
 use crate::report::latency;
-use crate::report::manifest::File;
+use crate::report::manifest::{Binding, File};
 use crate::report::model::{
-    self, Binding, Culprit, ErrorByLayer, Latency, Layer, LayerError, Options, Report,
+    self, Culprit, ErrorByLayer, Latency, Layer, LayerError, Options, Report,
 };
 use crate::report::verification::Fault;
 use crate::report::zoo::Status;
@@ -17,8 +17,8 @@ use crate::report::{Environment, Verification};
 use crate::site::Site;
 use crate::tensor::Tensor;
 use crate::valid::Checked;
+use crate::verify::by_layer::Compared;
 use crate::verify::data::DataSet;
-use crate::verify::trace::Traced;
 use std::path::Path;
 
 /// What is known of a model so far.
@@ -44,7 +44,7 @@ pub struct Findings {
     /// The first wrong node, and the data set that shows it.
     pub culprit: Option<(usize, Fault)>,
     /// How each node compares, and on which data set.
-    pub traced: Option<(usize, Vec<LayerError>)>,
+    pub by_layer: Option<(usize, Vec<LayerError>)>,
 }
 
 /// What a report on a model says besides what was found out.
@@ -72,19 +72,17 @@ impl Findings {
     pub fn take(&mut self, conversion: &Conversion) -> Result<()> {
         self.recipe = conversion.settled();
         self.frozen = conversion.fitted.constants.iter().map(constant).collect();
-        let (inputs, outputs) = bindings(conversion.network(), &conversion.profiles());
-        self.inputs = inputs.into_iter().map(Binding::from).collect();
-        self.outputs = outputs.into_iter().map(Binding::from).collect();
+        (self.inputs, self.outputs) = bindings(conversion.network(), &conversion.profiles());
         self.layers = layers(conversion.network())?;
         self.notes.clone_from(&conversion.prepared.notes);
         Ok(())
     }
 
     /// Takes in how what nodes compute compares.
-    pub fn trace(&mut self, set: usize, traced: &[Traced]) {
-        if !traced.is_empty() {
-            let errors = traced.iter().filter_map(|traced| error_of(traced, &self.layers));
-            self.traced = Some((set, errors.collect()));
+    pub fn take_nodes(&mut self, set: usize, nodes: &[Compared]) {
+        if !nodes.is_empty() {
+            let errors = nodes.iter().filter_map(|node| error_of(node, &self.layers));
+            self.by_layer = Some((set, errors.collect()));
         }
     }
 
@@ -95,7 +93,7 @@ impl Findings {
         let label = |at: usize| runs.get(at).map(|run| run.label.clone());
         let culprit = self.culprit.and_then(|(at, fault)| Some(Culprit { fault, run: label(at)? }));
         let by_layer =
-            self.traced.and_then(|(at, layers)| Some(ErrorByLayer { run: label(at)?, layers }));
+            self.by_layer.and_then(|(at, layers)| Some(ErrorByLayer { run: label(at)?, layers }));
         let latency = self.latency.zip(runs.first()).map(|(times, run)| Latency::of(run, times));
         let Ending { files, verdict, reason, on, environment, error } = ending;
         let options = Options { recipe: self.recipe, on: on.to_string() };
@@ -145,14 +143,14 @@ fn layers(network: &Checked) -> Result<Vec<Layer>> {
 }
 
 /// How what a node computes compares, with the layer it became; `None` where type or shape differ.
-fn error_of(traced: &Traced, layers: &[Layer]) -> Option<LayerError> {
-    let statistics = traced.comparison.statistics.as_ref()?;
-    let layer = layers.iter().rfind(|layer| layer.nodes.contains(&traced.node));
+fn error_of(compared: &Compared, layers: &[Layer]) -> Option<LayerError> {
+    let statistics = compared.comparison.statistics.as_ref()?;
+    let layer = layers.iter().rfind(|layer| layer.nodes.contains(&compared.node));
     Some(LayerError {
         layer: layer.map_or_else(String::new, |layer| layer.name.clone()),
-        node: traced.node.clone(),
-        op: traced.op.clone(),
-        agrees: traced.comparison.agrees,
+        node: compared.node.clone(),
+        op: compared.op.clone(),
+        agrees: compared.comparison.agrees,
         max_absolute: statistics.max_absolute,
         max_relative: statistics.max_relative,
         cosine: statistics.cosine,

@@ -38,7 +38,7 @@ mod tests {
         {
             let mut out = vec![0usize; len];
             pieces(&mut out, piece, |i, part| {
-                part.iter_mut().enumerate().for_each(|(j, x)| *x += i * piece + j)
+                part.iter_mut().enumerate().for_each(|(j, x)| *x += i * piece + j);
             });
             assert!(out.iter().enumerate().all(|(i, &x)| i == x), "{len} in pieces of {piece}");
         }

@@ -158,7 +158,7 @@ impl Weights {
             None => {
                 let gates = out.chunks_mut(self.width.max(1)).enumerate();
                 gates.for_each(|(i, gate)| {
-                    gate.copy_from_slice(&x[i / sizes.gates * self.width..][..self.width])
+                    gate.copy_from_slice(&x[i / sizes.gates * self.width..][..self.width]);
                 });
             }
         }

@@ -122,7 +122,7 @@ fn each(data: &Tensor, values: &[f32], f: impl Fn(f32) -> f32 + Sync) -> Result<
     const PIECE: usize = 1 << 12;
     let mut out = vec![0.0; values.len()];
     pieces(&mut out, PIECE, |i, part| {
-        part.iter_mut().zip(&values[i * PIECE..]).for_each(|(out, &x)| *out = f(x))
+        part.iter_mut().zip(&values[i * PIECE..]).for_each(|(out, &x)| *out = f(x));
     });
     rounded(data.dtype(), data.dims().to_vec(), out)
 }

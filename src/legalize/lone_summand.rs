@@ -72,7 +72,7 @@ fn is_convolved(network: &Network, mut value: ValueId) -> bool {
         match (&layer.kind, layer.inputs.first()) {
             (LayerKind::Convolution(_), _) => return true,
             (LayerKind::ElementWise(ElementWise { operation: Op::Sum | Op::Sub }), Some(&data)) => {
-                value = data
+                value = data;
             }
             _ => return false,
         }

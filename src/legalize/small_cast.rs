@@ -23,7 +23,7 @@ pub(super) fn run(network: &mut Network) {
         let from = editor.network().value(data).ty.dtype;
         match (from, to) {
             (DType::F8E4M3 | DType::I4, to) if !is_small(to) => {
-                from_small(&mut editor, id, data, to)
+                from_small(&mut editor, id, data, to);
             }
             (from, DType::F8E4M3) if !is_small(from) => to_small(&mut editor, id, data, to),
             _ => {}

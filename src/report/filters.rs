@@ -142,7 +142,7 @@ fn markdown(text: &str) -> String {
             ':' if after != '/' => out.push(':'),
             '.' if !follows_www(&characters, at) => out.push('.'),
             '\\' | '`' | '*' | '_' | '[' | '|' | '~' | '#' | '$' | '@' | ':' | '.' => {
-                out.extend(['\\', each])
+                out.extend(['\\', each]);
             }
             _ => out.push(each),
         }

@@ -53,7 +53,7 @@ pub struct File {
 }
 
 /// An input or output of the plan.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
     /// Its name.
     pub name: String,
@@ -61,12 +61,12 @@ pub struct Binding {
     pub dtype: String,
     /// Its sizes: numbers, or names and expressions where only the run knows.
     pub shape: Vec<String>,
+    /// The first of `profiles`.
+    pub profile: Option<[Vec<i64>; 3]>,
     /// Smallest, likeliest and largest shape, for inputs with a size that only the run knows: one
     /// entry per profile.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<[Vec<i64>; 3]>,
     /// Smallest, likeliest and largest values, for inputs that hold sizes: one entry per profile.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<[Vec<i64>; 3]>,
 }
 

@@ -3,7 +3,7 @@
 use super::environment::Environment;
 use super::histogram::{self, Histogram};
 use super::latency;
-use super::manifest::{self, File};
+use super::manifest::{Binding, File};
 use super::verification::{Fault, OutputComparison, Verification};
 use super::zoo::Status;
 use crate::recipe::Recipe;
@@ -91,31 +91,6 @@ pub struct Options {
     pub recipe: Recipe,
     /// Where outputs were to be computed.
     pub on: String,
-}
-
-/// An input or output.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Binding {
-    /// Its name.
-    pub name: String,
-    /// Its element type.
-    pub dtype: String,
-    /// Sizes: numbers, or names and expressions.
-    pub shape: Vec<String>,
-    /// The first of `profiles`.
-    pub profile: Option<[Vec<i64>; 3]>,
-    /// Smallest, likeliest and largest shape in each profile, of inputs with a size that only the
-    /// run knows.
-    pub profiles: Vec<[Vec<i64>; 3]>,
-    /// Smallest, likeliest and largest values in each profile, of inputs that hold sizes.
-    pub values: Vec<[Vec<i64>; 3]>,
-}
-
-impl From<manifest::Binding> for Binding {
-    fn from(binding: manifest::Binding) -> Self {
-        let manifest::Binding { name, dtype, shape, profiles, values } = binding;
-        Self { name, dtype, shape, profile: profiles.first().cloned(), profiles, values }
-    }
 }
 
 /// What was fed.

@@ -325,10 +325,6 @@ fn configure(mut network: Pin<&mut ffi::Network>, options: &BuildOptions) -> Res
         let what = because(format!("optimization level {level}"));
         network.as_mut().set_optimization_level(level.into()).map_err(what)?;
     }
-    if let Some(bytes) = options.workspace_bytes {
-        let what = because(format!("a workspace of {bytes} bytes"));
-        network.as_mut().set_workspace_limit(bytes).map_err(what)?;
-    }
     Ok(())
 }
 

@@ -27,5 +27,5 @@ pub use find::{FindOptions, Tried};
 pub use library::Library;
 pub use log::{LogSink, Severity};
 pub use options::{BuildOptions, BuildStats, Flag};
-pub use runtime::{Binding, Engine, POISONS, Session};
+pub use runtime::{Engine, IoTensor, POISONS, Session};
 pub use version::Version;

@@ -64,8 +64,6 @@ impl From<Flag> for ffi::BuilderFlag {
 pub struct BuildOptions {
     /// What the user asks of the plan: its targets, TF32, the level of optimization.
     pub recipe: Recipe,
-    /// Scratch memory that the plan may use, in bytes; `None`: TensorRT's own choice.
-    pub workspace_bytes: Option<u64>,
     /// Further permissions.
     pub flags: Vec<Flag>,
     /// Shapes the plan must work for; empty if no input has a size that only the run knows.
@@ -93,7 +91,6 @@ impl Default for BuildOptions {
     fn default() -> Self {
         Self {
             recipe: Recipe::default(),
-            workspace_bytes: None,
             flags: Vec::new(),
             profiles: Vec::new(),
             log: Arc::new(|_, _| ()),

@@ -19,12 +19,12 @@ pub struct Engine {
     inner: cxx::UniquePtr<ffi::Engine>,
     device: Device,
     log: LogSink,
-    bindings: Vec<Binding>,
+    bindings: Vec<IoTensor>,
 }
 
 /// An input or output of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
+pub struct IoTensor {
     /// Its name.
     pub name: String,
     /// Whether it goes in.
@@ -57,14 +57,14 @@ impl Engine {
                 Error::new(Kind::TensorRt, format!("`{}` has an unknown type", binding.name))
             })?;
             let ffi::Binding { name, input, host, dims, .. } = binding;
-            Ok(Binding { name, input, host, dtype, dims })
+            Ok(IoTensor { name, input, host, dtype, dims })
         };
         let bindings = bindings.into_iter().map(binding).collect::<Result<_>>()?;
         Ok(Self { inner: engine, device: device.clone(), log: log.clone(), bindings })
     }
 
     /// Inputs and outputs, as the plan lists them.
-    pub fn bindings(&self) -> &[Binding] {
+    pub fn bindings(&self) -> &[IoTensor] {
         &self.bindings
     }
 
@@ -87,7 +87,7 @@ impl Engine {
     /// # Errors
     /// [`Kind::Usage`] where there is none.
     pub fn fitting_profile(&mut self, inputs: &[(String, Tensor)]) -> Result<usize> {
-        let free = |binding: &&Binding| binding.input && binding.dims.iter().any(|&size| size < 0);
+        let free = |binding: &&IoTensor| binding.input && binding.dims.iter().any(|&size| size < 0);
         let free: Vec<String> =
             self.bindings.iter().filter(free).map(|binding| binding.name.clone()).collect();
         let shapes: Vec<(&str, Vec<i64>)> = inputs
@@ -146,7 +146,7 @@ impl Engine {
         Ok(Session { engine: self, buffers })
     }
 
-    fn bind_input(&mut self, binding: Binding, inputs: &[(String, Tensor)]) -> Result<Buffer> {
+    fn bind_input(&mut self, binding: IoTensor, inputs: &[(String, Tensor)]) -> Result<Buffer> {
         let name = &binding.name;
         let (_, tensor) = inputs.iter().find(|(given, _)| given == name).ok_or_else(|| {
             Error::new(Kind::Usage, format!("there is no data for input `{name}`"))
@@ -169,7 +169,7 @@ impl Engine {
         Ok(Buffer { binding, memory, late: false })
     }
 
-    fn bind_output(&mut self, binding: Binding) -> Result<Buffer> {
+    fn bind_output(&mut self, binding: IoTensor) -> Result<Buffer> {
         let name = &binding.name;
         let what = format!("the shape of output `{name}`");
         let dims = self.call(&what, |engine| engine.shape(name))?;
@@ -230,7 +230,7 @@ pub struct Session<'e> {
 }
 
 struct Buffer {
-    binding: Binding,
+    binding: IoTensor,
     memory: Memory,
     /// Whether the shape is known only after the run.
     late: bool,

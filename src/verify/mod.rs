@@ -4,6 +4,7 @@
 //! the plan, and whatever prints the result has to say so. [`on_gpu`] runs the plan.
 
 pub mod boundary;
+pub mod by_layer;
 pub mod compare;
 pub mod data;
 pub mod draw;
@@ -12,7 +13,6 @@ pub mod locate;
 pub mod npz;
 pub mod random;
 pub mod reference;
-pub mod trace;
 
 #[cfg(test)]
 mod tests;

@@ -139,7 +139,7 @@ fn one(
             Death::Cancelled => return Ok(ended(job, Status::Skipped, "interrupted", "")),
             Death::Killed(_) if kills < MOST_KILLS => kills += 1,
             Death::Crashed(_) | Death::Timeout | Death::Memory(_) if !died_before => {
-                died_before = true
+                died_before = true;
             }
             Death::Killed(how) | Death::Crashed(how) => {
                 let report = ended(job, Status::Crashed, &how, &words);

@@ -65,6 +65,14 @@ fn description(path: &Path) -> Value {
     json!({ "name": path.file_name().unwrap().to_str(), "bytes": bytes.len(), "sha256": sha256 })
 }
 
+/// An input or output without a profile, as the manifest has it.
+fn fixed(name: &str, shape: &[&str]) -> Value {
+    json!({
+        "name": name, "dtype": "f32", "shape": shape,
+        "profile": null, "profiles": [], "values": [],
+    })
+}
+
 fn names(dir: &Path) -> BTreeSet<String> {
     fs::read_dir(dir)
         .unwrap()
@@ -116,13 +124,12 @@ fn a_conversion_says_what_happened() {
         "name": "image",
         "dtype": "f32",
         "shape": ["batch", "1", "8", "8"],
+        "profile": [[4, 1, 8, 8], [4, 1, 8, 8], [32, 1, 8, 8]],
         "profiles": [[[4, 1, 8, 8], [4, 1, 8, 8], [32, 1, 8, 8]]],
+        "values": [],
     });
     assert_eq!(manifest["inputs"], json!([image]));
-    assert_eq!(
-        manifest["outputs"],
-        json!([{ "name": "probabilities", "dtype": "f32", "shape": ["batch", "10"] }])
-    );
+    assert_eq!(manifest["outputs"], json!([fixed("probabilities", &["batch", "10"])]));
     assert_eq!(
         manifest["layers"].as_array().unwrap().len(),
         outcome["layers"].as_u64().unwrap() as usize
@@ -495,7 +502,7 @@ fn a_frozen_input_is_no_input_of_the_plan() {
         .write(dir.path());
     succeed(onnx2plan().args(["--quiet", "--freeze", "axes=[0]"]).arg(&model));
     let manifest = parse(&fs::read(dir.path().join("model.plan.json")).unwrap());
-    assert_eq!(manifest["inputs"], json!([{ "name": "x", "dtype": "f32", "shape": ["1", "2"] }]));
+    assert_eq!(manifest["inputs"], json!([fixed("x", &["1", "2"])]));
     assert_eq!(manifest["outputs"][0]["shape"], json!(["2"]));
     assert_eq!(manifest["options"]["freeze"], json!(["axes=[0]"]));
 }

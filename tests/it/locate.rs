@@ -123,7 +123,7 @@ const FAULTS: &[Fault] = &[
                 "large",
                 "nearest_mode",
                 &Attr::String(b"ceil".as_slice().into()),
-            )
+            );
         },
         network: nothing_of_network,
         nodes: &["`Resize_large` (Resize)"],

@@ -169,7 +169,7 @@ fn names_the_licence_and_counts_the_bytes() {
         match event {
             Event::Notice(line) => notices.push(line.to_owned()),
             Event::Progress { phase, done_bytes, total_bytes } if done_bytes == total_bytes => {
-                ends.push(phase)
+                ends.push(phase);
             }
             Event::Progress { .. } | Event::Waiting => {}
         }

@@ -131,7 +131,7 @@ fn open(graph: &mut Graph, unknown: Unknown) {
             };
             match dim {
                 DimSpec::Known(size) if opens => {
-                    *dim = DimSpec::Symbol(format!("{OPENED}{size}").into())
+                    *dim = DimSpec::Symbol(format!("{OPENED}{size}").into());
                 }
                 DimSpec::Symbol(_) | DimSpec::Unknown if !opens => *dim = DimSpec::Known(USUAL),
                 _ => {}

@@ -157,7 +157,7 @@ fn what_only_a_gpu_builds_is_evaluated_without_one() {
     fs::create_dir_all(model.join("test_data_set_0")).unwrap();
     Model::new(17).input("x", "f32[4]").node("NonZero", "x", "y").output("y", "").write(&model);
     let data = |name: &str, tensor: Vec<u8>| {
-        fs::write(model.join("test_data_set_0").join(name), tensor).unwrap()
+        fs::write(model.join("test_data_set_0").join(name), tensor).unwrap();
     };
     data("input_0.pb", support::tensor(&[4], &[0f32, 3.0, 0.0, 5.0]).encode_to_vec());
     data("output_0.pb", support::tensor(&[1, 2], &[1i64, 3]).encode_to_vec());

@@ -89,7 +89,7 @@ impl KeepArguments {
                     .and_then(|folder| cache::prepare(&folder).map(|()| folder));
                 usable
                     .map_err(|error| {
-                        output.warning(&format!("results are not kept: {}", error.message()))
+                        output.warning(&format!("results are not kept: {}", error.message()));
                     })
                     .ok()
             }

@@ -103,7 +103,7 @@ pub(super) fn run(
     };
     let outcomes = pool::run(&jobs, &limits, &command, &super::CANCELLED, &tell)?;
     live.finish();
-    let mut report = arguments.report(&library, &limits, start.elapsed(), &outcomes)?;
+    let mut report = arguments.report(&library, &limits, start.elapsed(), &outcomes);
     report.options.listing = listing;
     output.done(&format!("{} models: {}", report.models.len(), report.summary()));
     if let Some(folder) = &arguments.report {
@@ -208,7 +208,7 @@ impl Arguments {
         limits: &Limits,
         took: Duration,
         outcomes: &[Outcome],
-    ) -> Result<Report> {
+    ) -> Report {
         let mut environment = Described::here(Some(library.version().to_string()));
         // Only workers open the GPU.
         let ran = outcomes.iter().filter_map(|outcome| report::environment::of_page(&outcome.page));
@@ -234,6 +234,6 @@ impl Arguments {
         // Where the disk is full, every model says so.
         notes.sort();
         notes.dedup();
-        Ok(Report { shards: self.shard.into_iter().collect(), notes, ..report })
+        Report { shards: self.shard.into_iter().collect(), notes, ..report }
     }
 }

@@ -147,7 +147,7 @@ fn check<T: DeserializeOwned>(
     let mut inside = false;
     match value.get_ref() {
         DeValue::Array(items) => {
-            for item in items.iter() {
+            for item in items {
                 inside |= check::<T>(item, &|item| wrap(json!([item])), mistakes).is_none();
             }
         }

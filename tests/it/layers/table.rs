@@ -111,7 +111,7 @@ fn layer(kind: &LayerKind) -> String {
     match kind {
         LayerKind::Shuffle(layer) => said.shuffle(layer),
         LayerKind::Convolution(layer) | LayerKind::Deconvolution(Deconvolution(layer)) => {
-            said.convolution(layer)
+            said.convolution(layer);
         }
         LayerKind::Resize(layer) => said.resize(layer),
         LayerKind::Scale(layer) => said.scale(layer),

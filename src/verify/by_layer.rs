@@ -12,13 +12,13 @@ use crate::onnx::part::{Step, Whole};
 use crate::report::verification::OutputComparison;
 use crate::tensor::Tensor;
 
-/// Most tensors that are traced: each stays in memory from where it is computed to the end of the
+/// Most tensors that are compared: each stays in memory from where it is computed to the end of the
 /// run.
 const MOST: usize = 256;
 
 /// What a node computed.
 #[derive(Debug)]
-pub struct Traced {
+pub struct Compared {
     /// The node's name.
     pub node: String,
     /// Its operator.
@@ -32,12 +32,12 @@ pub struct Traced {
 ///
 /// # Errors
 /// Of the reference, of cutting, and of the candidate.
-pub fn trace(
+pub fn compare_nodes(
     whole: &Whole,
     inputs: &[(String, Tensor)],
     reference: &mut Inner<'_>,
     candidate: &mut dyn Candidate,
-) -> Result<Vec<Traced>> {
+) -> Result<Vec<Compared>> {
     let nodes = computing(whole, &whole.outputs(), inputs);
     let steps = nodes.into_iter().filter_map(|at| whole.nodes().get(at));
     let steps: Vec<(&Step, &str)> =
@@ -45,15 +45,15 @@ pub fn trace(
     let steps = spread(&steps, MOST);
     let names: Vec<&str> = steps.iter().map(|(_, name)| *name).collect();
     let expected = reference(whole, &names)?;
-    let traced: Vec<_> =
+    let floating: Vec<_> =
         steps.into_iter().zip(expected).filter(|(_, tensor)| tensor.dtype().is_float()).collect();
-    let names: Vec<&str> = traced.iter().map(|((_, name), _)| *name).collect();
+    let names: Vec<&str> = floating.iter().map(|((_, name), _)| *name).collect();
     let model = whole.part(&[], &names)?.model()?;
     let needed = |name: &str| model.graph.inputs.iter().any(|info| *info.name == *name);
     let inputs: Vec<_> = inputs.iter().filter(|(name, _)| needed(name)).cloned().collect();
     let computed = candidate.run(&model, &inputs)?;
     let compared =
-        traced.into_iter().zip(computed).map(|(((step, name), expected), computed)| Traced {
+        floating.into_iter().zip(computed).map(|(((step, name), expected), computed)| Compared {
             node: step.name.clone(),
             op: step.op.clone(),
             comparison: compare(name, &computed, &Constant::Tensor(expected)),
