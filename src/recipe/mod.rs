@@ -64,6 +64,9 @@ pub struct Recipe {
     /// TensorRT-RTX makes no difference
     #[arg(long, value_name = "LEVEL")]
     pub optimization_level: Option<Level>,
+    /// Scratch memory that the plan may use, in MiB [default: TensorRT's own choice]
+    #[arg(long, value_name = "MIB")]
+    pub workspace: Option<NonZeroU32>,
 }
 
 /// A part of a model instead of all of it.

@@ -325,6 +325,10 @@ fn configure(mut network: Pin<&mut ffi::Network>, options: &BuildOptions) -> Res
         let what = because(format!("optimization level {level}"));
         network.as_mut().set_optimization_level(level.into()).map_err(what)?;
     }
+    if let Some(mib) = recipe.workspace {
+        let what = because(format!("a workspace of {mib} MiB"));
+        network.as_mut().set_workspace_limit(u64::from(mib.get()) << 20).map_err(what)?;
+    }
     Ok(())
 }
 

@@ -139,7 +139,7 @@ fn a_conversion_says_what_happened() {
         "min": ["image:4x1x8x8"], "opt": ["image:4x1x8x8"], "max": ["image:32x1x8x8"],
         "dim": [], "shape": [], "profile": [], "strict_profiles": true, "rnn": "loop",
         "without_passes": [], "targets": ["sm89", "sm120"], "tf32": true,
-        "optimization_level": null, "ranges": { "batch": [4, 32] }, "frozen": [],
+        "optimization_level": null, "workspace": null, "ranges": { "batch": [4, 32] }, "frozen": [],
     });
     assert_eq!(manifest["options"], options);
 
