@@ -1,25 +1,22 @@
 //! ONNX graph to network: looks up each node's handler, reports every node that has none or fails.
 //!
 //! A newcomer starts at [`ops`]: one file per family of operators, each with its rows and handlers.
-//! [`ctx::Ctx`] is what handlers may use; [`layers`] has what they often say.
+//! [`build::ctx::Ctx`] is what handlers may use; [`build`] has what they often say.
 
 #![warn(clippy::as_conversions)]
 
+pub mod build;
 pub mod constants;
-pub mod ctx;
 mod doubles;
 pub mod error;
 mod fit;
-mod graph;
 pub mod lacks;
-pub mod layers;
-mod nested;
-mod operand;
+mod node;
 pub mod ops;
 pub mod registry;
 pub mod unknown;
 
-pub use ctx::FoldFn;
+pub use build::ctx::FoldFn;
 pub use fit::Fitted;
 
 use crate::Kind;
@@ -28,8 +25,8 @@ use crate::network::{Block, Dim, Network, Output, Shape, Symbol, ValueId, ValueT
 use crate::onnx::{self, DimSpec, Graph, Model, ValueInfo};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
-use ctx::Ctx;
-use operand::Operand;
+use build::ctx::Ctx;
+use build::operand::Operand;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -107,7 +104,8 @@ impl<'a> Ctx<'a> {
             recipe: fitted.recipe.clone(),
             notes: Vec::new(),
             problems: Vec::new(),
-            op: None,
+            node: &node::import,
+            formal: "",
             site: Site::tensor(&model.graph.path, "model", &model.graph.name),
             inputs: Vec::new(),
             operands: Vec::new(),
@@ -310,18 +308,5 @@ fn boundary_dtype(dtype: DType) -> Option<DType> {
     match dtype {
         DType::F64 => Some(DType::F32),
         dtype => dtype.in_tensorrt().then_some(dtype),
-    }
-}
-
-/// Data in a type that TensorRT has: `f64` is rounded to `f32`, other foreign types are refused.
-fn storable(tensor: Tensor) -> Result<Tensor, DType> {
-    if tensor.dtype().in_tensorrt() {
-        return Ok(tensor);
-    }
-    match (tensor.dtype(), tensor.to_f32s()) {
-        (DType::F64, Some(values)) => {
-            Tensor::of(tensor.dims().to_vec(), values.into_owned()).map_err(|_| tensor.dtype())
-        }
-        (dtype, _) => Err(dtype),
     }
 }

@@ -11,7 +11,6 @@ pub mod discover;
 pub mod folder;
 pub mod job;
 pub mod listing;
-pub mod merge;
 mod plan;
 pub mod pool;
 pub mod select;

@@ -1,12 +1,11 @@
 //! The parent's side: starts workers, hands out jobs, watches over time and memory, replaces what
 //! died.
 
-use super::folder;
 use super::job::{Job, Outcome};
 use crate::convert::describe;
 use crate::error::{Error, Kind, Result};
 use crate::report::zoo::{ModelReport, Status};
-use crate::report::{Environment, model};
+use crate::report::{Environment, model, pages};
 use rustix::process::Signal;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -160,7 +159,7 @@ fn one(
 /// An outcome with what the listing says of the model.
 fn expected(job: &Job, outcome: Outcome) -> Outcome {
     let model = ModelReport {
-        page: Some(folder::page(&job.name)).filter(|_| outcome.model.status != Status::Skipped),
+        page: Some(pages::path(&job.name)).filter(|_| outcome.model.status != Status::Skipped),
         tags: job.tags.clone(),
         expected_at: job.expected_at.clone(),
         ..outcome.model

@@ -3,8 +3,8 @@
 use crate::cli::output::Output;
 use crate::cli::zoo::ending::EndingArguments;
 use crate::error::{Error, Kind, Result};
-use crate::report::read;
-use crate::zoo::{folder, merge};
+use crate::report::{merge, read};
+use crate::zoo::folder;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -37,17 +37,18 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
         return Err(lacks.into_iter().fold(error, Error::with_note));
     }
     let parts = whole.into_iter().map(|part| read::zoo(part)).collect::<Result<Vec<_>>>()?;
-    let (mut report, outcomes) = merge::merge(&parts)?;
+    let (mut report, models) = merge::merge(&parts)?;
     report.notes.extend(lacks.iter().cloned());
     let missing = report.missing();
     if !missing.is_empty() {
         lacks.insert(0, merge::lacks(&missing));
     }
-    for outcome in &outcomes {
-        folder::write_model(&arguments.output, outcome)
-            .map_err(|error| misshapen(error, &outcome.model.name))?;
+    for (model, page) in &models {
+        folder::write_model(&arguments.output, model, page)
+            .map_err(|error| misshapen(error, &model.name))?;
     }
-    folder::write(&arguments.output, &report, &outcomes)?;
+    let pages = models.iter().map(|(model, page)| (model.name.as_str(), page));
+    folder::write(&arguments.output, &report, pages)?;
     output.done(&format!(
         "{} models of {} parts: {}",
         report.models.len(),

@@ -97,7 +97,9 @@ pub(super) fn run(
     let tell = |event: Event<'_>| {
         live.tell(&event);
         match (&arguments.report, event) {
-            (Some(folder), Event::Done(_, outcome)) => folder::write_model(folder, outcome),
+            (Some(folder), Event::Done(_, outcome)) => {
+                folder::write_model(folder, &outcome.model, &outcome.page)
+            }
             _ => Ok(()),
         }
     };
@@ -107,7 +109,8 @@ pub(super) fn run(
     report.options.listing = listing;
     output.done(&format!("{} models: {}", report.models.len(), report.summary()));
     if let Some(folder) = &arguments.report {
-        folder::write(folder, &report, &outcomes)?;
+        let pages = outcomes.iter().map(|each| (each.model.name.as_str(), &each.page));
+        folder::write(folder, &report, pages)?;
     }
     if arguments.json {
         output.json(&report)?;

@@ -1,8 +1,8 @@
 //! Functions of one element with parameters: `Relu`, `LeakyRelu`, `Clip`, `Gelu`, …
 
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::math::{ActivationType, ElementWiseOperation as Ew};
 use crate::network::{LayerKind, ValueId, Values};
 use crate::onnx::Node;

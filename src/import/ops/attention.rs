@@ -1,14 +1,14 @@
 //! `Attention` and `FlexAttention`.
 
-use super::attention_bias::{Keys, Window, bias};
-use super::heads::{
+use crate::import::build::attention_bias::{Keys, Window, bias};
+use crate::import::build::ctx::Ctx;
+use crate::import::build::heads::{
     head_count, join_heads, matrices, query_key_value, repeat_heads, required_head_count,
     scaled_scores, softmax_precision, split_heads,
 };
-use super::numbers::MAX_SIZE;
-use crate::import::ctx::Ctx;
+use crate::import::build::numbers::MAX_SIZE;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::SoftMax;
 use crate::network::layer::math::{ActivationType, ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::{Dim, ValueId, Values};

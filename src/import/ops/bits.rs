@@ -5,9 +5,9 @@
 //! way fit in `f32`.
 
 use super::quantize::{from_real, real};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Gather;
 use crate::network::layer::data::GatherMode;
 use crate::network::layer::math::{

@@ -1,10 +1,10 @@
 //! Boxes that do not overlap better ones.
 
-use super::numbers::Steps;
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::nested::{Iteration, Repeat};
+use crate::import::build::numbers::Steps;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::nested::{Iteration, Repeat};
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::control::{LoopIterator, LoopOutput};
 use crate::network::layer::data::{GatherMode, SampleMode, ScatterMode, TopKOperation};
 use crate::network::layer::math::{

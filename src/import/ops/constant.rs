@@ -1,9 +1,9 @@
 //! Data that is fixed, made by a formula, or random; and the sizes of data.
 
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::graph::storable;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
-use crate::import::storable;
 use crate::network::layer::data::{Fill, FillOperation, SampleMode};
 use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation};
 use crate::network::layer::{Arg, Slice};

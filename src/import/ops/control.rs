@@ -1,12 +1,12 @@
 //! Operators that hold graphs: `If` and `Loop`.
 
 use super::gather::non_zero_of;
-use super::numbers::{MAX_SIZE, Steps};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::nested::{Iteration, Repeat};
+use crate::import::build::numbers::{MAX_SIZE, Steps};
+use crate::import::build::op::{NOW, Op, with_lists};
+use crate::import::build::operand::Operand;
 use crate::import::error::{Deciding, OpError};
-use crate::import::nested::{Iteration, Repeat};
-use crate::import::operand::Operand;
-use crate::import::registry::{NOW, Op, with_lists};
 use crate::network::layer::control::{Conditional, LoopOutput};
 use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::ElementWiseOperation as Ew;

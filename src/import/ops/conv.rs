@@ -1,11 +1,13 @@
 //! Convolutions and transposed convolutions.
 
-use super::axes::{Cut, along, cut, whole};
-use super::pads::{AutoPad, Pads, Window, from_image, sizes, spatial_rank, to_image, whole_list};
 use super::quantize::{exact_sum, real};
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::{Cut, along, cut, whole};
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
+use crate::import::build::pads::{
+    AutoPad, Pads, Window, from_image, sizes, spatial_rank, to_image, whole_list,
+};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::conv::{Deconvolution, PaddingMode};
 use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::ElementWiseOperation as Ew;

@@ -1,9 +1,9 @@
 //! `Einsum`: the equation parsed, and brought to the form that TensorRT's layer takes.
 
-use super::axes::counter;
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::counter;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Einsum;
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::{Dim, ValueId, Values};

@@ -2,10 +2,10 @@
 //! rounding, conversion.
 
 use super::quantize::{convert, from_real, real, saturates};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx, with_lists};
+use crate::import::build::operand::Operand;
 use crate::import::error::OpError;
-use crate::import::operand::Operand;
-use crate::import::registry::{NOW, Op, onnx, with_lists};
 use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation as Un};
 use crate::network::{LayerKind, ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};

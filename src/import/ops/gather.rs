@@ -1,8 +1,8 @@
 //! Data picked by index.
 
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::{GatherMode, ReverseSequence, TopKOperation};
 use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::layer::{Arg, Gather, TopK};

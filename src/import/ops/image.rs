@@ -1,10 +1,10 @@
 //! Images put together from parts or scaled: `Col2Im`, `MaxUnpool`, `ImageScaler`.
 
-use super::axes::{Cut, along, cut, whole};
-use super::pads::{int, sizes, whole_list};
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::{Cut, along, cut, whole};
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
+use crate::import::build::pads::{int, sizes, whole_list};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::Values;
 use crate::network::layer::data::{GatherMode, SampleMode, ScatterMode};
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};

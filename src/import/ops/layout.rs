@@ -1,9 +1,9 @@
 //! The same elements in another shape or order, repeated, or one behind the other.
 
-use super::numbers::Steps;
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::numbers::Steps;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::dim::product;
 use crate::network::layer::Shuffle;
 use crate::network::layer::data::{Reshape, SampleMode};
@@ -237,7 +237,7 @@ fn repeat(ctx: &mut Ctx<'_>, data: ValueId, repeats: &[ValueId]) -> Result<Value
 fn image(ctx: &mut Ctx<'_>, node: &Node) -> Result<(ValueId, [ValueId; 4], i64), OpError> {
     let data = ctx.input(0)?;
     let block = required(node, "blocksize")?;
-    if !(1..=super::numbers::MAX_SIZE).contains(&block) {
+    if !(1..=crate::import::build::numbers::MAX_SIZE).contains(&block) {
         return Err(OpError::invalid(format!("attribute `blocksize` is {block}")));
     }
     let sizes = ctx.sizes(data)?;

@@ -2,9 +2,9 @@
 
 use super::norm::wanted;
 use super::softmax::logarithmic;
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Gather;
 use crate::network::layer::data::GatherMode;
 use crate::network::layer::math::{

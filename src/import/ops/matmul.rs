@@ -1,11 +1,11 @@
 //! Products of matrices, and determinants: `MatMul`, `Gemm`, `Det`.
 
-use super::axes::rounded;
 use super::conv::less_zero_point;
 use super::quantize::{Ranged, exact_sum, ranged, real};
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::rounded;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::MatrixMultiply;
 use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, ReduceOperation};
 use crate::network::{ValueId, Values};

@@ -3,7 +3,7 @@
 
 use super::matmul::{dynamic_matmul, matmul_integer_to_float};
 use super::recurrent::quantized_lstm;
-use crate::import::registry::{NOW, OfValues, Op, onnx};
+use crate::import::build::op::{NOW, OfValues, Op, onnx};
 
 const LSTM: &str =
     "X W R B? sequence_lens? initial_h? initial_c? P? W_scale W_zero_point R_scale R_zero_point";

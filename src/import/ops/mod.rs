@@ -5,8 +5,6 @@
 
 mod activation;
 mod attention;
-mod attention_bias;
-mod axes;
 mod bits;
 mod boxes;
 mod constant;
@@ -15,7 +13,6 @@ mod conv;
 mod einsum;
 mod elementwise;
 mod gather;
-mod heads;
 mod image;
 mod layout;
 mod loss;
@@ -23,15 +20,12 @@ mod matmul;
 mod microsoft;
 mod native;
 mod norm;
-mod numbers;
-mod pads;
 mod pool;
 mod power;
 mod quantize;
 mod recurrent;
 mod reduce;
 mod regions;
-mod resample;
 mod resize;
 mod rotary;
 mod sample;
@@ -45,7 +39,7 @@ mod state;
 mod training;
 mod unique;
 
-use super::registry::Op;
+use super::build::op::Op;
 
 /// Every family's rows.
 pub(super) const FAMILIES: &[(&str, &[Op])] = &[

@@ -1,9 +1,9 @@
 //! Normalizations, and `Dropout`.
 
-use super::axes::{along, rounded};
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::{along, rounded};
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::conv::{PaddingMode, PoolingType};
 use crate::network::layer::math::{
     ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,

@@ -1,11 +1,11 @@
 //! Pooling over windows and over everything.
 
-use super::axes::{Cut, along, cut, whole};
-use super::pads::{Pads, Window, from_image, int, sizes, spatial_rank, to_image};
 use super::quantize::{from_real, real};
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::{Cut, along, cut, whole};
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
+use crate::import::build::pads::{Pads, Window, from_image, int, sizes, spatial_rank, to_image};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Pooling;
 use crate::network::layer::conv::{PaddingMode, PoolingType};
 use crate::network::layer::data::SampleMode;

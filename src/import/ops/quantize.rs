@@ -4,13 +4,13 @@
 //! TensorRT holds `u8` at the network's boundary only. What is quantized to `u8` and used again is
 //! therefore taken from before its conversion: see [`real`].
 
-use super::axes::along;
 use super::conv::{convolve, less_zero_point};
 use super::elementwise::truncate;
 use super::matmul::multiply;
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::along;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Gather;
 use crate::network::layer::data::GatherMode;
 use crate::network::layer::math::{

@@ -1,10 +1,10 @@
 //! One number from many: `Reduce…`, `ArgMax`, `ArgMin`, `CumSum`, `CumProd`.
 
-use super::axes::{counter, reversed};
 use super::quantize::{from_real, real};
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::{counter, reversed};
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::TopKOperation;
 use crate::network::layer::math::{
     CumulativeOperation, ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,

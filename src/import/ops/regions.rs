@@ -1,11 +1,11 @@
 //! Images sampled between their elements at positions that the run computes: `RoiAlign`,
 //! `DeformConv`.
 
-use super::numbers::Steps;
-use super::pads::{int, sizes, whole_list};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::numbers::Steps;
+use crate::import::build::op::{NOW, Op, onnx};
+use crate::import::build::pads::{int, sizes, whole_list};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::{GatherMode, SampleMode};
 use crate::network::layer::math::{
     ElementWiseOperation as Ew, MatrixOperation, ReduceOperation, UnaryOperation as Un,
@@ -594,7 +594,7 @@ fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let maps = ctx.number(maps);
     let mut result = ctx.reshape_to(product, &[batch, maps, rows, columns])?;
     if let Some(bias) = ctx.maybe(3) {
-        let bias = super::axes::along(ctx, bias, 1, 4)?;
+        let bias = crate::import::build::axes::along(ctx, bias, 1, 4)?;
         result = ctx.binary(Ew::Sum, result, bias)?;
     }
     Ok(smallvec![result])

@@ -4,10 +4,10 @@
 //! [`super::resample`]): from fixed sizes by fixed indices and weights, else by indices and weights
 //! computed at run time.
 
-use super::resample::{Coordinates, Grid, Kernel, OpenGrid, Real};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
+use crate::import::build::resample::{Coordinates, Grid, Kernel, OpenGrid, Real};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::Resize;
 use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation};
 use crate::network::layer::resample::{

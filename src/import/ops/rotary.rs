@@ -1,10 +1,10 @@
 //! `RotaryEmbedding`.
 
-use super::heads::{head_count, required_head_count, share};
-use super::numbers::Steps;
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::heads::{head_count, required_head_count, share};
+use crate::import::build::numbers::Steps;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::{Dim, ValueId, Values};

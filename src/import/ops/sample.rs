@@ -1,9 +1,9 @@
 //! Images sampled at given positions.
 
-use super::axes::along;
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::along;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::{GatherMode, SampleMode};
 use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, UnaryOperation};
 use crate::network::layer::resample::InterpolationMode;

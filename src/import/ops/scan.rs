@@ -1,10 +1,10 @@
 //! `Scan`: a loop over slices.
 
 use super::control::graph;
-use crate::import::ctx::{Ctx, normalize_axis};
+use crate::import::build::ctx::{Ctx, normalize_axis};
+use crate::import::build::nested::{Iteration, Repeat};
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::nested::{Iteration, Repeat};
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::control::{LoopIterator, LoopOutput};
 use crate::network::{ValueId, Values};
 use crate::onnx::{Graph, Node};

@@ -1,10 +1,10 @@
 //! Data with some elements replaced, or combined with others.
 
-use super::axes::{along, whole};
 use super::gather::{axis_of, wrap_index_vectors};
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::{along, whole};
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::{GatherMode, SampleMode, ScatterMode};
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::layer::{Gather, Scatter};

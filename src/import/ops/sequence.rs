@@ -3,10 +3,10 @@
 
 use super::control::graph;
 use super::slice::{split_at, split_axis};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, with_lists};
+use crate::import::build::operand::Operand;
 use crate::import::error::OpError;
-use crate::import::operand::Operand;
-use crate::import::registry::{NOW, Op, with_lists};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::Tensor;

@@ -1,10 +1,10 @@
 //! Parts of data, and data with a border.
 
-use super::axes::whole;
-use super::numbers::MAX_SIZE;
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::whole;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::numbers::MAX_SIZE;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation};
 use crate::network::{ValueId, Values};

@@ -1,9 +1,9 @@
 //! `Softmax` and its kin: one axis from opset 13 on, all axes from one on before.
 
-use super::axes::counter;
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::counter;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::TopKOperation;
 use crate::network::layer::math::{
     ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,

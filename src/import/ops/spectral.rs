@@ -1,10 +1,10 @@
 //! Signals and their frequencies: Fourier transforms as products with fixed matrices, and fixed
 //! windows and filters.
 
-use super::axes::{along, rounded};
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::{along, rounded};
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::GatherMode;
 use crate::network::layer::math::{
     ElementWiseOperation as Ew, MatrixOperation, UnaryOperation as Un,

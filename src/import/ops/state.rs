@@ -2,16 +2,18 @@
 //! a sequence.
 
 use super::activation::swish_of;
-use super::axes::{Cut, counter, cut};
 use super::conv::{convolve_window, known_size};
 use super::gather::axis_of;
-use super::heads::{default_scale, matrices, required_head_count, root_of_size, share};
-use super::numbers::Steps;
-use super::pads::Window;
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::{Cut, counter, cut};
+use crate::import::build::ctx::Ctx;
+use crate::import::build::heads::{
+    default_scale, matrices, required_head_count, root_of_size, share,
+};
+use crate::import::build::nested::{Iteration, Repeat};
+use crate::import::build::numbers::Steps;
+use crate::import::build::op::{NOW, Op, onnx};
+use crate::import::build::pads::Window;
 use crate::import::error::OpError;
-use crate::import::nested::{Iteration, Repeat};
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::control::{LoopIterator, LoopOutput};
 use crate::network::layer::data::{SampleMode, ScatterMode};
 use crate::network::layer::math::{

@@ -1,8 +1,8 @@
 //! One step of an optimizer: plain arithmetic on parameters and gradients.
 
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation as Un};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;

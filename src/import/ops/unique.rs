@@ -1,11 +1,11 @@
 //! `Unique`: what differs, from a table of every element by every other.
 
-use super::axes::along;
 use super::gather::non_zero_of;
 use super::reduce::widened;
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::along;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::data::{GatherMode, ScatterMode};
 use crate::network::layer::math::{
     Cumulative, CumulativeOperation, ElementWiseOperation as Ew, ReduceOperation,

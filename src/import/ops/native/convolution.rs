@@ -1,7 +1,7 @@
 //! `TRT_Convolution` and `TRT_Deconvolution`.
 
 use super::{choice, naturals, positive, weights};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::ops::conv::known_size;
 use crate::network::layer::Convolution;

@@ -10,9 +10,9 @@ mod rnn;
 mod scale;
 mod shuffle;
 
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{ANY_DOMAIN, NOW, OfValues, Op, onnx};
 use crate::import::error::OpError;
-use crate::import::registry::{ANY_DOMAIN, NOW, OfValues, Op, onnx};
 use crate::network::layer::Arg;
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;

@@ -1,7 +1,7 @@
 //! `TRT_Resize`.
 
 use super::{choice, naturals};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::layer::Resize;
 use crate::network::layer::resample::{

@@ -1,7 +1,7 @@
 //! `TRT_RNNv2`.
 
 use super::{choice, positive};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::ops::recurrent::layer::{expand, halves, zeros};
 use crate::network::Values;

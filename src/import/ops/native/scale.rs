@@ -1,7 +1,7 @@
 //! `TRT_Scale`.
 
 use super::choice;
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::Values;
 use crate::network::layer::Scale;

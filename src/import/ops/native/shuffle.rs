@@ -1,7 +1,7 @@
 //! `TRT_Shuffle`.
 
 use super::naturals;
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::Values;
 use crate::network::layer::Shuffle;

@@ -2,9 +2,9 @@
 
 use super::functions::Function;
 use super::weights::Weights;
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::numbers::Steps;
 use crate::import::error::OpError;
-use crate::import::ops::numbers::Steps;
 use crate::network::layer::data::SampleMode;
 use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::{ValueId, Values};

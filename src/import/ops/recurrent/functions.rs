@@ -1,6 +1,6 @@
 //! The activation functions of recurrent operators.
 
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::ValueId;
 use crate::network::layer::math::{ActivationType, ElementWiseOperation as Ew};

@@ -5,7 +5,7 @@ use super::Operands;
 use super::cells::{Cell, Operator, cut, size};
 use super::functions::Function;
 use super::sweep::{Ran, run};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::layer::math::ActivationType;
 use crate::network::layer::rnn::{Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation};

@@ -14,11 +14,11 @@ pub(super) mod layer;
 mod sweep;
 mod weights;
 
-use super::axes::{Cut, cut};
-use super::pads::int;
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::{Cut, cut};
+use crate::import::build::ctx::Ctx;
+use crate::import::build::op::{NOW, Op, onnx};
+use crate::import::build::pads::int;
 use crate::import::error::OpError;
-use crate::import::registry::{NOW, Op, onnx};
 use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::{Dim, Shape, ValueId, Values};
 use crate::onnx::Node;

@@ -4,11 +4,11 @@
 use super::cells::{Operator, Step, cut, size};
 use super::weights::Weights;
 use super::{Operands, grown, swap};
-use crate::import::ctx::Ctx;
+use crate::import::build::axes::reversed;
+use crate::import::build::ctx::Ctx;
+use crate::import::build::nested::{Iteration, Repeat};
+use crate::import::build::pads::int;
 use crate::import::error::OpError;
-use crate::import::nested::{Iteration, Repeat};
-use crate::import::ops::axes::reversed;
-use crate::import::ops::pads::int;
 use crate::network::layer::control::{LoopIterator, LoopOutput};
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::{ValueId, Values};

@@ -2,7 +2,7 @@
 
 use super::cells::{Operator, cut, size};
 use super::{grown, widened};
-use crate::import::ctx::Ctx;
+use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::ops::quantize::{Ranged, exact_sum, ranged, real};
 use crate::network::ValueId;

@@ -2,7 +2,7 @@
 //! becomes none.
 
 use super::ctx::Ctx;
-use super::error::OpError;
+use crate::import::error::OpError;
 use crate::network::{ValueId, Values};
 use crate::site::Site;
 use crate::tensor::Tensor;
@@ -29,7 +29,7 @@ pub(crate) enum Operand {
 
 impl Operand {
     /// What this is, where it is no tensor of numbers.
-    pub(super) fn foreign(&self) -> Option<&'static str> {
+    pub(in crate::import) fn foreign(&self) -> Option<&'static str> {
         match self {
             Operand::List(_) => Some("a sequence"),
             Operand::Nothing => Some("an optional value that holds nothing"),
@@ -42,7 +42,7 @@ impl Operand {
     ///
     /// # Errors
     /// For anything else; `what` is what the error calls it.
-    pub(super) fn value(&self, what: &str) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn value(&self, what: &str) -> Result<ValueId, OpError> {
         match self {
             Operand::Value(value) => Ok(*value),
             other => Err(OpError::invalid(format!(
@@ -53,24 +53,24 @@ impl Operand {
     }
 
     /// The values of the network; see [`Operand::value`].
-    pub(super) fn values(operands: &[Self], what: &str) -> Result<Values, OpError> {
+    pub(in crate::import) fn values(operands: &[Self], what: &str) -> Result<Values, OpError> {
         operands.iter().map(|operand| operand.value(what)).collect()
     }
 
     /// Values as operands.
-    pub(super) fn of(values: impl IntoIterator<Item = ValueId>) -> Vec<Self> {
+    pub(in crate::import) fn of(values: impl IntoIterator<Item = ValueId>) -> Vec<Self> {
         values.into_iter().map(Operand::Value).collect()
     }
 }
 
 impl Ctx<'_> {
     /// The node's input at this position, whatever it stands for.
-    pub(super) fn operand(&self, at: usize) -> Operand {
+    pub(in crate::import) fn operand(&self, at: usize) -> Operand {
         self.operands.get(at).cloned().unwrap_or(Operand::Absent)
     }
 
     /// The sequence that is the node's input at this position.
-    pub(super) fn list(&self, at: usize) -> Result<Arc<[ValueId]>, OpError> {
+    pub(in crate::import) fn list(&self, at: usize) -> Result<Arc<[ValueId]>, OpError> {
         let not = |what| {
             OpError::invalid(format!("input `{}` is {what}, not a sequence", self.input_name(at)))
         };

@@ -1,12 +1,12 @@
 //! What a handler may do: look at its node's inputs, and add layers.
 
-use super::error::OpError;
 use super::operand::Operand;
-use super::registry::Op;
 use crate::error::Problem;
+use crate::import::error::OpError;
 use crate::infer::{self, Inferred};
 use crate::network::layer::Constant;
 use crate::network::{Block, Dim, LayerKind, Network, Shape, ValueId, ValueType, Values};
+use crate::onnx::{Graph, Node};
 use crate::recipe::Recipe;
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
@@ -19,26 +19,43 @@ use std::sync::Arc;
 /// Takes the layer, its inputs and the types of its outputs.
 pub type FoldFn<'a> = dyn Fn(&LayerKind, &[&Tensor], &[ValueType]) -> Option<Vec<Tensor>> + 'a;
 
+/// Imports a node of a graph: its outputs are bound, and what is wrong with it is noted.
+pub(in crate::import) type NodeFn<'a> = dyn Fn(&mut Ctx<'_>, &Graph, &Node) + 'a;
+
+/// Name of the formal input at a position, without its mark; `formal` is written `X W B?`.
+pub(super) fn formal_name(formal: &'static str, at: usize) -> &'static str {
+    let mut last = "";
+    for (i, name) in formal.split(' ').enumerate() {
+        last = name.trim_end_matches(['?', '*']);
+        if i == at {
+            break;
+        }
+    }
+    last
+}
+
 /// The state of an import, as one handler sees it.
 pub struct Ctx<'a> {
-    pub(super) network: Network,
+    pub(in crate::import) network: Network,
     /// The blocks being filled, innermost last.
-    pub(super) blocks: Vec<Block>,
+    pub(in crate::import) blocks: Vec<Block>,
     /// What names stand for, innermost graph last.
-    pub(super) scopes: Vec<HashMap<Arc<str>, Operand>>,
-    pub(super) fold: &'a FoldFn<'a>,
+    pub(in crate::import) scopes: Vec<HashMap<Arc<str>, Operand>>,
+    pub(in crate::import) fold: &'a FoldFn<'a>,
     /// What the user asks of the network.
-    pub(super) recipe: Recipe,
-    pub(super) notes: Vec<String>,
-    pub(super) problems: Vec<Problem>,
-    /// The node at work.
-    pub(super) op: Option<&'static Op>,
-    pub(super) site: Site,
-    pub(super) inputs: Vec<Option<ValueId>>,
+    pub(in crate::import) recipe: Recipe,
+    pub(in crate::import) notes: Vec<String>,
+    pub(in crate::import) problems: Vec<Problem>,
+    /// Imports a node of a graph. Handed in, because it looks handlers up, and these use this.
+    pub(in crate::import) node: &'a NodeFn<'a>,
+    /// The formal inputs of the operator at work.
+    pub(in crate::import) formal: &'static str,
+    pub(in crate::import) site: Site,
+    pub(in crate::import) inputs: Vec<Option<ValueId>>,
     /// The same as [operands](Operand): also the inputs that are no values of the network.
-    pub(super) operands: Vec<Operand>,
+    pub(in crate::import) operands: Vec<Operand>,
     /// What stands for the output of a node that failed, and all that is made of it.
-    pub(super) stand_ins: HashSet<ValueId>,
+    pub(in crate::import) stand_ins: HashSet<ValueId>,
 }
 
 impl Ctx<'_> {
@@ -59,8 +76,8 @@ impl Ctx<'_> {
     }
 
     /// How the specification calls the input at this position.
-    pub fn input_name(&self, at: usize) -> String {
-        self.op.map_or_else(|| at.to_string(), |op| op.input_name(at).to_owned())
+    pub fn input_name(&self, at: usize) -> &'static str {
+        formal_name(self.formal, at)
     }
 
     /// Where the node stands.
@@ -124,7 +141,9 @@ impl Ctx<'_> {
     /// left out.
     pub fn constant_input(&self, at: usize) -> Result<Option<Tensor>, OpError> {
         let Some(value) = self.maybe(at) else { return Ok(None) };
-        self.constant(value).map(Some).ok_or_else(|| OpError::NotConstant(self.input_name(at)))
+        self.constant(value)
+            .map(Some)
+            .ok_or_else(|| OpError::NotConstant(self.input_name(at).to_owned()))
     }
 
     /// Checks that sizes can be computed from the node's input at this position: TensorRT takes
@@ -136,7 +155,7 @@ impl Ctx<'_> {
             let Some(layer) = self.network.maker(value).map(|layer| self.network.layer(layer))
             else {
                 if self.dtype(value).is_float() {
-                    return Err(OpError::NotConstant(self.input_name(at)));
+                    return Err(OpError::NotConstant(self.input_name(at).to_owned()));
                 }
                 continue;
             };
@@ -204,7 +223,7 @@ impl Ctx<'_> {
     }
 
     /// The types that a layer's outputs would have.
-    pub(super) fn types(
+    pub(in crate::import) fn types(
         &self,
         kind: &LayerKind,
         inputs: &[ValueId],
@@ -213,7 +232,7 @@ impl Ctx<'_> {
     }
 
     /// The value made once more by a layer of the innermost block, even where it is constant.
-    pub(super) fn copy(&mut self, value: ValueId) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn copy(&mut self, value: ValueId) -> Result<ValueId, OpError> {
         let types = infer::outputs(&self.network, &LayerKind::Identity, &[value])?;
         first(&self.push(LayerKind::Identity, &[value], types))
     }
@@ -260,7 +279,7 @@ impl Ctx<'_> {
         self.constant_at(weights, &site)
     }
 
-    pub(super) fn constant_at(&mut self, weights: Tensor, site: &Site) -> ValueId {
+    pub(in crate::import) fn constant_at(&mut self, weights: Tensor, site: &Site) -> ValueId {
         let ty = infer::constant_type(&weights);
         let layer = self.network.add_layer(
             Constant { weights }.into(),

@@ -1,7 +1,7 @@
 //! The windows of convolutions and pools: their attributes, and ONNX's padding rules settled.
 
 use super::axes::{Cut, cut, whole};
-use crate::import::ctx::Ctx;
+use super::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::layer::conv::PaddingMode;
 use crate::network::layer::data::SampleMode;
@@ -12,16 +12,16 @@ use crate::onnx::Node;
 /// A window that slides over the spatial axes of `[N, C, spatial…]`; lists have one entry per
 /// spatial axis.
 #[derive(Debug, Clone)]
-pub(super) struct Window {
-    pub(super) kernel: Vec<usize>,
-    pub(super) stride: Vec<usize>,
-    pub(super) dilation: Vec<usize>,
-    pub(super) pads: Pads,
+pub(in crate::import) struct Window {
+    pub(in crate::import) kernel: Vec<usize>,
+    pub(in crate::import) stride: Vec<usize>,
+    pub(in crate::import) dilation: Vec<usize>,
+    pub(in crate::import) pads: Pads,
 }
 
 /// Padding before and behind the data.
 #[derive(Debug, Clone)]
-pub(super) enum Pads {
+pub(in crate::import) enum Pads {
     /// Numbers of elements; negative ones crop.
     Explicit { pre: Vec<i64>, post: Vec<i64> },
     /// `SAME_UPPER` or `SAME_LOWER` over a size known only at run time.
@@ -30,7 +30,7 @@ pub(super) enum Pads {
 
 /// The attribute `auto_pad`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AutoPad {
+pub(in crate::import) enum AutoPad {
     NotSet,
     Valid,
     SameUpper,
@@ -39,7 +39,7 @@ pub(super) enum AutoPad {
 
 impl AutoPad {
     /// Reads the attribute.
-    pub(super) fn of(node: &Node) -> Result<Self, OpError> {
+    pub(in crate::import) fn of(node: &Node) -> Result<Self, OpError> {
         match node.attrs.string_or("auto_pad", "NOTSET")? {
             "NOTSET" | "" => Ok(Self::NotSet),
             "VALID" => Ok(Self::Valid),
@@ -54,7 +54,7 @@ impl AutoPad {
 
     /// A total padding split in two; an odd element goes to the end for `SAME_UPPER`, else to the
     /// start.
-    pub(super) fn split(self, total: i64) -> (i64, i64) {
+    pub(in crate::import) fn split(self, total: i64) -> (i64, i64) {
         let half = total.div_euclid(2);
         if self == Self::SameUpper { (half, total - half) } else { (total - half, half) }
     }
@@ -62,7 +62,7 @@ impl AutoPad {
 
 impl Window {
     /// The window of a node over `x`: its kernel is known, the rest stands in attributes.
-    pub(super) fn of(
+    pub(in crate::import) fn of(
         ctx: &Ctx<'_>,
         node: &Node,
         x: ValueId,
@@ -82,7 +82,7 @@ impl Window {
     }
 
     /// A window that takes every step, without padding.
-    pub(super) fn plain(kernel: Vec<usize>) -> Self {
+    pub(in crate::import) fn plain(kernel: Vec<usize>) -> Self {
         let count = kernel.len();
         let pads = Pads::Explicit { pre: vec![0; count], post: vec![0; count] };
         Self { kernel, stride: vec![1; count], dilation: vec![1; count], pads }
@@ -90,7 +90,7 @@ impl Window {
 
     /// Number of elements from a window's first to its last tap along each spatial axis, both
     /// included.
-    pub(super) fn extents(&self) -> Vec<i64> {
+    pub(in crate::import) fn extents(&self) -> Vec<i64> {
         self.kernel
             .iter()
             .zip(&self.dilation)
@@ -99,7 +99,7 @@ impl Window {
     }
 
     /// Step of the window along each spatial axis.
-    pub(super) fn strides(&self) -> Vec<i64> {
+    pub(in crate::import) fn strides(&self) -> Vec<i64> {
         self.stride.iter().map(|&s| int(s)).collect()
     }
 
@@ -129,7 +129,7 @@ impl Window {
     }
 
     /// The padding before and behind one spatial axis of this size, as numbers.
-    pub(super) fn pads_along(
+    pub(in crate::import) fn pads_along(
         &self,
         ctx: &mut Ctx<'_>,
         at: usize,
@@ -152,7 +152,7 @@ impl Window {
     }
 
     /// Whether SAME has windows that skip elements, for which TensorRT computes negative padding.
-    pub(super) fn skips(&self) -> bool {
+    pub(in crate::import) fn skips(&self) -> bool {
         matches!(self.pads, Pads::Same(_))
             && self
                 .extents()
@@ -162,7 +162,11 @@ impl Window {
     }
 
     /// Applies to the data what no layer takes as padding: SAME where windows skip elements.
-    pub(super) fn settle(&mut self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn settle(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        x: ValueId,
+    ) -> Result<ValueId, OpError> {
         if !self.skips() {
             return Ok(x);
         }
@@ -182,7 +186,11 @@ impl Window {
     }
 
     /// Applies negative padding to the data, so that only paddings of 0 and more are left.
-    pub(super) fn crop(&mut self, ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn crop(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        x: ValueId,
+    ) -> Result<ValueId, OpError> {
         let Pads::Explicit { pre, post } = &mut self.pads else { return Ok(x) };
         let mut cuts = vec![Cut::ALL; 2];
         for (before, behind) in pre.iter_mut().zip(post) {
@@ -194,7 +202,7 @@ impl Window {
     }
 
     /// The same window over two axes where there is but one: the second has size 1.
-    pub(super) fn widen(&mut self) {
+    pub(in crate::import) fn widen(&mut self) {
         if self.kernel.len() > 1 {
             return;
         }
@@ -208,7 +216,7 @@ impl Window {
     }
 
     /// Paddings and mode as layers have them, after [`Window::crop`].
-    pub(super) fn padding(&self) -> (Vec<usize>, Vec<usize>, PaddingMode) {
+    pub(in crate::import) fn padding(&self) -> (Vec<usize>, Vec<usize>, PaddingMode) {
         let whole = |list: &[i64]| list.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
         match &self.pads {
             Pads::Explicit { pre, post } => {
@@ -220,7 +228,7 @@ impl Window {
 }
 
 /// Number of spatial axes of `[N, C, spatial…]`, of which layers with windows take 1 to 3.
-pub(super) fn spatial_rank(
+pub(in crate::import) fn spatial_rank(
     ctx: &Ctx<'_>,
     what: &'static str,
     x: ValueId,
@@ -232,17 +240,25 @@ pub(super) fn spatial_rank(
 }
 
 /// `[N, C, L]` as `[N, C, L, 1]`, which layers with windows need; other ranks as they are.
-pub(super) fn to_image(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
+pub(in crate::import) fn to_image(ctx: &mut Ctx<'_>, x: ValueId) -> Result<ValueId, OpError> {
     if ctx.rank(x) == 3 { ctx.unsqueeze(x, vec![3]) } else { Ok(x) }
 }
 
 /// The way back from [`to_image`], for data that had `rank` axes.
-pub(super) fn from_image(ctx: &mut Ctx<'_>, y: ValueId, rank: usize) -> Result<ValueId, OpError> {
+pub(in crate::import) fn from_image(
+    ctx: &mut Ctx<'_>,
+    y: ValueId,
+    rank: usize,
+) -> Result<ValueId, OpError> {
     if rank == 3 { ctx.squeeze(y, vec![3]) } else { Ok(y) }
 }
 
 /// A list of `count` positive numbers; ones where it is left out.
-pub(super) fn sizes(node: &Node, name: &str, count: usize) -> Result<Vec<usize>, OpError> {
+pub(in crate::import) fn sizes(
+    node: &Node,
+    name: &str,
+    count: usize,
+) -> Result<Vec<usize>, OpError> {
     let Some(list) = node.attrs.ints(name)?.filter(|list| !list.is_empty()) else {
         return Ok(vec![1; count]);
     };
@@ -263,7 +279,11 @@ fn explicit(node: &Node, count: usize) -> Result<Pads, OpError> {
 }
 
 /// A list of `count` numbers of 32 bits; zeros where it is left out.
-pub(super) fn whole_list(node: &Node, name: &str, count: usize) -> Result<Vec<i64>, OpError> {
+pub(in crate::import) fn whole_list(
+    node: &Node,
+    name: &str,
+    count: usize,
+) -> Result<Vec<i64>, OpError> {
     let Some(list) = node.attrs.ints(name)?.filter(|list| !list.is_empty()) else {
         return Ok(vec![0; count]);
     };
@@ -276,7 +296,7 @@ pub(super) fn whole_list(node: &Node, name: &str, count: usize) -> Result<Vec<i6
 }
 
 /// A size as a signed number.
-pub(super) fn int(n: usize) -> i64 {
+pub(in crate::import) fn int(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
@@ -297,6 +317,6 @@ fn same_padding(
 }
 
 /// Quotient of positive numbers rounded up.
-pub(super) fn ceil_div(a: i64, b: i64) -> i64 {
+pub(in crate::import) fn ceil_div(a: i64, b: i64) -> i64 {
     a.div_euclid(b) + i64::from(a.rem_euclid(b) != 0)
 }

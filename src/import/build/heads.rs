@@ -1,6 +1,6 @@
 //! Attention heads: how they stand in packed data, and the steps that all kinds of attention share.
 
-use crate::import::ctx::Ctx;
+use super::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::layer::MatrixMultiply;
 use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, UnaryOperation};
@@ -9,7 +9,7 @@ use crate::onnx::{Node, dtype_from_onnx};
 use crate::tensor::DType;
 
 /// An attribute that counts heads.
-pub(super) fn head_count(node: &Node, name: &str) -> Result<Option<i64>, OpError> {
+pub(in crate::import) fn head_count(node: &Node, name: &str) -> Result<Option<i64>, OpError> {
     match node.attrs.int(name)? {
         Some(count) if count < 1 => Err(OpError::invalid(format!("attribute `{name}` is {count}"))),
         count => Ok(count),
@@ -17,13 +17,13 @@ pub(super) fn head_count(node: &Node, name: &str) -> Result<Option<i64>, OpError
 }
 
 /// The same where it must be there.
-pub(super) fn required_head_count(node: &Node, name: &str) -> Result<i64, OpError> {
+pub(in crate::import) fn required_head_count(node: &Node, name: &str) -> Result<i64, OpError> {
     head_count(node, name)?
         .ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))
 }
 
 /// `[batch, length, heads · size]` as `[batch, heads, length, size]`.
-pub(super) fn split_heads(
+pub(in crate::import) fn split_heads(
     ctx: &mut Ctx<'_>,
     packed: ValueId,
     heads: i64,
@@ -38,7 +38,11 @@ pub(super) fn split_heads(
 }
 
 /// A number of elements divided among heads.
-pub(super) fn share(ctx: &mut Ctx<'_>, hidden: ValueId, heads: i64) -> Result<ValueId, OpError> {
+pub(in crate::import) fn share(
+    ctx: &mut Ctx<'_>,
+    hidden: ValueId,
+    heads: i64,
+) -> Result<ValueId, OpError> {
     match ctx.known(hidden) {
         Some(hidden) if hidden % heads != 0 => {
             Err(OpError::invalid(format!("{hidden} elements do not divide into {heads} heads")))
@@ -48,7 +52,7 @@ pub(super) fn share(ctx: &mut Ctx<'_>, hidden: ValueId, heads: i64) -> Result<Va
 }
 
 /// The way back.
-pub(super) fn join_heads(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
+pub(in crate::import) fn join_heads(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
     let value = ctx.transpose(value, vec![0, 2, 1, 3])?;
     let [batch, length, heads, size] = ctx.sizes(value)?[..] else {
         return Err(OpError::Rank { what: "heads", rank: ctx.rank(value), supported: "4" });
@@ -59,7 +63,7 @@ pub(super) fn join_heads(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, O
 
 /// Keys or values, or anything else `[batch, heads, …]` of rank 4, with each head repeated for its
 /// group of query heads.
-pub(super) fn repeat_heads(
+pub(in crate::import) fn repeat_heads(
     ctx: &mut Ctx<'_>,
     value: ValueId,
     query_heads: ValueId,
@@ -89,7 +93,7 @@ pub(super) fn repeat_heads(
 }
 
 /// (√scale · q) · (√scale · k)ᵀ, with 1/√(size of a head) as the default scale.
-pub(super) fn scaled_scores(
+pub(in crate::import) fn scaled_scores(
     ctx: &mut Ctx<'_>,
     q: ValueId,
     k: ValueId,
@@ -121,14 +125,14 @@ pub(super) fn scaled_scores(
 }
 
 /// √(size of a head), as one element computed by the run.
-pub(super) fn root_of_size(ctx: &mut Ctx<'_>, q: ValueId) -> Result<ValueId, OpError> {
+pub(in crate::import) fn root_of_size(ctx: &mut Ctx<'_>, q: ValueId) -> Result<ValueId, OpError> {
     let size = ctx.size_of(q, ctx.rank(q).saturating_sub(1))?;
     let size = ctx.cast(size, DType::F32)?;
     ctx.unary(UnaryOperation::Sqrt, size)
 }
 
 /// 1/√(size of a head), which is the last axis.
-pub(super) fn default_scale(ctx: &Ctx<'_>, q: ValueId) -> Result<f64, OpError> {
+pub(in crate::import) fn default_scale(ctx: &Ctx<'_>, q: ValueId) -> Result<f64, OpError> {
     let last = ctx.rank(q).saturating_sub(1);
     let size = ctx.size(q, last).and_then(|size| u32::try_from(size).ok()).filter(|&size| size > 0);
     let size =
@@ -137,12 +141,16 @@ pub(super) fn default_scale(ctx: &Ctx<'_>, q: ValueId) -> Result<f64, OpError> {
 }
 
 /// The product of two values' matrices.
-pub(super) fn matrices(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId) -> Result<ValueId, OpError> {
+pub(in crate::import) fn matrices(
+    ctx: &mut Ctx<'_>,
+    a: ValueId,
+    b: ValueId,
+) -> Result<ValueId, OpError> {
     ctx.add(MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::None }, &[a, b])
 }
 
 /// The attribute `softmax_precision`; `f64` is computed in `f32`.
-pub(super) fn softmax_precision(node: &Node, default: DType) -> Result<DType, OpError> {
+pub(in crate::import) fn softmax_precision(node: &Node, default: DType) -> Result<DType, OpError> {
     let Some(code) = node.attrs.int("softmax_precision")? else { return Ok(default) };
     match dtype_from_onnx(code) {
         Some(DType::F64) => Ok(DType::F32),
@@ -154,7 +162,7 @@ pub(super) fn softmax_precision(node: &Node, default: DType) -> Result<DType, Op
 }
 
 /// Query, key and value, which must have the rank that all of them may have.
-pub(super) fn query_key_value(
+pub(in crate::import) fn query_key_value(
     ctx: &Ctx<'_>,
     ranks: &[usize],
     supported: &'static str,

@@ -3,7 +3,7 @@
 //! A number is an `i64[1]` value. What is known folds to a constant as it is added, so one formula
 //! serves fixed and dynamic shapes.
 
-use crate::import::ctx::Ctx;
+use super::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::layer::data::{Fill, FillOperation, Reshape, SampleMode};
 use crate::network::layer::math::ElementWiseOperation as Ew;
@@ -13,7 +13,7 @@ use crate::tensor::DType;
 
 /// The first element, the number of elements and the step of a slice, one number per axis.
 #[derive(Debug, Default)]
-pub(super) struct Steps {
+pub(in crate::import) struct Steps {
     pub start: Vec<ValueId>,
     pub size: Vec<ValueId>,
     pub stride: Vec<ValueId>,
@@ -21,14 +21,14 @@ pub(super) struct Steps {
 
 impl Steps {
     /// Adds an axis.
-    pub(super) fn push(&mut self, start: ValueId, size: ValueId, stride: ValueId) {
+    pub(in crate::import) fn push(&mut self, start: ValueId, size: ValueId, stride: ValueId) {
         self.start.push(start);
         self.size.push(size);
         self.stride.push(stride);
     }
 
     /// Changes what is taken of an axis.
-    pub(super) fn set(&mut self, axis: usize, start: ValueId, size: ValueId) {
+    pub(in crate::import) fn set(&mut self, axis: usize, start: ValueId, size: ValueId) {
         for (list, number) in [(&mut self.start, start), (&mut self.size, size)] {
             if let Some(entry) = list.get_mut(axis) {
                 *entry = number;
@@ -39,24 +39,24 @@ impl Steps {
 
 /// Largest size of an axis in TensorRT; `INT_MAX` and more as the end of a slice mean the end of
 /// the axis.
-pub(super) const MAX_SIZE: i64 = 0x7fff_ffff;
+pub(in crate::import) const MAX_SIZE: i64 = 0x7fff_ffff;
 
 /// The most numbers that are computed one by one.
 const MOST_NUMBERS: usize = 4096;
 
 impl Ctx<'_> {
     /// A known number.
-    pub(super) fn number(&mut self, n: i64) -> ValueId {
+    pub(in crate::import) fn number(&mut self, n: i64) -> ValueId {
         self.i64s(&[n])
     }
 
     /// What is known of a number.
-    pub(super) fn known(&self, number: ValueId) -> Option<i64> {
+    pub(in crate::import) fn known(&self, number: ValueId) -> Option<i64> {
         self.dim(number)?.known()
     }
 
     /// A number as a size: itself or an expression over the network's symbols.
-    pub(super) fn dim(&self, number: ValueId) -> Option<Dim> {
+    pub(in crate::import) fn dim(&self, number: ValueId) -> Option<Dim> {
         if let Some(elements) = self.elements(number) {
             return elements.first().cloned();
         }
@@ -65,7 +65,7 @@ impl Ctx<'_> {
     }
 
     /// What is known of a real number, an element of a vector.
-    pub(super) fn known_real(&self, element: ValueId) -> Option<f32> {
+    pub(in crate::import) fn known_real(&self, element: ValueId) -> Option<f32> {
         let (vector, at) =
             if self.constant(element).is_some() { (element, 0) } else { self.part(element)? };
         self.constant(vector)?.to_f32s()?.get(at).copied()
@@ -97,13 +97,16 @@ impl Ctx<'_> {
     }
 
     /// The elements of a scalar or vector of whole numbers.
-    pub(super) fn numbers(&mut self, vector: ValueId) -> Result<Vec<ValueId>, OpError> {
+    pub(in crate::import) fn numbers(&mut self, vector: ValueId) -> Result<Vec<ValueId>, OpError> {
         let vector = self.cast(vector, DType::I64)?;
         self.vector_elements(vector)
     }
 
     /// The elements of a scalar or vector, each as a vector of one.
-    pub(super) fn vector_elements(&mut self, vector: ValueId) -> Result<Vec<ValueId>, OpError> {
+    pub(in crate::import) fn vector_elements(
+        &mut self,
+        vector: ValueId,
+    ) -> Result<Vec<ValueId>, OpError> {
         let vector = if self.rank(vector) == 0 { self.unsqueeze(vector, vec![0])? } else { vector };
         if self.rank(vector) != 1 {
             return Err(OpError::Rank {
@@ -121,22 +124,25 @@ impl Ctx<'_> {
     }
 
     /// The whole numbers of the node's input at this position, if it is there.
-    pub(super) fn maybe_numbers(&mut self, at: usize) -> Result<Option<Vec<ValueId>>, OpError> {
+    pub(in crate::import) fn maybe_numbers(
+        &mut self,
+        at: usize,
+    ) -> Result<Option<Vec<ValueId>>, OpError> {
         self.maybe(at).map(|list| self.numbers(list)).transpose()
     }
 
     /// Known numbers.
-    pub(super) fn fixed_numbers(&mut self, list: &[i64]) -> Vec<ValueId> {
+    pub(in crate::import) fn fixed_numbers(&mut self, list: &[i64]) -> Vec<ValueId> {
         list.iter().map(|&n| self.number(n)).collect()
     }
 
     /// The sizes of all axes of a value.
-    pub(super) fn sizes(&mut self, value: ValueId) -> Result<Vec<ValueId>, OpError> {
+    pub(in crate::import) fn sizes(&mut self, value: ValueId) -> Result<Vec<ValueId>, OpError> {
         (0..self.rank(value)).map(|axis| self.size_of(value, axis)).collect()
     }
 
     /// The same with a fixed second operand.
-    pub(super) fn compute(
+    pub(in crate::import) fn compute(
         &mut self,
         operation: Ew,
         a: ValueId,
@@ -147,7 +153,7 @@ impl Ctx<'_> {
     }
 
     /// The product; 1 for no factors.
-    pub(super) fn product(&mut self, factors: &[ValueId]) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn product(&mut self, factors: &[ValueId]) -> Result<ValueId, OpError> {
         let one = self.number(1);
         factors.iter().try_fold(one, |product, &factor| match self.known(product) {
             Some(1) => Ok(factor),
@@ -156,7 +162,7 @@ impl Ctx<'_> {
     }
 
     /// The number, or 0 where it is negative.
-    pub(super) fn at_least_zero(&mut self, number: ValueId) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn at_least_zero(&mut self, number: ValueId) -> Result<ValueId, OpError> {
         match self.dim(number) {
             Some(dim) if dim.is_nonnegative() => Ok(number),
             _ => self.compute(Ew::Max, number, 0),
@@ -164,7 +170,11 @@ impl Ctx<'_> {
     }
 
     /// The quotient rounded up; the divisor is not 0.
-    pub(super) fn ceil_div(&mut self, a: ValueId, b: ValueId) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn ceil_div(
+        &mut self,
+        a: ValueId,
+        b: ValueId,
+    ) -> Result<ValueId, OpError> {
         if self.known(b) == Some(1) {
             return Ok(a);
         }
@@ -189,7 +199,7 @@ impl Ctx<'_> {
     }
 
     /// A Slice; the data itself where that would take everything as it is.
-    pub(super) fn slice(
+    pub(in crate::import) fn slice(
         &mut self,
         data: ValueId,
         steps: &Steps,
@@ -216,7 +226,7 @@ impl Ctx<'_> {
 
     /// The value in this shape. Sizes that the input has at the same place and one more may be
     /// unknown without a shape computed at run time.
-    pub(super) fn reshape_to(
+    pub(in crate::import) fn reshape_to(
         &mut self,
         value: ValueId,
         sizes: &[ValueId],
@@ -234,7 +244,11 @@ impl Ctx<'_> {
     /// The value repeated along its axes of size 1 to the shape that it and `sizes` broadcast to.
     ///
     /// A stride of 0 repeats. Where a size is known only at run time, so is whether it is 1.
-    pub(super) fn expand(&mut self, value: ValueId, sizes: &[ValueId]) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn expand(
+        &mut self,
+        value: ValueId,
+        sizes: &[ValueId],
+    ) -> Result<ValueId, OpError> {
         let rank = sizes.len().max(self.rank(value));
         let value = self.lead(value, rank)?;
         let missing = rank - sizes.len();
@@ -278,13 +292,13 @@ impl Ctx<'_> {
     }
 
     /// `[0, 1, …, size − 1]` as `i64`.
-    pub(super) fn count_up(&mut self, size: ValueId) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn count_up(&mut self, size: ValueId) -> Result<ValueId, OpError> {
         let (zero, one) = (self.scalar(DType::I64, 0.0)?, self.number(1));
         self.linspace(size, zero, one)
     }
 
     /// A vector of `size` elements that starts at `start` (rank 0) and rises by `step` (rank 1).
-    pub(super) fn linspace(
+    pub(in crate::import) fn linspace(
         &mut self,
         size: ValueId,
         start: ValueId,
@@ -300,7 +314,7 @@ impl Ctx<'_> {
     }
 
     /// The numbers as a shape: fixed where all are known, else a further input.
-    pub(super) fn sizes_arg(
+    pub(in crate::import) fn sizes_arg(
         &mut self,
         sizes: &[ValueId],
         inputs: &mut Values,
@@ -317,7 +331,7 @@ impl Ctx<'_> {
     }
 
     /// A value of one element with rank 0.
-    pub(super) fn as_scalar(&mut self, value: ValueId) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn as_scalar(&mut self, value: ValueId) -> Result<ValueId, OpError> {
         let axes = 0..self.rank(value);
         self.squeeze(value, axes.collect())
     }

@@ -1,7 +1,7 @@
 //! What several families say about axes: boxes of a value, counters, vectors along one axis.
 
+use super::ctx::Ctx;
 use super::numbers::Steps;
-use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::ValueId;
 use crate::network::layer::data::SampleMode;
@@ -11,7 +11,7 @@ use half::{bf16, f16};
 
 /// What [`cut`] takes of one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cut {
+pub(in crate::import) struct Cut {
     start: i64,
     /// How many elements more than there are (fewer where negative).
     more: i64,
@@ -19,17 +19,17 @@ pub(super) struct Cut {
 
 impl Cut {
     /// The whole axis.
-    pub(super) const ALL: Cut = Cut { start: 0, more: 0 };
+    pub(in crate::import) const ALL: Cut = Cut { start: 0, more: 0 };
 
     /// The axis with elements added before and behind it, or taken away where negative.
-    pub(super) fn grown(before: i64, behind: i64) -> Cut {
+    pub(in crate::import) fn grown(before: i64, behind: i64) -> Cut {
         Cut { start: before.saturating_neg(), more: before.saturating_add(behind) }
     }
 }
 
 /// A box of a value of any size; outside of the data lies `fill` (rank 0, the data's type), or
 /// zeros.
-pub(super) fn cut(
+pub(in crate::import) fn cut(
     ctx: &mut Ctx<'_>,
     x: ValueId,
     cuts: &[Cut],
@@ -48,7 +48,7 @@ pub(super) fn cut(
 }
 
 /// Steps that take the whole of a value.
-pub(super) fn whole(ctx: &mut Ctx<'_>, data: ValueId) -> Result<Steps, OpError> {
+pub(in crate::import) fn whole(ctx: &mut Ctx<'_>, data: ValueId) -> Result<Steps, OpError> {
     let mut steps = Steps::default();
     for size in ctx.sizes(data)? {
         let (start, stride) = (ctx.number(0), ctx.number(1));
@@ -58,14 +58,18 @@ pub(super) fn whole(ctx: &mut Ctx<'_>, data: ValueId) -> Result<Steps, OpError> 
 }
 
 /// The numbers 0, 1, … along one axis of `like`, as `i64`; the other axes have size 1.
-pub(super) fn counter(ctx: &mut Ctx<'_>, like: ValueId, axis: usize) -> Result<ValueId, OpError> {
+pub(in crate::import) fn counter(
+    ctx: &mut Ctx<'_>,
+    like: ValueId,
+    axis: usize,
+) -> Result<ValueId, OpError> {
     let size = ctx.size_of(like, axis)?;
     let numbers = ctx.count_up(size)?;
     along(ctx, numbers, axis, ctx.rank(like))
 }
 
 /// A vector as a value of `rank` axes, laid along one of them; a scalar becomes one element.
-pub(super) fn along(
+pub(in crate::import) fn along(
     ctx: &mut Ctx<'_>,
     vector: ValueId,
     axis: usize,
@@ -79,7 +83,11 @@ pub(super) fn along(
 }
 
 /// The value with the elements of one axis in reverse order.
-pub(super) fn reversed(ctx: &mut Ctx<'_>, x: ValueId, axis: usize) -> Result<ValueId, OpError> {
+pub(in crate::import) fn reversed(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    axis: usize,
+) -> Result<ValueId, OpError> {
     let mut steps = Steps::default();
     for (at, size) in ctx.sizes(x)?.into_iter().enumerate() {
         let start = if at == axis { ctx.compute(Ew::Sub, size, 1)? } else { ctx.number(0) };
@@ -90,7 +98,11 @@ pub(super) fn reversed(ctx: &mut Ctx<'_>, x: ValueId, axis: usize) -> Result<Val
 }
 
 /// A tensor of a floating-point type from numbers rounded to it.
-pub(super) fn rounded(dtype: DType, dims: Vec<usize>, values: &[f64]) -> Result<Tensor, OpError> {
+pub(in crate::import) fn rounded(
+    dtype: DType,
+    dims: Vec<usize>,
+    values: &[f64],
+) -> Result<Tensor, OpError> {
     #[allow(
         clippy::as_conversions,
         clippy::cast_possible_truncation,

@@ -1,7 +1,7 @@
 //! What handlers often say: layers by their meaning, with constants and ranks made to fit.
 
 use super::ctx::Ctx;
-use super::error::OpError;
+use crate::import::error::OpError;
 use crate::network::layer::data::{GatherMode, Reshape, SampleMode};
 use crate::network::layer::math::{
     Activation, ActivationType, Cast, ElementWise, ElementWiseOperation, Reduce, ReduceOperation,

@@ -2,7 +2,7 @@
 //! unknown size by indices and weights computed at run time.
 
 use super::axes::along;
-use crate::import::ctx::Ctx;
+use super::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::ValueId;
 use crate::network::layer::data::GatherMode;
@@ -15,7 +15,7 @@ use crate::tensor::{DType, Tensor};
 
 /// ONNX's `coordinate_transformation_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coordinates {
+pub(in crate::import) enum Coordinates {
     HalfPixel,
     HalfPixelSymmetric,
     PytorchHalfPixel,
@@ -27,7 +27,7 @@ pub(super) enum Coordinates {
 
 /// How an axis is sampled.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grid {
+pub(in crate::import) struct Grid {
     pub axis: usize,
     /// Size of the input.
     pub input: usize,
@@ -42,7 +42,7 @@ pub(super) struct Grid {
 
 /// How samples are weighed: by distance, linearly or with the cubic kernel of this coefficient.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kernel {
+pub(in crate::import) struct Kernel {
     pub cubic: Option<f64>,
     /// Whether the kernel is widened where the data shrinks.
     pub antialias: bool,
@@ -104,7 +104,7 @@ impl Grid {
         clippy::cast_possible_truncation,
         reason = "rounded, and clamped to the axis"
     )]
-    pub(super) fn pick(
+    pub(in crate::import) fn pick(
         &self,
         ctx: &mut Ctx<'_>,
         data: ValueId,
@@ -129,7 +129,7 @@ impl Grid {
     }
 
     /// Weighted sums of elements, by a MatrixMultiply.
-    pub(super) fn weigh(
+    pub(in crate::import) fn weigh(
         &self,
         ctx: &mut Ctx<'_>,
         data: ValueId,
@@ -145,7 +145,7 @@ impl Grid {
     }
 
     /// A fixed value where a cropping grid lies outside the data.
-    pub(super) fn extrapolate(
+    pub(in crate::import) fn extrapolate(
         &self,
         ctx: &mut Ctx<'_>,
         data: ValueId,
@@ -177,20 +177,20 @@ impl Grid {
 
 /// A real number: known, or `f32[1]` of the run.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Real {
+pub(in crate::import) enum Real {
     Known(f64),
     Run(ValueId),
 }
 
 impl Real {
-    pub(super) fn known(self) -> Option<f64> {
+    pub(in crate::import) fn known(self) -> Option<f64> {
         match self {
             Real::Known(number) => Some(number),
             Real::Run(_) => None,
         }
     }
 
-    pub(super) fn value(self, ctx: &mut Ctx<'_>) -> Result<ValueId, OpError> {
+    pub(in crate::import) fn value(self, ctx: &mut Ctx<'_>) -> Result<ValueId, OpError> {
         match self {
             Real::Known(number) => ctx.filled(DType::F32, number, 1),
             Real::Run(value) => Ok(value),
@@ -200,15 +200,15 @@ impl Real {
 
 /// How an axis is sampled where its sizes or its scale are known only at run time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OpenGrid {
-    pub(super) axis: usize,
+pub(in crate::import) struct OpenGrid {
+    pub(in crate::import) axis: usize,
     /// Size of the output.
-    pub(super) output: ValueId,
+    pub(in crate::import) output: ValueId,
     /// Where it is not given, it is output by input size.
-    pub(super) scale: Option<Real>,
+    pub(in crate::import) scale: Option<Real>,
     /// Sampled part of the input, for [`Coordinates::TfCropAndResize`].
-    pub(super) roi: (Real, Real),
-    pub(super) coordinates: Coordinates,
+    pub(in crate::import) roi: (Real, Real),
+    pub(in crate::import) coordinates: Coordinates,
 }
 
 impl OpenGrid {
@@ -343,7 +343,7 @@ impl OpenGrid {
     }
 
     /// The nearest elements.
-    pub(super) fn pick(
+    pub(in crate::import) fn pick(
         &self,
         ctx: &mut Ctx<'_>,
         data: ValueId,
@@ -362,7 +362,7 @@ impl OpenGrid {
     }
 
     /// Weighted sums of elements.
-    pub(super) fn weigh(
+    pub(in crate::import) fn weigh(
         &self,
         ctx: &mut Ctx<'_>,
         data: ValueId,
@@ -427,7 +427,7 @@ impl OpenGrid {
     }
 
     /// A fixed value where a cropping grid lies outside the data.
-    pub(super) fn extrapolate(
+    pub(in crate::import) fn extrapolate(
         &self,
         ctx: &mut Ctx<'_>,
         [from, to]: [ValueId; 2],

@@ -1,121 +1,30 @@
-//! Graphs of nodes to layers: the main graph, and the graphs that nodes hold.
+//! One node: its handler is looked up, its outputs are bound, and what is wrong is told.
 
-use super::ctx::Ctx;
+use super::build::ctx::Ctx;
+use super::build::graph::storable;
+use super::build::op::{Handler, Op};
+use super::build::operand::Operand;
 use super::error::OpError;
-use super::lacks;
-use super::operand::Operand;
-use super::registry::{self, Handler};
-use super::storable;
+use super::{lacks, registry};
 use crate::Kind;
 use crate::error::Problem;
-use crate::network::{Maker, Value, ValueId, Values};
-use crate::onnx::{Constant, Graph, Node, ValueInfo};
+use crate::network::{Maker, Value, ValueId};
+use crate::onnx::{Graph, Node};
 use crate::site::Site;
 use crate::tensor::Tensor;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What an output is that the handler of its node does not make.
 const NOT_CONVERTED: &str = "an output that is not converted";
 
+/// Imports a node: binds its outputs, and notes what is wrong with it.
+pub(super) fn import(ctx: &mut Ctx<'_>, graph: &Graph, node: &Node) {
+    ctx.node_of(graph, node);
+}
+
 impl Ctx<'_> {
-    pub(super) fn nodes(&mut self, graph: &Graph) {
-        for node in &graph.nodes {
-            self.node(graph, node);
-        }
-    }
-
-    /// Imports a graph that the node at work holds, as if its nodes stood in the node's place;
-    /// gives its outputs.
-    ///
-    /// What is wrong inside is reported there; the error is then [`OpError::Reported`].
-    pub(super) fn inline(
-        &mut self,
-        graph: &Graph,
-        arguments: &[ValueId],
-    ) -> Result<Values, OpError> {
-        let outputs = self.inline_operands(graph, &Operand::of(arguments.iter().copied()))?;
-        Operand::values(&outputs, &format!("an output of graph `{}`", graph.path))
-    }
-
-    /// The same for a graph that may take and give sequences and optional values.
-    pub(super) fn inline_operands(
-        &mut self,
-        graph: &Graph,
-        arguments: &[Operand],
-    ) -> Result<Vec<Operand>, OpError> {
-        if graph.inputs.len() != arguments.len() {
-            let (takes, gets) = (graph.inputs.len(), arguments.len());
-            return Err(OpError::invalid(format!(
-                "graph `{}` takes {takes} inputs, but gets {gets}",
-                graph.path
-            )));
-        }
-        let node = (
-            self.op,
-            self.site.clone(),
-            std::mem::take(&mut self.inputs),
-            std::mem::take(&mut self.operands),
-        );
-        self.scopes.push(HashMap::new());
-        for (info, argument) in graph.inputs.iter().zip(arguments) {
-            self.bind(&info.name, argument.clone());
-        }
-        self.initializers(graph);
-        self.nodes(graph);
-        let outputs = graph.outputs.iter().map(|info| self.nested_output(graph, info)).collect();
-        self.scopes.pop();
-        (self.op, self.site, self.inputs, self.operands) = node;
-        outputs
-    }
-
-    fn nested_output(&mut self, graph: &Graph, info: &ValueInfo) -> Result<Operand, OpError> {
-        if let Ok(operand @ (Operand::List(_) | Operand::Nothing)) = self.resolve(&info.name) {
-            return Ok(operand);
-        }
-        match self.graph_output(&info.name) {
-            Ok(value) => value.map(Operand::Value).ok_or(OpError::Reported),
-            Err((kind, message)) => {
-                let site = Site::tensor(&graph.path, "output", &info.name);
-                self.problems.push(Problem::new(kind, site, message));
-                Err(OpError::Reported)
-            }
-        }
-    }
-
-    /// The value of a graph's output; `None` where the node that makes it failed.
-    pub(super) fn graph_output(
-        &mut self,
-        name: &Arc<str>,
-    ) -> Result<Option<ValueId>, (Kind, String)> {
-        match self.resolve(name) {
-            Ok(Operand::Poisoned) => Ok(None),
-            Ok(Operand::Value(value)) => Ok(Some(value)),
-            Ok(Operand::Data(tensor, site)) => {
-                let lacks =
-                    |dtype| (Kind::Unsupported, format!("has type {dtype}, which TensorRT lacks"));
-                Ok(Some(self.constant_at(storable(tensor).map_err(lacks)?, &site)))
-            }
-            Ok(other) => {
-                Err((Kind::Unsupported, format!("is {}", other.foreign().unwrap_or("absent"))))
-            }
-            Err(_) => Err((Kind::Invalid, "is made by no node".into())),
-        }
-    }
-
-    pub(super) fn initializers(&mut self, graph: &Graph) {
-        for initializer in &graph.initializers {
-            self.bind(&initializer.name, constant_operand(&initializer.tensor, &initializer.site));
-        }
-    }
-
-    pub(super) fn bind(&mut self, name: &Arc<str>, operand: Operand) {
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.insert(name.clone(), operand);
-        }
-    }
-
-    fn node(&mut self, graph: &Graph, node: &Node) {
+    fn node_of(&mut self, graph: &Graph, node: &Node) {
         self.site = node.site.clone();
         let operands: Vec<_> = node.inputs.iter().map(|name| self.resolve(name)).collect();
         let stands_in = |operand: &Result<Operand, Arc<str>>| match operand {
@@ -169,15 +78,6 @@ impl Ctx<'_> {
         self.network.inputs.push(value);
         self.stand_ins.insert(value);
         Operand::Value(value)
-    }
-
-    /// What a name stands for, looked up from the innermost graph outwards.
-    fn resolve(&self, name: &Arc<str>) -> Result<Operand, Arc<str>> {
-        if name.is_empty() {
-            return Ok(Operand::Absent);
-        }
-        let found = self.scopes.iter().rev().find_map(|scope| scope.get(name));
-        found.cloned().ok_or_else(|| name.clone())
     }
 
     /// Makes what its inputs stand for known to the node's handler; initializers become values.
@@ -246,7 +146,7 @@ impl Ctx<'_> {
             );
             return Err(self.problem(node, op, Kind::Invalid, message));
         }
-        self.op = Some(op);
+        self.formal = op.inputs;
         let outputs = match self.handle(op.handler, node) {
             Ok(outputs) => outputs,
             Err(OpError::Reported) => return Ok(None),
@@ -287,20 +187,14 @@ impl Ctx<'_> {
         }
     }
 
-    fn problem(
-        &self,
-        node: &Node,
-        op: &registry::Op,
-        kind: Kind,
-        message: impl Into<String>,
-    ) -> Problem {
+    fn problem(&self, node: &Node, op: &Op, kind: Kind, message: impl Into<String>) -> Problem {
         let mut problem = Problem::new(kind, node.site.clone(), message);
         problem.operands = self.operand_lines(node, op);
         problem
     }
 
     /// `in  0 X  "relu_11"  f32[N, 64, 56, 56]  from "Relu_11"`, in columns.
-    fn operand_lines(&self, node: &Node, op: &registry::Op) -> Vec<String> {
+    fn operand_lines(&self, node: &Node, op: &Op) -> Vec<String> {
         let mut rows = Vec::new();
         for (at, name) in node.inputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             let (ty, from) = match self.inputs.get(at).copied().flatten() {
@@ -336,15 +230,6 @@ impl Ctx<'_> {
     }
 }
 
-/// What an initializer's name stands for.
-fn constant_operand(constant: &Constant, site: &Site) -> Operand {
-    match constant {
-        Constant::Tensor(tensor) => Operand::Data(tensor.clone(), site.clone()),
-        Constant::Strings { .. } => Operand::Foreign("a tensor of strings, which TensorRT lacks"),
-        Constant::Other { .. } => Operand::Foreign("a tensor of a type that TensorRT lacks"),
-    }
-}
-
 fn arity_text(fewest: usize, most: usize) -> String {
     match (fewest, most) {
         (fewest, usize::MAX) => format!("at least {fewest}"),
@@ -354,7 +239,7 @@ fn arity_text(fewest: usize, most: usize) -> String {
 }
 
 /// The row of a node's operator.
-fn find(node: &Node) -> Result<&'static registry::Op, Problem> {
+fn find(node: &Node) -> Result<&'static Op, Problem> {
     registry::find(&node.domain, &node.op, node.opset).ok_or_else(|| unknown(node))
 }
 

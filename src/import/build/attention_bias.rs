@@ -1,7 +1,7 @@
 //! Which keys a query sees, as numbers to add to its scores.
 
+use super::ctx::Ctx;
 use super::numbers::Steps;
-use crate::import::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::ValueId;
 use crate::network::layer::data::SampleMode;
@@ -10,42 +10,42 @@ use crate::tensor::DType;
 
 /// The most positions that a query sees before and behind its own; `None` where there is no bound.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Window {
-    pub(super) left: Option<i64>,
-    pub(super) right: Option<i64>,
+pub(in crate::import) struct Window {
+    pub(in crate::import) left: Option<i64>,
+    pub(in crate::import) right: Option<i64>,
 }
 
 impl Window {
     /// The same without any key behind the query's own position.
-    pub(super) fn causal(self) -> Self {
+    pub(in crate::import) fn causal(self) -> Self {
         Self { right: Some(0), ..self }
     }
 }
 
 /// What decides on the keys besides the window.
 #[derive(Debug)]
-pub(super) struct Keys {
+pub(in crate::import) struct Keys {
     /// Keys that came before the first query, `[batch, heads, length, size]`.
-    pub(super) past: Option<ValueId>,
+    pub(in crate::import) past: Option<ValueId>,
     /// Trues or summands, broadcast to `[batch, heads, queries, keys]`; keys that it lacks are
     /// hidden.
-    pub(super) mask: Option<ValueId>,
+    pub(in crate::import) mask: Option<ValueId>,
     /// How many keys of each sample count; the last query is at the last of them.
-    pub(super) filled: Option<ValueId>,
+    pub(in crate::import) filled: Option<ValueId>,
 }
 
 /// What is added to the scores.
 #[derive(Debug)]
-pub(super) struct Bias {
+pub(in crate::import) struct Bias {
     /// Broadcasts to the scores but for the last axis, which is complete; −∞ hides a key.
-    pub(super) value: ValueId,
+    pub(in crate::import) value: ValueId,
     /// Whether there may be queries that see no key.
-    pub(super) may_hide_all: bool,
+    pub(in crate::import) may_hide_all: bool,
 }
 
 /// The bias of all queries `q` and keys `k`, both of rank 4; `None` where each query sees every
 /// key.
-pub(super) fn bias(
+pub(in crate::import) fn bias(
     ctx: &mut Ctx<'_>,
     q: ValueId,
     k: ValueId,

@@ -1,32 +1,32 @@
 //! Reports on the parts of a zoo, joined into the report that one run over all of it would have
 //! written.
 
-use super::folder;
-use super::job::Outcome;
+use super::pages::path;
 use crate::error::{Error, Kind, Result};
 use crate::report::environment::{self, Environment};
 use crate::report::read::Saved;
 use crate::report::zoo::{ModelReport, Options, Report, Shard};
+use serde_json::Value;
 use std::collections::HashMap;
 
-/// Joins the reports; gives the outcomes of all models too, which [`folder::write`] needs.
+/// Joins the reports; gives all models with their pages too, which the joined folder holds.
 ///
 /// A model whose page is in no part has none in the joined report, and a note says so.
 ///
 /// # Errors
 /// [`Kind::Usage`] for parts that do not belong together: of another version, library or other
 /// options, of shards of another number, or with the same shard or model.
-pub fn merge(parts: &[Saved]) -> Result<(Report, Vec<Outcome>)> {
+pub fn merge(parts: &[Saved]) -> Result<(Report, Vec<(ModelReport, Value)>)> {
     let Some(first) = parts.first() else {
         return Err(Error::new(Kind::Usage, "there is no part to join"));
     };
     parts.iter().try_for_each(|part| alike(first, part))?;
     let shards = shards(parts)?;
     apart(parts)?;
-    let mut outcomes = Vec::new();
+    let mut pages = Vec::new();
     for part in parts {
         for model in &part.report.models {
-            outcomes.push(outcome(part, model)?);
+            pages.push(paged(part, model)?);
         }
     }
     let environments: Vec<Environment> =
@@ -43,21 +43,21 @@ pub fn merge(parts: &[Saved]) -> Result<(Report, Vec<Outcome>)> {
         .flat_map(|part| &part.report.models)
         .filter(|model| model.page.is_some())
         .count();
-    let lost = before - outcomes.iter().filter(|outcome| outcome.model.page.is_some()).count();
+    let lost = before - pages.iter().filter(|(model, _)| model.page.is_some()).count();
     if lost > 0 {
         notes.push(format!("models whose page is not in their part: {lost}"));
     }
     let jobs = parts.iter().map(|part| part.report.options.jobs).max().unwrap_or_default();
     let options = Options { jobs, ..first.report.options.clone() };
     let seconds = parts.iter().map(|part| part.report.seconds).fold(0.0, f64::max);
-    let models = outcomes.iter().map(|outcome| outcome.model.clone()).collect();
+    let models = pages.iter().map(|(model, _)| model.clone()).collect();
     let mut report = Report { shards, ..Report::new(environment, options, seconds, models) };
     let missing = report.missing();
     if !missing.is_empty() {
         notes.push(lacks(&missing));
     }
     report.notes = notes;
-    Ok((report, outcomes))
+    Ok((report, pages))
 }
 
 /// `shard 3/4 is missing`.
@@ -141,11 +141,10 @@ fn cannot_join(first: &Saved, second: &Saved) -> String {
 }
 
 /// A model with its page, if the part has it.
-fn outcome(part: &Saved, model: &ModelReport) -> Result<Outcome> {
+fn paged(part: &Saved, model: &ModelReport) -> Result<(ModelReport, Value)> {
     let page = model.page.as_ref().map(|page| part.page(page)).transpose()?.flatten();
-    let model =
-        ModelReport { page: page.is_some().then(|| folder::page(&model.name)), ..model.clone() };
-    Ok(Outcome { model, page: page.unwrap_or_default(), spent: false, notes: Vec::new() })
+    let model = ModelReport { page: page.is_some().then(|| path(&model.name)), ..model.clone() };
+    Ok((model, page.unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -190,7 +189,7 @@ mod tests {
         parts[1].report.options.jobs = 7;
         parts[1].report.seconds = 9.0;
         parts[1].report.notes = vec!["x".to_owned()];
-        let (report, outcomes) = merge(&parts).unwrap();
+        let (report, pages) = merge(&parts).unwrap();
         let names: Vec<&str> = report.models.iter().map(|model| model.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c"]);
         assert_eq!(
@@ -198,7 +197,7 @@ mod tests {
             (7, 9.0, 3)
         );
         assert_eq!(report.shards, [Shard { index: 1, count: 2 }, Shard { index: 2, count: 2 }]);
-        assert_eq!((report.notes, outcomes.len()), (vec!["x".to_owned()], 3));
+        assert_eq!((report.notes, pages.len()), (vec!["x".to_owned()], 3));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Layers with nested blocks: how handlers add them.
 
 use super::ctx::Ctx;
-use super::error::OpError;
+use crate::import::error::OpError;
 use crate::network::layer::control::{Loop, LoopIterator, LoopOutput};
 use crate::network::{Block, Dim, Shape, ValueId, ValueType, Values};
 use std::collections::HashSet;
 
 /// A [`Loop`] in the making.
 #[derive(Debug, Default)]
-pub(super) struct Repeat {
+pub(in crate::import) struct Repeat {
     count: Option<ValueId>,
     length: Option<ValueId>,
     iterated: Values,
@@ -21,7 +21,7 @@ pub(super) struct Repeat {
 
 /// What one iteration gives.
 #[derive(Debug, Default)]
-pub(super) struct Iteration {
+pub(in crate::import) struct Iteration {
     /// Whether the iteration takes place; if not, it changes nothing and is the last.
     pub condition: Option<ValueId>,
     /// The next value of all that is [carried](Repeat::carry), in the same order.
@@ -37,17 +37,17 @@ impl Repeat {
     /// collects any.
     ///
     /// Both are whole numbers of rank 0; without a count the condition alone ends the loop.
-    pub(super) fn new(count: Option<ValueId>, length: Option<ValueId>) -> Self {
+    pub(in crate::import) fn new(count: Option<ValueId>, length: Option<ValueId>) -> Self {
         Self { count, length, ..Self::default() }
     }
 
     /// The same where the count is the user's limit and not the model's.
-    pub(super) fn capped(self, capped: bool) -> Self {
+    pub(in crate::import) fn capped(self, capped: bool) -> Self {
         Self { capped, ..self }
     }
 
     /// Cuts a value into slices, one per iteration; gives the slice of the iteration at work.
-    pub(super) fn iterate(
+    pub(in crate::import) fn iterate(
         &mut self,
         ctx: &mut Ctx<'_>,
         whole: ValueId,
@@ -67,7 +67,7 @@ impl Repeat {
     }
 
     /// Carries a value from iteration to iteration; gives its value in the iteration at work.
-    pub(super) fn carry(&mut self, ctx: &mut Ctx<'_>, initial: ValueId) -> ValueId {
+    pub(in crate::import) fn carry(&mut self, ctx: &mut Ctx<'_>, initial: ValueId) -> ValueId {
         let current = param(ctx, initial, ctx.shape(initial).clone());
         self.initial.push(initial);
         self.current.push(current);
@@ -75,7 +75,11 @@ impl Repeat {
     }
 
     /// Carries a number of rank 0 that is never negative, such as that of the iteration at work.
-    pub(super) fn carry_number(&mut self, ctx: &mut Ctx<'_>, initial: ValueId) -> ValueId {
+    pub(in crate::import) fn carry_number(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        initial: ValueId,
+    ) -> ValueId {
         let current = self.carry(ctx, initial);
         let symbol = ctx.network.make_up("Loop");
         ctx.network.values[current].ty.elements = Some([Dim::from(symbol)].into());
@@ -83,7 +87,7 @@ impl Repeat {
     }
 
     /// Adds the loop, whose iteration is what `body` adds; gives its outputs.
-    pub(super) fn run<'a>(
+    pub(in crate::import) fn run<'a>(
         mut self,
         ctx: &mut Ctx<'a>,
         body: impl FnOnce(&mut Ctx<'a>, &mut Self) -> Result<Iteration, OpError>,
@@ -125,7 +129,7 @@ fn param(ctx: &mut Ctx<'_>, like: ValueId, shape: Shape) -> ValueId {
 impl<'a> Ctx<'a> {
     /// A block of the layers that `fill` adds, with the results that it gives, and what else it
     /// gives.
-    pub(super) fn block<T>(
+    pub(in crate::import) fn block<T>(
         &mut self,
         fill: impl FnOnce(&mut Ctx<'a>) -> Result<(Values, T), OpError>,
     ) -> Result<(Block, T), OpError> {
