@@ -17,6 +17,8 @@ use crate::tensor::Tensor;
 use crate::valid;
 use crate::verify::compare::compare;
 
+mod eight;
+
 /// A network in the making.
 #[derive(Default)]
 struct Net {
