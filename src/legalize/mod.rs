@@ -3,6 +3,7 @@
 //! One file per rewrite. What no rewrite mends is reported.
 
 mod caffe_padding;
+mod cumulative;
 mod dilation;
 mod eight_bit;
 mod few_axes;

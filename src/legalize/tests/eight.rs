@@ -26,6 +26,46 @@ fn networks_of(net: Net) -> (Network, Network) {
 }
 
 #[test]
+fn running_sums_of_any_length_are_exact() {
+    for (exclusive, reverse) in [(false, false), (true, false), (false, true), (true, true)] {
+        for names in [["n", "3"], ["n", "t"], ["2", "t"], ["2", "3"]] {
+            for axis in [0, 1] {
+                let mut net = Net::default();
+                let (x, y) =
+                    (open(&mut net, DType::I32, &names), open(&mut net, DType::F32, &names));
+                let operation = CumulativeOperation::Sum;
+                for value in [x, y] {
+                    let sum = Cumulative { operation, axis, exclusive, reverse };
+                    let sum = net.add(sum, &[value]);
+                    net.output(sum);
+                }
+                let networks = networks_of(net);
+                assert!(!networks.1.to_string().contains("Cumulative"), "{}", networks.1);
+                let real = [1.0, f32::INFINITY, 0.5, 2.0, -1.0, 4.0];
+                let real = Tensor::of(vec![2, 3], real.to_vec()).unwrap();
+                assert_same_numbers(networks, &[whole(&[2, 3]), real]);
+            }
+        }
+    }
+}
+
+#[test]
+fn running_sums_take_as_many_steps_as_are_promised() {
+    let steps = |most: Option<i64>| {
+        let mut net = Net::default();
+        let x = open(&mut net, DType::F32, &["t"]);
+        let symbol = net.network.value(x).ty.shape[0].as_symbol().unwrap().clone();
+        net.network.ranges.extend(most.map(|most| (symbol, [1, most])));
+        let operation = CumulativeOperation::Sum;
+        let y = Cumulative { operation, axis: 0, exclusive: false, reverse: false };
+        let y = net.add(y, &[x]);
+        net.output(y);
+        kinds(&networks_of(net).1).iter().filter(|kind| *kind == "Slice f32").count()
+    };
+    assert_eq!([steps(Some(100)), steps(None)], [7, 30]);
+}
+
+#[test]
 fn numbers_that_do_not_fit_are_told_by_name() {
     let mut net = Net::default();
     let x = net.input(DType::I64, &[1]);
