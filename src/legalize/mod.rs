@@ -4,6 +4,7 @@
 
 mod caffe_padding;
 mod cumulative;
+mod dequantized;
 mod dilation;
 mod eight_bit;
 mod few_axes;
@@ -31,6 +32,7 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
         caffe_padding::run(network);
     }
     small_cast::run(network);
+    dequantized::run(network, caps)?;
     eight_bit::run(network)?;
     few_axes::run(network)?;
     known_channels::run(network)?;

@@ -65,6 +65,61 @@ fn running_sums_take_as_many_steps_as_are_promised() {
     assert_eq!([steps(Some(100)), steps(None)], [7, 30]);
 }
 
+/// What comes out of a network after `enter` and before `leave`, on these inputs.
+fn run_narrow(network: &Network, inputs: &[Tensor]) -> Vec<Tensor> {
+    let fed = network.inputs.iter().zip(inputs).map(|(&input, tensor)| {
+        boundary::enter("x", tensor, network.value(input).ty.dtype).unwrap()
+    });
+    let outputs = eval::run(network, &fed.collect::<Vec<_>>()).unwrap();
+    let outputs = network.outputs.iter().zip(outputs);
+    outputs.map(|(output, y)| boundary::leave("y", y, output.declared).unwrap()).collect()
+}
+
+#[test]
+fn constants_of_small_types_become_their_numbers() {
+    for (dtype, to) in [
+        (DType::I4, DType::F32),
+        (DType::I4, DType::F16),
+        (DType::F8E4M3, DType::F32),
+        (DType::F4E2M1, DType::BF16),
+    ] {
+        let mut net = Net::default();
+        let data = eval::layer(&Cast { to: dtype }.into(), &[&numbers(&[3, 4])]).unwrap();
+        let data = net.constant(data[0].clone());
+        let scale = net.constant(Tensor::vector(&[0.5f32, 2.0, 1.0, 0.25]));
+        let y = net.add(Dequantize { axis: Some(1), to }, &[data, scale]);
+        net.output(y);
+        let (before, after) = networks_of(net);
+        assert_eq!(kinds(&after).len(), 1, "{after}");
+        assert_eq!(eval::run(&before, &[]).unwrap(), run_narrow(&after, &[]), "{after}");
+    }
+}
+
+#[test]
+fn weights_stay_quantized_where_the_data_are() {
+    for quantized in [true, false] {
+        let mut net = Net::default();
+        let x = net.input(DType::F32, &[2, 3]);
+        let scale = net.constant(Tensor::scalar(0.5f32));
+        let small = net.add(Quantize { axis: None, to: DType::I8 }, &[x, scale]);
+        let data = net.add(Dequantize { axis: None, to: DType::F32 }, &[small, scale]);
+        let data =
+            if quantized { data } else { net.add(ew(ElementWiseOperation::Sum), &[data, x]) };
+        let weights = net.constant(Tensor::of(vec![4, 3], (0..12i8).collect()).unwrap());
+        let weights = net.add(Dequantize { axis: None, to: DType::F32 }, &[weights, scale]);
+        let turned = Shuffle { first_transpose: Some(vec![1, 0]), ..Shuffle::default() };
+        let weights = net.add(turned, &[weights]);
+        let product = MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::None };
+        let y = net.add(product, &[data, weights]);
+        net.output(y);
+        let networks = networks_of(net);
+        let dequantized =
+            kinds(&networks.1).iter().filter(|kind| *kind == "Dequantize f32").count();
+        assert_eq!(dequantized, if quantized { 2 } else { 1 }, "{}", networks.1);
+        assert_same_numbers(networks, &[numbers(&[2, 3])]);
+    }
+}
+
 #[test]
 fn numbers_that_do_not_fit_are_told_by_name() {
     let mut net = Net::default();
