@@ -17,6 +17,7 @@ mod shapes;
 mod small_cast;
 #[cfg(test)]
 mod tests;
+mod whole_numbers;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::network::layer::math::{ActivationType, UnaryOperation};
@@ -35,6 +36,7 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     dequantized::run(network, caps)?;
     eight_bit::run(network)?;
     few_axes::run(network)?;
+    whole_numbers::run(network, caps)?;
     known_channels::run(network)?;
     dilation::run(network)?;
     lone_summand::run(network)?;
@@ -93,6 +95,9 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
         return Some(format!(
             "it quantizes no odd number of elements to and from {dtype}, which share bytes in pairs"
         ));
+    }
+    if !caps.whole_numbers && whole_numbers::is_lacking(network, &layer.kind, &layer.inputs) {
+        return Some(format!("it has no {} of whole numbers", layer.kind.name()));
     }
     let has_it = match &layer.kind {
         LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_) => caps.squeeze,

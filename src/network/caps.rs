@@ -32,6 +32,8 @@ pub struct Caps {
     pub groups: bool,
     /// `IGridSampleLayer` of volumes.
     pub volumes: bool,
+    /// Relu, Neg, Abs, TopK, Pooling and Resize of whole numbers.
+    pub whole_numbers: bool,
 }
 
 impl Caps {
@@ -50,6 +52,7 @@ impl Caps {
             is_nan: true,
             groups: true,
             volumes: true,
+            whole_numbers: true,
         }
     }
 
@@ -68,6 +71,7 @@ impl Caps {
             is_nan: false,
             groups: false,
             volumes: false,
+            whole_numbers: false,
         }
     }
 }

@@ -65,6 +65,53 @@ fn running_sums_take_as_many_steps_as_are_promised() {
     assert_eq!([steps(Some(100)), steps(None)], [7, 30]);
 }
 
+#[test]
+fn whole_numbers_are_turned_round_and_cut_off() {
+    let mut net = Net::default();
+    let x = open(&mut net, DType::I32, &["n"]);
+    let relu = net.add(Activation { kind: ActivationType::Relu, alpha: 0.0, beta: 0.0 }, &[x]);
+    net.output(relu);
+    for operation in [UnaryOperation::Neg, UnaryOperation::Abs, UnaryOperation::Sign] {
+        let y = net.add(Unary { operation }, &[x]);
+        net.output(y);
+    }
+    let networks = networks_of(net);
+    let kinds = kinds(&networks.1);
+    assert_eq!(kinds.iter().filter(|kind| kind.starts_with("Unary")).count(), 1, "{kinds:?}");
+    assert!(!kinds.contains(&"Activation i32".to_owned()), "{kinds:?}");
+    assert_same_numbers(networks, &[whole(&[11])]);
+}
+
+#[test]
+fn the_largest_whole_numbers_are_found_exactly() {
+    for operation in [TopKOperation::Max, TopKOperation::Min] {
+        for names in [["n", "m", "2"], ["4", "3", "2"]] {
+            for axis in 0..3 {
+                let mut net = Net::default();
+                let x = open(&mut net, DType::I32, &names);
+                for k in [Arg::Static(1), Arg::Static(2), Arg::Input(1)] {
+                    let late = (k == Arg::Input(1)).then(|| net.constant(Tensor::scalar(2i64)));
+                    let inputs: Vec<ValueId> = std::iter::once(x).chain(late).collect();
+                    let site = Site::node("main", 9, "top", "TopK", 17, "y");
+                    let top: LayerKind = TopK { operation, k, axis }.into();
+                    let (network, body) = (&mut net.network, &mut net.body);
+                    let outputs = infer::add(network, body, top, &inputs, &[site]).unwrap();
+                    outputs.into_iter().for_each(|value| net.output(value));
+                }
+                let networks = networks_of(net);
+                let top = |id| match networks.1.layer(id).kind {
+                    LayerKind::TopK(_) => Some(networks.1.layer(id).inputs[0]),
+                    _ => None,
+                };
+                let tops: Vec<_> = networks.1.live_layers().into_iter().filter_map(top).collect();
+                let real = |&value: &ValueId| networks.1.value(value).ty.dtype == DType::F32;
+                assert!(tops.len() == 3 && tops.iter().all(real), "{}", networks.1);
+                assert_same_numbers(networks, &[whole(&[4, 3, 2])]);
+            }
+        }
+    }
+}
+
 /// What comes out of a network after `enter` and before `leave`, on these inputs.
 fn run_narrow(network: &Network, inputs: &[Tensor]) -> Vec<Tensor> {
     let fed = network.inputs.iter().zip(inputs).map(|(&input, tensor)| {
