@@ -13,6 +13,7 @@ mod insert;
 mod known_channels;
 mod lone_summand;
 mod narrow;
+mod open_scale;
 mod shapes;
 mod small_cast;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     eight_bit::run(network)?;
     few_axes::run(network)?;
     whole_numbers::run(network, caps)?;
+    open_scale::run(network, caps)?;
     known_channels::run(network)?;
     dilation::run(network)?;
     lone_summand::run(network)?;

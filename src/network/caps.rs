@@ -34,6 +34,9 @@ pub struct Caps {
     pub volumes: bool,
     /// Relu, Neg, Abs, TopK, Pooling and Resize of whole numbers.
     pub whole_numbers: bool,
+    /// `IScaleLayer` with a coefficient per element, or per channel of another axis than 1, of data
+    /// with sizes that only the run knows.
+    pub open_scale: bool,
 }
 
 impl Caps {
@@ -53,6 +56,7 @@ impl Caps {
             groups: true,
             volumes: true,
             whole_numbers: true,
+            open_scale: true,
         }
     }
 
@@ -72,6 +76,7 @@ impl Caps {
             groups: false,
             volumes: false,
             whole_numbers: false,
+            open_scale: false,
         }
     }
 }

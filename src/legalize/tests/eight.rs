@@ -168,6 +168,32 @@ fn weights_stay_quantized_where_the_data_are() {
 }
 
 #[test]
+fn scales_of_open_sizes_become_sums_and_products() {
+    let mut net = Net::default();
+    let x = open(&mut net, DType::F32, &["n", "2", "3", "2"]);
+    let cases = [
+        (ScaleMode::ElementWise, 2, 6),
+        (ScaleMode::ElementWise, 1, 12),
+        (ScaleMode::Channel, 2, 3),
+        (ScaleMode::Channel, 1, 2),
+        (ScaleMode::Uniform, 1, 1),
+    ];
+    for (mode, channel_axis, count) in cases {
+        let of = |add: f32| Some(Tensor::vector(&vec![add; count]));
+        let (shift, scale, power) = (of(3.0), of(0.5), of(2.0));
+        let parts = Scale { mode, shift, scale, power, channel_axis };
+        for kind in [parts.clone(), Scale { shift: None, power: None, ..parts }] {
+            let y = net.add(kind, &[x]);
+            net.output(y);
+        }
+    }
+    let networks = networks_of(net);
+    let left = kinds(&networks.1).iter().filter(|kind| *kind == "Scale f32").count();
+    assert_eq!(left, 4, "{}", networks.1);
+    assert_same_numbers(networks, &[numbers(&[2, 2, 3, 2])]);
+}
+
+#[test]
 fn numbers_that_do_not_fit_are_told_by_name() {
     let mut net = Net::default();
     let x = net.input(DType::I64, &[1]);
