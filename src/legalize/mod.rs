@@ -35,7 +35,7 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     }
     small_cast::run(network);
     dequantized::run(network, caps)?;
-    eight_bit::run(network)?;
+    eight_bit::run(network, caps)?;
     few_axes::run(network)?;
     whole_numbers::run(network, caps)?;
     open_scale::run(network, caps)?;

@@ -37,6 +37,8 @@ pub struct Caps {
     /// `IScaleLayer` with a coefficient per element, or per channel of another axis than 1, of data
     /// with sizes that only the run knows.
     pub open_scale: bool,
+    /// `IConstantLayer` of `bool`.
+    pub bool_constants: bool,
 }
 
 impl Caps {
@@ -57,6 +59,7 @@ impl Caps {
             volumes: true,
             whole_numbers: true,
             open_scale: true,
+            bool_constants: true,
         }
     }
 
@@ -77,6 +80,7 @@ impl Caps {
             volumes: false,
             whole_numbers: false,
             open_scale: false,
+            bool_constants: false,
         }
     }
 }

@@ -66,6 +66,7 @@ impl Version {
             volumes: if self.rtx { (self.major, self.minor) >= (1, 6) } else { self.major >= 11 },
             whole_numbers: at_least(0),
             open_scale: at_least(0),
+            bool_constants: at_least(0),
         }
     }
 

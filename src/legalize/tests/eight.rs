@@ -194,6 +194,18 @@ fn scales_of_open_sizes_become_sums_and_products() {
 }
 
 #[test]
+fn constants_of_bool_are_cast() {
+    let mut net = Net::default();
+    let x = net.input(DType::Bool, &[2]);
+    let c = net.constant(Tensor::of_bools(vec![2], [true, false]).unwrap());
+    let y = net.add(ew(ElementWiseOperation::And), &[x, c]);
+    net.output(y);
+    let networks = networks_of(net);
+    assert_eq!(kinds(&networks.1), ["Constant i32", "Cast bool", "ElementWise bool"]);
+    assert_same_numbers(networks, &[Tensor::of_bools(vec![2], [true, true]).unwrap()]);
+}
+
+#[test]
 fn numbers_that_do_not_fit_are_told_by_name() {
     let mut net = Net::default();
     let x = net.input(DType::I64, &[1]);
