@@ -7,6 +7,8 @@ use crate::network::layer::math::{
 use crate::network::layer::norm::{Scale, ScaleMode};
 use crate::verify::boundary;
 
+mod kinds;
+
 /// An input with sizes that only the run knows, by name.
 fn open(net: &mut Net, dtype: DType, names: &[&str]) -> ValueId {
     let size = |name: &&str| name.parse().map_or_else(|_| Dim::named(*name), Dim::Known);
