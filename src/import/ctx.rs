@@ -7,7 +7,7 @@ use super::registry::Op;
 use crate::error::Problem;
 use crate::infer::{self, Inferred};
 use crate::network::layer::Constant;
-use crate::network::{Block, Dim, LayerKind, Network, Shape, ValueId, ValueType, Values};
+use crate::network::{Block, Dim, LayerKind, Network, Shape, Symbol, ValueId, ValueType, Values};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
 use smallvec::SmallVec;
@@ -43,6 +43,8 @@ pub struct Ctx<'a> {
     pub(super) operands: Vec<Operand>,
     /// What stands for the output of a node that failed, and all that is made of it.
     pub(super) stand_ins: HashSet<ValueId>,
+    /// The numbers of iterations of loops, each with the number of iterations, which it is below.
+    pub(super) iterations: Vec<(Symbol, Dim)>,
 }
 
 impl Ctx<'_> {
