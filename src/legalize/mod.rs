@@ -12,6 +12,7 @@ mod formulas;
 mod insert;
 mod known_channels;
 mod lone_summand;
+mod looped_slice;
 mod narrow;
 mod open_scale;
 mod shapes;
@@ -40,6 +41,7 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     whole_numbers::run(network, caps)?;
     open_scale::run(network, caps)?;
     known_channels::run(network)?;
+    looped_slice::run(network)?;
     dilation::run(network)?;
     lone_summand::run(network)?;
     formulas::run(network, caps)?;

@@ -2,11 +2,8 @@
 //! has, or the user is told.
 
 use super::*;
-use crate::network::layer::Unsqueeze;
 use crate::network::layer::conv::{Pooling, PoolingType};
-use crate::network::layer::data::{
-    Gather, GatherMode, OneHot, ReverseSequence, SampleMode, Scatter, ScatterMode, Slice,
-};
+use crate::network::layer::data::{OneHot, ReverseSequence, Scatter, ScatterMode};
 use crate::network::layer::math::Einsum;
 use crate::network::layer::norm::Lrn;
 use crate::network::layer::resample::{
