@@ -110,6 +110,7 @@ impl<'a> Ctx<'a> {
             inputs: Vec::new(),
             operands: Vec::new(),
             stand_ins: HashSet::new(),
+            iterations: Vec::new(),
         }
     }
 

@@ -4,6 +4,8 @@
 //! `i8` is what quantization makes: a constant may only be dequantized, and whether a sum wraps
 //! around or saturates is nowhere said. In `i32` both wrap around as ONNX wants it: `i8` by a cast
 //! there and back, `u8` by arithmetic.
+//!
+//! TensorRT 8 takes no constants of `bool` either: they are cast from `i32` as well.
 
 use super::insert::{Insert, internal};
 use crate::error::Result;
@@ -11,14 +13,14 @@ use crate::infer;
 use crate::network::edit::Editor;
 use crate::network::layer::Constant;
 use crate::network::layer::math::{Cast, ElementWise, ElementWiseOperation};
-use crate::network::{Layer, LayerId, LayerKind, Network, ValueId, ValueType, Values};
+use crate::network::{Caps, Layer, LayerId, LayerKind, Network, ValueId, ValueType, Values};
 use crate::tensor::{DType, Tensor};
 
 /// Rewrites every layer that computes with 8 bits.
 ///
 /// # Errors
 /// `Internal` where a layer that is fine with 8 bits is not with 32.
-pub(super) fn run(network: &mut Network) -> Result<()> {
+pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
     let layers = network.live_layers();
     let mut editor = Editor::new(network);
     for &id in &layers {
@@ -27,7 +29,7 @@ pub(super) fn run(network: &mut Network) -> Result<()> {
         }
     }
     for &id in &layers {
-        constant(&mut editor, id);
+        constant(&mut editor, id, caps);
     }
     editor.finish();
     network.compact();
@@ -106,7 +108,7 @@ fn wide(editor: &mut Editor<'_>, anchor: LayerId, value: ValueId) -> ValueId {
 }
 
 /// Turns a constant that TensorRT would not take into one of `i32` and a cast.
-fn constant(editor: &mut Editor<'_>, id: LayerId) {
+fn constant(editor: &mut Editor<'_>, id: LayerId, caps: Caps) {
     let network = editor.network();
     let layer = network.layer(id);
     let (LayerKind::Constant(Constant { weights }), Some(&output)) =
@@ -117,6 +119,7 @@ fn constant(editor: &mut Editor<'_>, id: LayerId) {
     let quantized = |user: &LayerId| matches!(network.layer(*user).kind, LayerKind::Dequantize(_));
     let allowed = match weights.dtype() {
         DType::U8 => false,
+        DType::Bool => caps.bool_constants,
         DType::I8 => !editor.is_pinned(output) && editor.users(output).iter().all(quantized),
         _ => true,
     };

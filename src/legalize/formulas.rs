@@ -1,16 +1,16 @@
 //! Layers that a library lacks, by their formulas: GELU, running sums, the test for NaN,
 //! normalization in groups and of single elements, Elu where there is a loop.
 
-use super::insert::{Insert, internal};
+use super::cumulative;
+use super::insert::{Insert, binary, internal};
 use crate::error::Result;
 use crate::network::edit::Editor;
-use crate::network::layer::data::{Reshape, SampleMode};
+use crate::network::layer::Shuffle;
+use crate::network::layer::data::Reshape;
 use crate::network::layer::math::{
-    Activation, ActivationType, Cumulative, ElementWise, ElementWiseOperation as Op, Unary,
-    UnaryOperation,
+    Activation, ActivationType, ElementWiseOperation as Op, Unary, UnaryOperation,
 };
 use crate::network::layer::norm::Normalization;
-use crate::network::layer::{Arg, Shuffle, Slice};
 use crate::network::{Caps, Dim, LayerKind, Network, ValueId};
 use crate::tensor::DType;
 
@@ -43,8 +43,7 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
             }
             LayerKind::Cumulative(ref of) if !caps.cumulative => {
                 let of = of.clone();
-                let Some(value) = cumulative(&mut insert, &of, x)? else { continue };
-                value
+                cumulative::sums(&mut insert, &of, x)?
             }
             LayerKind::Normalization(ref of) if is_single(insert.editor.network(), x, of) => {
                 single(&mut insert, x)?
@@ -60,10 +59,6 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
     }
     editor.finish();
     Ok(())
-}
-
-fn binary(insert: &mut Insert<'_, '_>, operation: Op, a: ValueId, b: ValueId) -> Result<ValueId> {
-    insert.add(ElementWise { operation }, &[a, b])
 }
 
 /// x·(1 + erf(x/√2))/2
@@ -124,42 +119,6 @@ fn elu(insert: &mut Insert<'_, '_>, x: ValueId, alpha: f32) -> Result<ValueId> {
 fn is_nan(insert: &mut Insert<'_, '_>, x: ValueId) -> Result<ValueId> {
     let same = binary(insert, Op::Equal, x, x)?;
     insert.add(Unary { operation: UnaryOperation::Not }, &[same])
-}
-
-/// Sums of 1, 2, 4, … neighbours: after log₂ n steps each element has met all before it, in any
-/// type and exactly.
-///
-/// `None` where the length of the axis is known only at run time.
-fn cumulative(insert: &mut Insert<'_, '_>, of: &Cumulative, x: ValueId) -> Result<Option<ValueId>> {
-    let shape = insert.editor.network().value(x).ty.shape.clone();
-    let Some(length) = shape.get(of.axis).and_then(Dim::known) else { return Ok(None) };
-    let Some(size) = shape.known() else { return Ok(None) };
-    let size: Vec<i64> =
-        size.into_iter().map(|size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
-    let shifted = |insert: &mut Insert<'_, '_>, value, by: i64| {
-        let mut start = vec![0; size.len()];
-        let place = start
-            .get_mut(of.axis)
-            .ok_or_else(|| internal(insert.layer(), &"an axis outside the data"))?;
-        *place = if of.reverse { by } else { -by };
-        let slice = Slice {
-            start: Arg::Static(start),
-            size: Arg::Static(size.clone()),
-            stride: Arg::Static(vec![1; size.len()]),
-            mode: SampleMode::Fill,
-            fill: None,
-        };
-        insert.add(slice, &[value])
-    };
-    let mut sum = if of.exclusive { shifted(insert, x, 1)? } else { x };
-    let mut step = 1;
-    while step < length {
-        let earlier = shifted(insert, sum, step)?;
-        sum = binary(insert, Op::Sum, sum, earlier)?;
-        step *= 2;
-    }
-    // A layer stands for nothing less than a layer: its output may be the network's.
-    if sum == x { insert.add(LayerKind::Identity, &[x]).map(Some) } else { Ok(Some(sum)) }
 }
 
 /// Whether each element is normalized by itself alone, which no TensorRT does.

@@ -4,10 +4,11 @@ use crate::error::{Error, Kind, Problem, Result};
 use crate::infer;
 use crate::network::edit::Editor;
 use crate::network::layer::Constant;
+use crate::network::layer::math::{ElementWise, ElementWiseOperation};
 use crate::network::{Layer, LayerId, LayerKind, ValueId, Values};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
-use half::f16;
+use half::{bf16, f16};
 
 /// Adds layers in front of one, under its sites.
 pub(super) struct Insert<'e, 'n> {
@@ -51,7 +52,7 @@ impl<'e, 'n> Insert<'e, 'n> {
     }
 
     /// Adds a number of the type and rank of a value, so that it broadcasts to it: `f32`, `f16`,
-    /// `i32` or `i64`.
+    /// `bf16`, `i32` or `i64`.
     pub(super) fn number(&mut self, like: ValueId, value: f32) -> Result<ValueId> {
         let ty = &self.editor.network().value(like).ty;
         let rank = ty.shape.rank();
@@ -62,6 +63,7 @@ impl<'e, 'n> Insert<'e, 'n> {
         )]
         let scalar = match ty.dtype {
             DType::F16 => Tensor::scalar(f16::from_f32(value)),
+            DType::BF16 => Tensor::scalar(bf16::from_f32(value)),
             DType::I32 => Tensor::scalar(value as i32),
             DType::I64 => Tensor::scalar(value as i64),
             _ => Tensor::scalar(value),
@@ -78,6 +80,16 @@ impl<'e, 'n> Insert<'e, 'n> {
         }
         self.editor.remove(self.anchor);
     }
+}
+
+/// A function of two values of one type and rank.
+pub(super) fn binary(
+    insert: &mut Insert<'_, '_>,
+    operation: ElementWiseOperation,
+    a: ValueId,
+    b: ValueId,
+) -> Result<ValueId> {
+    insert.add(ElementWise { operation }, &[a, b])
 }
 
 /// The error for a rewrite that does not hold together.

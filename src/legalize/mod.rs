@@ -3,6 +3,8 @@
 //! One file per rewrite. What no rewrite mends is reported.
 
 mod caffe_padding;
+mod cumulative;
+mod dequantized;
 mod dilation;
 mod eight_bit;
 mod few_axes;
@@ -10,11 +12,14 @@ mod formulas;
 mod insert;
 mod known_channels;
 mod lone_summand;
+mod looped_slice;
 mod narrow;
+mod open_scale;
 mod shapes;
 mod small_cast;
 #[cfg(test)]
 mod tests;
+mod whole_numbers;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::network::layer::math::{ActivationType, UnaryOperation};
@@ -30,9 +35,13 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
         caffe_padding::run(network);
     }
     small_cast::run(network);
-    eight_bit::run(network)?;
+    dequantized::run(network, caps)?;
+    eight_bit::run(network, caps)?;
     few_axes::run(network)?;
+    whole_numbers::run(network, caps)?;
+    open_scale::run(network, caps)?;
     known_channels::run(network)?;
+    looped_slice::run(network)?;
     dilation::run(network)?;
     lone_summand::run(network)?;
     formulas::run(network, caps)?;
@@ -90,6 +99,9 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
         return Some(format!(
             "it quantizes no odd number of elements to and from {dtype}, which share bytes in pairs"
         ));
+    }
+    if !caps.whole_numbers && whole_numbers::is_lacking(network, &layer.kind, &layer.inputs) {
+        return Some(format!("it has no {} of whole numbers", layer.kind.name()));
     }
     let has_it = match &layer.kind {
         LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_) => caps.squeeze,

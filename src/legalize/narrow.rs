@@ -271,6 +271,10 @@ impl Narrower<'_> {
                     self.old.value(output).name
                 );
                 self.problem(layer, message, "TensorRT-RTX, and TensorRT from 10 on, have it");
+                // Nobody builds this network, but the layers behind must find types that fit.
+                if let Some(cut) = self.tensor(&constant.weights, true) {
+                    constant.weights = cut;
+                }
             }
         }
     }

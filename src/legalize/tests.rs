@@ -1,21 +1,25 @@
 use super::*;
 use crate::eval;
 use crate::infer;
+use crate::network::layer::control::{Loop, LoopOutput};
 use crate::network::layer::conv::{Convolution, Deconvolution, PaddingMode};
-use crate::network::layer::data::{Fill, FillOperation};
+use crate::network::layer::data::{Fill, FillOperation, GatherMode, SampleMode};
 use crate::network::layer::math::{
     Activation, Cast, Dequantize, ElementWise, ElementWiseOperation, Quantize, Reduce,
     ReduceOperation,
 };
 use crate::network::layer::norm::Normalization;
 use crate::network::layer::{
-    Arg, Concatenation, Constant, Shuffle, SoftMax, Squeeze, TopK, data::TopKOperation,
+    Arg, Concatenation, Constant, Gather, Shuffle, Slice, SoftMax, Squeeze, TopK, Unsqueeze,
+    data::TopKOperation,
 };
 use crate::network::{Block, Dim, Output, ValueId, ValueType};
 use crate::site::Site;
 use crate::tensor::Tensor;
 use crate::valid;
 use crate::verify::compare::compare;
+
+mod eight;
 
 /// A network in the making.
 #[derive(Default)]
@@ -427,4 +431,61 @@ fn kernels_tell_how_many_channels_data_has() {
         networks,
         &[Tensor::of(vec![1, 2, 2, 1], vec![1f32, 2.0, 3.0, 4.0]).unwrap()],
     );
+}
+
+/// A loop over the rows of a value that adds what `taken` makes of its data and the row's number.
+fn over_rows(net: &mut Net, x: ValueId, taken: impl Fn(&mut Net, ValueId) -> ValueId) -> ValueId {
+    let count = net.add(LayerKind::Shape, &[x]);
+    let first = net.constant(Tensor::scalar(0i64));
+    let count = net
+        .add(Gather { mode: GatherMode::Default, axis: 0, element_wise_dims: 0 }, &[count, first]);
+    let (zero, one) = (first, net.constant(Tensor::scalar(1i64)));
+    let none = net.constant(Tensor::of(vec![1, 3], vec![0f32; 3]).unwrap());
+    let outside = std::mem::take(&mut net.body);
+    let ty = |net: &Net, value| ValueType { elements: None, ..net.network.value(value).ty.clone() };
+    let (number, sum) = (ty(net, zero), ty(net, none));
+    let (number, sum) = (net.network.add_param("i", number), net.network.add_param("s", sum));
+    let row = taken(net, number);
+    let next = net.add(ew(ElementWiseOperation::Sum), &[sum, row]);
+    let after = net.add(ew(ElementWiseOperation::Sum), &[number, one]);
+    let mut body = std::mem::replace(&mut net.body, outside);
+    (body.params, body.results) = (vec![number, sum], vec![after, next]);
+    let repeat = Loop {
+        counted: true,
+        capped: false,
+        while_result: false,
+        iterators: Vec::new(),
+        recurrences: 2,
+        outputs: vec![LoopOutput::LastValue(1)],
+        body,
+    };
+    net.add(repeat, &[count, zero, none])
+}
+
+#[test]
+fn rows_that_a_loop_slices_are_picked_by_index() {
+    let mut net = Net::default();
+    let shape = ["n"].map(Dim::named).into_iter().chain([Dim::Known(3)]).collect();
+    let x = net.network.add_input("x", ValueType::new(DType::F32, shape));
+    let zero = net.constant(Tensor::vector(&[0i64]));
+    let sum = over_rows(&mut net, x, |net, number| {
+        let start = net.add(Unsqueeze { axes: vec![0] }, &[number]);
+        let start = net.add(Concatenation { axis: 0 }, &[start, zero]);
+        let slice = Slice {
+            start: Arg::Input(1),
+            size: Arg::Static(vec![1, 3]),
+            stride: Arg::Static(vec![1, 1]),
+            mode: SampleMode::StrictBounds,
+            fill: None,
+        };
+        net.add(slice, &[x, start])
+    });
+    net.output(sum);
+    let networks = net.legalized();
+    let late = |id| match &networks.1.layer(id).kind {
+        LayerKind::Slice(slice) => slice.start.input().is_some(),
+        _ => false,
+    };
+    assert!(!networks.1.live_layers().into_iter().any(late), "{}", networks.1);
+    assert_same_numbers(networks, &[numbers(&[4, 3])]);
 }

@@ -32,6 +32,13 @@ pub struct Caps {
     pub groups: bool,
     /// `IGridSampleLayer` of volumes.
     pub volumes: bool,
+    /// Relu, Neg, Abs, TopK, Pooling and Resize of whole numbers.
+    pub whole_numbers: bool,
+    /// `IScaleLayer` with a coefficient per element, or per channel of another axis than 1, of data
+    /// with sizes that only the run knows.
+    pub open_scale: bool,
+    /// `IConstantLayer` of `bool`.
+    pub bool_constants: bool,
 }
 
 impl Caps {
@@ -50,6 +57,9 @@ impl Caps {
             is_nan: true,
             groups: true,
             volumes: true,
+            whole_numbers: true,
+            open_scale: true,
+            bool_constants: true,
         }
     }
 
@@ -68,6 +78,9 @@ impl Caps {
             is_nan: false,
             groups: false,
             volumes: false,
+            whole_numbers: false,
+            open_scale: false,
+            bool_constants: false,
         }
     }
 }

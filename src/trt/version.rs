@@ -64,6 +64,9 @@ impl Version {
             groups: at_least(15),
             // TensorRT-RTX 1.5 takes images only.
             volumes: if self.rtx { (self.major, self.minor) >= (1, 6) } else { self.major >= 11 },
+            whole_numbers: at_least(0),
+            open_scale: at_least(0),
+            bool_constants: at_least(0),
         }
     }
 

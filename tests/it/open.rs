@@ -14,6 +14,7 @@ use std::num::NonZeroU32;
 
 /// Golden cases with ranges of their sizes.
 const CASES: &[(&str, &[&str])] = &[
+    ("control/loop_rows", &["N=1:3:6"]),
     ("conv/conv_same_skipping", &["L=2:7:12"]),
     ("conv/transpose_output_shape", &["L=4:5:6"]),
     ("layout/squeeze_even", &["N=1:2:5"]),
@@ -143,5 +144,52 @@ fn regions_ask_for_as_many_samples_as_a_fixed_number() {
         let (found, expected) = (pooled(0), pooled(2));
         let compared = compare("y", &found, &onnx2plan::onnx::Constant::Tensor(expected.clone()));
         assert!(compared.agrees, "{mode}: {found:?} is not {expected:?}");
+    }
+}
+
+/// One row of `taken` in each of as many iterations as `x` has rows.
+fn rows(taken: &str) -> Model {
+    let body = Model::new(17)
+        .input("i", "i64[]")
+        .input("go", "bool[]")
+        .input("before", "f32[3]")
+        .node("Unsqueeze", "i zero", "start")
+        .node("Add", "start one", "end")
+        .node("Slice", &format!("{taken} start end zero"), "row")
+        .node("ReduceSum", "row zero", "flat")
+        .attr("keepdims", 0)
+        .node("Add", "before flat", "after")
+        .node("Identity", "go", "go_on")
+        .output("go_on", "bool[]")
+        .output("after", "f32[3]");
+    Model::new(17)
+        .input("x", "f32[N, 3]")
+        .input("y", "f32[M, 3]")
+        .init("zero", &[1], &[0i64])
+        .init("one", &[1], &[1i64])
+        .init("first", &[], &[0i64])
+        .init("none", &[3], &[0f32, 0.0, 0.0])
+        .node("Shape", "x", "shape")
+        .node("Gather", "shape first", "count")
+        .node("Loop", "count - none", "sum")
+        .attr("body", body)
+        .output("sum", "")
+}
+
+/// A row by the number of the iteration is one row where there are as many as iterations, and may
+/// be none elsewhere.
+#[test]
+fn rows_of_what_is_counted_are_there() {
+    let x = Tensor::of(vec![3, 3], (1u8..10).map(f32::from).collect()).unwrap();
+    let y = Tensor::of(vec![2, 3], (1u8..7).map(f32::from).collect()).unwrap();
+    for (taken, known, expected) in
+        [("x", true, [12f32, 15.0, 18.0]), ("y", false, [5.0, 7.0, 9.0])]
+    {
+        let model = rows(taken).read().unwrap();
+        let fitted = Fitted::standard(Caps::modern());
+        let prepared = pipeline::prepare(&model, &fitted, Caps::modern()).unwrap();
+        assert_eq!(prepared.network.to_string().contains("f32[1, 3] = Gather"), known, "{taken}");
+        let sum = eval::run(&prepared.network, &[x.clone(), y.clone()]).unwrap();
+        assert_eq!(sum, vec![Tensor::vector(&expected)], "{taken}");
     }
 }

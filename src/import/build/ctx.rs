@@ -5,7 +5,7 @@ use crate::error::Problem;
 use crate::import::error::OpError;
 use crate::infer::{self, Inferred};
 use crate::network::layer::Constant;
-use crate::network::{Block, Dim, LayerKind, Network, Shape, ValueId, ValueType, Values};
+use crate::network::{Block, Dim, LayerKind, Network, Shape, Symbol, ValueId, ValueType, Values};
 use crate::onnx::{Graph, Node};
 use crate::recipe::Recipe;
 use crate::site::Site;
@@ -41,6 +41,8 @@ pub struct Ctx<'a> {
     pub(in crate::import) blocks: Vec<Block>,
     /// What names stand for, innermost graph last.
     pub(in crate::import) scopes: Vec<HashMap<Arc<str>, Operand>>,
+    /// The numbers of iterations of loops, each with the number of iterations, which it is below.
+    pub(in crate::import) iterations: Vec<(Symbol, Dim)>,
     pub(in crate::import) fold: &'a FoldFn<'a>,
     /// What the user asks of the network.
     pub(in crate::import) recipe: Recipe,

@@ -86,6 +86,20 @@ impl Repeat {
         current
     }
 
+    /// Carries the number of the iteration at work, counted from 0: `zero`, of rank 0.
+    pub(in crate::import) fn carry_iteration(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        zero: ValueId,
+    ) -> ValueId {
+        let current = self.carry_number(ctx, zero);
+        let only = |value| ctx.network.value(value).ty.elements.as_deref()?.first().cloned();
+        let number = only(current).and_then(|number| number.as_symbol().cloned());
+        let count = self.count.and_then(only);
+        ctx.iterations.extend(number.zip(count));
+        current
+    }
+
     /// Adds the loop, whose iteration is what `body` adds; gives its outputs.
     pub(in crate::import) fn run<'a>(
         mut self,

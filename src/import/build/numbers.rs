@@ -8,7 +8,7 @@ use crate::import::error::OpError;
 use crate::network::layer::data::{Fill, FillOperation, Reshape, SampleMode};
 use crate::network::layer::math::ElementWiseOperation as Ew;
 use crate::network::layer::{Arg, Shuffle, Slice};
-use crate::network::{Dim, LayerKind, ValueId, Values};
+use crate::network::{Dim, LayerKind, Symbol, ValueId, Values};
 use crate::tensor::DType;
 
 /// The first element, the number of elements and the step of a slice, one number per axis.
@@ -62,6 +62,19 @@ impl Ctx<'_> {
         }
         let (part, at) = self.part(number)?;
         self.elements(part)?.get(at).cloned()
+    }
+
+    /// Whether a number is certainly no larger than another, also as that of an iteration is below
+    /// the number of iterations.
+    pub(in crate::import) fn is_at_most(&self, a: &Dim, b: &Dim) -> bool {
+        let gap = b - a;
+        let within = |(number, count): &(Symbol, Dim)| {
+            // gap = rest − number, and number is at most count − 1.
+            let rest = &gap + &Dim::from(number.clone());
+            let below = &rest - &(count - &Dim::Known(1));
+            !rest.symbols().contains(number) && below.is_nonnegative()
+        };
+        gap.is_nonnegative() || self.iterations.iter().any(within)
     }
 
     /// What is known of a real number, an element of a vector.

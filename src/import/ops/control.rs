@@ -232,7 +232,7 @@ fn as_loop(ctx: &mut Ctx<'_>, looped: &Looped<'_>) -> Result<Values, OpError> {
     let repeat = Repeat::new(count, count).capped(capped);
     let mut outputs = repeat.run(ctx, |ctx, repeat| {
         let current: Values = initial.iter().map(|&initial| repeat.carry(ctx, initial)).collect();
-        let iteration = repeat.carry_number(ctx, zero);
+        let iteration = repeat.carry_iteration(ctx, zero);
         let Pass { goes_on, next, collected } = pass(ctx, body, iteration, &Operand::of(current))?;
         let mut next = Operand::values(&next, "what a loop carries")?;
         for (&before, &after) in initial.iter().zip(&next) {

@@ -172,7 +172,7 @@ fn at_most(ctx: &mut Ctx<'_>, position: ValueId, bound: ValueId) -> Result<Value
         }
         (Some(a), Some(b)) if a == b => Ok(bound),
         // From the end, or from the start by less than the smallest size: certainly inside.
-        (Some(a), Some(b)) if (&b - &a).is_nonnegative() => Ok(position),
+        (Some(a), Some(b)) if ctx.is_at_most(&a, &b) => Ok(position),
         _ => ctx.binary(Ew::Min, position, bound),
     }
 }

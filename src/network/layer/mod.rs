@@ -75,6 +75,9 @@ macro_rules! kinds {
         pub enum LayerKind { $($(#[$doc])* $kind $(($attributes))?,)* }
 
         impl LayerKind {
+            /// The names of all kinds.
+            pub const NAMES: &[&str] = &[$(stringify!($kind)),*];
+
             /// TensorRT's name of the kind: `Convolution`, `ElementWise`.
             pub const fn name(&self) -> &'static str {
                 match self { $(kinds!(@pattern $kind $(($attributes))?) => stringify!($kind),)* }

@@ -4,6 +4,7 @@ use crate::support::Model;
 pub(super) const CASES: &[Case] = &[
     Case { name: "if", model: conditional },
     Case { name: "loop", model: counted },
+    Case { name: "loop_rows", model: rows },
     Case { name: "loop_unrolled", model: unrolled },
 ];
 
@@ -43,6 +44,34 @@ fn counted() -> Model {
         .attr("body", body())
         .output("last", "")
         .output("all", "")
+}
+
+/// Adds up rows, one in each iteration: a slice of one that starts where only the run knows.
+fn rows() -> Model {
+    let body = Model::new(17)
+        .input("i", "i64[]")
+        .input("go", "bool[]")
+        .input("before", "f32[3]")
+        .node("Unsqueeze", "i zero", "start")
+        .node("Add", "start one", "end")
+        .node("Slice", "x start end zero", "row")
+        .node("ReduceSum", "row zero", "flat")
+        .attr("keepdims", 0)
+        .node("Add", "before flat", "after")
+        .node("Identity", "go", "go_on")
+        .output("go_on", "bool[]")
+        .output("after", "f32[3]");
+    Model::new(17)
+        .input("x", "f32[N, 3]")
+        .init("zero", &[1], &[0i64])
+        .init("one", &[1], &[1i64])
+        .init("first", &[], &[0i64])
+        .init("none", &[3], &[0f32, 0.0, 0.0])
+        .node("Shape", "x", "shape")
+        .node("Gather", "shape first", "count")
+        .node("Loop", "count - none", "sum")
+        .attr("body", body)
+        .output("sum", "")
 }
 
 fn unrolled() -> Model {
