@@ -7,6 +7,7 @@
 pub mod said;
 
 use crate::site::Site;
+use said::Said;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,7 @@ struct Inner {
     problems: Vec<Problem>,
     notes: Vec<String>,
     hint: Option<String>,
+    said: Option<Said>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -111,6 +113,7 @@ impl Error {
             problems: Vec::new(),
             notes: Vec::new(),
             hint: None,
+            said: None,
             source: None,
         }))
     }
@@ -138,6 +141,16 @@ impl Error {
     #[must_use]
     pub fn with_note(mut self, note: impl Into<String>) -> Self {
         self.0.notes.push(note.into());
+        self
+    }
+
+    /// Adds what a library said, as a fact and for who wants to know what it means.
+    #[must_use]
+    pub fn with_said(mut self, said: Said) -> Self {
+        if said.is_told {
+            self.0.notes.push(format!("TensorRT said: {}", said.text));
+        }
+        self.0.said = Some(said);
         self
     }
 
@@ -183,6 +196,11 @@ impl Error {
     /// Facts, a line each.
     pub fn notes(&self) -> &[String] {
         &self.0.notes
+    }
+
+    /// What a library said, where it is a library's error.
+    pub fn said(&self) -> Option<&Said> {
+        self.0.said.as_ref()
     }
 
     /// The way out, where there is one.

@@ -10,7 +10,7 @@ use crate::files;
 use crate::profiles::{self, Data, of_data};
 use crate::recipe::Target;
 use crate::recipe::sizes::End;
-use crate::report::manifest::Manifest;
+use crate::report::manifest::{Manifest, Verdict};
 use crate::trt::{Library, LogSink};
 use crate::verify::data;
 use serde::Serialize;
@@ -52,7 +52,7 @@ struct Converted {
     passes: BTreeMap<String, usize>,
     guesses: Vec<String>,
     notes: Vec<String>,
-    verification: String,
+    verification: Verdict,
 }
 
 #[derive(Debug, Serialize)]

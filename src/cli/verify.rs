@@ -17,7 +17,7 @@ use crate::files;
 use crate::profiles::{Data, of_data};
 use crate::recipe::Recipe;
 use crate::report::render::{self, About};
-use crate::report::verification::{Fault, OutputComparison};
+use crate::report::verification::{Candidate, Fault, OutputComparison};
 use crate::report::zoo::Status;
 use crate::report::{self, Verification};
 use crate::verify::by_layer::Compared;
@@ -133,7 +133,11 @@ impl Work {
         plan: Option<&PlanFile>,
         error: Option<&Error>,
     ) -> report::model::Report {
-        let ran = self.findings.verifications.first().is_some_and(|first| first.candidate == "gpu");
+        let ran = self
+            .findings
+            .verifications
+            .first()
+            .is_some_and(|first| first.candidate == Candidate::Gpu);
         let good = if ran { Status::Verified } else { Status::Evaluated };
         let verdict = error.map_or(good, |error| Status::from(error.kind()));
         let caveat = self.caveat.filter(|_| verdict == Status::Evaluated).map(str::to_owned);

@@ -1,5 +1,6 @@
 //! What an error of TensorRT is about, as far as the network tells.
 
+use crate::error::said::Fault;
 use crate::error::{Error, Kind};
 use crate::network::{Layer, LayerKind, Network};
 
@@ -9,7 +10,7 @@ const MOST_BRANCHES: usize = 3;
 /// Names the nodes behind layers that TensorRT-RTX cannot build without a GPU, where it failed for
 /// want of them.
 pub(super) fn explained(error: Error, network: &Network) -> Error {
-    if !error.message().contains("no runners that implement it") {
+    if error.said().and_then(|said| said.fault) != Some(Fault::NoImplementation) {
         return at_branches(error, network);
     }
     let layers = network.live_layers();

@@ -5,7 +5,7 @@ use crate::emit::{Emitted, Named};
 use crate::import::Fitted;
 use crate::network::profile::Range;
 use crate::network::{Profile, ValueId};
-use crate::report::manifest::{Binding, File, Frozen, Layer, Made, Manifest, SCHEMA};
+use crate::report::manifest::{Binding, File, Frozen, Layer, Made, Manifest, SCHEMA, Verdict};
 use crate::site::Site;
 use crate::tensor::Tensor;
 use crate::trt::Library;
@@ -41,7 +41,7 @@ pub(super) fn manifest(
             frozen: constants.iter().map(frozen).collect(),
         },
         notes: conversion.notes(),
-        verification: "not run".to_owned(),
+        verification: Verdict::NotRun,
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Conversion, Loaded, Source};
 use crate::error::{Error, Kind, Result};
 use crate::mapped;
 use crate::report::Verification;
-use crate::report::zoo::Status;
+use crate::report::manifest::Verdict;
 use crate::trt::{Device, Library, LogSink};
 use crate::verify;
 use crate::verify::data::DataSet;
@@ -25,12 +25,12 @@ impl Proof {
         Self { verifications: Vec::new(), text: why }
     }
 
-    /// What manifests say: `verified`, `differs` or `not run`.
-    pub fn verdict(&self) -> String {
+    /// What manifests say.
+    pub fn verdict(&self) -> Verdict {
         match self.mismatch() {
-            _ if self.verifications.is_empty() => "not run".to_owned(),
-            None => Status::Verified.to_string(),
-            Some(_) => Status::Differs.to_string(),
+            _ if self.verifications.is_empty() => Verdict::NotRun,
+            None => Verdict::Verified,
+            Some(_) => Verdict::Differs,
         }
     }
 

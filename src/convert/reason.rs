@@ -8,10 +8,10 @@ const MOST_CHARACTERS: usize = 160;
 
 /// The first thing an error says.
 pub fn reason(error: &Error) -> String {
-    let said = error.notes().iter().find_map(|note| note.strip_prefix("TensorRT said: "));
+    let said = error.said().filter(|said| said.is_told());
     let text = match (error.problems(), said) {
         ([problem, ..], _) => format!("{}: {}", problem.site.place().op, problem.message),
-        ([], Some(said)) => format!("TensorRT: {}", essence(&plain(said))),
+        ([], Some(said)) => format!("TensorRT: {}", essence(&plain(&said.text))),
         ([], None) if error.kind() == Kind::TensorRt => {
             format!("TensorRT: {}", essence(error.message()))
         }

@@ -11,6 +11,7 @@ pub mod trace;
 
 pub use sink::{Handle, Label, Made, Refused, Sink};
 
+use crate::error::said::Said;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::network::{Block, Dim, Layer, LayerId, LayerKind, Network, ValueId};
 use crate::site::Site;
@@ -252,7 +253,7 @@ fn refusal(sites: &[Site], kind: &str, name: &str, refused: &Refused) -> Error {
     };
     let mut error = Error::new(Kind::TensorRt, format!("TensorRT refused {what}"))
         .with_note(format!("layer `{name}` ({kind})"))
-        .with_note(format!("TensorRT said: {}", refused.message));
+        .with_said(Said::new(&refused.message));
     if let Some(site) = sites.first() {
         let place = site.place();
         let at = place.index.map_or_else(String::new, |index| format!(", node {index}"));

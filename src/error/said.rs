@@ -1,5 +1,47 @@
 //! What TensorRT and ONNX Runtime say, without where in their sources they say it.
 
+/// What TensorRT said when it failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// All of it.
+    pub text: String,
+    /// What it means, where that is known.
+    pub fault: Option<Fault>,
+    /// Whether it is shown besides the message, which has it in short.
+    pub(super) is_told: bool,
+}
+
+/// What a failure of TensorRT means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It has no implementation of a layer for the machine at hand.
+    NoImplementation,
+}
+
+/// What TensorRT says of each fault; it has no codes of its own for them.
+const WORDS: [(&str, Fault); 1] = [("no runners that implement it", Fault::NoImplementation)];
+
+impl Said {
+    /// These words, of which the message has some.
+    pub fn new(text: &str) -> Self {
+        let fault = WORDS.into_iter().find(|(words, _)| text.contains(words));
+        Self { text: text.trim().to_owned(), fault: fault.map(|(_, fault)| fault), is_told: true }
+    }
+
+    /// Whether it is shown besides the message, which has it in short.
+    pub fn is_told(&self) -> bool {
+        self.is_told
+    }
+
+    /// The same where the message has all of it.
+    #[must_use]
+    pub fn in_message(mut self) -> Self {
+        self.is_told = false;
+        self
+    }
+}
+
 /// The most characters of it that a message takes; the whole goes into a note.
 const MOST_CHARACTERS: usize = 300;
 

@@ -37,8 +37,22 @@ pub struct Manifest {
     pub options: Made,
     /// What the user should know about the conversion.
     pub notes: Vec<String>,
-    /// Whether the plan was run and compared with a reference: `verified`, `differs` or `not run`.
-    pub verification: String,
+    /// Whether the plan was run and compared with a reference.
+    pub verification: Verdict,
+}
+
+/// What is known of a plan's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// It was run, and every output agrees with the reference.
+    #[serde(rename = "verified")]
+    Verified,
+    /// It was run, and numbers differ.
+    #[serde(rename = "differs")]
+    Differs,
+    /// Nobody ran it.
+    #[serde(rename = "not run")]
+    NotRun,
 }
 
 /// A file by name, size and contents.

@@ -4,7 +4,7 @@ use super::environment::Environment;
 use super::histogram::{self, Histogram};
 use super::latency;
 use super::manifest::{Binding, File};
-use super::verification::{Fault, OutputComparison, Verification};
+use super::verification::{Candidate, Fault, OutputComparison, Verification};
 use super::zoo::Status;
 use crate::recipe::Recipe;
 use serde::Serialize;
@@ -30,8 +30,8 @@ pub struct Report {
     pub verdict: Status,
     /// Why, on one line.
     pub reason: Option<String>,
-    /// What computed the outputs: `gpu` or `cpu`.
-    pub candidate: Option<&'static str>,
+    /// What computed the outputs.
+    pub candidate: Option<Candidate>,
     /// With what.
     pub environment: Environment,
     /// What decides on the numbers.

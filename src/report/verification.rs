@@ -3,11 +3,21 @@
 use super::histogram::Errors;
 use serde::{Deserialize, Serialize};
 
+/// What computed outputs that are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Candidate {
+    /// A plan, on the GPU.
+    Gpu,
+    /// The network, evaluated on the CPU.
+    Cpu,
+}
+
 /// One comparison of all outputs with a reference.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
-    /// What computed the outputs: `gpu` is the plan, `cpu` the network evaluated here.
-    pub candidate: &'static str,
+    /// What computed the outputs.
+    pub candidate: Candidate,
     /// Where inputs and expected outputs come from.
     pub reference: String,
     /// Whether every output agrees.

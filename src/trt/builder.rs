@@ -9,7 +9,7 @@ use super::library::Library;
 use super::log::{self, LogSink, Severity};
 use super::options::{BuildOptions, BuildStats, Flag};
 use crate::emit::{Emitted, Handle, Label, Made, Refused, emit};
-use crate::error::said::plain;
+use crate::error::said::{Said, plain};
 use crate::mapped;
 use crate::network::profile::{Profile, Range};
 use crate::tensor::{DType, Tensor};
@@ -52,11 +52,8 @@ pub fn build(
 pub(super) fn said(what: &str, said: &str) -> Error {
     let plain = plain(said);
     let error = Error::new(Kind::TensorRt, format!("{what}: {plain}"));
-    if plain == said.trim() {
-        error
-    } else {
-        error.with_note(format!("TensorRT said: {}", said.trim()))
-    }
+    let words = Said::new(said);
+    error.with_said(if plain == words.text { words.in_message() } else { words })
 }
 
 /// Plans of networks with so many weights are taken at once. In pieces TensorRT needs buffers of 64

@@ -22,6 +22,7 @@ use crate::eval;
 use crate::network::Network;
 use crate::report::Verification;
 use crate::report::latency::Latency;
+use crate::report::verification::Candidate;
 use crate::tensor::{DType, Tensor};
 use crate::trt::Engine;
 use data::DataSet;
@@ -40,7 +41,7 @@ pub fn on_cpu(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verif
     let computed = eval::run(network, &self::inputs(network, inputs, set)?)?;
     let computed =
         network.outputs.iter().zip(computed).map(|(output, tensor)| (&*output.name, tensor));
-    judge("cpu", set, computed, &declared(network))
+    judge(Candidate::Cpu, set, computed, &declared(network))
 }
 
 /// The inputs of a network from a data set, in the network's types. `inputs` are the model's, as
@@ -71,7 +72,7 @@ pub fn on_gpu(
     let fed = fed(engine, inputs, set)?;
     let ran = gpu::run(engine, &fed)?;
     let computed = ran.outputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone()));
-    let mut verification = judge("gpu", set, computed, outputs)?;
+    let mut verification = judge(Candidate::Gpu, set, computed, outputs)?;
     for output in &mut verification.outputs {
         let unwritten = ran.unwritten.iter().find(|(name, _)| *name == output.name);
         output.unwritten = unwritten.map_or(0, |(_, count)| *count);
@@ -125,7 +126,7 @@ fn given<'s>(set: &'s DataSet, inputs: &[&str], name: &str) -> Result<&'s Tensor
 
 /// Compares what was computed, by name, with what a data set says of these outputs.
 fn judge<'a>(
-    candidate: &'static str,
+    candidate: Candidate,
     set: &DataSet,
     computed: impl Iterator<Item = (&'a str, Tensor)>,
     outputs: &[(&str, Option<DType>)],

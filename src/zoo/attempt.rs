@@ -13,8 +13,9 @@ use crate::onnx::Model;
 use crate::profiles::{self, Data, Planned, of_data};
 use crate::recipe::sizes::{End, Request, Sizes};
 use crate::report::Verification;
+use crate::report::manifest::Verdict;
 use crate::report::model::Report;
-use crate::report::verification::OutputComparison;
+use crate::report::verification::{Candidate, OutputComparison};
 use crate::report::zoo::{ModelReport, Seconds, Status};
 use crate::trt::LogSink;
 use crate::verify::{self, data::DataSet};
@@ -87,9 +88,10 @@ pub fn run(job: &Job, machine: &Machine, inputs: Result<Inputs>) -> Done {
     };
     let model = model_report(job, status, error.as_ref(), &progress);
     let mut plan = progress.plan;
-    let ran = progress.findings.verifications.first().filter(|first| first.candidate == "gpu");
-    if let (Some(plan), Some(_)) = (&mut plan, ran) {
-        plan.manifest.verification = status.to_string();
+    let ran = progress.findings.verifications.first();
+    let ran = ran.is_some_and(|first| first.candidate == Candidate::Gpu);
+    if let (Some(plan), Some(verdict)) = (&mut plan, verdict(status).filter(|_| ran)) {
+        plan.manifest.verification = verdict;
     }
     let ending = Ending {
         files: (file, plan.as_ref().map(|plan| plan.manifest.plan.clone())),
@@ -103,6 +105,15 @@ pub fn run(job: &Job, machine: &Machine, inputs: Result<Inputs>) -> Done {
     let page = serde_json::to_value(page).unwrap_or_default();
     let spent = machine.device.as_ref().is_some_and(|device| !device.answers());
     Done { outcome: Outcome { model, page, spent, notes: Vec::new() }, plan }
+}
+
+/// What a status says of the plan, if it was run.
+fn verdict(status: Status) -> Option<Verdict> {
+    match status {
+        Status::Verified => Some(Verdict::Verified),
+        Status::Differs => Some(Verdict::Differs),
+        _ => None,
+    }
 }
 
 /// The model's entry in the zoo's report.
