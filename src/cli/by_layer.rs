@@ -12,7 +12,7 @@ use crate::verify::reference;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ByLayerArguments {
-    /// Compare inside the model as well, node after node, with ONNX Runtime
+    /// Also compare inside the model, node by node, with ONNX Runtime
     #[arg(long)]
     by_layer: bool,
 }

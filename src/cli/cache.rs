@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Print the cache folder
+    /// Print the path of the cache folder
     Dir,
-    /// Say what it holds, and how much that is
+    /// Show what the cache contains, and its size
     Size(SizeArguments),
     /// Remove the results of zoos
     Clean(CleanArguments),
@@ -23,20 +23,20 @@ pub(super) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SizeArguments {
-    /// Look at results that were kept with `zoo --cache FOLDER`, and at nothing else
+    /// Show only the results kept with `zoo --cache FOLDER`
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct CleanArguments {
-    /// Remove results that were kept with `zoo --cache FOLDER`, and nothing else
+    /// Remove only the results kept with `zoo --cache FOLDER`
     #[arg(long, value_name = "FOLDER", conflicts_with = "libraries")]
     cache: Option<PathBuf>,
-    /// Remove the libraries that were fetched, too
+    /// Also remove the downloaded libraries
     #[arg(long)]
     libraries: bool,
 }

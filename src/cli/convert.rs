@@ -23,11 +23,11 @@ pub(super) struct Arguments {
     /// The ONNX model
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
-    /// Where to write the plan [default: the model's name with `.plan`]; the manifest goes beside
-    /// it
+    /// Where to write the plan; its manifest is written next to it [default: the model's name with
+    /// `.plan`]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print what happened as JSON
+    /// Print a summary as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -93,7 +93,7 @@ pub(super) fn run(
     let converted = written.persist(&source, &conversion, output)?;
     if proof.verifications.is_empty() {
         let why = &proof.text;
-        output.warning(&format!("the plan was not run, no numbers were compared: {why}"));
+        output.warning(&format!("the plan was not run, and no numbers were compared: {why}"));
     }
     if arguments.json {
         output.json(&converted)?;

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub(super) struct Arguments {
     #[command(flatten)]
     library: LibraryArguments,
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -86,8 +86,7 @@ fn text(diagnosis: &Diagnosis) -> String {
             .as_ref()
             .map_or("none: no home folder".into(), |path| path.display().to_string()),
     );
-    let cached =
-        if diagnosis.cached { "in the cache, every byte as published" } else { "not in the cache" };
+    let cached = if diagnosis.cached { "in the cache, verified" } else { "not in the cache" };
     line("wheel", &format!("{} {}: {cached}", TENSORRT_RTX.title, TENSORRT_RTX.version));
     line(
         "downloads",
@@ -103,12 +102,12 @@ fn text(diagnosis: &Diagnosis) -> String {
             (None, Some(problem)) => problem.clone(),
             (None, None) => String::new(),
         };
-        line("looked at", &format!("{} ({}): {what}", place.path.display(), place.source));
+        line("tried", &format!("{} ({}): {what}", place.path.display(), place.source));
     }
     match &diagnosis.library {
-        Some(library) => line("would use", library),
+        Some(library) => line("will use", library),
         None => {
-            line("would use", "TensorRT-RTX, fetched by the first conversion or `onnx2plan setup`");
+            line("will use", "TensorRT-RTX, fetched by the first conversion or `onnx2plan setup`");
         }
     }
     out

@@ -22,13 +22,13 @@ pub(super) struct Environment {
 /// Where to take TensorRT from, as several commands let the user say it.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LibraryArguments {
-    /// A TensorRT library, or the folder that holds one
+    /// A TensorRT library, or a folder that contains one
     #[arg(long, value_name = "PATH")]
     pub(super) tensorrt: Option<PathBuf>,
-    /// Never download anything (also ONNX2PLAN_OFFLINE=1)
+    /// Do not download anything (same as ONNX2PLAN_OFFLINE=1)
     #[arg(long)]
     pub(super) offline: bool,
-    /// Take TensorRT-RTX from this wheel instead of downloading it
+    /// Use this TensorRT-RTX wheel instead of downloading one
     #[arg(long, value_name = "FILE")]
     pub(super) wheel: Option<PathBuf>,
 }

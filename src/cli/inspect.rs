@@ -20,10 +20,10 @@ use std::path::PathBuf;
 pub(super) struct Arguments {
     /// The ONNX model
     model: PathBuf,
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Print the network of layers as text instead
+    /// Print the network of TensorRT layers as text instead
     #[arg(long, conflicts_with = "json")]
     layers: bool,
     #[command(flatten)]

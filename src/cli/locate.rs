@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LocateArguments {
-    /// Where outputs differ, write the first wrong node into this folder, as a model with its
-    /// inputs and outputs
+    /// If outputs differ, write the first wrong node to this folder, as a model with its inputs and
+    /// outputs
     #[arg(long, value_name = "FOLDER")]
     reproducer: Option<PathBuf>,
 }

@@ -35,17 +35,16 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Turns an ONNX model into a TensorRT serialized plan.
+/// Turn an ONNX model into a TensorRT plan and check that the plan computes what the model says.
 ///
-/// Without a command, converts MODEL.
+/// Without a command, onnx2plan converts MODEL.
 #[derive(Debug, Parser)]
 #[command(name = "onnx2plan", version, arg_required_else_help = true)]
 #[command(override_usage = "onnx2plan [OPTIONS] [MODEL]\n       onnx2plan [OPTIONS] <COMMAND>")]
 #[command(
-    after_help = "Exit codes: 0 done, 1 the numbers differ, 2 usage, 3 model invalid, 4 model \
-                  unsupported,\n\
-5 TensorRT refused or crashed, 6 environment (no library, no GPU, no reference), 70 a bug in \
-onnx2plan, 130 interrupted."
+    after_help = "Exit codes: 0 done; 1 the numbers differ; 2 wrong command line; 3 invalid model;\n\
+4 unsupported model; 5 TensorRT refused the network or crashed; 6 something is missing on this\n\
+machine (library, GPU, reference, disk space); 70 a bug in onnx2plan; 130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -58,15 +57,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show what a model holds, and which of its nodes cannot be converted
+    /// Show what a model contains, what its nodes become, and which cannot be converted
     Inspect(inspect::Arguments),
-    /// Compare what a converted model computes with its test data
+    /// Check a converted model, or a plan, against test data or ONNX Runtime
     Verify(Box<verify::Arguments>),
     /// Measure how long plans take on this machine's GPU
     Time(time::Arguments),
-    /// Convert and verify many models, each in a worker process
+    /// Convert and verify many models in worker processes
     Zoo(Box<zoo::Arguments>),
-    /// Join or compare reports on zoos
+    /// Merge or compare reports on zoos
     #[command(subcommand)]
     Report(report::Command),
     /// Do the jobs that come in on stdin; started by `zoo`
@@ -74,11 +73,11 @@ enum Command {
     Worker(zoo::worker::Arguments),
     /// List the operators that can be converted
     Ops(ops::Arguments),
-    /// Say what was found on this machine
+    /// Show which TensorRT library and GPU were found
     Doctor(doctor::Arguments),
-    /// Fetch TensorRT-RTX, or ONNX Runtime, with pip and unpack it into the cache
+    /// Download TensorRT-RTX or ONNX Runtime into the cache, with your own pip
     Setup(setup::Arguments),
-    /// Say what the cache holds, or remove the results of zoos from it
+    /// Show or clean the cache
     #[command(subcommand)]
     Cache(cache::Command),
 }
@@ -86,13 +85,13 @@ enum Command {
 /// Options of every command.
 #[derive(Debug, Args)]
 struct Common {
-    /// Print nothing but data and errors
+    /// Print only data and errors
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Print TensorRT's log and further details
+    /// Also print TensorRT's log and more details
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
-    /// How errors are written to stderr
+    /// Format of errors on stderr
     #[arg(long, global = true, value_enum, default_value_t = ErrorFormat::Text)]
     error_format: ErrorFormat,
 }
@@ -170,7 +169,7 @@ fn parse() -> Result<Cli, clap::Error> {
         let wrong = command.get_arguments().find(of_conversion).map(ToString::to_string);
         if let Some(argument) = wrong {
             let message = format!(
-                "`{argument}` is for converting a model: options of `{name}` stand behind it"
+                "`{argument}` is an option for converting a model; options of `{name}` go after it"
             );
             return Err(command.error(ErrorKind::ArgumentConflict, message));
         }

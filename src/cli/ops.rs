@@ -11,10 +11,10 @@ use serde::Serialize;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
-    /// Print a Markdown table
+    /// Print Markdown tables
     #[arg(long)]
     markdown: bool,
 }

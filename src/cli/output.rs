@@ -179,3 +179,8 @@ pub(super) fn log_sink(verbose: bool) -> LogSink {
         }
     })
 }
+
+/// A number of things: `1 model`, `2 models`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

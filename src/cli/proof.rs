@@ -11,7 +11,8 @@ use std::fs::File;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ProofArguments {
-    /// Run the plan and compare its outputs with a reference [default: where this machine can]
+    /// Run the plan and compare its outputs with a reference, or fail [default: if this machine
+    /// can]
     #[arg(long)]
     verify: bool,
     /// Do not run the plan

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 pub(super) struct RecipeArguments {
     #[command(flatten)]
     pub(super) recipe: Recipe,
-    /// A folder with input_0.pb, …: source of values for --freeze; alone, freezes short lists of
-    /// whole numbers
+    /// A folder with input_0.pb, …, that supplies values for --freeze; without --freeze, freezes
+    /// all inputs that are short lists of whole numbers
     #[arg(long, value_name = "FOLDER")]
     pub(super) freeze_from: Option<PathBuf>,
 }

@@ -11,14 +11,15 @@ use std::path::PathBuf;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct ReferenceArguments {
-    /// A folder with input_0.pb, … and output_0.pb, … [default: every test_data_set_N beside the
+    /// A folder with input_0.pb, … and output_0.pb, … [default: every test_data_set_N next to the
     /// model]
     #[arg(long, value_name = "FOLDER")]
     data: Vec<PathBuf>,
-    /// An archive of NumPy arrays named like the model's inputs; ONNX Runtime gives the outputs
+    /// A NumPy archive (.npz) with an array for each input, by name; ONNX Runtime computes the
+    /// expected outputs
     #[arg(long, value_name = "FILE.npz", conflicts_with = "data")]
     inputs: Option<PathBuf>,
-    /// Seeds of the inputs that are drawn where there is no data; ONNX Runtime then gives the
+    /// Seeds for random inputs, used if there is no test data; ONNX Runtime computes the expected
     /// outputs [default: 0,1]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     seed: Vec<u64>,

@@ -9,13 +9,13 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Fetch ONNX Runtime, the reference of `verify`, instead of TensorRT-RTX
+    /// Download ONNX Runtime, which `verify` compares with, instead of TensorRT-RTX
     #[arg(long)]
     reference: bool,
-    /// Take it from this wheel instead of downloading it
+    /// Use this wheel instead of downloading one
     #[arg(long, value_name = "FILE")]
     wheel: Option<PathBuf>,
-    /// Never download anything (also ONNX2PLAN_OFFLINE=1)
+    /// Do not download anything (same as ONNX2PLAN_OFFLINE=1)
     #[arg(long)]
     offline: bool,
 }

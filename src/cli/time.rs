@@ -16,19 +16,19 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Plans, built by the same library; they take turns
+    /// Plans built by the same library; they take turns
     #[arg(required = true)]
     plans: Vec<PathBuf>,
-    /// Rounds in which each plan has a turn
+    /// Number of rounds; each plan has one turn per round
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
-    /// Runs of a turn that count
+    /// Measured runs per turn
     #[arg(long, value_name = "N", default_value_t = 100)]
     runs: usize,
-    /// Runs of a turn before those that count
+    /// Warm-up runs per turn
     #[arg(long, value_name = "N", default_value_t = 10)]
     warmup: usize,
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]

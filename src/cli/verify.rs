@@ -4,7 +4,7 @@ use super::by_layer::ByLayerArguments;
 use super::environment::{Environment, LibraryArguments};
 use super::locate::{Found, LocateArguments};
 use super::machine;
-use super::output::{self, Output};
+use super::output::{self, Output, counted};
 use super::recipe::RecipeArguments;
 use super::reference::ReferenceArguments;
 use super::table;
@@ -28,24 +28,22 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// The heading in `--help` of the options that are not given with a plan, because they made it.
-const SHAPING: &str =
-    "What shapes the network; of a plan its manifest says it, and only --freeze-from may be given";
+const SHAPING: &str = "Options that shape the network (for a plan, the manifest supplies them; only --freeze-from is allowed)";
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Arguments {
-    /// The ONNX model; or a plan (`.plan`) with its manifest beside it, which runs as it is
+    /// The ONNX model, or a plan (`.plan`) with its manifest next to it; the plan is run as it is
     model: PathBuf,
-    /// The model of a plan, where it does not lie beside it
+    /// The model that a plan was built from, if it is not next to the plan
     #[arg(long = "model", value_name = "FILE")]
     source: Option<PathBuf>,
-    /// Where to compute: `gpu` runs the plan, `cpu` evaluates the network of TensorRT layers, not
-    /// the plan
+    /// Where to compute
     #[arg(long, value_enum, default_value = "auto")]
     on: On,
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Write report.json, report.md and report.html into this folder
+    /// Write report.json, report.md and report.html to this folder
     #[arg(long, value_name = "FOLDER")]
     report: Option<PathBuf>,
     #[command(flatten)]
@@ -168,10 +166,11 @@ impl Arguments {
             return Ok(Asked { recipe: self.recipe.recipe.clone(), given, on: self.on });
         };
         if self.on == On::Cpu {
-            let message = format!("`{}` is a plan, which only a GPU can run", self.model.display());
+            let message =
+                format!("`{}` is a plan, and only a GPU can run it", self.model.display());
             return Err(Error::new(Kind::Usage, message).with_hint(format!(
-                "`onnx2plan verify {} --on cpu` with the options that made it evaluates its \
-                 network",
+                "`onnx2plan verify {} --on cpu` with the options it was built with evaluates \
+                 its network",
                 plan.model.display()
             )));
         }
@@ -242,7 +241,7 @@ impl Arguments {
             output.start("evaluate");
             let judged = sets.iter().map(|set| verify::on_cpu(network, &inputs, set));
             work.findings.verifications = judged.collect::<Result<_>>()?;
-            output.done(&format!("{} data sets", sets.len()));
+            output.done(&counted(sets.len(), "data set"));
             return Ok(());
         };
         output.start("build");
@@ -256,7 +255,8 @@ impl Arguments {
         work.findings.verifications = loaded.judge(network, &inputs, sets)?;
         let timed = sets.first().filter(|_| self.report.is_some());
         work.findings.latency = timed.map(|set| loaded.time(&inputs, set)).transpose()?;
-        output.done(&format!("{} data sets on {}", sets.len(), gpu.1.info()?.name));
+        let count = counted(sets.len(), "data set");
+        output.done(&format!("{count} on {}", gpu.1.info()?.name));
         Ok(())
     }
 

@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where outputs are computed.
+/// Where to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum On {
-    /// The plan on the GPU.
+    /// Run the plan on the GPU.
     Gpu,
-    /// The network, evaluated on the CPU.
+    /// Evaluate the network of TensorRT layers on the CPU, not the plan.
     Cpu,
-    /// The plan where a GPU can run it, else the network.
+    /// Run the plan if a GPU can, otherwise evaluate the network.
     Auto,
 }
 

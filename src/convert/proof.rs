@@ -40,6 +40,10 @@ impl Proof {
     }
 }
 
+fn counted(sets: usize) -> String {
+    if sets == 1 { "1 data set".to_owned() } else { format!("{sets} data sets") }
+}
+
 impl Conversion {
     /// Runs a plan in a file on data sets and compares.
     ///
@@ -58,7 +62,7 @@ impl Conversion {
         })?;
         let mut loaded = Loaded::load(gpu, &plan, log)?;
         let verifications = loaded.judge(self.network(), &source.inputs(), sets)?;
-        let text = format!("{} data sets on {}", verifications.len(), gpu.1.info()?.name);
+        let text = format!("{} on {}", counted(verifications.len()), gpu.1.info()?.name);
         Ok(Proof { verifications, text })
     }
 }

@@ -62,7 +62,7 @@ impl PlanFile {
         }
         let model = model.map_or_else(|| path.with_file_name(name), Path::to_owned);
         is_described(path, &manifest.plan, "plan", AGAIN)?;
-        let hint = "name the model that it was built from with `--model`, or build the plan again";
+        let hint = "name the model with `--model`, or build the plan again";
         is_described(&model, &manifest.model, "model", hint)?;
         for external in &manifest.external {
             let name = Path::new(&external.name);
@@ -176,10 +176,7 @@ fn manifest(path: &Path) -> Result<Manifest> {
 fn is_described(path: &Path, described: &File, what: &str, hint: &str) -> Result<()> {
     let refused = |message: String| Err(Error::new(Kind::Usage, message).with_hint(hint));
     let Ok(found) = std::fs::metadata(path) else {
-        return refused(format!(
-            "the {what} that the manifest describes is not there: `{}`",
-            path.display()
-        ));
+        return refused(format!("the {what} of this plan is missing: `{}`", path.display()));
     };
     if found.is_file()
         && found.len() == described.bytes

@@ -83,7 +83,7 @@ fn load(path: &Path, wanted: &recipe::Part) -> Result<(Model, Option<Part>)> {
     let unknown = |wanted: &&Wanted| !whole.outputs().contains(&wanted.tensor.as_str());
     if let Some(Wanted { tensor, .. }) = wanted.outputs.iter().find(unknown) {
         return Err(Error::new(Kind::Usage, format!("the model has no output `{tensor}`"))
-            .with_hint("`--to` makes an output of a tensor inside the model"));
+            .with_hint("to make a tensor inside the model an output, use `--to`"));
     }
     let part = whole.part(&from, &to).map_err(|error| error.in_model(path))?;
     Ok((part.model().map_err(|error| error.in_model(path))?, Some(part)))

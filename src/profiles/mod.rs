@@ -339,7 +339,8 @@ impl Plan<'_> {
         let (guesses, ties) = (self.guesses(), self.ties.clone());
         let mut planned = Planned { guesses, ties, ..Planned::default() };
         if self.request.strict && !planned.guesses.is_empty() {
-            let error = Error::new(Kind::Usage, "sizes known only at run time are not given");
+            let error =
+                Error::new(Kind::Usage, "sizes that are known only at run time need a range");
             let error = planned
                 .guesses
                 .into_iter()

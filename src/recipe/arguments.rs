@@ -11,28 +11,27 @@ use std::any::Any;
 
 #[derive(Debug, Clone, clap::Args)]
 struct Written {
-    /// Smallest input shapes, as in x:1x3x224x224,y:1; values of inputs that hold sizes as in
-    /// sizes=1,1,64
+    /// Smallest input shapes, such as x:1x3x224x224,y:1, or values of inputs that contain sizes,
+    /// such as sizes=1,1,64
     #[arg(long, value_name = "SHAPES", value_parser = parse_end)]
     min: Vec<End>,
-    /// Likeliest input shapes
+    /// Typical input shapes, for which the plan is optimized
     #[arg(long, value_name = "SHAPES", value_parser = parse_end)]
     opt: Vec<End>,
     /// Largest input shapes
     #[arg(long, value_name = "SHAPES", value_parser = parse_end)]
     max: Vec<End>,
-    /// Range of a size by its name in the model, as in batch=1:8:32; with one number, as in
-    /// batch=4, the size is fixed
+    /// Range of a size, by its name in the model, such as batch=1:8:32; batch=4 fixes it
     #[arg(long, value_name = "NAME=MIN:OPT:MAX", value_parser = parse_size)]
     dim: Vec<Size>,
-    /// Fix the shapes of inputs, as in x:1x3x224x224
+    /// Fix input shapes, such as x:1x3x224x224
     #[arg(long, value_name = "SHAPES", value_parser = parse_end)]
     shape: Vec<End>,
-    /// Begin a profile: --min, --opt, --max and --dim after it belong to it, those before the
-    /// first one to all
+    /// Start a profile: --min, --opt, --max and --dim after it apply to it, those before the first
+    /// one to all
     #[arg(long, num_args = 0, default_missing_value = "begin")]
     profile: Vec<String>,
-    /// Refuse to guess sizes that are not given
+    /// Fail instead of guessing sizes that are not given
     #[arg(long)]
     strict_profiles: bool,
 }

@@ -35,33 +35,33 @@ pub struct Recipe {
     #[command(flatten)]
     #[serde(flatten)]
     pub sizes: Sizes,
-    /// Make an input a constant, as in `axes=[0,2]` or `k=5`; without a value, the one in
+    /// Make an input a constant, such as `axes=[0,2]` or `k=5`; without a value, take it from
     /// --freeze-from
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub freeze: Vec<Frozen>,
-    /// Give NonMaxSuppression N rows whatever it finds, so that its output has a fixed size: those
-    /// it does not need hold -1, those beyond N are lost
+    /// Let every NonMaxSuppression output exactly N rows; unused rows contain -1, and rows beyond N
+    /// are lost
     #[arg(long, value_name = "N")]
     pub nms_fixed: Option<NonZeroU16>,
-    /// Allow N iterations to a Loop that collects values and has no limit of its own: TensorRT must
-    /// know how many those are at most, and what goes on after N is cut off
+    /// Limit a Loop that collects values, and has no limit of its own, to N iterations; the rest is
+    /// cut off. TensorRT must know a limit
     #[arg(long, value_name = "N")]
     pub max_trip: Option<NonZeroU32>,
-    /// What recurrent operators become: TensorRT 8.x still has a layer of its own for many of them
+    /// What recurrent operators become; TensorRT 8.x also has a layer for many of them
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub rnn: RnnForm,
-    /// Leave out an optimization pass
+    /// Skip an optimization pass
     #[arg(long = "without-pass", value_name = "NAME", value_enum)]
     pub without_passes: Vec<Pass>,
-    /// Compute capabilities to build for, such as sm89,sm120 [default: portable, Ampere and later]
+    /// Compute capabilities to build for, such as sm89,sm120 [default: Ampere and later]
     #[arg(long = "target", value_name = "SM", value_delimiter = ',')]
     pub targets: Vec<Target>,
-    /// Compute f32 products in full f32, not in TF32 with its 10 bits of mantissa
+    /// Do not use TF32 (10 bits of mantissa) for f32 products
     #[arg(long)]
     #[serde(rename = "tf32", with = "inverted")]
     pub no_tf32: bool,
-    /// 0 for the fastest build to 5 for the fastest plan [default: TensorRT's own choice];
-    /// TensorRT-RTX makes no difference
+    /// From 0 (fastest build) to 5 (fastest plan); TensorRT-RTX ignores it [default: TensorRT's
+    /// choice]
     #[arg(long, value_name = "LEVEL")]
     pub optimization_level: Option<Level>,
     /// Scratch memory that the plan may use, in MiB [default: TensorRT's own choice]
@@ -76,10 +76,10 @@ pub struct Part {
     /// Keep only these outputs; NAME=NEW renames one
     #[arg(long, value_name = "NAME[=NEW]", value_delimiter = ',', conflicts_with = "to")]
     pub outputs: Vec<Wanted>,
-    /// Convert only what follows these tensors, which become inputs
+    /// Convert only what comes after these tensors, which become the inputs
     #[arg(long, value_name = "TENSOR", value_delimiter = ',')]
     pub from: Vec<String>,
-    /// Convert only what these tensors need, which become the outputs
+    /// Convert only what these tensors depend on; they become the outputs
     #[arg(long, value_name = "TENSOR", value_delimiter = ',')]
     pub to: Vec<Wanted>,
 }
@@ -131,12 +131,12 @@ impl From<Wanted> for String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RnnForm {
-    /// A loop, which is faster; the layer for `TRT_RNNv2` nodes, where the library has it
+    /// A loop, which is faster; for `TRT_RNNv2` nodes the layer, if the library has it
     #[default]
     Auto,
-    /// A loop
+    /// Always a loop
     Loop,
-    /// The layer wherever it computes the same for sequences that are not empty, else a loop
+    /// The layer if it computes the same for non-empty sequences, otherwise a loop
     Layer,
 }
 

@@ -38,7 +38,7 @@ pub fn parse_end(text: &str) -> Result<End, String> {
 }
 
 fn parse_shape(text: &str) -> Result<(String, Vec<i64>), String> {
-    let wrong = || format!("`{text}` is no shape: write NAME:1x3x224x224");
+    let wrong = || format!("`{text}` is not a shape: write NAME:1x3x224x224");
     // Tensor names may hold colons themselves (`input:0`): the last one counts.
     let (name, sizes) = text.rsplit_once(':').ok_or_else(wrong)?;
     let sizes = if sizes.is_empty() {
@@ -58,7 +58,7 @@ fn parse_shape(text: &str) -> Result<(String, Vec<i64>), String> {
 /// # Errors
 /// A text that is neither, or sizes that do not rise.
 pub fn parse_size(text: &str) -> Result<Size, String> {
-    let wrong = || format!("`{text}` is no size: write NAME=MIN:OPT:MAX or NAME=SIZE");
+    let wrong = || format!("`{text}` is not a size: write NAME=MIN:OPT:MAX or NAME=SIZE");
     let (symbol, sizes) =
         text.rsplit_once('=').filter(|(symbol, _)| !symbol.is_empty()).ok_or_else(wrong)?;
     let sizes = sizes
@@ -227,7 +227,10 @@ mod tests {
         let end = parse_end("input:0:1x3,s:").unwrap();
         assert_eq!(end.shapes["input:0"], [1, 3]);
         assert_eq!(end.shapes["s"], [0i64; 0]);
-        assert_eq!(parse_end("x:1xa").unwrap_err(), "`x:1xa` is no shape: write NAME:1x3x224x224");
+        assert_eq!(
+            parse_end("x:1xa").unwrap_err(),
+            "`x:1xa` is not a shape: write NAME:1x3x224x224"
+        );
     }
 
     #[test]
@@ -253,7 +256,7 @@ mod tests {
             Size { symbol: "batch".into(), range: [1, 8, 32] }
         );
         assert_eq!(parse_size("x.0=4").unwrap().range, [4; 3]);
-        let wrong = "`batch=1:2` is no size: write NAME=MIN:OPT:MAX or NAME=SIZE";
+        let wrong = "`batch=1:2` is not a size: write NAME=MIN:OPT:MAX or NAME=SIZE";
         assert_eq!(parse_size("batch=1:2").unwrap_err(), wrong);
         assert_eq!(
             parse_size("n=4:2:8").unwrap_err(),

@@ -160,7 +160,10 @@ fn without_options_the_plan_lies_beside_the_model() {
         said.contains("note  guessed: input `image`, axis 0 (batch): 1 to 8, optimised for 1\n"),
         "{said}"
     );
-    assert!(said.contains("warning  the plan was not run, no numbers were compared: "), "{said}");
+    assert!(
+        said.contains("warning  the plan was not run, and no numbers were compared: "),
+        "{said}"
+    );
     assert!(!said.contains('\u{1b}'), "colour where there is no terminal: {said}");
     let manifest = parse(&fs::read(dir.path().join("digits.plan.json")).unwrap());
     assert_eq!(
@@ -227,13 +230,13 @@ fn options_of_every_command_stand_on_either_side_of_it() {
     assert_eq!(code, 2);
     assert!(
         said.starts_with(
-            "error: `--json` is for converting a model: options of `ops` stand behind it\n"
+            "error: `--json` is an option for converting a model; options of `ops` go after it\n"
         ),
         "{said}"
     );
     let (code, said) = fail(without_tensorrt().args(["model.onnx", "ops"]));
     assert_eq!(code, 2);
-    assert!(said.starts_with("error: `[MODEL]` is for converting a model: "), "{said}");
+    assert!(said.starts_with("error: `[MODEL]` is an option for converting a model; "), "{said}");
 }
 
 #[test]
@@ -575,7 +578,7 @@ fn doctor_says_what_would_be_used() {
     assert_eq!(json["tried"][0]["source"], "ONNX2PLAN_TENSORRT");
     assert_eq!((&json["offline"], &json["cached"]), (&json!(true), &json!(false)));
     let shown = text(&succeed(onnx2plan().arg("doctor")).stdout);
-    assert!(shown.contains(&format!("would use  {library}\n")), "{shown}");
+    assert!(shown.contains(&format!("will use  {library}\n")), "{shown}");
 
     let empty = tempfile::tempdir().unwrap();
     let shown =

@@ -243,11 +243,7 @@ fn a_listing_stands_alone_and_its_mistakes_are_shown() {
     let (code, text) = fails(&["zoo.toml", "digits"]);
     assert_eq!(
         (code, text.as_str()),
-        (
-            2,
-            "error: a listing stands alone, and other paths were named beside it\n\nhint: list \
-             their models in the listing\n"
-        )
+        (2, "error: a listing must be the only path\n\nhint: list the other models in it\n")
     );
     let (code, text) = fails(&["digits", "--tag", "x"]);
     assert_eq!(

@@ -84,10 +84,8 @@ fn a_plan_is_what_its_manifest_says_or_is_refused() {
     fs::write(&manifest, &text).unwrap();
 
     fs::rename(&model, dir.path().join("gone.onnx")).unwrap();
-    let hint = "name the model that it was built from with `--model`, or build the plan again";
-    says(&format!(
-        "the model that the manifest describes is not there: `DIR/model.onnx`\n\nhint: {hint}"
-    ));
+    let hint = "name the model with `--model`, or build the plan again";
+    says(&format!("the model of this plan is missing: `DIR/model.onnx`\n\nhint: {hint}"));
     fs::remove_file(&manifest).unwrap();
     says("cannot read `DIR/model.plan.json`, the manifest of the plan");
     symlink("/dev/zero", &manifest).unwrap();
@@ -140,9 +138,8 @@ fn a_plan_is_not_evaluated() {
     let output =
         onnx2plan().args(["verify", "--quiet", "--on", "cpu"]).arg(&plan).output().unwrap();
     let expected = format!(
-        "error: `{}` is a plan, which only a GPU can run\n\nhint: `onnx2plan verify {} --on cpu` \
-         with the options that \
-         made it evaluates its network\n",
+        "error: `{}` is a plan, and only a GPU can run it\n\nhint: `onnx2plan verify {} --on cpu` \
+         with the options it was built with evaluates its network\n",
         plan.display(),
         model.display()
     );
@@ -199,14 +196,12 @@ fn external_data_is_part_of_what_a_plan_was_made_from() {
     symlink("/dev/zero", dir.path().join("sub/w.bin")).unwrap();
     says("`DIR/sub/w.bin` is not the external data that the manifest describes");
     fs::remove_file(dir.path().join("sub/w.bin")).unwrap();
-    says("the external data that the manifest describes is not there: `DIR/sub/w.bin`");
+    says("the external data of this plan is missing: `DIR/sub/w.bin`");
     fs::write(&path, text.replace("\"sub/w.bin\"", "\"sub/../../w.bin\"")).unwrap();
     says("the manifest names `sub/../../w.bin`, which is no file below its folder");
 }
 
-const OTHER_MODEL: &str = "`DIR/v.bin` is not the model that the manifest describes\n\nhint: name \
-                           the model that it was built \
-                           from with `--model`, or build the plan again";
+const OTHER_MODEL: &str = "`DIR/v.bin` is not the model that the manifest describes\n\nhint: name the model with `--model`, or build the plan again";
 
 /// External data lies beside the model, wherever the plan is.
 #[test]

@@ -10,23 +10,23 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// Folder of the report before, or its report.json
+    /// The old report: a folder or its report.json
     old: PathBuf,
-    /// The same of the report now
+    /// The new report, in the same way
     new: PathBuf,
-    /// How many times as large the error of an output may become
+    /// Largest allowed growth of an output's error, as a factor
     #[arg(long, value_name = "FACTOR", default_value = "2", value_parser = parse_factor)]
     max_error: f64,
-    /// How many times as long a run of the plan may take
+    /// Largest allowed growth of a plan's latency, as a factor
     #[arg(long, value_name = "FACTOR", default_value = "1.1", value_parser = parse_factor)]
     max_latency: f64,
-    /// How many times as long the build may take
+    /// Largest allowed growth of the build time, as a factor
     #[arg(long, value_name = "FACTOR", default_value = "2", value_parser = parse_factor)]
     max_build: f64,
-    /// How many times as large a plan may become
+    /// Largest allowed growth of a plan's size, as a factor
     #[arg(long, value_name = "FACTOR", default_value = "1.1", value_parser = parse_factor)]
     max_size: f64,
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
     /// Print Markdown, for a comment on a pull request

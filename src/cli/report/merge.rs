@@ -9,15 +9,15 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// Folders with reports, or their report.json
+    /// Reports of shards: folders, or their report.json
     #[arg(required = true, value_name = "PART")]
     parts: Vec<PathBuf>,
-    /// Where to write the joined report, its pages and views
+    /// Folder for the merged report and its pages
     #[arg(short, long, value_name = "FOLDER")]
     output: PathBuf,
     #[command(flatten)]
     ending: EndingArguments,
-    /// Print the joined report as JSON
+    /// Print the merged report as JSON
     #[arg(long)]
     json: bool,
 }

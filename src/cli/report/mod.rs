@@ -8,9 +8,9 @@ use crate::error::Result;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Join the reports of shards into the one that a single run would have written
+    /// Merge the reports of shards into one, as if a single run had written it
     Merge(merge::Arguments),
-    /// Say what got worse or better between two reports
+    /// Show what got worse or better between two reports
     Diff(diff::Arguments),
 }
 

@@ -11,11 +11,11 @@ use std::path::PathBuf;
 /// What makes the process end with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum FailOn {
-    /// Any model that is not as expected
+    /// A model does not end as expected
     Unexpected,
-    /// A model that is better than expected, whose expectation can be tightened
+    /// A model is better than expected, so the expectation can be tightened
     Improved,
-    /// Nothing
+    /// Never fail
     Never,
     Differs,
     Unsupported,
@@ -28,7 +28,7 @@ pub(crate) enum FailOn {
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct EndingArguments {
-    /// What makes the exit code other than 0; of statuses, those that are not expected count
+    /// When to fail; a status counts unless it is expected
     #[arg(
         long,
         value_enum,
@@ -37,7 +37,7 @@ pub(crate) struct EndingArguments {
         default_value = "unexpected"
     )]
     fail_on: Vec<FailOn>,
-    /// Tell GitHub Actions: annotations on stdout, the summary of the step in $GITHUB_STEP_SUMMARY
+    /// Write annotations for GitHub Actions to stdout, and a summary to $GITHUB_STEP_SUMMARY
     #[arg(long)]
     github: bool,
 }

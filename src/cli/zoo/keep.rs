@@ -12,21 +12,20 @@ use std::time::Duration;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct KeepArguments {
-    /// Write the plan and the manifest of each model that is good to NAME.plan and NAME.plan.json
-    /// in this folder
+    /// Write NAME.plan and NAME.plan.json of each good model to this folder
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
-    /// Where results are kept, for models that come again [default: `zoo` in the cache folder]
+    /// Folder that keeps results for later runs [default: `zoo` in the cache folder]
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
-    /// Do every model anew, and keep no results
+    /// Convert every model again, and keep no results
     #[arg(long, conflicts_with = "cache")]
     no_cache: bool,
-    /// Days after which results that no zoo used are removed, when this one has ended; 0 for never
+    /// At the end, remove results that no zoo has used for this many days; 0 for never
     #[arg(long, value_name = "DAYS", default_value_t = 30, conflicts_with = "no_cache")]
     cache_days: u64,
-    /// Results are removed, those first that were not used for longest, until the rest takes so
-    /// many MiB; 0 for no limit
+    /// At the end, remove the least recently used results until the rest fits in this many MiB; 0
+    /// for no limit
     #[arg(long, value_name = "MIB", default_value_t = 20480, conflicts_with = "no_cache")]
     cache_size: u64,
 }

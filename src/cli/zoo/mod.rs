@@ -6,7 +6,7 @@ mod live;
 pub(super) mod worker;
 
 use super::environment::{Environment, LibraryArguments};
-use super::output::Output;
+use super::output::{Output, counted};
 use crate::convert::On;
 use crate::error::{Error, Kind, Result};
 use crate::recipe::Recipe;
@@ -27,37 +27,37 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Models, folders that are searched for them, or globs; or a listing, as in zoo.toml
+    /// Models, folders to search for models, or globs; or one listing, such as zoo.toml
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Where outputs are computed
+    /// Where to compute
     #[arg(long, value_enum, default_value = "auto")]
     on: On,
-    /// Models worked on at once [default: one per processor]
+    /// Number of worker processes [default: one per processor]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// Seconds for one model
+    /// Time limit for each model, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
-    /// Memory that a worker may hold, in MiB
+    /// Memory limit for each worker, in MiB
     #[arg(long, value_name = "MIB")]
     memory: Option<u64>,
-    /// Make inputs constants, of the test data's values, where a model does not convert otherwise
+    /// If a model does not convert otherwise, make inputs constants with the test data's values
     #[arg(long)]
     freeze_from_data: bool,
-    /// Only models whose name matches this glob, as in 'light/*'
+    /// Only models whose name matches this glob, such as 'light/*'
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
-    /// No models whose name matches this glob
+    /// Skip models whose name matches this glob
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Only models to which the listing gives this tag, or one of several
+    /// Only models with this tag, or one of several, in the listing
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
-    /// Only the K-th of N parts; a model's name decides in which part it is
+    /// Only part K of N; a model's name decides which part it is in
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
-    /// Write report.json, report.html, report.md, junit.xml and report.sarif into this folder
+    /// Write report.json, report.html, report.md, junit.xml and report.sarif to this folder
     #[arg(long, value_name = "FOLDER")]
     report: Option<PathBuf>,
     #[command(flatten)]
@@ -107,7 +107,7 @@ pub(super) fn run(
     live.finish();
     let mut report = arguments.report(&library, &limits, start.elapsed(), &outcomes);
     report.options.listing = listing;
-    output.done(&format!("{} models: {}", report.models.len(), report.summary()));
+    output.done(&format!("{}: {}", counted(report.models.len(), "model"), report.summary()));
     if let Some(folder) = &arguments.report {
         let pages = outcomes.iter().map(|each| (each.model.name.as_str(), &each.page));
         folder::write(folder, &report, pages)?;
@@ -131,11 +131,8 @@ impl Arguments {
                 (jobs, Some(listing))
             }
             paths if paths.iter().any(|path| listing::is_one(path)) => {
-                return Err(Error::new(
-                    Kind::Usage,
-                    "a listing stands alone, and other paths were named beside it",
-                )
-                .with_hint("list their models in the listing"));
+                return Err(Error::new(Kind::Usage, "a listing must be the only path")
+                    .with_hint("list the other models in it"));
             }
             paths => {
                 let found = discover::models(paths)?.into_iter();

@@ -93,7 +93,7 @@ fn jobs(
 ) -> Vec<Job> {
     let (defaults, mut entries) = entries(table, mistakes);
     for (key, at) in defaults.of_one_model() {
-        mistakes.add(at, format!("`{key}` belongs into a [[model]]: it is no default"));
+        mistakes.add(at, format!("`{key}` belongs in a [[model]]; it cannot be a default"));
     }
     if entries.is_empty() && !table.contains_key("model") {
         mistakes.add(0, "there is no model: write [[model]], and below it a `path`");

@@ -62,7 +62,7 @@ impl Folder {
                 all.display()
             ));
         } else {
-            return Err(format!("there is no file `{pattern}` beside the listing"));
+            return Err(format!("there is no file `{pattern}` in the folder of the listing"));
         };
         let inside = |found: Found| match found.model.canonicalize() {
             Ok(real) if real.starts_with(&self.real) => Ok((real, found)),

@@ -169,13 +169,13 @@ fn mistakes_are_named_with_line_and_column() {
         ),
         (
             "[[model]]\npath = 'a/model.onnx'\ndim = ['é', 'batch=1:2']",
-            "2 things are wrong with `zoo.toml`\n  zoo.toml:3:8: `é` is no size: write \
+            "2 things are wrong with `zoo.toml`\n  zoo.toml:3:8: `é` is not a size: write \
              NAME=MIN:OPT:MAX or NAME=SIZE\n  \
-             zoo.toml:3:13: `batch=1:2` is no size: write NAME=MIN:OPT:MAX or NAME=SIZE",
+             zoo.toml:3:13: `batch=1:2` is not a size: write NAME=MIN:OPT:MAX or NAME=SIZE",
         ),
         (
             "[[model]]\npath = 'a/model.onnx'\nmin = 'x:1xa'",
-            "zoo.toml:3:7: `x:1xa` is no shape: write NAME:1x3x224x224\n  3 | min = 'x:1xa'",
+            "zoo.toml:3:7: `x:1xa` is not a shape: write NAME:1x3x224x224\n  3 | min = 'x:1xa'",
         ),
         (
             "[[model]]\npath = 'a/model.onnx'\ntargets = ['ampere']",
@@ -206,7 +206,7 @@ fn mistakes_are_named_with_line_and_column() {
         ),
         (
             "[defaults]\npath = 'a/model.onnx'\n[[model]]\npath = 'a/model.onnx'",
-            "zoo.toml:2:8: `path` belongs into a [[model]]: it is no default\n  2 | path = \
+            "zoo.toml:2:8: `path` belongs in a [[model]]; it cannot be a default\n  2 | path = \
              'a/model.onnx'",
         ),
         ("", "zoo.toml:1:1: there is no model: write [[model]], and below it a `path`"),
@@ -238,7 +238,7 @@ fn mistakes_are_named_with_line_and_column() {
         ),
         (
             "[[model]]\npath = 'x.onnx'",
-            "zoo.toml:2:8: there is no file `x.onnx` beside the listing\n  2 | path = 'x.onnx'",
+            "zoo.toml:2:8: there is no file `x.onnx` in the folder of the listing\n  2 | path = 'x.onnx'",
         ),
         (
             "[[model]]\npath = 'b'",
