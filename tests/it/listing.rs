@@ -211,6 +211,38 @@ fn plans_say_how_they_were_made_and_pages_show_every_profile() {
     );
 }
 
+/// Every option that shapes a plan is a key, and an option of `zoo` that holds for all models.
+#[test]
+fn what_shapes_a_plan_reaches_every_model() {
+    let dir = folder("[[model]]\npath = 'digits/model.onnx'\noutputs = ['probabilities=p']\n");
+    let made = |arguments: &[&str]| {
+        let (output, _) = zoo(
+            dir.path(),
+            &[&["--on", "cpu", "--quiet", "--output", "plans"], arguments].concat(),
+        );
+        assert!(output.status.success(), "{}", said(&output));
+        let plan = fs::read(dir.path().join("plans/digits.plan.json")).unwrap();
+        let page = fs::read(dir.path().join("out/models/digits/report.json")).unwrap();
+        let json = |text: &[u8]| -> Value { serde_json::from_slice(text).unwrap() };
+        (json(&plan), json(&page))
+    };
+    let (manifest, page) = made(&["zoo.toml", "--workspace", "64"]);
+    assert_eq!(manifest["options"]["outputs"], serde_json::json!(["probabilities=p"]));
+    assert_eq!(
+        (&manifest["options"]["workspace"], &page["options"]["workspace"]),
+        (&64.into(), &64.into())
+    );
+    assert_eq!(
+        (&manifest["outputs"][0]["name"], &page["outputs"][0]["name"]),
+        (&"p".into(), &"p".into())
+    );
+    let (manifest, _) = made(&["digits", "--to", "probabilities=q", "--no-tf32"]);
+    assert_eq!(
+        (&manifest["options"]["tf32"], &manifest["outputs"][0]["name"]),
+        (&false.into(), &"q".into())
+    );
+}
+
 #[test]
 fn models_have_the_same_names_wherever_the_listing_is_called_from() {
     let dir = folder("[[model]]\npath = '**/model.onnx'\nskip = 'only their names count'\n");
