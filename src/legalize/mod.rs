@@ -9,7 +9,7 @@ mod few_axes;
 mod formulas;
 mod insert;
 mod known_channels;
-mod lone_summand;
+mod late_squeeze;
 mod narrow;
 mod shapes;
 mod small_cast;
@@ -34,7 +34,7 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     few_axes::run(network)?;
     known_channels::run(network)?;
     dilation::run(network)?;
-    lone_summand::run(network)?;
+    late_squeeze::run(network)?;
     formulas::run(network, caps)?;
     narrow::run(network, caps)?;
     shapes::run(network, caps);
