@@ -11,7 +11,7 @@ use crate::network::layer::norm::Normalization;
 use crate::network::layer::{
     Arg, Concatenation, Constant, Shuffle, SoftMax, Squeeze, TopK, data::TopKOperation,
 };
-use crate::network::{Block, Dim, Output, ValueId, ValueType};
+use crate::network::{Block, Dim, Output, Shape, ValueId, ValueType};
 use crate::site::Site;
 use crate::tensor::Tensor;
 use crate::valid;
@@ -425,4 +425,29 @@ fn kernels_tell_how_many_channels_data_has() {
         networks,
         &[Tensor::of(vec![1, 2, 2, 1], vec![1f32, 2.0, 3.0, 4.0]).unwrap()],
     );
+}
+
+#[test]
+fn data_tell_how_many_channels_a_kernel_takes() {
+    let open = Dim::named("C");
+    let cases = [
+        ([Dim::Known(2), open.clone()], [2, 2, 1, 1], false),
+        ([open, Dim::Known(2)], [4, 2, 1, 1], true),
+    ];
+    for (sizes, dims, transposed) in cases {
+        let mut net = Net::default();
+        let x = net.input(DType::F32, &[1, 4, 3, 1]);
+        let shape = sizes.into_iter().chain([Dim::Known(1), Dim::Known(1)]).collect();
+        let w = net.network.add_input("w", ValueType::new(DType::F32, shape));
+        let Deconvolution(of) = deconvolution(&[1, 1], &[1, 1], &[1, 1], Arg::Input(1));
+        let maps = if transposed { 4 } else { 2 };
+        let of = Convolution { maps, pre_padding: vec![0, 0], ..of };
+        let kind: LayerKind = if transposed { Deconvolution(of).into() } else { of.into() };
+        let y = net.add(kind, &[x, w]);
+        net.output(y);
+        let networks = net.legalized();
+        let kernel = networks.1.layer(networks.1.body.layers[1]).inputs[1];
+        assert_eq!(networks.1.value(kernel).ty.shape, Shape::of(&dims));
+        assert_same_numbers(networks, &[numbers(&[1, 4, 3, 1]), numbers(&dims)]);
+    }
 }
