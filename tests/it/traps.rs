@@ -298,6 +298,21 @@ const CONVOLUTION: &[&Trap] = &[
         expected: &[0.0, 0.0, 0.0, 7.0, 0.0, 0.0],
     },
     &Trap {
+        // One element is cropped, and what `output_padding` added is left: nothing but the bias.
+        name: "output_shape may leave no more than what is added",
+        model: || {
+            let model = Model::new(17)
+                .input("x", "f32[1, 1, 1]")
+                .init("w", &[1, 1, 1], &[10f32])
+                .init("b", &[1], &[5f32]);
+            let model = model.node("ConvTranspose", "x w b", "y").attr("strides", [3]);
+            model.attr("output_padding", [1]).attr("output_shape", [1]).output("y", "")
+        },
+        dims: &[1, 1, 1],
+        input: &[1.0],
+        expected: &[5.0],
+    },
+    &Trap {
         name: "negative pads crop",
         model: || convolution("Conv").attr("pads", [-1, 1]),
         dims: &[1, 1, 3],
