@@ -20,7 +20,7 @@ struct Trap {
 
 #[test]
 fn no_trap_is_fallen_into() {
-    let traps = [RESIZE, SHUFFLE, CONVOLUTION, RECURRENT, CONTROL].concat();
+    let traps = [RESIZE, SHUFFLE, REGIONS, CONVOLUTION, RECURRENT, CONTROL].concat();
     let wrong: Vec<String> = traps.into_iter().filter_map(check).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -250,6 +250,31 @@ fn transposed() -> Model {
         Model::new(17).input("x", "f32[1, 1, 2]").init("w", &[1, 1, 3], &[1f32, 10.0, 100.0]);
     model.node("ConvTranspose", "x w", "y").attr("strides", [2]).output("y", "")
 }
+
+/// The largest of a region that begins in front of the first element.
+fn region(samples: i64) -> Model {
+    let model = Model::new(16).input("x", "f32[1, 1, 2, 2]");
+    let model = model.init("rois", &[1, 4], &[0f32, 0.0, 0.6, 0.6]).init("images", &[1], &[0i64]);
+    let model = model.node("RoiAlign", "x rois images", "y").attr("mode", "max");
+    model.attr("sampling_ratio", samples).output("y", "")
+}
+
+const REGIONS: &[&Trap] = &[
+    &Trap {
+        name: "a sample at the border has neighbours that weigh 0",
+        model: || region(1),
+        dims: &[1, 1, 2, 2],
+        input: &[-1.0, -2.0, -3.0, -4.0],
+        expected: &[0.0],
+    },
+    &Trap {
+        name: "so have samples of which the region decides how many there are",
+        model: || region(0),
+        dims: &[1, 1, 2, 2],
+        input: &[-1.0, -2.0, -3.0, -4.0],
+        expected: &[0.0],
+    },
+];
 
 const CONVOLUTION: &[&Trap] = &[
     &Trap {
