@@ -2,6 +2,7 @@
 //!
 //! One file per rewrite. What no rewrite mends is reported.
 
+mod branch_sizes;
 mod caffe_padding;
 mod dilation;
 mod eight_bit;
@@ -35,6 +36,7 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     known_channels::run(network)?;
     dilation::run(network)?;
     late_squeeze::run(network)?;
+    branch_sizes::run(network)?;
     formulas::run(network, caps)?;
     narrow::run(network, caps)?;
     shapes::run(network, caps);
