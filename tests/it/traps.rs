@@ -50,7 +50,21 @@ fn resize(mode: &str, coordinates: &str, size: i64) -> Model {
         .output("y", "")
 }
 
+/// `Resize` of opset 10 by a scale below 1.
+fn shrunk() -> Model {
+    let model = Model::new(10).input("x", "f32[1, 1, 2, 4]");
+    let model = model.init("scales", &[4], &[1f32, 1.0, 0.6, 0.6]);
+    model.node("Resize", "x scales", "y").output("y", "")
+}
+
 const RESIZE: &[&Trap] = &[
+    &Trap {
+        name: "the first Resize rounds up where it shrinks",
+        model: shrunk,
+        dims: &[1, 1, 2, 4],
+        input: &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],
+        expected: &[1.0, 3.0],
+    },
     &Trap {
         // TensorRT's own default is asymmetric.
         name: "positions are those of half pixels",
