@@ -1,10 +1,11 @@
 //! Layers that want more axes than their data has: axes of size 1 are added in front, and taken
-//! away again.
+//! away again. What is quantized to few bits goes through no layer that does this but Shuffle.
 
 use super::insert::Insert;
 use crate::error::Result;
 use crate::network::edit::Editor;
-use crate::network::layer::{SoftMax, Squeeze, TopK, Unsqueeze};
+use crate::network::layer::data::Reshape;
+use crate::network::layer::{Shuffle, SoftMax, Squeeze, TopK, Unsqueeze};
 use crate::network::{LayerKind, Network};
 
 /// Rewrites every such layer.
@@ -22,21 +23,28 @@ pub(super) fn run(network: &mut Network) -> Result<()> {
             continue;
         }
         let axes: Vec<usize> = (0..missing).collect();
-        *data = insert.add(Unsqueeze { axes: axes.clone() }, &[*data])?;
+        let [raise, lower]: [LayerKind; 2] = match kind {
+            LayerKind::Quantize(_) | LayerKind::Dequantize(_) => {
+                [vec![1; missing], Vec::new()].map(|dims| reshape(dims).into())
+            }
+            _ => [Unsqueeze { axes: axes.clone() }.into(), Squeeze { axes }.into()],
+        };
+        *data = insert.add(raise, &[*data])?;
         let made = insert.add_all(moved(kind, missing), &inputs)?;
         let mut values = Vec::with_capacity(made.len());
         for (value, old) in made.into_iter().zip(insert.layer().outputs.clone()) {
             let used = insert.editor.is_used(old);
-            values.push(if used {
-                insert.add(Squeeze { axes: axes.clone() }, &[value])?
-            } else {
-                value
-            });
+            values.push(if used { insert.add(lower.clone(), &[value])? } else { value });
         }
         insert.replace_layer(&values);
     }
     editor.finish();
     Ok(())
+}
+
+fn reshape(dims: Vec<i64>) -> Shuffle {
+    let reshape = Some(Reshape::Static { dims, zero_is_placeholder: false });
+    Shuffle { reshape, ..Shuffle::default() }
 }
 
 /// How many axes TensorRT wants at least.

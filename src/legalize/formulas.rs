@@ -103,16 +103,15 @@ fn is_plain(network: &Network, value: ValueId) -> bool {
     matches!(network.value(value).ty.dtype, DType::F32 | DType::F16)
 }
 
-/// max(x, 0) + α·(e^min(x, 0) − 1), where TensorRT-RTX fails at its own.
+/// α·(e^x − 1) where x < 0, else x, where TensorRT-RTX fails at its own.
 fn elu(insert: &mut Insert<'_, '_>, x: ValueId, alpha: f32) -> Result<ValueId> {
     let (zero, one, factor) =
         (insert.number(x, 0.0)?, insert.number(x, 1.0)?, insert.number(x, alpha)?);
-    let below = binary(insert, Op::Min, x, zero)?;
-    let power = insert.add(Unary { operation: UnaryOperation::Exp }, &[below])?;
+    let power = insert.add(Unary { operation: UnaryOperation::Exp }, &[x])?;
     let less = binary(insert, Op::Sub, power, one)?;
     let scaled = binary(insert, Op::Prod, less, factor)?;
-    let above = binary(insert, Op::Max, x, zero)?;
-    binary(insert, Op::Sum, above, scaled)
+    let negative = binary(insert, Op::Less, x, zero)?;
+    insert.add(LayerKind::Select, &[negative, scaled, x])
 }
 
 /// Whether x differs from itself.

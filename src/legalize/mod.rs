@@ -2,6 +2,7 @@
 //!
 //! One file per rewrite. What no rewrite mends is reported.
 
+mod branch_sizes;
 mod caffe_padding;
 mod cumulative;
 mod dequantized;
@@ -11,7 +12,7 @@ mod few_axes;
 mod formulas;
 mod insert;
 mod known_channels;
-mod lone_summand;
+mod late_squeeze;
 mod looped_slice;
 mod narrow;
 mod open_scale;
@@ -43,7 +44,8 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     known_channels::run(network)?;
     looped_slice::run(network)?;
     dilation::run(network)?;
-    lone_summand::run(network)?;
+    late_squeeze::run(network)?;
+    branch_sizes::run(network)?;
     formulas::run(network, caps)?;
     narrow::run(network, caps)?;
     shapes::run(network, caps);

@@ -20,8 +20,20 @@ pub fn sizes_of(network: &Network, layer: &Layer) -> Vec<ValueId> {
     inputs_of(network, sizing(layer))
 }
 
+/// The values from whose elements a size, a position or a count is computed.
+pub fn values_holding_sizes(network: &Network) -> HashSet<ValueId> {
+    let layers = network.live_layers();
+    reached(network, layers.into_iter().flat_map(|id| sizing(network.layer(id))).collect())
+}
+
 /// The inputs from whose elements these values are computed, in the network's order.
-pub fn inputs_of(network: &Network, mut pending: Vec<ValueId>) -> Vec<ValueId> {
+pub fn inputs_of(network: &Network, values: Vec<ValueId>) -> Vec<ValueId> {
+    let reached = reached(network, values);
+    network.inputs.iter().copied().filter(|input| reached.contains(input)).collect()
+}
+
+/// These values, and those from whose elements they are computed.
+fn reached(network: &Network, mut pending: Vec<ValueId>) -> HashSet<ValueId> {
     let mut reached = HashSet::new();
     while let Some(value) = pending.pop() {
         if reached.insert(value)
@@ -38,7 +50,7 @@ pub fn inputs_of(network: &Network, mut pending: Vec<ValueId>) -> Vec<ValueId> {
             }
         }
     }
-    network.inputs.iter().copied().filter(|input| reached.contains(input)).collect()
+    reached
 }
 
 /// The operands that a layer reads while TensorRT plans its sizes.

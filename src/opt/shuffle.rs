@@ -1,6 +1,8 @@
 //! Squeeze, Unsqueeze and neighbouring Shuffles become one Shuffle; those that change nothing
 //! vanish.
 
+use crate::infer;
+use crate::network::dim::Solution;
 use crate::network::edit::Editor;
 use crate::network::layer::Shuffle;
 use crate::network::layer::data::Reshape;
@@ -8,11 +10,12 @@ use crate::network::{Dim, LayerId, LayerKind, Network, ValueId};
 
 pub(super) fn run(network: &mut Network) -> usize {
     let layers = network.live_layers();
+    let known = network.facts.solution();
     let mut editor = Editor::new(network);
     let mut changed = 0;
     for id in layers {
         changed += usize::from(as_shuffle(&mut editor, id));
-        while merge_into(&mut editor, id) {
+        while merge_into(&mut editor, id, &known) {
             changed += 1;
         }
         changed += usize::from(drop_if_idle(&mut editor, id));
@@ -38,8 +41,8 @@ fn as_shuffle(editor: &mut Editor<'_>, id: LayerId) -> bool {
 }
 
 /// Merges the Shuffle in front of this one into it, where nothing else takes its output.
-fn merge_into(editor: &mut Editor<'_>, id: LayerId) -> bool {
-    let Some((front_id, input, merged)) = merged(editor, id) else { return false };
+fn merge_into(editor: &mut Editor<'_>, id: LayerId, known: &Solution) -> bool {
+    let Some((front_id, input, merged)) = merged(editor, id, known) else { return false };
     let sites = editor.network().layer(front_id).sites.clone();
     editor.change(id, merged.into(), &[input]);
     editor.add_sites(id, &sites);
@@ -47,7 +50,11 @@ fn merge_into(editor: &mut Editor<'_>, id: LayerId) -> bool {
     true
 }
 
-fn merged(editor: &Editor<'_>, id: LayerId) -> Option<(LayerId, ValueId, Shuffle)> {
+fn merged(
+    editor: &Editor<'_>,
+    id: LayerId,
+    known: &Solution,
+) -> Option<(LayerId, ValueId, Shuffle)> {
     let network = editor.network();
     let (middle, back) = static_shuffle(network, id)?;
     if editor.sole_user(middle) != Some(id) {
@@ -79,7 +86,10 @@ fn merged(editor: &Editor<'_>, id: LayerId) -> Option<(LayerId, ValueId, Shuffle
         }
         _ => return None,
     };
-    Some((front_id, input, merged))
+    // What is left over for −1 is a quotient, which one step may round otherwise than two did.
+    let inferred = infer::outputs(network, &merged.clone().into(), &[input]).ok()?;
+    infer::agrees(&network.value(output).ty, inferred.first()?, known)
+        .then_some((front_id, input, merged))
 }
 
 /// Removes a Shuffle that changes nothing, unless its output leaves the network.

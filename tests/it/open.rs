@@ -193,3 +193,27 @@ fn rows_of_what_is_counted_are_there() {
         assert_eq!(sum, vec![Tensor::vector(&expected)], "{taken}");
     }
 }
+
+/// Whether the first Resize rounds up or down depends on a scale that the run computes.
+#[test]
+fn the_first_resize_rounds_by_the_scale() {
+    let model = Model::new(10)
+        .input("x", "f32[1, 1, 1, 4]")
+        .input("tenths", "i64[1]")
+        .init("tenth", &[1], &[0.1f32])
+        .init("one", &[3], &[1f32; 3])
+        .node("Cast", "tenths", "count")
+        .attr("to", 1)
+        .node("Mul", "count tenth", "scale")
+        .node("Concat", "one scale", "scales")
+        .attr("axis", 0)
+        .node("Resize", "x scales", "y")
+        .output("y", "");
+    let fitted = Fitted::standard(Caps::modern());
+    let network = pipeline::import_model(&model.read().unwrap(), &fitted).unwrap().network;
+    let x = Tensor::of(vec![1, 1, 1, 4], vec![1f32, 2.0, 3.0, 4.0]).unwrap();
+    for (tenths, expected) in [(6i64, vec![1f32, 3.0]), (15, vec![1.0, 1.0, 2.0, 3.0, 3.0, 4.0])] {
+        let y = eval::run(&network, &[x.clone(), Tensor::vector(&[tenths])]).unwrap();
+        assert_eq!(y[0].to_f32s().unwrap().into_owned(), expected);
+    }
+}

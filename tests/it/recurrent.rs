@@ -127,3 +127,20 @@ fn elu_is_a_formula_in_loops() {
     let output = onnx2plan().arg("--quiet").arg(model.write(dir.path())).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn elu_beside_a_loop_keeps_what_is_no_number() {
+    let model = Model::new(14)
+        .input("x", "f32[6, 2, 3]")
+        .input("v", "f32[4]")
+        .weights("w", &[1, 24, 3])
+        .weights("r", &[1, 24, 8]);
+    let model = model.node("GRU", "x w r", "y").attr("activations", ["Elu", "Tanh"]);
+    let model = model.node("Elu", "v", "e").attr("alpha", 2f32).output("e", "").output("y", "");
+    let v = Tensor::vector(&[f32::NAN, -1.0, 200.0, f32::NEG_INFINITY]);
+    let (text, found) = run(&model, &[numbers(&[STEPS, 2, WIDTH]), v]);
+    assert!(!text.contains("kind: Elu"), "{text}");
+    let found = found[0].to_f32s().unwrap();
+    assert!(found[0].is_nan() && (found[1] + 1.264_241_1).abs() < 1e-6, "{found:?}");
+    assert_eq!(found[2..], [200.0, -2.0]);
+}

@@ -21,7 +21,7 @@ struct Trap {
 
 #[test]
 fn no_trap_is_fallen_into() {
-    let traps = [RESIZE, SHUFFLE, CONVOLUTION, RECURRENT, CONTROL].concat();
+    let traps = [RESIZE, SHUFFLE, REGIONS, CONVOLUTION, RECURRENT, CONTROL].concat();
     let wrong: Vec<String> = traps.into_iter().filter_map(check).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -52,7 +52,21 @@ fn resize(mode: &str, coordinates: &str, size: i64) -> Model {
         .output("y", "")
 }
 
+/// `Resize` of opset 10 by a scale below 1.
+fn shrunk() -> Model {
+    let model = Model::new(10).input("x", "f32[1, 1, 2, 4]");
+    let model = model.init("scales", &[4], &[1f32, 1.0, 0.6, 0.6]);
+    model.node("Resize", "x scales", "y").output("y", "")
+}
+
 const RESIZE: &[&Trap] = &[
+    &Trap {
+        name: "the first Resize rounds up where it shrinks",
+        model: shrunk,
+        dims: &[1, 1, 2, 4],
+        input: &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],
+        expected: &[1.0, 3.0],
+    },
     &Trap {
         // TensorRT's own default is asymmetric.
         name: "positions are those of half pixels",
@@ -253,6 +267,31 @@ fn transposed() -> Model {
     model.node("ConvTranspose", "x w", "y").attr("strides", [2]).output("y", "")
 }
 
+/// The largest of a region that begins in front of the first element.
+fn region(samples: i64) -> Model {
+    let model = Model::new(16).input("x", "f32[1, 1, 2, 2]");
+    let model = model.init("rois", &[1, 4], &[0f32, 0.0, 0.6, 0.6]).init("images", &[1], &[0i64]);
+    let model = model.node("RoiAlign", "x rois images", "y").attr("mode", "max");
+    model.attr("sampling_ratio", samples).output("y", "")
+}
+
+const REGIONS: &[&Trap] = &[
+    &Trap {
+        name: "a sample at the border has neighbours that weigh 0",
+        model: || region(1),
+        dims: &[1, 1, 2, 2],
+        input: &[-1.0, -2.0, -3.0, -4.0],
+        expected: &[0.0],
+    },
+    &Trap {
+        name: "so have samples of which the region decides how many there are",
+        model: || region(0),
+        dims: &[1, 1, 2, 2],
+        input: &[-1.0, -2.0, -3.0, -4.0],
+        expected: &[0.0],
+    },
+];
+
 const CONVOLUTION: &[&Trap] = &[
     &Trap {
         name: "SAME_UPPER pads an odd element behind",
@@ -298,6 +337,21 @@ const CONVOLUTION: &[&Trap] = &[
         dims: &[1, 1, 1, 1],
         input: &[7.0],
         expected: &[0.0, 0.0, 0.0, 7.0, 0.0, 0.0],
+    },
+    &Trap {
+        // One element is cropped, and what `output_padding` added is left: nothing but the bias.
+        name: "output_shape may leave no more than what is added",
+        model: || {
+            let model = Model::new(17)
+                .input("x", "f32[1, 1, 1]")
+                .init("w", &[1, 1, 1], &[10f32])
+                .init("b", &[1], &[5f32]);
+            let model = model.node("ConvTranspose", "x w b", "y").attr("strides", [3]);
+            model.attr("output_padding", [1]).attr("output_shape", [1]).output("y", "")
+        },
+        dims: &[1, 1, 1],
+        input: &[1.0],
+        expected: &[5.0],
     },
     &Trap {
         name: "negative pads crop",

@@ -156,3 +156,18 @@ fn a_range_may_span_more_than_its_type() {
     let expected = [2_147_483_641i32, 1_073_741_817, -7, -1_073_741_831];
     assert_eq!(modern(&model, &inputs), Tensor::vector(&expected));
 }
+
+/// ONNX leaves open which whole number it is.
+#[test]
+fn nothing_has_a_mean() {
+    for shape in ["i64[0, 2]", "i64[N, 2]"] {
+        let model = Model::new(17).input("x", shape).node("ReduceMean", "x", "y");
+        let model = model.attr("axes", [0]).attr("keepdims", 0).output("y", "");
+        let mean =
+            |rows: usize, x: Vec<i64>| modern(&model, &[Tensor::of(vec![rows, 2], x).unwrap()]);
+        assert_eq!(mean(0, Vec::new()).dims(), [2]);
+        if shape.contains('N') {
+            assert_eq!(mean(2, vec![1, -5, 4, -8]), Tensor::vector(&[2i64, -6]));
+        }
+    }
+}

@@ -182,6 +182,14 @@ impl Ctx<'_> {
         }
     }
 
+    /// The number, or 1 where it is less.
+    pub(in crate::import) fn at_least_one(&mut self, number: ValueId) -> Result<ValueId, OpError> {
+        match self.dim(number) {
+            Some(dim) if dim.is_positive() => Ok(number),
+            _ => self.compute(Ew::Max, number, 1),
+        }
+    }
+
     /// The quotient rounded up; the divisor is not 0.
     pub(in crate::import) fn ceil_div(
         &mut self,

@@ -279,8 +279,20 @@ fn transposed_window(
     };
     let mut grown = vec![Cut::ALL; 2];
     let (mut pre, mut post) = (Vec::new(), Vec::new());
-    for ((before, behind), added) in split.into_iter().zip(output_padding) {
+    let sizes = ctx.shape(x).iter().skip(2).map(Dim::known);
+    let windows = sizes.zip(window.extents().into_iter().zip(window.strides()));
+    for (((before, behind), added), (size, of)) in
+        split.into_iter().zip(output_padding).zip(windows)
+    {
         let behind = behind - added;
+        let full = size.map(|size| reach(size, of));
+        // The layer leaves nothing to which something could be added.
+        if before.min(behind) < 0 && full.is_some_and(|full| before.max(behind) >= full) {
+            grown.push(Cut::grown(-before, -behind));
+            pre.push(0);
+            post.push(0);
+            continue;
+        }
         grown.push(Cut::grown((-before).max(0), (-behind).max(0)));
         pre.push(before.max(0));
         post.push(behind.max(0));
@@ -310,10 +322,15 @@ fn split_to_shape(
     axes.map(|(((size, (extent, stride)), added), &wanted)| {
         let size =
             size.ok_or(OpError::Feature("attribute `output_shape` with data of unknown size"))?;
-        let full = (size - 1).saturating_mul(stride).saturating_add(extent + added);
+        let full = reach(size, (extent, stride)).saturating_add(*added);
         split(auto, full.saturating_sub(wanted))
     })
     .collect()
+}
+
+/// The size of what windows `(extent, stride)` at so many places cover.
+fn reach(size: i64, (extent, stride): (i64, i64)) -> i64 {
+    size.saturating_sub(1).saturating_mul(stride).saturating_add(extent)
 }
 
 /// A total padding split in two. One missing element goes to the end; for more the specification's

@@ -139,6 +139,8 @@ fn mean(ctx: &mut Ctx<'_>, x: ValueId, axes: Vec<usize>, keep: bool) -> Result<V
         let size = ctx.size_of(x, axis)?;
         count = ctx.binary(Ew::Prod, count, size)?;
     }
+    // The mean of nothing may be any whole number, but not a quotient by 0.
+    let count = ctx.at_least_one(count)?;
     let count = ctx.squeeze(count, vec![0])?;
     let count = ctx.cast(count, ctx.dtype(x))?;
     let total = ctx.reduce(ReduceOperation::Sum, x, axes, keep)?;

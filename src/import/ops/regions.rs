@@ -272,8 +272,8 @@ struct Reach {
     least: ValueId,
     /// 0 where there is a sample next to the element, else [`FAR`].
     distance: ValueId,
-    /// Whether some sample lies beyond the axis, where there is nothing but 0, or there is none:
-    /// `bool[regions, bins]`.
+    /// Whether some sample has a neighbour of weight 0, as at either end of the axis and beyond it,
+    /// or there is none: `bool[regions, bins]`.
     open: ValueId,
 }
 
@@ -353,10 +353,11 @@ impl Reach {
         let steps = ctx.binary_scalar(Ew::Sub, samples, 1.0)?;
         let distance_to_last = ctx.binary(Ew::Prod, steps, step)?;
         let lasts = ctx.binary(Ew::Sum, firsts, distance_to_last)?;
-        let (first_in, last_in) = (within(ctx, firsts, length)?, within(ctx, lasts, length)?);
-        let none = ctx.binary_scalar(Ew::Greater, samples, 0.0)?;
+        let (first_in, last_in) =
+            (ctx.binary_scalar(Ew::Greater, firsts, 0.0)?, ctx.binary(Ew::Less, lasts, last)?);
+        let some = ctx.binary_scalar(Ew::Greater, samples, 0.0)?;
         let both = ctx.binary(Ew::And, first_in, last_in)?;
-        let closed = ctx.binary(Ew::And, both, none)?;
+        let closed = ctx.binary(Ew::And, both, some)?;
         let open = ctx.unary(Un::Not, closed)?;
         Ok(Self { mean, most, least, distance, open })
     }

@@ -3,6 +3,7 @@ use crate::support::Model;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "if", model: conditional },
+    Case { name: "if_sizes", model: sizes_from_branches },
     Case { name: "loop", model: counted },
     Case { name: "loop_rows", model: rows },
     Case { name: "loop_unrolled", model: unrolled },
@@ -19,6 +20,26 @@ fn conditional() -> Model {
         .node("If", "choice", "y")
         .attr("then_branch", positive)
         .attr("else_branch", negative)
+        .output("y", "")
+}
+
+/// Branches give numbers, flat, and the shape that they have.
+fn sizes_from_branches() -> Model {
+    let branch = |data: Model, prefix: &str| {
+        let [flat, shape, all] = ["flat", "shape", "all"].map(|name| format!("{prefix}_{name}"));
+        let model = data.init("rest", &[1], &[-1i64]);
+        let model = model.node("Reshape", &format!("{all} rest"), &flat);
+        model.node("Shape", &all, &shape).output(&flat, "").output(&shape, "")
+    };
+    let twice = Model::new(17).node("Concat", "x x", "twice_all").attr("axis", 0);
+    let once = Model::new(17).node("Identity", "x", "once_all");
+    Model::new(17)
+        .input("choice", "bool[]")
+        .input("x", "f32[N, M]")
+        .node("If", "choice", "flat shape")
+        .attr("then_branch", branch(twice, "twice"))
+        .attr("else_branch", branch(once, "once"))
+        .node("Reshape", "flat shape", "y")
         .output("y", "")
 }
 

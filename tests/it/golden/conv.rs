@@ -11,6 +11,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "transpose_output_padding", model: transpose_output_padding },
     Case { name: "transpose_apart", model: transpose_apart },
     Case { name: "number_behind", model: number_behind },
+    Case { name: "arithmetic_behind", model: arithmetic_behind },
+    Case { name: "kernel_of_open_depth", model: kernel_of_open_depth },
     Case { name: "conv_same_skipping", model: conv_same_skipping },
     Case { name: "transpose_output_shape", model: transpose_output_shape },
 ];
@@ -120,6 +122,31 @@ fn number_behind() -> Model {
     let model =
         model.node("Conv", "x w", "c").node("Add", "three c", "sum").node("Sub", "sum three", "y");
     model.node("Sub", "three c", "other").output("y", "").output("other", "")
+}
+
+/// A chain of constants that meet what has one spatial axis, as batch normalizations and clips leave
+/// it.
+fn arithmetic_behind() -> Model {
+    let model = Model::new(17)
+        .input("x", "f32[N, 1, 3]")
+        .weights("w", &[2, 1, 1])
+        .init("each", &[2, 1], &[3f32, 0.5])
+        .init("zero", &[], &[0f32])
+        .init("six", &[1, 1, 1], &[6f32])
+        .weights("v", &[1, 2, 1]);
+    let model = model.node("Conv", "x w", "c").node("Add", "c each", "sum");
+    let model = model.node("Div", "each sum", "part").node("Mul", "part six", "scaled");
+    let model = model.node("Max", "scaled zero", "above").node("Min", "above six", "held");
+    model.node("Sub", "held zero", "less").node("Conv", "less v", "y").output("y", "")
+}
+
+/// Kernels of the run, of which the data know how many channels they take.
+fn kernel_of_open_depth() -> Model {
+    let model = Model::new(17).input("x", "f32[N, 6, L]");
+    let model = model.input("w", "f32[2, C, 3]").input("v", "f32[C, 2, 3]");
+    let model = model.node("Conv", "x w", "y").attr("kernel_shape", [3]);
+    let model = model.node("ConvTranspose", "x v", "z").attr("kernel_shape", [3]);
+    model.output("y", "").output("z", "")
 }
 
 /// Windows that skip elements.

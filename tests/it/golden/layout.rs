@@ -10,6 +10,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "depth", model: depth },
     Case { name: "transposes", model: transposes },
     Case { name: "squeeze_even", model: squeeze_even },
+    Case { name: "left_over", model: left_over },
 ];
 
 fn reshape() -> Model {
@@ -116,5 +117,16 @@ fn squeeze_even() -> Model {
         .node("Concat", "x x", "doubled")
         .attr("axis", 1)
         .node("Squeeze", "doubled", "y")
+        .output("y", "")
+}
+
+/// Two reshapes whose sizes left over are quotients that one reshape would not round twice.
+fn left_over() -> Model {
+    Model::new(13)
+        .input("x", "f32[N, 6]")
+        .init("rows", &[2], &[4i64, -1])
+        .init("columns", &[2], &[2i64, -1])
+        .node("Reshape", "x rows", "in_rows")
+        .node("Reshape", "in_rows columns", "y")
         .output("y", "")
 }

@@ -61,13 +61,12 @@ fn blocked() -> Model {
 
 /// To `f8e4m3` and back, which no Cast of TensorRT's does.
 fn converted() -> Model {
-    Model::new(19)
-        .input("x", "f16[N, 4]")
-        .node("Cast", "x", "few")
-        .attr("to", 17)
-        .node("Cast", "few", "y")
-        .attr("to", 1)
-        .output("y", "")
+    let model = Model::new(19).input("x", "f16[N, 4]").input("one", "f16[]");
+    ["x", "one"].iter().fold(model, |model, value| {
+        let (few, back) = (format!("few_{value}"), format!("{value}_back"));
+        let model = model.node("Cast", value, &few).attr("to", 17);
+        model.node("Cast", &few, &back).attr("to", 1).output(&back, "")
+    })
 }
 
 fn dynamic() -> Model {
