@@ -252,7 +252,7 @@ impl Arguments {
         };
         output.done(&gpu.0.version().to_string());
         output.start("run");
-        work.findings.verifications = loaded.judge(network, &inputs, sets)?;
+        work.findings.verifications = loaded.judge(conversion, &inputs, sets)?;
         let timed = sets.first().filter(|_| self.report.is_some());
         work.findings.latency = timed.map(|set| loaded.time(&inputs, set)).transpose()?;
         let count = counted(sets.len(), "data set");

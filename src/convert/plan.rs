@@ -5,7 +5,6 @@ use super::{Conversion, ModelFiles, manifest};
 use crate::emit::Emitted;
 use crate::error::Result;
 use crate::files::Hashing;
-use crate::network::Network;
 use crate::report::Verification;
 use crate::report::latency::Latency;
 use crate::report::manifest::{File, Manifest};
@@ -110,12 +109,12 @@ impl Loaded {
     /// Those of [`verify::on_gpu`].
     pub fn judge(
         &mut self,
-        network: &Network,
+        conversion: &Conversion,
         inputs: &[&str],
         sets: &[DataSet],
     ) -> Result<Vec<Verification>> {
-        let outputs = verify::declared(network);
-        sets.iter().map(|set| verify::on_gpu(&mut self.engine, inputs, &outputs, set)).collect()
+        let of = (&**conversion.network(), !conversion.fitted.recipe.no_tf32);
+        sets.iter().map(|set| verify::on_gpu(&mut self.engine, of, inputs, set)).collect()
     }
 
     /// Times the plan on a data set.

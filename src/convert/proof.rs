@@ -61,7 +61,7 @@ impl Conversion {
             Error::new(Kind::Environment, "cannot read the plan back").with_source(error)
         })?;
         let mut loaded = Loaded::load(gpu, &plan, log)?;
-        let verifications = loaded.judge(self.network(), &source.inputs(), sets)?;
+        let verifications = loaded.judge(self, &source.inputs(), sets)?;
         let text = format!("{} on {}", counted(verifications.len()), gpu.1.info()?.name);
         Ok(Proof { verifications, text })
     }

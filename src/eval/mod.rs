@@ -40,6 +40,7 @@ mod pool;
 mod reduce;
 mod resize;
 mod rnn;
+mod rounding;
 mod run;
 mod shuffle;
 mod slice;
@@ -49,7 +50,8 @@ mod unary;
 mod window;
 
 pub use error::{EvalError, MAX_ELEMENTS};
-pub use run::{run, run_with};
+pub use rounding::Rounding;
+pub use run::{run, run_rounding, run_with};
 
 use crate::network::LayerKind;
 use crate::tensor::Tensor;

@@ -1,7 +1,7 @@
 //! Computes a network layer by layer.
 
-use super::control;
 use super::error::EvalError;
+use super::{Outputs, Rounding, control};
 use crate::error::{Error, Kind, Problem, Result};
 use crate::network::{Block, Dim, Layer, LayerId, LayerKind, Network, ValueId};
 use crate::tensor::Tensor;
@@ -29,8 +29,29 @@ pub fn run_with(
     inputs: &[Tensor],
     observe: &mut dyn FnMut(ValueId, &Tensor),
 ) -> Result<Vec<Tensor>> {
+    start(network, inputs, observe, None)
+}
+
+/// The same as [`run`] with results that are rounded at random.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_rounding(
+    network: &Network,
+    inputs: &[Tensor],
+    rounding: &mut Rounding,
+) -> Result<Vec<Tensor>> {
+    start(network, inputs, &mut |_, _| {}, Some(rounding))
+}
+
+fn start(
+    network: &Network,
+    inputs: &[Tensor],
+    observe: &mut dyn FnMut(ValueId, &Tensor),
+    rounding: Option<&mut Rounding>,
+) -> Result<Vec<Tensor>> {
     check_inputs(network, inputs)?;
-    let mut runner = Runner { network, values: HashMap::new(), observe, depth: 0 };
+    let mut runner = Runner { network, values: HashMap::new(), observe, rounding, depth: 0 };
     for (&id, tensor) in network.inputs.iter().zip(inputs) {
         runner.set(id, tensor.clone());
     }
@@ -138,6 +159,7 @@ pub(super) struct Runner<'n, 'o> {
     pub network: &'n Network,
     values: HashMap<ValueId, Tensor>,
     observe: &'o mut dyn FnMut(ValueId, &Tensor),
+    rounding: Option<&'o mut Rounding>,
     depth: usize,
 }
 
@@ -182,19 +204,24 @@ impl Runner<'_, '_> {
             LayerKind::Conditional(c) => {
                 self.nested(layer, |runner| control::run_conditional(runner, layer, c))?
             }
-            kind => {
-                let inputs =
-                    layer.inputs.iter().map(|&id| self.get(id)).collect::<Result<Vec<_>, _>>();
-                inputs
-                    .and_then(|inputs| super::layer(kind, &inputs))
-                    .map_err(|error| at(layer, &error))?
-                    .into_vec()
-            }
+            kind => self.plain(kind, &layer.inputs).map_err(|error| at(layer, &error))?.into_vec(),
         };
         for (&id, tensor) in layer.outputs.iter().zip(outputs) {
             self.set(id, tensor);
         }
         Ok(())
+    }
+
+    /// Computes a layer without nested blocks.
+    fn plain(&mut self, kind: &LayerKind, inputs: &[ValueId]) -> Result<Outputs, EvalError> {
+        let Self { values, rounding, .. } = self;
+        let get = |id: &ValueId| values.get(id).ok_or(EvalError::Missing(id.index()));
+        let inputs = inputs.iter().map(get).collect::<Result<Vec<_>, _>>()?;
+        let Some(rounding) = rounding else { return super::layer(kind, &inputs) };
+        let moved = rounding.operands(kind, &inputs);
+        let inputs = moved.as_ref().map_or(inputs, |moved| moved.iter().collect());
+        let outputs = super::layer(kind, &inputs)?;
+        Ok(outputs.into_iter().map(|output| rounding.result(kind, output)).collect())
     }
 
     fn nested(

@@ -60,6 +60,9 @@ pub struct OutputComparison {
     pub unwritten: usize,
     /// Largest relative and absolute error allowed; both 0 where elements must be equal.
     pub tolerance: Tolerance,
+    /// What rounding alone does to the output; absent where nobody had to know.
+    #[serde(default)]
+    pub rounding: Option<Rounding>,
     /// What the elements say; absent where the two are incomparable.
     pub statistics: Option<Statistics>,
     /// Elements by error, for the histogram of a report on one model; absent where elements must be
@@ -75,6 +78,19 @@ pub struct Tolerance {
     pub absolute: f64,
     /// Error allowed in proportion to the expected value.
     pub relative: f64,
+}
+
+/// How far rounding alone moves an output.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rounding {
+    /// How many runs, rounded at random, say so.
+    pub runs: usize,
+    /// How far its elements move: the root of the mean square.
+    pub spread: f64,
+    /// The same as a share of the output's own size.
+    pub share: f64,
+    /// Whether the model determines the numbers nevertheless.
+    pub determined: bool,
 }
 
 /// Differences over all elements. Errors are taken over the elements that are finite on both sides.

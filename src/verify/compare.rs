@@ -1,6 +1,7 @@
 //! One output against its reference, element by element.
 
 use super::data::at_boundary;
+use super::rounding::Spread;
 use crate::eval;
 use crate::network::layer::math::Cast;
 use crate::onnx::Constant;
@@ -30,15 +31,16 @@ pub fn tolerance(dtype: DType) -> Tolerance {
 ///
 /// Where `f64` was computed in `f32`, the reference is rounded to it.
 pub fn compare(name: &str, actual: &Tensor, expected: &Constant) -> OutputComparison {
-    compare_within(name, actual, expected, tolerance(actual.dtype()))
+    compare_within(name, actual, expected, tolerance(actual.dtype()), None)
 }
 
-/// The same within another tolerance.
+/// The same within another tolerance, or as far off as rounding can be where that is known.
 pub fn compare_within(
     name: &str,
     actual: &Tensor,
     expected: &Constant,
     tolerance: Tolerance,
+    spread: Option<&Spread>,
 ) -> OutputComparison {
     let text = |element: &dyn std::fmt::Display, dims: &[usize]| format!("{element}{dims:?}");
     let mut comparison = OutputComparison {
@@ -49,12 +51,14 @@ pub fn compare_within(
         incomparable: None,
         unwritten: 0,
         tolerance,
+        rounding: spread.map(Spread::said),
         statistics: None,
         errors: None,
     };
-    match statistics(actual, expected, tolerance) {
+    match statistics(actual, expected, tolerance, spread) {
         Ok((statistics, errors)) => {
-            comparison.agrees = statistics.mismatches == 0;
+            let determined = comparison.rounding.is_none_or(|rounding| rounding.determined);
+            comparison.agrees = statistics.mismatches == 0 && determined;
             comparison.statistics = Some(statistics);
             comparison.errors =
                 (tolerance.absolute > 0.0 || tolerance.relative > 0.0).then_some(errors);
@@ -68,6 +72,7 @@ fn statistics(
     actual: &Tensor,
     expected: &Constant,
     tolerance: Tolerance,
+    spread: Option<&Spread>,
 ) -> Result<(Statistics, Errors), String> {
     let expected = expected
         .tensor()
@@ -91,10 +96,16 @@ fn statistics(
     let (a, e) = (Numbers::of(actual), Numbers::of(expected));
     let mut sums = Sums::default();
     for at in 0..actual.len() {
-        sums.element(at, &a, &e, tolerance);
+        sums.element(at, &a, &e, (tolerance, spread.map_or(0.0, |spread| spread.allows(at))));
     }
     let errors = std::mem::take(&mut sums.errors);
     Ok((sums.finish(actual.len(), actual.dims(), &a, &e), errors))
+}
+
+/// The elements of a tensor as real numbers.
+pub(super) fn numbers(tensor: &Tensor) -> Vec<f64> {
+    let numbers = Numbers::of(tensor);
+    (0..tensor.len()).map(|at| numbers.get(at)).collect()
 }
 
 /// The elements of a tensor, to compare and to print.
@@ -183,13 +194,20 @@ struct Sums {
 }
 
 impl Sums {
-    fn element(&mut self, at: usize, actual: &Numbers, expected: &Numbers, tolerance: Tolerance) {
+    /// `allowed` is the tolerance, and how far rounding may have moved the element.
+    fn element(
+        &mut self,
+        at: usize,
+        actual: &Numbers,
+        expected: &Numbers,
+        (tolerance, rounding): (Tolerance, f64),
+    ) {
         let (a, e) = (actual.get(at), expected.get(at));
         let same = actual.same(expected, at);
         let excess = if same {
             0.0
         } else if a.is_finite() && e.is_finite() {
-            let allowed = tolerance.absolute + tolerance.relative * e.abs();
+            let allowed = tolerance.absolute + tolerance.relative * e.abs() + rounding;
             if allowed > 0.0 { (a - e).abs() / allowed } else { f64::MAX }
         } else {
             self.special_mismatches += 1;

@@ -1,8 +1,11 @@
 use super::compare::compare;
 use super::data::{DataSet, Entry};
 use super::*;
-use crate::network::layer::math::{Activation, ActivationType};
-use crate::network::{Block, Dim, Output, ValueType};
+use crate::network::layer::Constant as ConstantLayer;
+use crate::network::layer::math::{
+    Activation, ActivationType, ElementWise, ElementWiseOperation,
+};
+use crate::network::{Block, Dim, LayerKind, Output, ValueId, ValueType};
 use crate::onnx::Constant;
 use crate::report::verification::Statistics;
 use crate::site::Site;
@@ -124,4 +127,58 @@ fn missing_data_is_named() {
     empty.inputs.clear();
     let error = on_cpu(&relu(), &["x"], &empty).unwrap_err();
     assert_eq!(error.to_string(), "`data` has no data for input `x`");
+}
+
+/// (x + by) − by, which loses the digits of x that `by` has no room for.
+fn cancelling(by: f32) -> Network {
+    let mut network = Network::default();
+    let shape = [Dim::Known(3)].into_iter().collect();
+    let mut value = network.add_input("x", ValueType::new(DType::F32, shape));
+    let site = Site::tensor("main", "output", "y");
+    let mut body = Block::default();
+    for operation in [ElementWiseOperation::Sum, ElementWiseOperation::Sub] {
+        let mut add = |kind: LayerKind, inputs: &[ValueId]| {
+            let sites = std::slice::from_ref(&site);
+            crate::infer::add(&mut network, &mut body, kind, inputs, sites).unwrap()[0]
+        };
+        let constant = add(ConstantLayer { weights: f32s(&[by; 3]) }.into(), &[]);
+        value = add(ElementWise { operation }.into(), &[value, constant]);
+    }
+    network.body = body;
+    network.outputs.push(Output { name: "y".into(), value, declared: None, site });
+    network
+}
+
+/// What rounding does to a network decides how far its numbers may be off, and nothing else does.
+#[test]
+fn what_rounding_explains_is_not_wrong() {
+    let x = [0.3, 1.7, -2.2];
+    let judged = |by: f32, expected: [f32; 3]| {
+        let verification = on_cpu(&cancelling(by), &["x"], &set(&x, &expected)).unwrap();
+        let rounding = verification.outputs[0].rounding;
+        (verification.agrees, rounding, mismatch(&verification))
+    };
+    // In f32, 1000.3 has room for two more digits or so.
+    let (agrees, rounding, _) = judged(1000.5, [0.3001, 1.7, -2.2001]);
+    assert!(agrees, "{rounding:?}");
+    let rounding = rounding.unwrap();
+    assert!((1e-5..1e-3).contains(&rounding.spread) && rounding.determined, "{rounding:?}");
+    // The same difference is wrong where nothing is lost.
+    assert!(!judged(0.7, [0.301, 1.702, -2.203]).0);
+    let (agrees, _, error) = judged(1000.5, [0.3, 1.7, -2.1]);
+    assert!(!agrees);
+    let text = error.unwrap().to_string();
+    assert!(text.contains("1 of 3 elements differ"), "{text}");
+    // Of 10 million nothing is left below 1.
+    let (agrees, rounding, error) = judged(10_000_000.5, [0.9, 1.1, -2.9]);
+    assert!(!agrees && !rounding.unwrap().determined);
+    let text = error.unwrap().to_string();
+    assert!(text.contains("rounding alone moves it by "), "{text}");
+}
+
+#[test]
+fn whole_numbers_are_exact() {
+    let wrong = on_cpu(&cancelling(4096.0), &["x"], &set(&[1.0, 2.0, 3.0], &[1.0, 2.1, 3.0]));
+    let rounding = wrong.unwrap().outputs[0].rounding.unwrap();
+    assert!(rounding.spread.abs() < f64::EPSILON && rounding.determined);
 }

@@ -261,7 +261,7 @@ impl Attempt<'_> {
         let (ran, latency) = timed(&mut progress.seconds.verify, || {
             let mut loaded = Loaded::load(gpu, &plan.bytes, &quiet())?;
             let inputs = source.inputs();
-            let ran = loaded.judge(conversion.network(), &inputs, sets)?;
+            let ran = loaded.judge(&conversion, &inputs, sets)?;
             let latency = sets.first().map(|set| loaded.time(&inputs, set)).transpose()?;
             Ok::<_, Error>((ran, latency))
         })?;

@@ -1,0 +1,183 @@
+//! Rounding at random: what a network's numbers may be, where ours are only one choice.
+//!
+//! A layer's result is rounded once, and the sums inside a layer may be taken in any order. Both
+//! change the last digits, and what follows may magnify them. To see by how much, each result is
+//! moved by up to one unit in the last place, and the terms of each sum by what its order may come
+//! to, at random; several such runs show how far the outputs spread. This is Monte Carlo arithmetic
+//! (D. S. Parker, 1997), applied to whole layers.
+//!
+//! The model and its constants:
+//!
+//! - A result in a type with p bits of mantissa is moved by up to 2^(1 − p) of itself.
+//! - A sum of n products, in whatever order, is off by at most n·u·Σ|terms|, with u = 2⁻²⁴ for
+//!   `f32`, in which all libraries sum (N. J. Higham, *Accuracy and Stability of Numerical
+//!   Algorithms*, §4.2). Errors of random sign come to √n·u of each term, by which the data of such
+//!   a layer are moved.
+//! - Products in TF32 have operands of 11 bits of mantissa: both are moved by 2⁻¹¹ of themselves.
+//! - What is computed exactly is not moved: layers that move or compare data, and results that are
+//!   whole numbers, as positions and counts are.
+
+use crate::network::LayerKind;
+use crate::network::layer::Arg;
+use crate::network::layer::conv::PoolingType;
+use crate::network::layer::math::{
+    ActivationType, ElementWiseOperation, ReduceOperation, UnaryOperation,
+};
+use crate::network::layer::resample::InterpolationMode;
+use crate::tensor::{DType, Tensor};
+use half::{bf16, f16};
+
+/// Unit roundoff of the sums inside layers.
+const SUM: f32 = 1.0 / 16_777_216.0;
+/// How far an operand in TF32 is from the `f32` that it was.
+const TF32: f32 = 1.0 / 2048.0;
+/// The largest whole numbers that `f32` has without gaps.
+const WHOLE: f32 = 16_777_216.0;
+
+/// Random rounding, the same for the same seed.
+#[derive(Debug)]
+pub struct Rounding {
+    state: u64,
+    tf32: bool,
+}
+
+impl Rounding {
+    /// Rounding of this seed; `tf32` where products of `f32` may be computed so.
+    pub fn new(seed: u64, tf32: bool) -> Self {
+        Self { state: seed, tf32 }
+    }
+
+    /// Moves the data of a layer that sums products; `None` for other layers.
+    pub(super) fn operands(&mut self, kind: &LayerKind, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+        let terms = terms(kind, inputs)?;
+        let own = SUM * terms.sqrt();
+        let product = self.tf32 && inputs.first()?.dtype() == DType::F32 && !is_reduction(kind);
+        let by = if product { own + TF32 } else { own };
+        let moved = inputs.iter().enumerate().map(|(at, input)| match at {
+            0 => self.moved(input, by),
+            1 if product => self.moved(input, TF32),
+            _ => (*input).clone(),
+        });
+        Some(moved.collect())
+    }
+
+    /// Moves what a layer computed, where it was rounded.
+    pub(super) fn result(&mut self, kind: &LayerKind, result: Tensor) -> Tensor {
+        let unit = match result.dtype() {
+            DType::F32 => f32::EPSILON,
+            DType::F16 => f16::EPSILON.to_f32(),
+            DType::BF16 => bf16::EPSILON.to_f32(),
+            _ => return result,
+        };
+        if rounds(kind) { self.moved(&result, unit) } else { result }
+    }
+
+    /// Each element moved by up to `by` of itself.
+    fn moved(&mut self, tensor: &Tensor, by: f32) -> Tensor {
+        let Some(values) = tensor.to_f32s() else { return tensor.clone() };
+        let moved = values.iter().map(|&value| {
+            let exact = value == value.trunc() && value.abs() <= WHOLE;
+            if exact || !value.is_finite() { value } else { value * by.mul_add(self.draw(), 1.0) }
+        });
+        let dims = tensor.dims().to_vec();
+        let moved = match tensor.dtype() {
+            DType::F32 => Tensor::of(dims, moved.collect::<Vec<f32>>()),
+            DType::F16 => Tensor::of(dims, moved.map(f16::from_f32).collect()),
+            DType::BF16 => Tensor::of(dims, moved.map(bf16::from_f32).collect()),
+            _ => return tensor.clone(),
+        };
+        moved.unwrap_or_else(|_| tensor.clone())
+    }
+
+    /// A number from −1 to 1 (`splitmix64`).
+    fn draw(&mut self) -> f32 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let bits = (z ^ (z >> 31)) >> 40;
+        bits as f32 / 8_388_608.0 - 1.0
+    }
+}
+
+/// How many products a layer sums up for an element; `None` for one that sums nothing.
+fn terms(kind: &LayerKind, inputs: &[&Tensor]) -> Option<f32> {
+    let data = inputs.first()?;
+    let last = |tensor: &Tensor| tensor.dims().last().copied().unwrap_or(1);
+    let count = match kind {
+        LayerKind::Convolution(of)
+        | LayerKind::Deconvolution(crate::network::layer::conv::Deconvolution(of)) => {
+            let kernel = match &of.weights {
+                Arg::Static(weights) => weights,
+                Arg::Input(at) => *inputs.get(*at)?,
+            };
+            kernel.len() / kernel.dims().first().copied().unwrap_or(1).max(1)
+        }
+        LayerKind::MatrixMultiply(_) => {
+            let dims = data.dims();
+            dims.iter().rev().take(2).copied().max().unwrap_or(1)
+        }
+        LayerKind::Einsum(_) => data.dims().iter().copied().max().unwrap_or(1),
+        LayerKind::Reduce(of) => match of.operation {
+            ReduceOperation::Sum | ReduceOperation::Avg => {
+                of.axes.iter().filter_map(|&axis| data.dims().get(axis)).product()
+            }
+            _ => return None,
+        },
+        LayerKind::Cumulative(_) => data.dims().iter().copied().max().unwrap_or(1),
+        LayerKind::Pooling(of) if of.kind != PoolingType::Max => of.window.iter().product(),
+        LayerKind::Rnn(_) => last(data),
+        _ => return None,
+    };
+    Some(count.max(1) as f32)
+}
+
+/// Whether a layer sums its own data, without products.
+fn is_reduction(kind: &LayerKind) -> bool {
+    matches!(kind, LayerKind::Reduce(_) | LayerKind::Cumulative(_) | LayerKind::Pooling(_))
+}
+
+/// Whether what a layer gives was rounded. Layers that choose among their data, or move them, give
+/// numbers that were rounded before.
+fn rounds(kind: &LayerKind) -> bool {
+    match kind {
+        LayerKind::Activation(of) => {
+            !matches!(of.kind, ActivationType::Relu | ActivationType::Clip)
+        }
+        LayerKind::ElementWise(of) => matches!(
+            of.operation,
+            ElementWiseOperation::Sum
+                | ElementWiseOperation::Prod
+                | ElementWiseOperation::Sub
+                | ElementWiseOperation::Div
+                | ElementWiseOperation::Pow
+        ),
+        LayerKind::Unary(of) => !matches!(
+            of.operation,
+            UnaryOperation::Abs
+                | UnaryOperation::Neg
+                | UnaryOperation::Ceil
+                | UnaryOperation::Floor
+                | UnaryOperation::Sign
+                | UnaryOperation::Round
+        ),
+        LayerKind::Reduce(of) => {
+            !matches!(of.operation, ReduceOperation::Max | ReduceOperation::Min)
+        }
+        LayerKind::Pooling(of) => of.kind != PoolingType::Max,
+        LayerKind::Resize(of) => of.mode != InterpolationMode::Nearest,
+        LayerKind::Convolution(_)
+        | LayerKind::Deconvolution(_)
+        | LayerKind::MatrixMultiply(_)
+        | LayerKind::Einsum(_)
+        | LayerKind::Cumulative(_)
+        | LayerKind::GridSample(_)
+        | LayerKind::Lrn(_)
+        | LayerKind::Normalization(_)
+        | LayerKind::ParametricRelu
+        | LayerKind::Rnn(_)
+        | LayerKind::Scale(_)
+        | LayerKind::SoftMax(_) => true,
+        _ => false,
+    }
+}
