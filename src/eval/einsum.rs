@@ -4,17 +4,17 @@ use super::error::EvalError;
 use super::gemm::{Matrix, multiply};
 use super::index::{Walk, count, strides};
 use super::operand::{buffer, operand, reals, rounded, same_type};
-use crate::network::layer::math::Einsum;
+use crate::network::layer::einsum::{Einsum, Equation, Letter, repeated};
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
 
 /// Computes an `Einsum` layer. A letter that occurs twice in an operand takes its diagonal.
 pub(super) fn einsum(layer: &Einsum, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
-    let equation = Equation::parse(&layer.equation, inputs)?;
+    let equation = Fitted::new(&layer.equation, inputs)?;
     let first = operand(inputs, 0)?;
     let (left, right) = (equation.term(0), equation.term(1));
     let (mut batch, mut rows, mut columns) = (Vec::new(), Vec::new(), Vec::new());
-    for &letter in &equation.output {
+    for &letter in equation.result {
         let of = match (left.contains(&letter), right.contains(&letter)) {
             (true, true) => &mut batch,
             (true, false) => &mut rows,
@@ -22,11 +22,11 @@ pub(super) fn einsum(layer: &Einsum, inputs: &[&Tensor]) -> Result<Tensor, EvalE
         };
         of.push(letter);
     }
-    let summed: Vec<u8> =
-        equation.sizes.keys().copied().filter(|letter| !equation.output.contains(letter)).collect();
-    let shared: Vec<u8> =
+    let summed: Vec<Letter> =
+        equation.sizes.keys().copied().filter(|letter| !equation.result.contains(letter)).collect();
+    let shared: Vec<Letter> =
         summed.iter().copied().filter(|x| left.contains(x) && right.contains(x)).collect();
-    let alone = |term: &[u8]| -> Vec<u8> {
+    let alone = |term: &[Letter]| -> Vec<Letter> {
         summed
             .iter()
             .copied()
@@ -35,7 +35,7 @@ pub(super) fn einsum(layer: &Einsum, inputs: &[&Tensor]) -> Result<Tensor, EvalE
     };
     let a = equation.arranged(0, inputs, &[&batch, &rows, &shared], &alone(left))?;
     let b = equation.arranged(1, inputs, &[&batch, &columns, &shared], &alone(right))?;
-    let volume = |letters: &[u8]| count(&equation.dims(letters));
+    let volume = |letters: &[Letter]| count(&equation.dims(letters));
     let [m, k, n] = [volume(&rows)?, volume(&shared)?, volume(&columns)?];
     let made = [batch.as_slice(), &rows, &columns].concat();
     let mut out = buffer(&equation.dims(&made))?;
@@ -51,28 +51,22 @@ pub(super) fn einsum(layer: &Einsum, inputs: &[&Tensor]) -> Result<Tensor, EvalE
         .filter_map(|x| made.iter().position(|y| x == y))
         .map(|at| made_strides[at])
         .collect();
-    let dims = equation.dims(&equation.output);
+    let dims = equation.dims(equation.result);
     let ordered = Walk::new(&dims, [&steps]).map(|[at]| out[at]).collect();
     rounded(first.dtype(), dims, ordered)
 }
 
 /// An equation whose letters have sizes.
-struct Equation {
-    terms: Vec<Vec<u8>>,
-    output: Vec<u8>,
-    sizes: BTreeMap<u8, usize>,
+struct Fitted<'a> {
+    terms: &'a [Vec<Letter>],
+    result: &'a [Letter],
+    sizes: BTreeMap<Letter, usize>,
 }
 
-impl Equation {
-    fn parse(text: &str, inputs: &[&Tensor]) -> Result<Self, EvalError> {
-        let wrong = |rule| EvalError::Equation { equation: text.to_owned(), rule };
-        let plain: String = text.split_whitespace().collect();
-        let (left, right) = plain.split_once("->").ok_or_else(|| wrong("has no `->`"))?;
-        let terms: Vec<Vec<u8>> = left.split(',').map(|term| term.as_bytes().to_vec()).collect();
-        let output = right.as_bytes().to_vec();
-        if !terms.iter().flatten().chain(&output).all(u8::is_ascii_alphabetic) {
-            return Err(wrong("has something else than letters"));
-        }
+impl<'a> Fitted<'a> {
+    fn new(equation: &'a Equation, inputs: &[&Tensor]) -> Result<Self, EvalError> {
+        let wrong = |rule| EvalError::Equation { equation: equation.clone(), rule };
+        let Equation { terms, result } = equation;
         if terms.len() != inputs.len() || terms.len() > 2 {
             return Err(wrong("does not have one term for each of one or two operands"));
         }
@@ -90,22 +84,19 @@ impl Equation {
                 return Err(wrong("gives one letter to axes of different sizes"));
             }
         }
-        if output
-            .iter()
-            .enumerate()
-            .any(|(i, letter)| !sizes.contains_key(letter) || output[..i].contains(letter))
-        {
+        let known = result.iter().all(|letter| sizes.contains_key(letter));
+        if !known || repeated(result).is_some() {
             return Err(wrong("has a letter in the result that no operand has, or has it twice"));
         }
-        Ok(Self { terms, output, sizes })
+        Ok(Self { terms, result, sizes })
     }
 
     /// The letters of a term; none for a second operand that is absent, which counts as 1.
-    fn term(&self, at: usize) -> &[u8] {
+    fn term(&self, at: usize) -> &[Letter] {
         self.terms.get(at).map_or(&[], Vec::as_slice)
     }
 
-    fn dims(&self, letters: &[u8]) -> Vec<usize> {
+    fn dims(&self, letters: &[Letter]) -> Vec<usize> {
         letters.iter().filter_map(|letter| self.sizes.get(letter).copied()).collect()
     }
 
@@ -114,16 +105,16 @@ impl Equation {
         &self,
         at: usize,
         inputs: &[&Tensor],
-        letters: &[&[u8]],
-        alone: &[u8],
+        letters: &[&[Letter]],
+        alone: &[Letter],
     ) -> Result<Vec<f32>, EvalError> {
         if at >= inputs.len() {
             return Ok(vec![1.0; count(&self.dims(&letters.concat()))?]);
         }
         let values = reals(inputs, at)?;
         let own = strides(operand(inputs, at)?.dims());
-        let steps = |letters: &[u8]| -> Vec<isize> {
-            let step = |x: &u8| {
+        let steps = |letters: &[Letter]| -> Vec<isize> {
+            let step = |x: &Letter| {
                 self.term(at)
                     .iter()
                     .zip(&own)
@@ -156,7 +147,8 @@ mod tests {
     }
 
     fn run(equation: &str, inputs: &[&Tensor]) -> Result<Tensor, EvalError> {
-        einsum(&Einsum { equation: equation.to_owned() }, inputs)
+        let ranks: Vec<_> = inputs.iter().map(|input| input.dims().len()).collect();
+        einsum(&Einsum { equation: Equation::parse(equation, &ranks).unwrap() }, inputs)
     }
 
     #[test]
@@ -171,7 +163,7 @@ mod tests {
             ("ii->i", vec![&square], vec![2], vec![0.0, 3.0]),
             ("ij,ij->i", vec![&a, &a], vec![2], vec![5.0, 50.0]),
             ("ij,kl->ik", vec![&a, &square], vec![2, 2], vec![3.0, 15.0, 12.0, 60.0]),
-            (" i j , i j -> i j ", vec![&a, &a], vec![2, 3], vec![0.0, 1.0, 4.0, 9.0, 16.0, 25.0]),
+            ("ij,ij->ij", vec![&a, &a], vec![2, 3], vec![0.0, 1.0, 4.0, 9.0, 16.0, 25.0]),
         ];
         for (equation, inputs, dims, values) in cases {
             assert_eq!(run(equation, &inputs), Ok(Tensor::of(dims, values).unwrap()), "{equation}");
@@ -191,15 +183,15 @@ mod tests {
     #[test]
     fn equations_that_do_not_fit_say_why() {
         let a = iota(&[2, 3]);
-        let message = |equation| run(equation, &[&a]).unwrap_err().to_string();
-        assert_eq!(message("ij"), "equation `ij` has no `->`");
+        let message = |text, ranks: &[usize]| {
+            let equation = Equation::parse(text, ranks).unwrap();
+            einsum(&Einsum { equation }, &[&a]).unwrap_err().to_string()
+        };
         assert_eq!(
-            message("ii->i"),
-            "equation `ii->i` gives one letter to axes of different sizes"
+            message("ii->i", &[2]),
+            "equation `aa->a` gives one letter to axes of different sizes"
         );
-        assert_eq!(message("i->i"), "equation `i->i` does not have one letter for each axis");
-        assert!(message("ij->ik").contains("no operand has"));
-        assert!(message("ij,jk->ik").contains("one term for each"));
-        assert!(message("...->...").contains("letters"));
+        assert_eq!(message("i->i", &[1]), "equation `a->a` does not have one letter for each axis");
+        assert!(message("ij,jk->ik", &[2, 2]).contains("one term for each"));
     }
 }

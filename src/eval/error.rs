@@ -1,6 +1,7 @@
 //! Why a layer cannot be computed.
 
 use crate::error::Kind;
+use crate::network::layer::einsum::Equation;
 use crate::tensor::{DType, TensorError};
 
 /// The most elements of one value that are computed here.
@@ -87,7 +88,7 @@ pub enum EvalError {
     #[error("equation `{equation}` {rule}")]
     Equation {
         /// The equation.
-        equation: String,
+        equation: Equation,
         /// What is wrong with it.
         rule: &'static str,
     },

@@ -7,6 +7,7 @@ use crate::network::layer::Arg;
 use crate::network::layer::control::{Conditional, Loop};
 use crate::network::layer::conv::*;
 use crate::network::layer::data::*;
+use crate::network::layer::einsum::{Einsum, Equation};
 use crate::network::layer::math::*;
 use crate::network::layer::norm::*;
 use crate::network::layer::resample::*;
@@ -435,9 +436,18 @@ fn reducing(kind: usize, r: &mut Random, dims: &[usize], axis: usize) -> (LayerK
             )
         }
         _ => {
-            let equation = r
-                .pick(&["ij,jk->ik", "ij->ji", "ii->i", "i,i->", "bij,bjk->bki", "->", "", "a->bb"])
-                .to_owned();
+            let (text, ranks) = r.pick(&[
+                ("ij,jk->ik", &[2, 2][..]),
+                ("ij->ji", &[2]),
+                ("ii->i", &[2]),
+                ("i,i->", &[1, 1]),
+                ("bij,bjk->bki", &[3, 3]),
+                ("->", &[0]),
+            ]);
+            let mut equation = Equation::parse(text, ranks).unwrap();
+            if r.flag() {
+                equation.result.extend(equation.terms[0].first());
+            }
             let other = r.dims(dims.len());
             (Einsum { equation }.into(), vec![x, r.tensor(dtype, &other)])
         }

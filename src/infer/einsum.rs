@@ -2,15 +2,13 @@
 
 use super::InferError;
 use super::ctx::{Ctx, Result, ensure, float};
-use crate::network::layer::math::Einsum;
+use crate::network::layer::einsum::{Einsum, Letter, repeated};
 use crate::network::{Dim, Shape, ValueType};
 use std::collections::BTreeMap;
 
-/// Lower-case letters, each at most once in a term: TensorRT takes no diagonals.
-pub(super) fn einsum(ctx: &Ctx<'_>, layer: &Einsum) -> Result {
-    let error = |why| InferError::Equation { equation: layer.equation.clone(), why };
-    let (left, right) = layer.equation.split_once("->").ok_or_else(|| error("has no `->`"))?;
-    let terms: Vec<&str> = left.split(',').collect();
+/// Each letter at most once in a term: TensorRT takes no diagonals.
+pub(super) fn einsum(ctx: &Ctx<'_>, Einsum { equation }: &Einsum) -> Result {
+    let error = |why| InferError::Equation { equation: equation.clone(), why };
     let Some(&first) = ctx.types.first().filter(|_| ctx.types.len() <= 2) else {
         return Err(InferError::Inputs {
             kind: ctx.kind,
@@ -18,16 +16,19 @@ pub(super) fn einsum(ctx: &Ctx<'_>, layer: &Einsum) -> Result {
             actual: ctx.types.len(),
         });
     };
-    ensure(terms.len() == ctx.types.len(), || error("has not one term per input"))?;
+    ensure(equation.terms.len() == ctx.types.len(), || error("has not one term per input"))?;
     float("operands", first)?;
-    let mut sizes = BTreeMap::<char, Dim>::new();
-    for (term, ty) in terms.into_iter().zip(&ctx.types) {
+    let once = |term: &[Letter]| {
+        ensure(repeated(term).is_none(), || error("repeats a letter within a term"))
+    };
+    let mut sizes = BTreeMap::<Letter, Dim>::new();
+    for (term, ty) in equation.terms.iter().zip(&ctx.types) {
         ctx.same_type(first, ty)?;
-        check_term(term).map_err(error)?;
+        once(term)?;
         ensure(term.len() == ty.shape.rank(), || {
             error("has a term with another number of letters than axes")
         })?;
-        for (letter, size) in term.chars().zip(ty.shape.iter()) {
+        for (&letter, size) in term.iter().zip(ty.shape.iter()) {
             let size = match sizes.get(&letter) {
                 Some(known) => ctx.equal(known, size)?,
                 None => size.clone(),
@@ -35,19 +36,9 @@ pub(super) fn einsum(ctx: &Ctx<'_>, layer: &Einsum) -> Result {
             sizes.insert(letter, size);
         }
     }
-    check_term(right).map_err(error)?;
+    once(&equation.result)?;
     let size = |letter| {
-        sizes.get(&letter).cloned().ok_or_else(|| error("gives a letter that no input has"))
+        sizes.get(letter).cloned().ok_or_else(|| error("gives a letter that no input has"))
     };
-    Ok(ValueType::new(first.dtype, right.chars().map(size).collect::<Result<Shape>>()?))
-}
-
-fn check_term(term: &str) -> std::result::Result<(), &'static str> {
-    if !term.bytes().all(|b| b.is_ascii_lowercase()) {
-        return Err("has other characters than lower-case letters");
-    }
-    let repeated = term
-        .char_indices()
-        .any(|(i, letter)| term.chars().take(i).any(|earlier| earlier == letter));
-    if repeated { Err("repeats a letter within a term") } else { Ok(()) }
+    Ok(ValueType::new(first.dtype, equation.result.iter().map(size).collect::<Result<Shape>>()?))
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a layer's operands and attributes.
 
+use crate::network::layer::einsum::Equation;
 use crate::network::{Dim, Shape};
 use crate::tensor::DType;
 
@@ -56,7 +57,7 @@ pub enum InferError {
     #[error("slice reads elements {first} to {last} of an axis of size {size}")]
     Bounds { first: i64, last: i64, size: i64 },
     #[error("equation `{equation}` {why}")]
-    Equation { equation: String, why: &'static str },
+    Equation { equation: Equation, why: &'static str },
     #[error("{what} have types {a} and {b}")]
     Results { what: &'static str, a: String, b: String },
 }

@@ -60,7 +60,7 @@ impl Builder {
             }
             LayerKind::Einsum(of) => {
                 let inputs = inputs.all();
-                self.call(|network| network.add_einsum(&inputs, &of.equation))
+                self.call(|network| network.add_einsum(&inputs, &of.equation.to_string()))
             }
             LayerKind::ElementWise(of) => {
                 let (left, right) = (inputs.at(0)?, inputs.at(1)?);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::emit::sink::{Handle, Label, Made, Sink};
 use crate::network::LayerKind;
+use crate::network::layer::einsum::{self, Equation};
 use crate::network::layer::{Arg, control, conv, data, math, norm, resample};
 use crate::network::profile::{Profile, Range};
 use crate::provision;
@@ -422,7 +423,12 @@ fn single_layers(x: Handle, m: Handle, i: Handle, b: Handle) -> Vec<Case> {
         (math::Cast { to: DType::I32 }.into(), vec![i], DType::I32, matrix),
         (data::Concatenation { axis: 1 }.into(), vec![x, x], f, &[2, 8, 8, 8]),
         (cumulative.into(), vec![m], f, matrix),
-        (math::Einsum { equation: "ij,kj->ik".into() }.into(), vec![m, m], f, &[3, 3]),
+        (
+            einsum::Einsum { equation: Equation::parse("ij,kj->ik", &[2, 2]).unwrap() }.into(),
+            vec![m, m],
+            f,
+            &[3, 3],
+        ),
         (op(Op::Pow), vec![m, m], f, matrix),
         (op(Op::FloorDiv), vec![i, i], DType::I64, matrix),
         (op(Op::Less), vec![m, m], DType::Bool, matrix),

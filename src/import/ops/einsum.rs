@@ -4,13 +4,12 @@ use crate::import::build::axes::counter;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::Einsum;
+use crate::network::layer::einsum::{Einsum, Equation, Letter, repeated};
 use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;
 use smallvec::smallvec;
-use std::collections::BTreeMap;
 
 pub(super) const OPS: &[Op] = &[onnx("Einsum", 12..=NOW, "Inputs Inputs*", einsum)];
 
@@ -54,7 +53,7 @@ fn einsum(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         return Ok(smallvec![sum_of_products(ctx, &[&left], &equation.result)?]);
     }
     while let Some(right) = rest.next() {
-        let needed = |letter: &usize| {
+        let needed = |letter: &Letter| {
             equation.result.contains(letter)
                 || rest.as_slice().iter().any(|factor| factor.term.contains(letter))
         };
@@ -72,118 +71,15 @@ fn einsum(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![left.value])
 }
 
-/// Letters are numbers here: the position of the letter among all letters of the equation.
-struct Equation {
-    terms: Vec<Vec<usize>>,
-    result: Vec<usize>,
-}
-
 /// An operand with a letter for each axis.
 struct Factor {
     value: ValueId,
-    term: Vec<usize>,
-}
-
-/// What stands for one axis: a letter of the equation, or an axis of the ellipsis counted from its
-/// end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Label {
-    Ellipsis(usize),
-    Letter(char),
-}
-
-impl Equation {
-    fn parse(text: &str, ranks: &[usize]) -> Result<Self, &'static str> {
-        let text: String = text.chars().filter(|c| *c != ' ').collect();
-        let (left, right) = match text.split_once("->") {
-            Some((left, right)) => (left, Some(right)),
-            None => (text.as_str(), None),
-        };
-        let texts: Vec<&str> = left.split(',').collect();
-        if texts.len() != ranks.len() {
-            return Err("it has not one term per operand");
-        }
-        let mut terms = Vec::with_capacity(texts.len());
-        for (text, &rank) in texts.into_iter().zip(ranks) {
-            let letters = text.chars().filter(|c| *c != '.').count();
-            let ellipsis =
-                rank.checked_sub(letters).ok_or("a term has more letters than its operand axes")?;
-            let term = labels(text, ellipsis)?;
-            if term.len() != rank {
-                return Err("a term has fewer letters than its operand axes");
-            }
-            terms.push(term);
-        }
-        let width =
-            terms.iter().flatten().filter_map(Label::position).max().map_or(0, |last| last + 1);
-        let result = match right {
-            Some(text) => labels(text, width)?,
-            None => implicit(&terms, width),
-        };
-        number(&terms, &result)
-    }
-}
-
-impl Label {
-    /// The position in the ellipsis, from its end.
-    fn position(&self) -> Option<usize> {
-        match self {
-            Label::Ellipsis(at) => Some(*at),
-            Label::Letter(_) => None,
-        }
-    }
-}
-
-/// One term; its ellipsis stands for `width` axes.
-fn labels(text: &str, width: usize) -> Result<Vec<Label>, &'static str> {
-    let (before, behind) = match text.split_once("...") {
-        Some((before, behind)) => (before, Some(behind)),
-        None => (text, None),
-    };
-    let mut out: Vec<_> = before.chars().map(Label::Letter).collect();
-    if let Some(behind) = behind {
-        out.extend((0..width).rev().map(Label::Ellipsis));
-        out.extend(behind.chars().map(Label::Letter));
-    }
-    let letter = |label: &Label| !matches!(label, Label::Letter(c) if !c.is_ascii_alphabetic());
-    if out.iter().all(letter) { Ok(out) } else { Err("it has other characters than letters") }
-}
-
-/// The result where the equation names none: the ellipsis, then the letters that occur once,
-/// capitals first.
-fn implicit(terms: &[Vec<Label>], width: usize) -> Vec<Label> {
-    let mut counts = BTreeMap::<Label, usize>::new();
-    for label in terms.iter().flatten().filter(|label| label.position().is_none()) {
-        *counts.entry(*label).or_default() += 1;
-    }
-    let once = counts.into_iter().filter(|&(_, count)| count == 1).map(|(label, _)| label);
-    (0..width).rev().map(Label::Ellipsis).chain(once).collect()
-}
-
-fn number(terms: &[Vec<Label>], result: &[Label]) -> Result<Equation, &'static str> {
-    let mut numbers = BTreeMap::<Label, usize>::new();
-    for label in terms.iter().flatten() {
-        let next = numbers.len();
-        numbers.entry(*label).or_insert(next);
-    }
-    if numbers.len() > 26 {
-        return Err("it has more than 26 letters");
-    }
-    let all = |labels: &[Label]| {
-        labels.iter().map(|label| numbers.get(label).copied()).collect::<Option<Vec<_>>>()
-    };
-    let result = all(result).ok_or("the result has a letter that no operand has")?;
-    if (1..result.len()).any(|at| {
-        result.get(..at).is_some_and(|earlier| result.get(at).is_some_and(|l| earlier.contains(l)))
-    }) {
-        return Err("the result has a letter twice");
-    }
-    Ok(Equation { terms: terms.iter().filter_map(|term| all(term)).collect(), result })
+    term: Vec<Letter>,
 }
 
 /// An operand in whose term no letter stands twice: of axes that share one, only the diagonal is
 /// left.
-fn diagonal(ctx: &mut Ctx<'_>, operand: ValueId, term: Vec<usize>) -> Result<Factor, OpError> {
+fn diagonal(ctx: &mut Ctx<'_>, operand: ValueId, term: Vec<Letter>) -> Result<Factor, OpError> {
     let mut factor = Factor { value: operand, term };
     while let Some((first, second)) = repeated(&factor.term) {
         let (rows, columns) =
@@ -195,13 +91,6 @@ fn diagonal(ctx: &mut Ctx<'_>, operand: ValueId, term: Vec<usize>) -> Result<Fac
         factor.term.remove(second);
     }
     Ok(factor)
-}
-
-fn repeated(term: &[usize]) -> Option<(usize, usize)> {
-    term.iter().enumerate().find_map(|(second, letter)| {
-        let first = term.iter().take(second).position(|earlier| earlier == letter)?;
-        Some((first, second))
-    })
 }
 
 /// Takes axes of size 1 out of operands where another operand has the same letter with another
@@ -235,16 +124,13 @@ fn drop_broadcasts(ctx: &mut Ctx<'_>, factors: &mut [Factor]) -> Result<(), OpEr
 fn sum_of_products(
     ctx: &mut Ctx<'_>,
     factors: &[&Factor],
-    result: &[usize],
+    result: &[Letter],
 ) -> Result<ValueId, OpError> {
     if factors.iter().any(|factor| ctx.dtype(factor.value).is_int()) {
         return whole_sum_of_products(ctx, factors, result);
     }
-    let text = |term: &[usize]| {
-        term.iter().filter_map(|&letter| ('a'..='z').nth(letter)).collect::<String>()
-    };
-    let terms: Vec<_> = factors.iter().map(|factor| text(&factor.term)).collect();
-    let equation = format!("{}->{}", terms.join(","), text(result));
+    let terms = factors.iter().map(|factor| factor.term.clone()).collect();
+    let equation = Equation { terms, result: result.to_vec() };
     let values: Vec<_> = factors.iter().map(|factor| factor.value).collect();
     ctx.add(Einsum { equation }, &values)
 }
@@ -254,7 +140,7 @@ fn sum_of_products(
 fn whole_sum_of_products(
     ctx: &mut Ctx<'_>,
     factors: &[&Factor],
-    result: &[usize],
+    result: &[Letter],
 ) -> Result<ValueId, OpError> {
     let mut letters = result.to_vec();
     for letter in factors.iter().flat_map(|factor| &factor.term) {

@@ -1,9 +1,10 @@
 use super::check;
 use crate::network::LayerKind;
+use crate::network::layer::einsum::{Einsum, Equation};
 use crate::network::layer::math::{
-    Activation, ActivationType, Cast, Cumulative, CumulativeOperation, Dequantize, Einsum,
-    ElementWise, ElementWiseOperation as Op, MatrixMultiply, MatrixOperation as M, Quantize,
-    Reduce, ReduceOperation, Unary, UnaryOperation,
+    Activation, ActivationType, Cast, Cumulative, CumulativeOperation, Dequantize, ElementWise,
+    ElementWiseOperation as Op, MatrixMultiply, MatrixOperation as M, Quantize, Reduce,
+    ReduceOperation, Unary, UnaryOperation,
 };
 use crate::tensor::DType;
 
@@ -31,8 +32,8 @@ fn reduce(axes: &[usize], keep_dims: bool) -> LayerKind {
     Reduce { operation: ReduceOperation::Sum, axes: axes.to_vec(), keep_dims }.into()
 }
 
-fn einsum(equation: &str) -> LayerKind {
-    Einsum { equation: equation.into() }.into()
+fn einsum(text: &str, ranks: &[usize]) -> LayerKind {
+    Einsum { equation: Equation::parse(text, ranks).unwrap() }.into()
 }
 
 #[test]
@@ -155,23 +156,20 @@ fn products_of_matrices_and_vectors() {
             &["i32[2, 3]", "i32[3, 5]"],
             "the type of operands is i32 but must be floating point",
         ),
-        (einsum("bij,bjk->bik"), &["f32[N, 2, 3]", "f32[N, 3, K]"], "f32[N, 2, K]"),
-        (einsum("ij->ji"), &["f32[2, 3]"], "f32[3, 2]"),
-        (einsum("ij,jk->ik"), &["f32[2, 3]", "f32[4, 5]"], "axes of size 3 and 4 must be equal"),
-        (einsum("ij"), &["f32[2, 3]"], "equation `ij` has no `->`"),
-        (einsum("ii->i"), &["f32[2, 2]"], "equation `ii->i` repeats a letter within a term"),
+        (einsum("bij,bjk->bik", &[3, 3]), &["f32[N, 2, 3]", "f32[N, 3, K]"], "f32[N, 2, K]"),
+        (einsum("ij->ji", &[2]), &["f32[2, 3]"], "f32[3, 2]"),
         (
-            einsum("...i->i"),
-            &["f32[2, 2]"],
-            "equation `...i->i` has other characters than lower-case letters",
+            einsum("ij,jk->ik", &[2, 2]),
+            &["f32[2, 3]", "f32[4, 5]"],
+            "axes of size 3 and 4 must be equal",
         ),
-        (einsum("i->j"), &["f32[2]"], "equation `i->j` gives a letter that no input has"),
+        (einsum("ii->i", &[2]), &["f32[2, 2]"], "equation `aa->a` repeats a letter within a term"),
         (
-            einsum("ij->j"),
+            einsum("ij->j", &[2]),
             &["f32[2]"],
-            "equation `ij->j` has a term with another number of letters than axes",
+            "equation `ab->b` has a term with another number of letters than axes",
         ),
-        (einsum("i,i->i"), &["f32[2]"], "equation `i,i->i` has not one term per input"),
+        (einsum("i,i->i", &[1, 1]), &["f32[2]"], "equation `a,a->a` has not one term per input"),
     ]);
 }
 

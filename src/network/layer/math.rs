@@ -93,14 +93,6 @@ pub struct Dequantize {
     pub to: DType,
 }
 
-/// Sum of products by Einstein's notation: `nvinfer1::IEinsumLayer`. Lower-case letters, no
-/// ellipsis.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Einsum {
-    /// For example `ij,jk->ik`.
-    pub equation: String,
-}
-
 /// A function of two elements: `nvinfer1::ElementWiseOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ElementWiseOperation {

@@ -6,6 +6,7 @@
 pub mod control;
 pub mod conv;
 pub mod data;
+pub mod einsum;
 pub mod math;
 pub mod norm;
 pub mod resample;
@@ -17,8 +18,9 @@ pub use data::{
     Concatenation, Constant, Fill, Gather, OneHot, ReverseSequence, Scatter, Shuffle, Slice,
     Squeeze, TopK, Unsqueeze,
 };
+pub use einsum::Einsum;
 pub use math::{
-    Activation, Cast, Cumulative, Einsum, ElementWise, MatrixMultiply, Quantize, Reduce, Unary,
+    Activation, Cast, Cumulative, ElementWise, MatrixMultiply, Quantize, Reduce, Unary,
 };
 pub use norm::{Lrn, Normalization, Scale, SoftMax};
 pub use resample::{GridSample, NonMaxSuppression, Resize};
@@ -111,7 +113,7 @@ kinds! {
     /// `IDequantizeLayer`. Inputs: data, scale.
     Dequantize(math::Dequantize),
     /// `IEinsumLayer`. Inputs: one or two.
-    Einsum(math::Einsum),
+    Einsum(einsum::Einsum),
     /// `IElementWiseLayer`. Inputs: two of one type and rank; axes of size 1 broadcast.
     ElementWise(math::ElementWise),
     /// `IFillLayer`. Inputs: those its arguments name.

@@ -4,7 +4,7 @@
 use super::*;
 use crate::network::layer::conv::{Pooling, PoolingType};
 use crate::network::layer::data::{OneHot, ReverseSequence, Scatter, ScatterMode};
-use crate::network::layer::math::Einsum;
+use crate::network::layer::einsum::{Einsum, Equation};
 use crate::network::layer::norm::Lrn;
 use crate::network::layer::resample::{
     CoordinateTransformation, GridSample, InterpolationMode, Resize, ResizeOutput, ResizeRoundMode,
@@ -115,7 +115,10 @@ fn calculations(dtype: DType) -> Vec<Sample> {
     all.extend([
         sample(running, &[square]),
         sample(MatrixMultiply { op0, op1 }, &[square, square]),
-        sample(Einsum { equation: "ij,kj->ik".into() }, &[square, square]),
+        sample(
+            Einsum { equation: Equation::parse("ij,kj->ik", &[2, 2]).unwrap() },
+            &[square, square],
+        ),
         sample(SoftMax { axis: 0 }, &[&[3]]),
         sample(LayerKind::ParametricRelu, &[square, &[1, 3]]),
         sample(Lrn { window: 3, alpha: 1.0, beta: 0.5, k: 1.0 }, &[&[1, 4, 2, 2]]),
