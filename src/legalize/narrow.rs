@@ -22,7 +22,7 @@ use std::collections::{HashMap, HashSet};
 /// # Errors
 /// [`Kind::Unsupported`] with every constant that does not fit.
 pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
-    if caps.int64 && caps.bf16 && caps.int8 {
+    if caps.int64 && caps.int64_sizes && caps.bf16 && caps.int8 {
         return Ok(());
     }
     let mut narrower = Narrower {
@@ -184,7 +184,7 @@ impl Narrower<'_> {
                 self.one(block, layer, LayerKind::Identity, &[data])?
             }
             // The library gives i32 for what the layer defines as i64: there the cast is none.
-            LayerKind::Shape | LayerKind::NonZero if !self.caps.int64 => {
+            LayerKind::Shape | LayerKind::NonZero if !self.caps.int64_sizes => {
                 let wide = self.one(block, layer, layer.kind.clone(), inputs)?;
                 self.one(block, layer, Cast { to: DType::I32 }, &[wide])?
             }

@@ -7,12 +7,17 @@
     reason = "each is a fact about a library, independent of the others"
 )]
 pub struct Caps {
-    /// Tensors of type `i64`, and `i64` where TensorRT 8.x gives `i32` (Shape, NonZero).
+    /// Tensors of type `i64`.
     pub int64: bool,
+    /// Shape and NonZero give `i64`; before TensorRT 10 they give `i32`.
+    pub int64_sizes: bool,
     /// Tensors of type `bf16`.
     pub bf16: bool,
     /// Tensors of type `i8` that nobody quantized.
     pub int8: bool,
+    /// What Quantize gives is called by its type; TensorRT 8.x calls it `f32` until it is told
+    /// otherwise.
+    pub names_quantized: bool,
     /// Types follow from inputs, weights and casts alone; otherwise precision flags decide.
     pub strongly_typed: bool,
     /// `ISqueezeLayer` and `IUnsqueezeLayer`.
@@ -39,6 +44,9 @@ pub struct Caps {
     pub open_scale: bool,
     /// `IConstantLayer` of `bool`.
     pub bool_constants: bool,
+    /// Plans with sizes that only the run knows can be loaded without a profile; TensorRT 8.x wants
+    /// one, be it an empty one.
+    pub open_without_profile: bool,
 }
 
 impl Caps {
@@ -46,8 +54,10 @@ impl Caps {
     pub const fn modern() -> Self {
         Self {
             int64: true,
+            int64_sizes: true,
             bf16: true,
             int8: true,
+            names_quantized: true,
             strongly_typed: true,
             squeeze: true,
             cumulative: true,
@@ -60,6 +70,7 @@ impl Caps {
             whole_numbers: true,
             open_scale: true,
             bool_constants: true,
+            open_without_profile: true,
         }
     }
 
@@ -67,8 +78,10 @@ impl Caps {
     pub const fn eight() -> Self {
         Self {
             int64: false,
+            int64_sizes: false,
             bf16: false,
             int8: false,
+            names_quantized: false,
             strongly_typed: false,
             squeeze: false,
             cumulative: false,
@@ -81,6 +94,7 @@ impl Caps {
             whole_numbers: false,
             open_scale: false,
             bool_constants: false,
+            open_without_profile: false,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::options::{BuildOptions, BuildStats, Flag};
 use crate::emit::{Emitted, Handle, Label, Made, Refused, emit};
 use crate::error::said::{Said, plain};
 use crate::mapped;
+use crate::network::Caps;
 use crate::network::profile::{Profile, Range};
 use crate::tensor::{DType, Tensor};
 use crate::valid::Checked;
@@ -145,10 +146,8 @@ impl Builder {
         to: &mut (dyn io::Write + Send),
         cancel: &AtomicBool,
     ) -> Result<BuildStats> {
-        // TensorRT 8 cannot load a plan with shapes that only the run knows unless it has a
-        // profile, be it an empty one.
         let late = self.tensors.iter().any(|(_, dims)| dims.contains(&-1));
-        if self.profiles.is_empty() && late && !self.has_int64() {
+        if self.profiles.is_empty() && late && !self.caps().open_without_profile {
             self.profiles.push(Profile::default());
         }
         for profile in std::mem::take(&mut self.profiles) {
@@ -215,9 +214,9 @@ impl Builder {
         self.network.pin_mut().set_label(&name, &of.metadata);
     }
 
-    /// Whether the library has `i64`.
-    pub(super) fn has_int64(&self) -> bool {
-        self.library.caps().int64
+    /// What the library can do.
+    pub(super) fn caps(&self) -> Caps {
+        self.library.caps()
     }
 
     /// Takes note of what TensorRT made.

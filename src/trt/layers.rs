@@ -107,10 +107,8 @@ impl Builder {
             }
             LayerKind::NonMaxSuppression(of) => self.non_max_suppression(of, inputs),
             LayerKind::NonZero => {
-                let (input, indices) = (
-                    inputs.at(0)?,
-                    to_ffi(if self.has_int64() { DType::I64 } else { DType::I32 })?,
-                );
+                let of = if self.caps().int64_sizes { DType::I64 } else { DType::I32 };
+                let (input, indices) = (inputs.at(0)?, to_ffi(of)?);
                 self.call(|network| network.add_non_zero(input, indices))
             }
             LayerKind::Normalization(of) => {

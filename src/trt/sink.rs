@@ -41,11 +41,12 @@ impl Sink for Builder {
         let mut outputs = self.add(kind, inputs)?;
         self.constrain(kind, &mut outputs, types)?;
         let mut made = self.made(outputs)?;
-        // TensorRT 8 gives i32 for sizes and places; `legalize` has put a cast to it behind, which
-        // is none there. What is quantized it calls f32.
-        let otherwise =
-            matches!(kind, LayerKind::Shape | LayerKind::NonZero) || types.contains(&DType::I8);
-        if !self.has_int64() && otherwise {
+        // Behind sizes and places that are i32, `legalize` has put a cast to it, which is none
+        // there.
+        let sizes = matches!(kind, LayerKind::Shape | LayerKind::NonZero);
+        let otherwise = sizes && !self.caps().int64_sizes
+            || types.contains(&DType::I8) && !self.caps().names_quantized;
+        if otherwise {
             for made in &mut made {
                 made.dtype = None;
             }
@@ -55,8 +56,7 @@ impl Sink for Builder {
 
     fn output(&mut self, tensor: Handle, name: &str, dtype: DType) -> Result<(), Refused> {
         let (actual, _) = self.tensor(tensor)?;
-        // TensorRT 8 calls f32 what is quantized, until it is told.
-        let chosen = self.constrained || (dtype == DType::I8 && !self.has_int64());
+        let chosen = self.constrained || (dtype == DType::I8 && !self.caps().names_quantized);
         if *actual != dtype && !chosen {
             return Err(refused(format!("the output is {actual}, not {dtype}")));
         }

@@ -47,26 +47,21 @@ impl Version {
 
     /// What this version can do.
     pub(super) fn caps(self) -> Caps {
-        // TensorRT-RTX 1.3 and 1.4 are TensorRT 10.12 and later.
-        let at_least =
-            |minor| self.rtx || self.major > 10 || (self.major == 10 && self.minor >= minor);
-        Caps {
-            int64: at_least(0),
-            bf16: at_least(0),
-            int8: at_least(0),
-            strongly_typed: at_least(0),
-            squeeze: at_least(7),
-            cumulative: at_least(8),
-            rnn: !at_least(0) && self.major < 9,
-            caffe_padding: !at_least(0),
-            gelu: at_least(0),
-            is_nan: at_least(1),
-            groups: at_least(15),
-            // TensorRT-RTX 1.5 takes images only.
-            volumes: if self.rtx { (self.major, self.minor) >= (1, 6) } else { self.major >= 11 },
-            whole_numbers: at_least(0),
-            open_scale: at_least(0),
-            bool_constants: at_least(0),
+        let modern = Caps::modern();
+        match (self.rtx, self.major, self.minor) {
+            // TensorRT-RTX 1.3 and 1.4 are TensorRT 10.12 and later; volumes came with 1.6.
+            (true, 0, _) | (true, 1, ..=5) => Caps { volumes: false, ..modern },
+            (true, ..) | (false, 11.., _) => modern,
+            (false, 10, minor) => Caps {
+                squeeze: minor >= 7,
+                cumulative: minor >= 8,
+                is_nan: minor >= 1,
+                groups: minor >= 15,
+                volumes: false,
+                ..modern
+            },
+            (false, 9, _) => Caps { rnn: false, ..Caps::eight() },
+            (false, ..=8, _) => Caps::eight(),
         }
     }
 
