@@ -29,7 +29,7 @@ pub(super) enum Fault {
     #[error("`{}` has SHA-256 {actual}, but the wheel has {expected}", .path.display())]
     WrongHash { path: PathBuf, expected: String, actual: String },
     #[error("the wheel is refused: {0}")]
-    Archive(#[from] ArchiveFault),
+    Archive(ArchiveFault),
     #[error("the disk is full")]
     Full { said: Vec<String> },
     #[error("cannot write to `{}`", .path.display())]
@@ -53,10 +53,17 @@ pub(super) enum ArchiveFault {
     TooLarge { bytes: u128, limit: u64 },
     #[error("its entry `{0}` is missing")]
     Missing(String),
-    #[error("its entry `{name}` is damaged: {source}")]
-    Damaged { name: String, source: io::Error },
+    #[error("its entry `{name}` is damaged: {why}")]
+    Damaged { name: String, why: io::Error },
     #[error("its entry `{name}` should have {expected} bytes, but has {actual}")]
     Length { name: String, expected: u64, actual: u64 },
+}
+
+/// The text of a fault holds what is wrong with the wheel, which is therefore no source of it.
+impl From<ArchiveFault> for Fault {
+    fn from(fault: ArchiveFault) -> Self {
+        Self::Archive(fault)
+    }
 }
 
 impl Fault {

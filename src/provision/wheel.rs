@@ -120,7 +120,7 @@ fn extract(
     let expected = entry.size();
     let mut file = File::create_new(&path).map_err(|e| Fault::write(&path, e))?;
     let mut bytes = 0;
-    let damaged = |source| ArchiveFault::Damaged { name: name.to_owned(), source }.into();
+    let damaged = |why| ArchiveFault::Damaged { name: name.to_owned(), why }.into();
     let sha256 = digest(&mut entry, damaged, |chunk| {
         bytes += chunk.len() as u64;
         file.write_all(chunk).map_err(|e| Fault::write(&path, e))?;
