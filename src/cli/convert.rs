@@ -8,7 +8,7 @@ use crate::convert::{Built, Conversion, ModelFiles, Source};
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::profiles::{self, Data, of_data};
-use crate::recipe::Target;
+use crate::recipe::ComputeCapability;
 use crate::recipe::sizes::End;
 use crate::report::manifest::{Manifest, Verdict};
 use crate::trt::{Library, LogSink};
@@ -209,7 +209,7 @@ pub(super) fn data_beside(source: &Source, conversion: &Conversion) -> Result<Ve
     data::beside(&source.path).iter().map(of_set).collect()
 }
 
-fn target_text(targets: &[Target]) -> String {
+fn target_text(targets: &[ComputeCapability]) -> String {
     if targets.is_empty() {
         return "Ampere and later".to_owned();
     }

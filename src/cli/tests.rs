@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::network::Profile;
 use crate::onnx::write_tensor;
 use crate::profiles::Data;
-use crate::recipe::{Level, Recipe, Target};
+use crate::recipe::{ComputeCapability, Level, Recipe};
 use crate::tensor::Tensor;
 use crate::trt::Library;
 use crate::trt::tests::library_path;
@@ -30,7 +30,7 @@ struct Line {
 struct Made {
     network: String,
     profiles: Vec<Profile>,
-    targets: Vec<Target>,
+    targets: Vec<ComputeCapability>,
     no_tf32: bool,
     optimization_level: Option<Level>,
 }

@@ -88,10 +88,9 @@ pub fn with_gpu(
 ) -> Result<report::Environment> {
     let Some(device) = device else { return Ok(environment) };
     let info = device.info()?;
-    let (major, minor) = (info.compute_capability / 10, info.compute_capability % 10);
     let gpu = Gpu {
         name: info.name,
-        compute_capability: format!("{major}.{minor}"),
+        compute_capability: info.compute_capability.dotted(),
         memory_bytes: info.memory_bytes as u64,
     };
     let driver = Some(format!("CUDA {}", info.driver));

@@ -124,7 +124,7 @@ impl PlanFile {
             ));
         }
         let info = device.info()?;
-        let (targets, here) = (&self.manifest.targets, format!("sm{}", info.compute_capability));
+        let (targets, here) = (&self.manifest.targets, info.compute_capability.to_string());
         if !targets.is_empty() && !targets.contains(&here) {
             let message = format!(
                 "`{}` was built for {}, not for {} ({here})",

@@ -5,6 +5,7 @@
 //! the help that users read. A new option that shapes a plan is a field here and the place that
 //! heeds it.
 
+pub mod capability;
 pub mod freeze;
 pub mod sizes;
 pub mod syntax;
@@ -13,6 +14,7 @@ mod arguments;
 #[cfg(test)]
 mod tests;
 
+pub use capability::ComputeCapability;
 use clap::ValueEnum;
 pub use freeze::Frozen;
 use serde::{Deserialize, Serialize};
@@ -55,7 +57,7 @@ pub struct Recipe {
     pub without_passes: Vec<Pass>,
     /// Compute capabilities to build for, such as sm89,sm120 [default: Ampere and later]
     #[arg(long = "target", value_name = "SM", value_delimiter = ',')]
-    pub targets: Vec<Target>,
+    pub targets: Vec<ComputeCapability>,
     /// Do not use TF32 (10 bits of mantissa) for f32 products
     #[arg(long)]
     #[serde(rename = "tf32", with = "inverted")]
@@ -156,44 +158,6 @@ impl fmt::Display for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.to_possible_value();
         f.write_str(name.as_ref().map_or("", |name| name.get_name()))
-    }
-}
-
-/// A compute capability to build for, as major · 10 + minor; written `sm89`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Target(pub u32);
-
-impl FromStr for Target {
-    type Err = String;
-
-    /// Reads `sm89`, `89` or `8.9`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.trim_start_matches("sm").trim_start_matches('_').replace('.', "");
-        match digits.parse() {
-            Ok(target @ 50..=999) => Ok(Self(target)),
-            _ => Err("a compute capability is written like sm89".into()),
-        }
-    }
-}
-
-impl TryFrom<String> for Target {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map_err(|why| format!("`{text}`: {why}"))
-    }
-}
-
-impl From<Target> for String {
-    fn from(target: Target) -> Self {
-        target.to_string()
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sm{}", self.0)
     }
 }
 

@@ -93,10 +93,10 @@ fn values_that_cannot_be_are_refused() {
 #[test]
 fn targets_are_compute_capabilities() {
     for text in ["sm89", "89", "8.9", "sm_89"] {
-        assert_eq!(text.parse(), Ok(Target(89)));
+        assert_eq!(text.parse(), Ok(ComputeCapability::new(8, 9)));
     }
     for text in ["", "sm", "ampere", "8.9.1.2"] {
         let wrong = Err("a compute capability is written like sm89".to_owned());
-        assert_eq!(text.parse::<Target>(), wrong);
+        assert_eq!(text.parse::<ComputeCapability>(), wrong);
     }
 }

@@ -312,7 +312,7 @@ fn configure(mut network: Pin<&mut ffi::Network>, options: &BuildOptions) -> Res
     for &flag in &options.flags {
         network.as_mut().set_flag(flag.into(), true).map_err(because(format!("flag {flag:?}")))?;
     }
-    let targets: Vec<u32> = recipe.targets.iter().map(|target| target.0).collect();
+    let targets: Vec<u32> = recipe.targets.iter().map(|target| target.number()).collect();
     if !targets.is_empty() {
         let what = because(format!("compute capabilities {targets:?}"));
         network.as_mut().set_compute_capabilities(&targets).map_err(what)?;

@@ -4,6 +4,7 @@
 
 use super::library::{Library, driver};
 use crate::error::{Error, Kind, Result};
+use crate::recipe::ComputeCapability;
 use cudarc::driver::sys::{CUevent_flags, CUgraphInstantiate_flags, CUstreamCaptureMode};
 use cudarc::driver::{
     CudaContext, CudaEvent, CudaGraph, CudaSlice, CudaStream, DevicePtr, DriverError, sys,
@@ -22,8 +23,8 @@ pub struct Device {
 pub struct DeviceInfo {
     /// NVIDIA's name for it.
     pub name: String,
-    /// Compute capability as major · 10 + minor: 90 for Hopper.
-    pub compute_capability: u32,
+    /// Which instructions it has: 9.0 for Hopper.
+    pub compute_capability: ComputeCapability,
     /// Memory in bytes.
     pub memory_bytes: usize,
     /// The CUDA version that the driver offers: `13.0`.
@@ -51,12 +52,13 @@ impl Device {
     pub fn info(&self) -> Result<DeviceInfo> {
         let asked = |error| failed("ask the GPU what it is", error);
         let (major, minor) = self.context.compute_capability().map_err(asked)?;
+        let number = |n| u32::try_from(n).unwrap_or_default();
         let mut version = 0;
         // SAFETY: the call writes one number.
         unsafe { sys::cuDriverGetVersion(&raw mut version) }.result().map_err(asked)?;
         Ok(DeviceInfo {
             name: self.context.name().map_err(asked)?,
-            compute_capability: u32::try_from(major * 10 + minor).unwrap_or_default(),
+            compute_capability: ComputeCapability::new(number(major), number(minor)),
             memory_bytes: self.context.total_mem().map_err(asked)?,
             driver: format!("{}.{}", version / 1000, version % 1000 / 10),
         })
@@ -69,12 +71,12 @@ impl Device {
     pub fn fits(&self, library: &Library) -> Result<()> {
         let info = self.info()?;
         // TensorRT-RTX is for workstations: it refuses the GPUs of data centres since Hopper.
-        if library.version().rtx && matches!(info.compute_capability, 90 | 100 | 103) {
-            let (major, minor) = (info.compute_capability / 10, info.compute_capability % 10);
+        if library.version().rtx && matches!(info.compute_capability.number(), 90 | 100 | 103) {
             let message = format!(
-                "{} does not run on {} (compute capability {major}.{minor})",
+                "{} does not run on {} (compute capability {})",
                 library.version(),
-                info.name
+                info.name,
+                info.compute_capability.dotted()
             );
             return Err(Error::new(Kind::Environment, message)
                 .with_hint("TensorRT itself does: name its library with `--tensorrt`"));

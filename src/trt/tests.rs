@@ -7,7 +7,7 @@ use crate::network::layer::einsum::{self, Equation};
 use crate::network::layer::{Arg, control, conv, data, math, norm, resample};
 use crate::network::profile::{Profile, Range};
 use crate::provision;
-use crate::recipe::{Level, Recipe, Target};
+use crate::recipe::{ComputeCapability, Level, Recipe};
 use crate::tensor::{DType, Tensor};
 use crate::{Error, Kind};
 use std::ops::ControlFlow;
@@ -42,11 +42,11 @@ fn fetched() -> PathBuf {
 }
 
 fn options() -> BuildOptions {
-    targeting(&[89, 120])
+    targeting(&[ComputeCapability::new(8, 9), ComputeCapability::new(12, 0)])
 }
 
-fn targeting(targets: &[u32]) -> BuildOptions {
-    let targets = targets.iter().copied().map(Target).collect();
+fn targeting(targets: &[ComputeCapability]) -> BuildOptions {
+    let targets = targets.to_vec();
     let recipe = Recipe { targets, ..Recipe::default() };
     BuildOptions { recipe, ..BuildOptions::default() }
 }
@@ -302,7 +302,7 @@ fn what_tensorrt_says_is_what_the_user_reads() {
     };
     assert!(net.many(&zero_stride.into(), &[x]).is_err());
 
-    let options = targeting(&[90]);
+    let options = targeting(&[ComputeCapability::new(9, 0)]);
     let error = Builder::new(&library(), options).err().unwrap();
     assert_eq!(error.kind(), Kind::TensorRt);
     assert!(

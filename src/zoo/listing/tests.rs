@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::convert::On;
-use crate::recipe::{RnnForm, Target};
+use crate::recipe::{ComputeCapability, RnnForm};
 use crate::report::verification::Tolerance;
 use crate::report::zoo::Status;
 use std::fs;
@@ -80,7 +80,7 @@ fn models_take_what_they_do_not_say_from_the_defaults() {
     );
     assert_eq!(
         (&first.settings.recipe.targets[..], first.settings.recipe.optimization_level),
-        (&[Target(89), Target(90)][..], 5u8.try_into().ok())
+        (&[ComputeCapability::new(8, 9), ComputeCapability::new(9, 0)][..], 5u8.try_into().ok())
     );
     assert_eq!(first.settings.tolerance, Some(Tolerance { absolute: 0.0, relative: 0.01 }));
     assert_eq!((first.settings.recipe.freeze.len(), first.settings.freeze_from_data), (1, true));
