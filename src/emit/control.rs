@@ -2,7 +2,7 @@
 
 use super::{Emitter, Label, metadata, refusal};
 use crate::error::Result;
-use crate::network::layer::control::{Conditional, Loop, LoopOutput};
+use crate::network::layer::{Conditional, Loop, LoopOutput};
 use crate::network::{Block, Layer, LayerId, Network, ValueId};
 use std::collections::HashSet;
 

@@ -1,7 +1,7 @@
 //! What a back end offers to [`emit`](super::emit): one call per TensorRT call.
 
 use crate::network::LayerKind;
-use crate::network::layer::control::LoopIterator;
+use crate::network::layer::LoopIterator;
 use crate::tensor::DType;
 
 /// Names a tensor on the sink's side.

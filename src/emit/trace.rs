@@ -2,8 +2,7 @@
 
 use super::sink::{ConditionalHandle, Handle, Label, LoopHandle, Made, Refused, Sink};
 use crate::network::LayerKind;
-use crate::network::layer::control::LoopIterator;
-use crate::network::layer::rnn::RnnOperation;
+use crate::network::layer::{LoopIterator, RnnOperation};
 use crate::network::text::attributes;
 use crate::tensor::DType;
 use std::fmt::Write;

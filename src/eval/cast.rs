@@ -5,7 +5,7 @@ use super::index::{Walk, size_at};
 use super::operand::{operand, reals, rounded};
 use super::pick::unpack;
 use super::small;
-use crate::network::layer::math::{Cast, Dequantize, Quantize};
+use crate::network::layer::{Cast, Dequantize, Quantize};
 use crate::tensor::{DType, Tensor};
 
 /// Computes a `Cast` layer.

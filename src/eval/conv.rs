@@ -6,8 +6,7 @@ use super::index::count;
 use super::operand::{buffer, operand, real_elements, reals, rounded};
 use super::parallel::pieces;
 use super::window::{Geometry, Window};
-use crate::network::layer::Arg;
-use crate::network::layer::conv::{Convolution, Deconvolution};
+use crate::network::layer::{Arg, Convolution, Deconvolution};
 use crate::tensor::Tensor;
 use std::ops::Range;
 

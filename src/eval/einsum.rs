@@ -4,7 +4,7 @@ use super::error::EvalError;
 use super::gemm::{Matrix, multiply};
 use super::index::{Walk, count, strides};
 use super::operand::{buffer, operand, reals, rounded, same_type};
-use crate::network::layer::einsum::{Einsum, Equation, Letter, repeated};
+use crate::network::layer::{Einsum, Equation, Letter};
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub(super) fn einsum(layer: &Einsum, inputs: &[&Tensor]) -> Result<Tensor, EvalE
     // From the order in which the product comes to the order asked for.
     let made_strides = strides(&equation.dims(&made));
     let steps: Vec<isize> = equation
-        .output
+        .result
         .iter()
         .filter_map(|x| made.iter().position(|y| x == y))
         .map(|at| made_strides[at])
@@ -85,7 +85,7 @@ impl<'a> Fitted<'a> {
             }
         }
         let known = result.iter().all(|letter| sizes.contains_key(letter));
-        if !known || repeated(result).is_some() {
+        if !known || Letter::repeated(result).is_some() {
             return Err(wrong("has a letter in the result that no operand has, or has it twice"));
         }
         Ok(Self { terms, result, sizes })

@@ -6,7 +6,7 @@ use super::number::{Number, with_whole_number};
 use super::operand::{operand, reals, rounded, same_type, truths};
 use super::parallel::pieces;
 use super::pick::Source;
-use crate::network::layer::math::{ElementWise, ElementWiseOperation as Op};
+use crate::network::layer::{ElementWise, ElementWiseOperation as Op};
 use crate::tensor::{DType, Element, Tensor};
 
 /// Computes an `ElementWise` layer.

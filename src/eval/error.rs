@@ -1,7 +1,7 @@
 //! Why a layer cannot be computed.
 
 use crate::error::Kind;
-use crate::network::layer::einsum::Equation;
+use crate::network::layer::Equation;
 use crate::tensor::{DType, TensorError};
 
 /// The most elements of one value that are computed here.

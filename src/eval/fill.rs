@@ -3,8 +3,7 @@
 use super::error::EvalError;
 use super::index::count;
 use super::operand::{entries, integers, only, operand, rounded, size};
-use crate::network::layer::Arg;
-use crate::network::layer::data::{Fill, FillOperation};
+use crate::network::layer::{Arg, Fill, FillOperation};
 use crate::tensor::{DType, Tensor};
 
 /// Computes a `Fill` layer. Reals are computed in `f64` from parameters of the output's type, then

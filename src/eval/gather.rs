@@ -4,9 +4,7 @@ use super::error::EvalError;
 use super::index::{Walk, around, count, position, size_at, strides};
 use super::operand::{integer, integers, operand, reals, size, truths};
 use super::pick::Source;
-use crate::network::layer::data::{
-    Gather, GatherMode, OneHot, ReverseSequence, Scatter, ScatterMode,
-};
+use crate::network::layer::{Gather, GatherMode, OneHot, ReverseSequence, Scatter, ScatterMode};
 use crate::tensor::{DType, Tensor, volume};
 
 /// Computes a `Gather` layer. Indices outside the data are errors, negative ones included.

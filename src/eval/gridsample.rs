@@ -5,8 +5,7 @@ use super::index::outside;
 use super::operand::{buffer, operand, reals, rounded};
 use super::parallel::pieces;
 use super::resize::cubic;
-use crate::network::layer::data::SampleMode;
-use crate::network::layer::resample::{GridSample, InterpolationMode};
+use crate::network::layer::{GridSample, InterpolationMode, SampleMode};
 use crate::tensor::Tensor;
 use smallvec::{SmallVec, smallvec};
 

@@ -1,7 +1,7 @@
 //! Where elements lie: strides, broadcasting, walks over boxes.
 
 use super::error::{EvalError, MAX_ELEMENTS};
-use crate::network::layer::data::SampleMode;
+use crate::network::layer::SampleMode;
 use crate::tensor::volume;
 use std::ops::Range;
 

@@ -4,7 +4,7 @@ use super::error::EvalError;
 use super::gemm::{Matrix, multiply};
 use super::index::{Walk, broadcast, broadcast_strides, count};
 use super::operand::{buffer, operand, reals, rounded, same_type};
-use crate::network::layer::math::{MatrixMultiply, MatrixOperation};
+use crate::network::layer::{MatrixMultiply, MatrixOperation};
 use crate::tensor::Tensor;
 
 /// Computes a `MatrixMultiply` layer.

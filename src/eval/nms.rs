@@ -2,8 +2,7 @@
 
 use super::error::EvalError;
 use super::operand::{integer, only, operand, reals};
-use crate::network::layer::Arg;
-use crate::network::layer::resample::{BoundingBoxFormat, NonMaxSuppression};
+use crate::network::layer::{Arg, BoundingBoxFormat, NonMaxSuppression};
 use crate::tensor::Tensor;
 
 /// Computes a `NonMaxSuppression` layer: `i32[n, 3]` of (batch, class, box) and their number.

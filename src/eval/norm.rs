@@ -4,7 +4,7 @@ use super::error::EvalError;
 use super::index::{Lanes, Walk, around, broadcast_strides, count, size_at};
 use super::operand::{operand, real_elements, reals, rounded, same_type};
 use super::parallel::pieces;
-use crate::network::layer::norm::{Lrn, Normalization, Scale, ScaleMode, SoftMax};
+use crate::network::layer::{Lrn, Normalization, Scale, ScaleMode, SoftMax};
 use crate::tensor::Tensor;
 
 /// Computes a `SoftMax` layer.

@@ -5,7 +5,7 @@ use super::index::count;
 use super::operand::{buffer, operand, reals, rounded};
 use super::parallel::pieces;
 use super::window::{Geometry, Window};
-use crate::network::layer::conv::{Pooling, PoolingType};
+use crate::network::layer::{Pooling, PoolingType};
 use crate::tensor::Tensor;
 
 /// Computes a `Pooling` layer.
@@ -104,7 +104,7 @@ fn divisors(layer: &Pooling, window: &Window) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::layer::conv::PaddingMode;
+    use crate::network::layer::PaddingMode;
 
     fn layer(kind: PoolingType, window: usize, stride: usize, [pre, post]: [usize; 2]) -> Pooling {
         Pooling {

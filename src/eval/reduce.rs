@@ -4,7 +4,7 @@ use super::error::EvalError;
 use super::index::Lanes;
 use super::number::{Number, with_whole_number};
 use super::operand::{operand, reals, rounded};
-use crate::network::layer::math::{Cumulative, CumulativeOperation, Reduce, ReduceOperation as Op};
+use crate::network::layer::{Cumulative, CumulativeOperation, Reduce, ReduceOperation as Op};
 use crate::tensor::Tensor;
 
 /// Computes a `Reduce` layer. Sums of reals are kept in `f64`; whole numbers wrap around, and their

@@ -9,7 +9,7 @@ use super::index::{around, count, grid, position, strides};
 use super::operand::{entries, integers, operand, reals, rounded, size};
 use super::parallel::pieces;
 use super::pick::Source;
-use crate::network::layer::resample::{
+use crate::network::layer::{
     CoordinateTransformation, InterpolationMode, Resize, ResizeOutput, ResizeRoundMode,
     ResizeSelector,
 };

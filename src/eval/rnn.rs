@@ -4,7 +4,7 @@ use super::error::EvalError;
 use super::gemm::{Matrix, multiply};
 use super::index::count;
 use super::operand::{integers, operand, real_elements, reals, rounded};
-use crate::network::layer::rnn::{Rnn, RnnCell, RnnOperation};
+use crate::network::layer::{Rnn, RnnCell, RnnOperation};
 use crate::tensor::Tensor;
 use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;

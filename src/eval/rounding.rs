@@ -18,12 +18,10 @@
 //!   whole numbers, as positions and counts are.
 
 use crate::network::LayerKind;
-use crate::network::layer::Arg;
-use crate::network::layer::conv::PoolingType;
-use crate::network::layer::math::{
-    ActivationType, ElementWiseOperation, ReduceOperation, UnaryOperation,
+use crate::network::layer::{
+    ActivationType, Arg, ElementWiseOperation, InterpolationMode, PoolingType, ReduceOperation,
+    UnaryOperation,
 };
-use crate::network::layer::resample::InterpolationMode;
 use crate::tensor::{DType, Tensor};
 use half::{bf16, f16};
 
@@ -106,7 +104,7 @@ fn terms(kind: &LayerKind, inputs: &[&Tensor]) -> Option<f32> {
     let last = |tensor: &Tensor| tensor.dims().last().copied().unwrap_or(1);
     let count = match kind {
         LayerKind::Convolution(of)
-        | LayerKind::Deconvolution(crate::network::layer::conv::Deconvolution(of)) => {
+        | LayerKind::Deconvolution(crate::network::layer::Deconvolution(of)) => {
             let kernel = match &of.weights {
                 Arg::Static(weights) => weights,
                 Arg::Input(at) => *inputs.get(*at)?,

@@ -5,7 +5,7 @@ use super::error::EvalError;
 use super::index::{Walk, around, count, strides};
 use super::operand::{entries, integers, operand};
 use super::pick::Source;
-use crate::network::layer::data::{Concatenation, Reshape, Shuffle, Squeeze, Unsqueeze};
+use crate::network::layer::{Concatenation, Reshape, Shuffle, Squeeze, Unsqueeze};
 use crate::tensor::{Tensor, volume};
 
 /// Computes a `Shuffle` layer.

@@ -4,7 +4,7 @@ use super::error::EvalError;
 use super::index::{count, grid, outside, strides};
 use super::operand::{entries, list, operand, size};
 use super::pick::Source;
-use crate::network::layer::data::{SampleMode, Slice};
+use crate::network::layer::{SampleMode, Slice};
 use crate::tensor::Tensor;
 use bytes::Bytes;
 

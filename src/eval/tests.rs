@@ -3,14 +3,7 @@
 
 use super::*;
 use crate::infer;
-use crate::network::layer::Arg;
-use crate::network::layer::control::{Conditional, Loop};
-use crate::network::layer::conv::*;
-use crate::network::layer::data::*;
-use crate::network::layer::einsum::{Einsum, Equation};
-use crate::network::layer::math::*;
-use crate::network::layer::norm::*;
-use crate::network::layer::resample::*;
+use crate::network::layer::*;
 use crate::network::{Block, Dim, Network, Shape, ValueType};
 use crate::tensor::DType;
 use std::panic::{AssertUnwindSafe, catch_unwind};

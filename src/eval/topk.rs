@@ -4,8 +4,7 @@ use super::error::EvalError;
 use super::index::Lanes;
 use super::operand::{integer, operand, reals, size};
 use super::pick::Source;
-use crate::network::layer::Arg;
-use crate::network::layer::data::{TopK, TopKOperation};
+use crate::network::layer::{Arg, TopK, TopKOperation};
 use crate::tensor::Tensor;
 use std::cmp::Reverse;
 

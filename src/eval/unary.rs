@@ -4,7 +4,7 @@ use super::error::EvalError;
 use super::number::{Number, with_whole_number};
 use super::operand::{operand, reals, rounded, truths};
 use super::parallel::pieces;
-use crate::network::layer::math::{Activation, ActivationType, Unary, UnaryOperation as Op};
+use crate::network::layer::{Activation, ActivationType, Unary, UnaryOperation as Op};
 use crate::tensor::Tensor;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 

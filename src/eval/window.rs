@@ -4,7 +4,7 @@
 
 use super::error::{EvalError, MAX_ELEMENTS};
 use super::operand::entries;
-use crate::network::layer::conv::PaddingMode;
+use crate::network::layer::PaddingMode;
 use std::ops::Range;
 
 /// How a layer describes its window; lists have one entry per spatial axis.

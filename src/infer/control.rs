@@ -1,11 +1,11 @@
-//! Rules of the layers in [`layer::control`](crate::network::layer::control).
+//! Rules of loops and conditionals.
 //!
 //! The layers of nested blocks have been inferred before; here their parameters and results are
 //! compared with what the enclosing layer hands in and takes out.
 
 use super::InferError;
 use super::ctx::{Ctx, Result, axis, boolean, count, ensure, index, rank, scalar_element};
-use crate::network::layer::control::{Conditional, Loop, LoopOutput};
+use crate::network::layer::{Conditional, Loop, LoopOutput};
 use crate::network::{Block, Dim, Network, ValueId, ValueType};
 use smallvec::SmallVec;
 

@@ -1,134 +1,11 @@
-//! Rules of the layers in [`layer::conv`](crate::network::layer::conv): windows that slide over 2
-//! or 3 axes.
+//! Rules of convolution and deconvolution.
 
 use super::InferError;
-use super::ctx::{Ctx, Result, count, ensure, float, positive, rank};
-use crate::network::layer::Arg;
-use crate::network::layer::conv::{Convolution, Deconvolution, PaddingMode, Pooling};
+use super::ctx::{Ctx, Result, ensure, float, positive, rank};
+use super::window::{Window, image};
+use crate::network::layer::{Arg, Convolution, Deconvolution};
 use crate::network::{Dim, Shape, ValueType};
-use crate::tensor::{DType, Tensor};
-
-/// What the windows of all three kinds have in common; lists have one entry per spatial axis.
-struct Window<'a> {
-    size: &'a [usize],
-    stride: &'a [usize],
-    dilation: Option<&'a [usize]>,
-    pre: &'a [usize],
-    post: &'a [usize],
-    mode: PaddingMode,
-}
-
-impl Window<'_> {
-    /// Checks the lists against the data `[N, C, spatial…]`; gives its sizes.
-    fn check<'d>(&self, data: &'d ValueType) -> Result<(&'d Dim, &'d Dim, &'d [Dim])> {
-        let (batch, channels, spatial) = match data.shape.as_slice() {
-            [batch, channels, spatial @ ..] if (2..=3).contains(&spatial.len()) => {
-                (batch, channels, spatial)
-            }
-            other => {
-                return Err(InferError::Rank {
-                    what: "data",
-                    actual: other.len(),
-                    expected: "4 or 5".into(),
-                });
-            }
-        };
-        let axes = spatial.len();
-        count("the window", self.size.len(), axes)?;
-        count("stride", self.stride.len(), axes)?;
-        count("pre-padding", self.pre.len(), axes)?;
-        count("post-padding", self.post.len(), axes)?;
-        positive("the window", self.size)?;
-        positive("stride", self.stride)?;
-        if let Some(dilation) = self.dilation {
-            count("dilation", dilation.len(), axes)?;
-            positive("dilation", dilation)?;
-        }
-        Ok((batch, channels, spatial))
-    }
-
-    /// Stride, padding and extent of the window (dilation included) along each axis.
-    fn axes(&self) -> impl Iterator<Item = Axis> {
-        (0..self.size.len()).map(|i| {
-            let at = |list: &[usize]| Dim::from(list.get(i).copied().unwrap_or_default());
-            let one = Dim::Known(1);
-            let dilation = self.dilation.map_or(one.clone(), at);
-            let extent = &(&dilation * &(&at(self.size) - &one)) + &one;
-            Axis {
-                stride: at(self.stride),
-                pre: at(self.pre),
-                post: at(self.post),
-                extent,
-                mode: self.mode,
-            }
-        })
-    }
-}
-
-/// A window along one axis.
-struct Axis {
-    stride: Dim,
-    pre: Dim,
-    post: Dim,
-    extent: Dim,
-    mode: PaddingMode,
-}
-
-impl Axis {
-    /// Number of windows that fit into `size` elements.
-    fn fit(&self, size: &Dim) -> Result<Dim> {
-        let caffe = matches!(self.mode, PaddingMode::CaffeRoundDown | PaddingMode::CaffeRoundUp);
-        let padded = &(size + &self.pre) + if caffe { &self.pre } else { &self.post };
-        let room = &padded - &self.extent;
-        let error = || InferError::Window { window: self.extent.clone(), size: padded.clone() };
-        let steps = match self.mode {
-            PaddingMode::SameUpper | PaddingMode::SameLower => {
-                return size.ceil_div(&self.stride).ok_or_else(error);
-            }
-            PaddingMode::ExplicitRoundDown | PaddingMode::CaffeRoundDown => {
-                room.floor_div(&self.stride)
-            }
-            PaddingMode::ExplicitRoundUp | PaddingMode::CaffeRoundUp => room.ceil_div(&self.stride),
-        };
-        ensure(room.known().is_none_or(|n| n >= 0), error)?;
-        Ok(&steps.ok_or_else(error)? + &Dim::Known(1))
-    }
-
-    /// Number of elements that windows at `size` places cover.
-    fn cover(&self, size: &Dim) -> Result<Dim> {
-        let reaches = (&self.extent - &self.stride).known().is_some_and(|n| n >= 0);
-        let same = matches!(self.mode, PaddingMode::SameUpper | PaddingMode::SameLower);
-        if same && reaches {
-            return Ok(size * &self.stride);
-        }
-        let full = &(&(size - &Dim::Known(1)) * &self.stride) + &self.extent;
-        let padding = if same { Dim::Known(0) } else { &self.pre + &self.post };
-        let out = &full - &padding;
-        ensure(out.known().is_none_or(|n| n >= 1), || InferError::Window {
-            window: padding,
-            size: full,
-        })?;
-        Ok(out)
-    }
-}
-
-pub(super) fn pooling(ctx: &Ctx<'_>, layer: &Pooling) -> Result {
-    let [data] = ctx.inputs()?;
-    if data.dtype != DType::I8 {
-        float("data", data)?;
-    }
-    let window = Window {
-        size: &layer.window,
-        stride: &layer.stride,
-        dilation: None,
-        pre: &layer.pre_padding,
-        post: &layer.post_padding,
-        mode: layer.padding_mode,
-    };
-    let (batch, channels, spatial) = window.check(data)?;
-    let out = window.axes().zip(spatial).map(|(axis, size)| axis.fit(size));
-    Ok(ValueType::new(data.dtype, image(batch, channels.clone(), out)?))
-}
+use crate::tensor::Tensor;
 
 pub(super) fn convolution(ctx: &Ctx<'_>, layer: &Convolution) -> Result {
     slide(ctx, layer, Way::There)
@@ -184,11 +61,6 @@ fn slide(ctx: &Ctx<'_>, layer: &Convolution, way: Way) -> Result {
         Way::Back => axis.cover(size),
     });
     Ok(ValueType::new(data.dtype, image(batch, maps, out)?))
-}
-
-/// `[N, C, spatial…]`.
-fn image(batch: &Dim, channels: Dim, spatial: impl Iterator<Item = Result<Dim>>) -> Result<Shape> {
-    [Ok(batch.clone()), Ok(channels)].into_iter().chain(spatial).collect()
 }
 
 /// Shape of weights, which have the data's type.

@@ -2,7 +2,7 @@
 
 use super::InferError;
 use super::ctx::{Ctx, Result, ensure, float};
-use crate::network::layer::einsum::{Einsum, Letter, repeated};
+use crate::network::layer::{Einsum, Letter};
 use crate::network::{Dim, Shape, ValueType};
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) fn einsum(ctx: &Ctx<'_>, Einsum { equation }: &Einsum) -> Result {
     ensure(equation.terms.len() == ctx.types.len(), || error("has not one term per input"))?;
     float("operands", first)?;
     let once = |term: &[Letter]| {
-        ensure(repeated(term).is_none(), || error("repeats a letter within a term"))
+        ensure(Letter::repeated(term).is_none(), || error("repeats a letter within a term"))
     };
     let mut sizes = BTreeMap::<Letter, Dim>::new();
     for (term, ty) in equation.terms.iter().zip(&ctx.types) {

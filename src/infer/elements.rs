@@ -3,7 +3,7 @@
 //! Symbols are sizes, so they are never negative. A result that is not certain is `None`, and the
 //! value is then no longer tracked.
 
-use crate::network::layer::math::{ElementWiseOperation, ReduceOperation, UnaryOperation};
+use crate::network::layer::{ElementWiseOperation, ReduceOperation, UnaryOperation};
 use crate::network::{Dim, MAX_TRACKED, Network, Shape, Symbol, ValueType};
 use crate::tensor::DType;
 

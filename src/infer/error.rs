@@ -1,6 +1,6 @@
 //! What can be wrong with a layer's operands and attributes.
 
-use crate::network::layer::einsum::Equation;
+use crate::network::layer::Equation;
 use crate::network::{Dim, Shape};
 use crate::tensor::DType;
 

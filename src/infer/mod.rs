@@ -5,28 +5,39 @@
 //! values are followed through shape arithmetic, so that a reshape to a computed shape stays known.
 //! A size that nothing is known of becomes a fresh symbol.
 //!
-//! Start at [`outputs`]; each file below holds the rules of the kinds that `network::layer` has in
-//! the file of that name.
+//! Start at [`outputs`]. A kind's rule stands in the file that has the name of the kind's file in
+//! `network::layer`; the shared ground is `ctx` (what a rule may ask), `elements` (the elements of
+//! small values) and `window` (windows that slide).
 
+mod cast;
 mod control;
 mod conv;
 mod ctx;
-mod data;
 mod einsum;
 mod elements;
+mod elementwise;
 mod error;
-mod math;
+mod fill;
+mod gather;
+mod gridsample;
+mod matmul;
+mod nms;
 mod norm;
-mod resample;
+mod pool;
+mod reduce;
+mod resize;
 mod rnn;
 mod shuffle;
 mod slice;
 #[cfg(test)]
 mod tests;
+mod topk;
+mod unary;
+mod window;
 
 pub use ctx::MAX_RANK;
-pub use data::constant_type;
 pub use error::InferError;
+pub use fill::constant_type;
 
 use crate::network::dim::Solution;
 use crate::network::{Block, Demand, Dim, LayerKind, Network, ValueId, ValueType, Values};
@@ -83,44 +94,44 @@ fn rule(ctx: &Ctx<'_>, kind: &LayerKind) -> Result<SmallVec<[ValueType; 2]>, Inf
     let one = match kind {
         LayerKind::Conditional(layer) => return control::conditional(ctx, layer),
         LayerKind::Loop(layer) => return control::repeat(ctx, layer),
-        LayerKind::NonMaxSuppression(layer) => return resample::non_max_suppression(ctx, layer),
+        LayerKind::NonMaxSuppression(layer) => return nms::non_max_suppression(ctx, layer),
         LayerKind::Rnn(layer) => return rnn::rnn(ctx, layer),
-        LayerKind::TopK(layer) => return data::top_k(ctx, layer),
+        LayerKind::TopK(layer) => return topk::top_k(ctx, layer),
 
-        LayerKind::Activation(layer) => math::activation(ctx, layer),
-        LayerKind::Cast(layer) => math::cast(ctx, layer),
-        LayerKind::Concatenation(layer) => data::concatenation(ctx, layer),
-        LayerKind::Constant(layer) => data::constant(ctx, layer),
+        LayerKind::Activation(layer) => unary::activation(ctx, layer),
+        LayerKind::Cast(layer) => cast::cast(ctx, layer),
+        LayerKind::Concatenation(layer) => shuffle::concatenation(ctx, layer),
+        LayerKind::Constant(layer) => fill::constant(ctx, layer),
         LayerKind::Convolution(layer) => conv::convolution(ctx, layer),
-        LayerKind::Cumulative(layer) => math::cumulative(ctx, layer),
+        LayerKind::Cumulative(layer) => reduce::cumulative(ctx, layer),
         LayerKind::Deconvolution(layer) => conv::deconvolution(ctx, layer),
-        LayerKind::Dequantize(layer) => math::dequantize(ctx, layer),
+        LayerKind::Dequantize(layer) => cast::dequantize(ctx, layer),
         LayerKind::Einsum(layer) => einsum::einsum(ctx, layer),
-        LayerKind::ElementWise(layer) => math::element_wise(ctx, layer),
-        LayerKind::Fill(layer) => data::fill(ctx, layer),
-        LayerKind::Gather(layer) => data::gather(ctx, layer),
-        LayerKind::GridSample(layer) => resample::grid_sample(ctx, layer),
+        LayerKind::ElementWise(layer) => elementwise::element_wise(ctx, layer),
+        LayerKind::Fill(layer) => fill::fill(ctx, layer),
+        LayerKind::Gather(layer) => gather::gather(ctx, layer),
+        LayerKind::GridSample(layer) => gridsample::grid_sample(ctx, layer),
         LayerKind::Identity => ctx.inputs::<1>().map(|[data]| data.clone()),
         LayerKind::Lrn(layer) => norm::lrn(ctx, layer),
-        LayerKind::MatrixMultiply(layer) => math::matrix_multiply(ctx, layer),
-        LayerKind::NonZero => data::non_zero(ctx),
+        LayerKind::MatrixMultiply(layer) => matmul::matrix_multiply(ctx, layer),
+        LayerKind::NonZero => gather::non_zero(ctx),
         LayerKind::Normalization(layer) => norm::normalization(ctx, layer),
-        LayerKind::OneHot(layer) => data::one_hot(ctx, layer),
-        LayerKind::ParametricRelu => math::parametric_relu(ctx),
-        LayerKind::Pooling(layer) => conv::pooling(ctx, layer),
-        LayerKind::Quantize(layer) => math::quantize(ctx, layer),
-        LayerKind::Reduce(layer) => math::reduce(ctx, layer),
-        LayerKind::Resize(layer) => resample::resize(ctx, layer),
-        LayerKind::ReverseSequence(layer) => data::reverse_sequence(ctx, layer),
+        LayerKind::OneHot(layer) => gather::one_hot(ctx, layer),
+        LayerKind::ParametricRelu => elementwise::parametric_relu(ctx),
+        LayerKind::Pooling(layer) => pool::pooling(ctx, layer),
+        LayerKind::Quantize(layer) => cast::quantize(ctx, layer),
+        LayerKind::Reduce(layer) => reduce::reduce(ctx, layer),
+        LayerKind::Resize(layer) => resize::resize(ctx, layer),
+        LayerKind::ReverseSequence(layer) => gather::reverse_sequence(ctx, layer),
         LayerKind::Scale(layer) => norm::scale(ctx, layer),
-        LayerKind::Scatter(layer) => data::scatter(ctx, layer),
-        LayerKind::Select => math::select(ctx),
-        LayerKind::Shape => data::shape(ctx),
+        LayerKind::Scatter(layer) => gather::scatter(ctx, layer),
+        LayerKind::Select => elementwise::select(ctx),
+        LayerKind::Shape => shuffle::shape(ctx),
         LayerKind::Shuffle(layer) => shuffle::shuffle(ctx, layer),
         LayerKind::Slice(layer) => slice::slice(ctx, layer),
         LayerKind::SoftMax(layer) => norm::soft_max(ctx, layer),
         LayerKind::Squeeze(layer) => shuffle::squeeze(ctx, layer),
-        LayerKind::Unary(layer) => math::unary(ctx, layer),
+        LayerKind::Unary(layer) => unary::unary(ctx, layer),
         LayerKind::Unsqueeze(layer) => shuffle::unsqueeze(ctx, layer),
     };
     Ok(smallvec![one?])

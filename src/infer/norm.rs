@@ -1,10 +1,10 @@
-//! Rules of the layers in [`layer::norm`](crate::network::layer::norm).
+//! Rules of layers that scale or normalize.
 
 use super::InferError;
 use super::ctx::{
     Ctx, Result, axes, axis, broadcasts_to, ensure, float, min_rank, positive, rank, volume,
 };
-use crate::network::layer::norm::{Lrn, Normalization, Scale, ScaleMode, SoftMax};
+use crate::network::layer::{Lrn, Normalization, Scale, ScaleMode, SoftMax};
 use crate::network::{Dim, ValueType};
 
 pub(super) fn scale(ctx: &Ctx<'_>, layer: &Scale) -> Result {

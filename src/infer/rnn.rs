@@ -1,8 +1,8 @@
-//! The rule of the layer in [`layer::rnn`](crate::network::layer::rnn).
+//! The rule of the recurrent layer.
 
 use super::InferError;
 use super::ctx::{Ctx, Result, count, ensure, float, min_rank, positive};
-use crate::network::layer::rnn::{Rnn, RnnInputMode, RnnOperation};
+use crate::network::layer::{Rnn, RnnInputMode, RnnOperation};
 use crate::network::{Dim, Shape, ValueType};
 use crate::tensor::{DType, Tensor};
 use smallvec::{SmallVec, smallvec};

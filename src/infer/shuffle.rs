@@ -1,10 +1,11 @@
-//! Rules of Shuffle, Squeeze and Unsqueeze: the same elements in another shape.
+//! Rules of data laid out otherwise: transposed, reshaped, joined.
 
 use super::InferError;
-use super::ctx::{Ctx, Result, axes, ensure, max_rank, volume};
+use super::ctx::{Ctx, Result, axes, axis, ensure, max_rank, volume};
 use super::elements::tracked;
-use crate::network::layer::data::{Reshape, Shuffle, Squeeze, Unsqueeze};
+use crate::network::layer::{Concatenation, Reshape, Shuffle, Squeeze, Unsqueeze};
 use crate::network::{Dim, Shape};
+use crate::tensor::DType;
 
 pub(super) fn shuffle(ctx: &Ctx<'_>, layer: &Shuffle) -> Result {
     // The shape has no position of its own: it is the second input.
@@ -121,4 +122,31 @@ pub(super) fn unsqueeze(ctx: &Ctx<'_>, layer: &Unsqueeze) -> Result {
     let shape = (0..rank)
         .filter_map(|i| if layer.axes.contains(&i) { Some(Dim::Known(1)) } else { sizes.next() });
     Ok(tracked(data.dtype, shape.collect(), data.elements.as_deref().map(<[Dim]>::to_vec)))
+}
+
+pub(super) fn concatenation(ctx: &Ctx<'_>, layer: &Concatenation) -> Result {
+    let Some((&first, rest)) = ctx.types.split_first() else {
+        return Err(InferError::Inputs { kind: ctx.kind, expected: "1 or more".into(), actual: 0 });
+    };
+    axis(&first.shape, layer.axis)?;
+    let mut shape = first.shape.clone();
+    for other in rest {
+        ctx.same_type(first, other)?;
+        ctx.same_rank(first, other)?;
+        for (i, (sum, size)) in shape.iter_mut().zip(other.shape.iter()).enumerate() {
+            if i != layer.axis {
+                *sum = ctx.equal(sum, size)?;
+            } else if sum.is_simple() {
+                // A longer sum becomes a symbol anyway.
+                *sum = &*sum + size;
+            }
+        }
+    }
+    let elements = ctx.types.iter().map(|ty| ty.elements.as_deref()).collect::<Option<Vec<_>>>();
+    Ok(tracked(first.dtype, shape, elements.map(|parts| parts.concat())))
+}
+
+pub(super) fn shape(ctx: &Ctx<'_>) -> Result {
+    let [data] = ctx.inputs()?;
+    Ok(tracked(DType::I64, Shape::of(&[data.shape.rank()]), Some(data.shape.to_vec())))
 }

@@ -3,8 +3,7 @@
 use super::InferError;
 use super::ctx::{Ctx, Result, axis, count, ensure, rank, scalar_element};
 use super::elements::{can_track, tracked};
-use crate::network::layer::Arg;
-use crate::network::layer::data::{SampleMode, Slice};
+use crate::network::layer::{Arg, SampleMode, Slice};
 use crate::network::{Dim, Shape, ValueType};
 
 pub(super) fn slice(ctx: &Ctx<'_>, layer: &Slice) -> Result {

@@ -5,9 +5,7 @@ use super::insert::{Insert, internal};
 use crate::error::Result;
 use crate::infer;
 use crate::network::edit::Editor;
-use crate::network::layer::control::Conditional;
-use crate::network::layer::data::SampleMode;
-use crate::network::layer::{Arg, Concatenation, Constant, Slice};
+use crate::network::layer::{Arg, Concatenation, Conditional, Constant, SampleMode, Slice};
 use crate::network::{Block, Dim, Layer, LayerId, LayerKind, Network, ValueId, Values, sizing};
 use crate::tensor::{DType, Tensor};
 

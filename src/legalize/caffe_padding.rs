@@ -4,7 +4,7 @@
 //! deconvolution has the same formula in both modes.
 
 use crate::network::edit::Editor;
-use crate::network::layer::conv::{Deconvolution, PaddingMode};
+use crate::network::layer::{Deconvolution, PaddingMode};
 use crate::network::{LayerKind, Network};
 
 /// Rewrites every convolution and deconvolution with such a mode.

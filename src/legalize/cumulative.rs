@@ -8,9 +8,7 @@
 
 use super::insert::{Insert, binary, internal};
 use crate::error::Result;
-use crate::network::layer::data::SampleMode;
-use crate::network::layer::math::{Cumulative, ElementWiseOperation};
-use crate::network::layer::{Arg, Slice};
+use crate::network::layer::{Arg, Cumulative, ElementWiseOperation, SampleMode, Slice};
 use crate::network::{Dim, LayerKind, Network, ValueId};
 
 /// The longest axis that is summed where only the run knows how long it is: 30 steps. TensorRT's

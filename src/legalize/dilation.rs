@@ -4,9 +4,7 @@
 use super::insert::{Insert, internal};
 use crate::error::Result;
 use crate::network::edit::Editor;
-use crate::network::layer::conv::{Convolution, Deconvolution};
-use crate::network::layer::data::{Reshape, SampleMode};
-use crate::network::layer::{Arg, Shuffle, Slice};
+use crate::network::layer::{Arg, Convolution, Deconvolution, Reshape, SampleMode, Shuffle, Slice};
 use crate::network::{LayerKind, Network, ValueId};
 use crate::tensor::Tensor;
 

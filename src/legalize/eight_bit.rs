@@ -11,8 +11,7 @@ use super::insert::{Insert, internal};
 use crate::error::Result;
 use crate::infer;
 use crate::network::edit::Editor;
-use crate::network::layer::Constant;
-use crate::network::layer::math::{Cast, ElementWise, ElementWiseOperation};
+use crate::network::layer::{Cast, Constant, ElementWise, ElementWiseOperation};
 use crate::network::{Caps, Layer, LayerId, LayerKind, Network, ValueId, ValueType, Values};
 use crate::tensor::{DType, Tensor};
 

@@ -4,8 +4,7 @@
 use super::insert::Insert;
 use crate::error::Result;
 use crate::network::edit::Editor;
-use crate::network::layer::data::Reshape;
-use crate::network::layer::{Shuffle, SoftMax, Squeeze, TopK, Unsqueeze};
+use crate::network::layer::{Reshape, Shuffle, SoftMax, Squeeze, TopK, Unsqueeze};
 use crate::network::{LayerKind, Network};
 
 /// Rewrites every such layer.

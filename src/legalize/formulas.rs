@@ -5,12 +5,10 @@ use super::cumulative;
 use super::insert::{Insert, binary, internal};
 use crate::error::Result;
 use crate::network::edit::Editor;
-use crate::network::layer::Shuffle;
-use crate::network::layer::data::Reshape;
-use crate::network::layer::math::{
-    Activation, ActivationType, ElementWiseOperation as Op, Unary, UnaryOperation,
+use crate::network::layer::{
+    Activation, ActivationType, ElementWiseOperation as Op, Normalization, Reshape, Shuffle, Unary,
+    UnaryOperation,
 };
-use crate::network::layer::norm::Normalization;
 use crate::network::{Caps, Dim, LayerKind, Network, ValueId};
 use crate::tensor::DType;
 

@@ -3,8 +3,7 @@
 use crate::error::{Error, Kind, Problem, Result};
 use crate::infer;
 use crate::network::edit::Editor;
-use crate::network::layer::Constant;
-use crate::network::layer::math::{ElementWise, ElementWiseOperation};
+use crate::network::layer::{Constant, ElementWise, ElementWiseOperation};
 use crate::network::{Layer, LayerId, LayerKind, ValueId, Values};
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};

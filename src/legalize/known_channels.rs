@@ -5,9 +5,7 @@
 use super::insert::Insert;
 use crate::error::Result;
 use crate::network::edit::Editor;
-use crate::network::layer::conv::{Convolution, Deconvolution};
-use crate::network::layer::data::Reshape;
-use crate::network::layer::{Arg, Shuffle};
+use crate::network::layer::{Arg, Convolution, Deconvolution, Reshape, Shuffle};
 use crate::network::{Dim, Layer, LayerKind, Network};
 
 /// Puts reshapes that state the channels in front of every such layer.

@@ -6,8 +6,7 @@
 use super::insert::Insert;
 use crate::error::Result;
 use crate::network::edit::Editor;
-use crate::network::layer::Constant;
-use crate::network::layer::math::{ElementWise, ElementWiseOperation as Op};
+use crate::network::layer::{Constant, ElementWise, ElementWiseOperation as Op};
 use crate::network::{Dim, Layer, LayerId, LayerKind, Network, ValueId, Values};
 use crate::tensor::Tensor;
 

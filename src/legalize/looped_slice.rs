@@ -7,8 +7,7 @@
 use super::insert::Insert;
 use crate::error::Result;
 use crate::network::edit::Editor;
-use crate::network::layer::data::{GatherMode, SampleMode};
-use crate::network::layer::{Arg, Gather, Slice};
+use crate::network::layer::{Arg, Gather, GatherMode, SampleMode, Slice};
 use crate::network::{Block, Dim, Layer, LayerId, LayerKind, Network, ValueId};
 
 /// Rewrites every such layer.

@@ -23,7 +23,7 @@ mod tests;
 mod whole_numbers;
 
 use crate::error::{Error, Kind, Problem, Result};
-use crate::network::layer::math::{ActivationType, UnaryOperation};
+use crate::network::layer::{ActivationType, UnaryOperation};
 use crate::network::{Caps, Layer, LayerKind, Network, sizing};
 use crate::tensor::{DType, volume};
 

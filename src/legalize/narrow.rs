@@ -7,9 +7,9 @@
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::infer;
-use crate::network::layer::conv::Deconvolution;
-use crate::network::layer::math::{Cast, Dequantize, ElementWise, ElementWiseOperation};
-use crate::network::layer::{Arg, Constant, Fill};
+use crate::network::layer::{
+    Arg, Cast, Constant, Deconvolution, Dequantize, ElementWise, ElementWiseOperation, Fill,
+};
 use crate::network::{
     Block, Caps, Layer, LayerId, LayerKind, Network, Output, ValueId, ValueType, Values,
 };

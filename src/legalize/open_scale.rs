@@ -7,9 +7,7 @@
 use super::insert::{Insert, binary, internal};
 use crate::error::Result;
 use crate::network::edit::Editor;
-use crate::network::layer::Constant;
-use crate::network::layer::math::ElementWiseOperation as Op;
-use crate::network::layer::norm::{Scale, ScaleMode};
+use crate::network::layer::{Constant, ElementWiseOperation as Op, Scale, ScaleMode};
 use crate::network::{Caps, Dim, LayerKind, Network, Shape};
 
 /// Rewrites every such layer, if the library lacks it.

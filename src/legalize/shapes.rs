@@ -5,8 +5,7 @@
 //! and moved to their place.
 
 use crate::network::edit::Editor;
-use crate::network::layer::Shuffle;
-use crate::network::layer::data::Reshape;
+use crate::network::layer::{Reshape, Shuffle};
 use crate::network::{Caps, LayerKind, Network};
 
 /// Rewrites every Squeeze and Unsqueeze, if the library has none.

@@ -5,8 +5,7 @@
 //! `f8e4m3`. To `i4`, Quantize rounds and saturates where a cast does neither.
 
 use crate::network::edit::Editor;
-use crate::network::layer::Constant;
-use crate::network::layer::math::{Cast, Dequantize, Quantize};
+use crate::network::layer::{Cast, Constant, Dequantize, Quantize};
 use crate::network::{LayerId, LayerKind, Network, ValueId, ValueType};
 use crate::tensor::{DType, Tensor};
 

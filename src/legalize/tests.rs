@@ -1,17 +1,11 @@
 use super::*;
 use crate::eval;
 use crate::infer;
-use crate::network::layer::control::{Loop, LoopOutput};
-use crate::network::layer::conv::{Convolution, Deconvolution, PaddingMode};
-use crate::network::layer::data::{Fill, FillOperation, GatherMode, SampleMode};
-use crate::network::layer::math::{
-    Activation, Cast, Dequantize, ElementWise, ElementWiseOperation, Quantize, Reduce,
-    ReduceOperation,
-};
-use crate::network::layer::norm::Normalization;
 use crate::network::layer::{
-    Arg, Concatenation, Constant, Gather, Shuffle, Slice, SoftMax, Squeeze, TopK, Unsqueeze,
-    data::TopKOperation,
+    Activation, Arg, Cast, Concatenation, Constant, Convolution, Deconvolution, Dequantize,
+    ElementWise, ElementWiseOperation, Fill, FillOperation, Gather, GatherMode, Loop, LoopOutput,
+    Normalization, PaddingMode, Quantize, Reduce, ReduceOperation, SampleMode, Shuffle, Slice,
+    SoftMax, Squeeze, TopK, TopKOperation, Unsqueeze,
 };
 use crate::network::{Block, Dim, Output, Shape, ValueId, ValueType};
 use crate::site::Site;

@@ -7,13 +7,10 @@ use super::insert::{Insert, binary, internal};
 use crate::error::Result;
 use crate::infer::MAX_RANK;
 use crate::network::edit::Editor;
-use crate::network::layer::data::{
-    Fill, FillOperation, GatherMode, SampleMode, Slice, TopKOperation,
+use crate::network::layer::{
+    ActivationType, Arg, Cast, ElementWiseOperation as Op, Fill, FillOperation, Gather, GatherMode,
+    Reduce, ReduceOperation, SampleMode, Slice, TopK, TopKOperation, UnaryOperation, Unsqueeze,
 };
-use crate::network::layer::math::{
-    ActivationType, Cast, ElementWiseOperation as Op, Reduce, ReduceOperation, UnaryOperation,
-};
-use crate::network::layer::{Arg, Gather, TopK, Unsqueeze};
 use crate::network::{Caps, LayerKind, Network, ValueId, Values};
 use crate::tensor::DType;
 use smallvec::smallvec;

@@ -1,9 +1,9 @@
 //! Inputs whose values are sizes: TensorRT wants to know their range, as it does for shapes.
 
 use super::layer::Arg;
-use super::layer::control::LoopOutput;
-use super::layer::data::Reshape;
-use super::layer::resample::ResizeOutput;
+use super::layer::LoopOutput;
+use super::layer::Reshape;
+use super::layer::ResizeOutput;
 use super::{Layer, LayerKind, Maker, Network, ValueId};
 use std::collections::HashSet;
 

@@ -5,8 +5,7 @@
 
 use crate::mapped;
 use crate::network::edit::Editor;
-use crate::network::layer::norm::ScaleMode;
-use crate::network::layer::{Arg, Convolution, Scale};
+use crate::network::layer::{Arg, Convolution, Scale, ScaleMode};
 use crate::network::{LayerId, LayerKind, Network, ValueId};
 use crate::tensor::{DType, Tensor};
 use half::{bf16, f16};
@@ -137,7 +136,7 @@ fn replace(editor: &mut Editor<'_>, front: LayerId, scale: LayerId, merged: Conv
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::layer::conv::PaddingMode;
+    use crate::network::layer::PaddingMode;
 
     fn convolution(bias: Option<Vec<f32>>) -> Convolution {
         Convolution {

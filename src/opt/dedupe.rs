@@ -1,7 +1,7 @@
 //! Layers that compute the same from the same become one.
 
 use crate::network::edit::Editor;
-use crate::network::layer::data::FillOperation;
+use crate::network::layer::FillOperation;
 use crate::network::text::attributes;
 use crate::network::{Block, LayerId, LayerKind, Network, Values};
 use crate::tensor::DType;

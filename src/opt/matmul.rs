@@ -1,7 +1,7 @@
 //! A transpose of the last two axes in front of a matrix product becomes the product's own.
 
 use crate::network::edit::Editor;
-use crate::network::layer::math::{MatrixMultiply, MatrixOperation};
+use crate::network::layer::{MatrixMultiply, MatrixOperation};
 use crate::network::{LayerKind, Network, ValueId};
 
 pub(super) fn run(network: &mut Network) -> usize {

@@ -10,9 +10,7 @@
 
 use super::conv_scale::{tensor, weighs_maps};
 use crate::network::edit::Editor;
-use crate::network::layer::Scale;
-use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation as Un};
-use crate::network::layer::norm::ScaleMode;
+use crate::network::layer::{ElementWiseOperation as Ew, Scale, ScaleMode, UnaryOperation as Un};
 use crate::network::{Dim, LayerId, LayerKind, Network, ValueId};
 use crate::tensor::{DType, Tensor, volume};
 use half::f16;

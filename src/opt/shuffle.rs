@@ -4,8 +4,7 @@
 use crate::infer;
 use crate::network::dim::Solution;
 use crate::network::edit::Editor;
-use crate::network::layer::Shuffle;
-use crate::network::layer::data::Reshape;
+use crate::network::layer::{Reshape, Shuffle};
 use crate::network::{Dim, LayerId, LayerKind, Network, ValueId};
 
 pub(super) fn run(network: &mut Network) -> usize {

@@ -3,9 +3,9 @@
 //!
 //! Only what is certain is followed. Numbers from the user's data are not.
 
-use crate::network::layer::Arg;
-use crate::network::layer::data::{Fill, FillOperation, Gather, GatherMode, SampleMode, Slice};
-use crate::network::layer::math::ElementWiseOperation;
+use crate::network::layer::{
+    Arg, ElementWiseOperation, Fill, FillOperation, Gather, GatherMode, SampleMode, Slice,
+};
 use crate::network::{Dim, Layer, LayerKind, MAX_TRACKED, Network, ValueId, ValueType};
 use crate::tensor::DType;
 use std::collections::BTreeMap;

@@ -94,10 +94,7 @@ fn learn(ty: &mut ValueType, new: &ValueType) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::layer::Shuffle;
-    use crate::network::layer::control::Conditional;
-    use crate::network::layer::data::Reshape;
-    use crate::network::layer::math::{ElementWise, ElementWiseOperation};
+    use crate::network::layer::{Conditional, ElementWise, ElementWiseOperation, Reshape, Shuffle};
     use crate::network::{Output, Shape};
     use crate::site::Site;
     use crate::tensor::DType;

@@ -2,7 +2,7 @@
 
 use super::ffi;
 use crate::emit::Refused;
-use crate::network::layer::{conv, data, math, norm, resample, rnn};
+use crate::network::layer;
 use crate::tensor::DType;
 
 /// Enumerations that have the same variants on both sides. A variant too many on our side does not
@@ -18,31 +18,31 @@ macro_rules! same {
 }
 
 same! {
-    math::ActivationType => ActivationType: Relu Sigmoid Tanh LeakyRelu Elu Selu Softsign Softplus
+    layer::ActivationType => ActivationType: Relu Sigmoid Tanh LeakyRelu Elu Selu Softsign Softplus
         Clip HardSigmoid ScaledTanh ThresholdedRelu GeluErf GeluTanh;
-    math::ElementWiseOperation => ElementWiseOperation: Sum Prod Max Min Sub Div Pow FloorDiv And
+    layer::ElementWiseOperation => ElementWiseOperation: Sum Prod Max Min Sub Div Pow FloorDiv And
         Or Xor Equal Greater Less;
-    math::UnaryOperation => UnaryOperation: Exp Log Sqrt Recip Abs Neg Sin Cos Tan Sinh Cosh Asin
+    layer::UnaryOperation => UnaryOperation: Exp Log Sqrt Recip Abs Neg Sin Cos Tan Sinh Cosh Asin
         Acos Atan Asinh Acosh Atanh Ceil Floor Erf Not Sign Round IsInf IsNan;
-    math::ReduceOperation => ReduceOperation: Sum Prod Max Min Avg;
-    math::MatrixOperation => MatrixOperation: None Transpose Vector;
-    conv::PoolingType => PoolingType: Max Average MaxAverageBlend;
-    conv::PaddingMode => PaddingMode: ExplicitRoundDown ExplicitRoundUp SameUpper
+    layer::ReduceOperation => ReduceOperation: Sum Prod Max Min Avg;
+    layer::MatrixOperation => MatrixOperation: None Transpose Vector;
+    layer::PoolingType => PoolingType: Max Average MaxAverageBlend;
+    layer::PaddingMode => PaddingMode: ExplicitRoundDown ExplicitRoundUp SameUpper
         SameLower CaffeRoundDown CaffeRoundUp;
-    norm::ScaleMode => ScaleMode: Uniform Channel ElementWise;
-    data::GatherMode => GatherMode: Default Element Nd;
-    data::ScatterMode => ScatterMode: Element Nd;
-    data::FillOperation => FillOperation: Linspace RandomUniform RandomNormal;
-    data::TopKOperation => TopKOperation: Max Min;
-    data::SampleMode => SampleMode: StrictBounds Wrap Clamp Fill Reflect;
-    resample::InterpolationMode => InterpolationMode: Nearest Linear Cubic;
-    resample::CoordinateTransformation => CoordinateTransformation: AlignCorners Asymmetric
+    layer::ScaleMode => ScaleMode: Uniform Channel ElementWise;
+    layer::GatherMode => GatherMode: Default Element Nd;
+    layer::ScatterMode => ScatterMode: Element Nd;
+    layer::FillOperation => FillOperation: Linspace RandomUniform RandomNormal;
+    layer::TopKOperation => TopKOperation: Max Min;
+    layer::SampleMode => SampleMode: StrictBounds Wrap Clamp Fill Reflect;
+    layer::InterpolationMode => InterpolationMode: Nearest Linear Cubic;
+    layer::CoordinateTransformation => CoordinateTransformation: AlignCorners Asymmetric
         HalfPixel;
-    resample::ResizeSelector => ResizeSelector: Formula Upper;
-    resample::ResizeRoundMode => ResizeRoundMode: HalfUp HalfDown Floor Ceil;
-    rnn::RnnOperation => RnnOperation: Relu Tanh Lstm Gru;
-    rnn::RnnGateType => RnnGateType: Input Output Forget Update Reset Cell Hidden;
-    resample::BoundingBoxFormat => BoundingBoxFormat: CornerPairs CenterSizes;
+    layer::ResizeSelector => ResizeSelector: Formula Upper;
+    layer::ResizeRoundMode => ResizeRoundMode: HalfUp HalfDown Floor Ceil;
+    layer::RnnOperation => RnnOperation: Relu Tanh Lstm Gru;
+    layer::RnnGateType => RnnGateType: Input Output Forget Update Reset Cell Hidden;
+    layer::BoundingBoxFormat => BoundingBoxFormat: CornerPairs CenterSizes;
 }
 
 /// Types that a TensorRT network can hold, on both sides.

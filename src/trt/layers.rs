@@ -7,7 +7,7 @@ use super::convert::{int, ints, mask, refused, to_ffi};
 use super::ffi::{self, NO_TENSOR};
 use crate::emit::{Handle, Refused};
 use crate::network::LayerKind;
-use crate::network::layer::{Arg, conv, data, math, norm, resample, rnn};
+use crate::network::layer::{self, Arg};
 use crate::tensor::{DType, Element, Tensor};
 
 type Made = Result<Vec<ffi::Output>, Refused>;
@@ -53,7 +53,9 @@ impl Builder {
             LayerKind::Constant(of) => self.constant(&of.weights),
             LayerKind::Convolution(of) => self.convolution(of, inputs, false),
             LayerKind::Cumulative(of) => self.cumulative(of, inputs),
-            LayerKind::Deconvolution(conv::Deconvolution(of)) => self.convolution(of, inputs, true),
+            LayerKind::Deconvolution(layer::Deconvolution(of)) => {
+                self.convolution(of, inputs, true)
+            }
             LayerKind::Dequantize(of) => {
                 let layer = quantize(inputs, of.axis, of.to)?;
                 self.call(|network| network.add_dequantize(&layer))
@@ -230,7 +232,7 @@ impl Builder {
 
     fn convolution(
         &mut self,
-        of: &conv::Convolution,
+        of: &layer::Convolution,
         inputs: Inputs<'_>,
         transposed: bool,
     ) -> Made {
@@ -262,8 +264,8 @@ impl Builder {
         })
     }
 
-    fn cumulative(&mut self, of: &math::Cumulative, inputs: Inputs<'_>) -> Made {
-        let math::CumulativeOperation::Sum = of.operation;
+    fn cumulative(&mut self, of: &layer::Cumulative, inputs: Inputs<'_>) -> Made {
+        let layer::CumulativeOperation::Sum = of.operation;
         let axis = self.operand("axis", &Tensor::scalar::<i32>(int(of.axis)?))?;
         let layer = ffi::Cumulative {
             input: inputs.at(0)?,
@@ -274,7 +276,7 @@ impl Builder {
         self.call(|network| network.add_cumulative(&layer))
     }
 
-    fn fill(&mut self, of: &data::Fill, inputs: Inputs<'_>) -> Made {
+    fn fill(&mut self, of: &layer::Fill, inputs: Inputs<'_>) -> Made {
         let layer = ffi::Fill {
             dims: &ints(of.dims.fixed().map_or(&[], Vec::as_slice))?,
             dims_tensor: inputs.of(&of.dims)?,
@@ -288,11 +290,7 @@ impl Builder {
         self.call(|network| network.add_fill(&layer))
     }
 
-    fn non_max_suppression(
-        &mut self,
-        of: &resample::NonMaxSuppression,
-        inputs: Inputs<'_>,
-    ) -> Made {
+    fn non_max_suppression(&mut self, of: &layer::NonMaxSuppression, inputs: Inputs<'_>) -> Made {
         let layer = ffi::Nms {
             boxes: inputs.at(0)?,
             scores: inputs.at(1)?,
@@ -306,7 +304,7 @@ impl Builder {
         self.call(|network| network.add_nms(&layer))
     }
 
-    fn pooling(&mut self, of: &conv::Pooling, inputs: Inputs<'_>) -> Made {
+    fn pooling(&mut self, of: &layer::Pooling, inputs: Inputs<'_>) -> Made {
         let layer = ffi::Pooling {
             input: inputs.at(0)?,
             kind: of.kind.into(),
@@ -321,11 +319,11 @@ impl Builder {
         self.call(|network| network.add_pooling(&layer))
     }
 
-    fn resize(&mut self, of: &resample::Resize, inputs: Inputs<'_>) -> Made {
+    fn resize(&mut self, of: &layer::Resize, inputs: Inputs<'_>) -> Made {
         let (dims, scales, dims_tensor) = match &of.output {
-            resample::ResizeOutput::Sizes(sizes) => (ints(sizes)?, &[][..], NO_TENSOR),
-            resample::ResizeOutput::Scales(scales) => (Vec::new(), scales.as_slice(), NO_TENSOR),
-            resample::ResizeOutput::Input => (Vec::new(), &[][..], inputs.at(1)?),
+            layer::ResizeOutput::Sizes(sizes) => (ints(sizes)?, &[][..], NO_TENSOR),
+            layer::ResizeOutput::Scales(scales) => (Vec::new(), scales.as_slice(), NO_TENSOR),
+            layer::ResizeOutput::Input => (Vec::new(), &[][..], inputs.at(1)?),
         };
         let layer = ffi::Resize {
             input: inputs.at(0)?,
@@ -342,7 +340,7 @@ impl Builder {
         self.call(|network| network.add_resize(&layer))
     }
 
-    fn rnn(&mut self, of: &rnn::Rnn, inputs: Inputs<'_>) -> Made {
+    fn rnn(&mut self, of: &layer::Rnn, inputs: Inputs<'_>) -> Made {
         let input = inputs.at(0)?;
         let (dtype, _) = *self.tensor(Handle(input))?;
         let optional = |at: Option<usize>| at.map_or(Ok(NO_TENSOR), |at| inputs.at(at));
@@ -383,15 +381,15 @@ impl Builder {
             hidden_size: int(of.hidden_size)?,
             max_seq_length: int(of.max_seq_length)?,
             operation: of.operation.into(),
-            skips_input: of.input_mode == rnn::RnnInputMode::Skip,
-            bidirectional: of.direction == rnn::RnnDirection::Bidirection,
+            skips_input: of.input_mode == layer::RnnInputMode::Skip,
+            bidirectional: of.direction == layer::RnnDirection::Bidirection,
             gates: &gates,
         };
         // SAFETY: `hold` keeps the values as long as the network.
         self.call(|network| unsafe { network.add_rnn(&layer) })
     }
 
-    fn scale(&mut self, of: &norm::Scale, inputs: Inputs<'_>) -> Made {
+    fn scale(&mut self, of: &layer::Scale, inputs: Inputs<'_>) -> Made {
         let input = inputs.at(0)?;
         let (dtype, _) = *self.tensor(Handle(input))?;
         let mut hold = |tensor: &Option<Tensor>| {
@@ -410,13 +408,13 @@ impl Builder {
         self.call(|network| unsafe { network.add_scale(&layer) })
     }
 
-    fn shuffle(&mut self, of: &data::Shuffle, inputs: Inputs<'_>) -> Made {
+    fn shuffle(&mut self, of: &layer::Shuffle, inputs: Inputs<'_>) -> Made {
         let (dims, dims_tensor, zero_is_placeholder) = match &of.reshape {
             None => (&[][..], NO_TENSOR, false),
-            Some(data::Reshape::Static { dims, zero_is_placeholder }) => {
+            Some(layer::Reshape::Static { dims, zero_is_placeholder }) => {
                 (&dims[..], NO_TENSOR, *zero_is_placeholder)
             }
-            Some(data::Reshape::Input { zero_is_placeholder }) => {
+            Some(layer::Reshape::Input { zero_is_placeholder }) => {
                 (&[][..], inputs.at(1)?, *zero_is_placeholder)
             }
         };
@@ -432,7 +430,7 @@ impl Builder {
         self.call(|network| network.add_shuffle(&layer))
     }
 
-    fn slice(&mut self, of: &data::Slice, inputs: Inputs<'_>) -> Made {
+    fn slice(&mut self, of: &layer::Slice, inputs: Inputs<'_>) -> Made {
         let input = inputs.at(0)?;
         // What comes from an input still needs a place holder of the right rank.
         let rank = self.tensor(Handle(input))?.1.len();
@@ -451,7 +449,7 @@ impl Builder {
         self.call(|network| network.add_slice(&layer))
     }
 
-    fn top_k(&mut self, of: &data::TopK, inputs: Inputs<'_>) -> Made {
+    fn top_k(&mut self, of: &layer::TopK, inputs: Inputs<'_>) -> Made {
         let layer = ffi::TopK {
             input: inputs.at(0)?,
             operation: of.operation.into(),

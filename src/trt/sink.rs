@@ -5,7 +5,7 @@ use super::convert::{int, refused, to_ffi};
 use super::ffi::{self, NO_TENSOR};
 use crate::emit::sink::{ConditionalHandle, Handle, Label, LoopHandle, Made, Refused, Sink};
 use crate::network::LayerKind;
-use crate::network::layer::control::LoopIterator;
+use crate::network::layer::LoopIterator;
 use crate::tensor::DType;
 
 impl Sink for Builder {

@@ -3,8 +3,7 @@
 use super::*;
 use crate::emit::sink::{Handle, Label, Made, Sink};
 use crate::network::LayerKind;
-use crate::network::layer::einsum::{self, Equation};
-use crate::network::layer::{Arg, control, conv, data, math, norm, resample};
+use crate::network::layer::{self, Arg, Equation};
 use crate::network::profile::{Profile, Range};
 use crate::provision;
 use crate::recipe::{ComputeCapability, Level, Recipe};
@@ -93,7 +92,7 @@ impl Net {
     fn constant(&mut self, tensor: Tensor) -> Handle {
         let dims: Vec<i64> = tensor.dims().iter().map(|&dim| dim.try_into().unwrap()).collect();
         let dtype = tensor.dtype();
-        self.add(data::Constant { weights: tensor }, &[], dtype, &dims)
+        self.add(layer::Constant { weights: tensor }, &[], dtype, &dims)
     }
 
     fn output(&mut self, tensor: Handle, name: &str, dtype: DType) {
@@ -113,19 +112,19 @@ fn ramp(dims: &[usize]) -> Tensor {
     Tensor::of(dims.to_vec(), (0u16..).take(count).map(|i| f32::from(i) / 100.0).collect()).unwrap()
 }
 
-fn shuffle(dims: &[i64]) -> data::Shuffle {
-    let reshape = Some(data::Reshape::Static { dims: dims.to_vec(), zero_is_placeholder: true });
-    data::Shuffle { reshape, ..data::Shuffle::default() }
+fn shuffle(dims: &[i64]) -> layer::Shuffle {
+    let reshape = Some(layer::Reshape::Static { dims: dims.to_vec(), zero_is_placeholder: true });
+    layer::Shuffle { reshape, ..layer::Shuffle::default() }
 }
 
-fn convolution(weights: Arg<Tensor>, bias: Option<Arg<Tensor>>) -> conv::Convolution {
-    conv::Convolution {
+fn convolution(weights: Arg<Tensor>, bias: Option<Arg<Tensor>>) -> layer::Convolution {
+    layer::Convolution {
         maps: 8,
         kernel: vec![3, 3],
         stride: vec![2, 2],
         pre_padding: vec![1, 1],
         post_padding: vec![1, 0],
-        padding_mode: conv::PaddingMode::ExplicitRoundDown,
+        padding_mode: layer::PaddingMode::ExplicitRoundDown,
         dilation: vec![1, 1],
         groups: 1,
         weights,
@@ -133,20 +132,20 @@ fn convolution(weights: Arg<Tensor>, bias: Option<Arg<Tensor>>) -> conv::Convolu
     }
 }
 
-fn resize(output: resample::ResizeOutput) -> resample::Resize {
-    resample::Resize {
+fn resize(output: layer::ResizeOutput) -> layer::Resize {
+    layer::Resize {
         output,
-        mode: resample::InterpolationMode::Linear,
-        coordinate_transformation: resample::CoordinateTransformation::HalfPixel,
-        selector_for_single_pixel: resample::ResizeSelector::Formula,
-        nearest_rounding: resample::ResizeRoundMode::Floor,
+        mode: layer::InterpolationMode::Linear,
+        coordinate_transformation: layer::CoordinateTransformation::HalfPixel,
+        selector_for_single_pixel: layer::ResizeSelector::Formula,
+        nearest_rounding: layer::ResizeRoundMode::Floor,
         cubic_coeff: -0.75,
         exclude_outside: false,
     }
 }
 
-fn relu() -> math::Activation {
-    math::Activation { kind: math::ActivationType::Relu, alpha: 0.0, beta: 0.0 }
+fn relu() -> layer::Activation {
+    layer::Activation { kind: layer::ActivationType::Relu, alpha: 0.0, beta: 0.0 }
 }
 
 /// Convolution, activation, scale, resize, shuffle, and a loop over the pixels, for batches of 1 to
@@ -169,8 +168,8 @@ fn vision(options: BuildOptions) -> Net {
         &[-1, 8, 8, 8],
     );
     let y = net.add(relu(), &[y], DType::F32, &[-1, 8, 8, 8]);
-    let scale = norm::Scale {
-        mode: norm::ScaleMode::Channel,
+    let scale = layer::Scale {
+        mode: layer::ScaleMode::Channel,
         shift: Some(ramp(&[8])),
         scale: Some(ramp(&[8])),
         power: None,
@@ -178,17 +177,17 @@ fn vision(options: BuildOptions) -> Net {
     };
     let y = net.add(scale, &[y], DType::F32, &[-1, 8, 8, 8]);
     let y = net.add(
-        resize(resample::ResizeOutput::Scales(vec![1.0, 1.0, 0.5, 0.5])),
+        resize(layer::ResizeOutput::Scales(vec![1.0, 1.0, 0.5, 0.5])),
         &[y],
         DType::F32,
         &[-1, 8, 4, 4],
     );
     let y = net.add(shuffle(&[0, 8, 16]), &[y], DType::F32, &[-1, 8, 16]);
     let transpose =
-        data::Shuffle { first_transpose: Some(vec![2, 0, 1]), ..data::Shuffle::default() };
+        layer::Shuffle { first_transpose: Some(vec![2, 0, 1]), ..layer::Shuffle::default() };
     let steps = net.add(transpose, &[y], DType::F32, &[16, -1, 8]);
     let mean =
-        math::Reduce { operation: math::ReduceOperation::Avg, axes: vec![2], keep_dims: false };
+        layer::Reduce { operation: layer::ReduceOperation::Avg, axes: vec![2], keep_dims: false };
     let start = net.add(mean, &[y], DType::F32, &[-1, 8]);
     scan(&mut net, steps, start);
     net
@@ -204,18 +203,18 @@ fn scan(net: &mut Net, steps: Handle, start: Handle) {
     net.0.loop_count(loop_, count).unwrap();
     let step = net
         .0
-        .loop_iterator(loop_, steps, &control::LoopIterator { axis: 0, reverse: false })
+        .loop_iterator(loop_, steps, &layer::LoopIterator { axis: 0, reverse: false })
         .unwrap();
     assert_eq!(step.dims.as_deref(), Some(&[-1, 8][..]));
     let state = net.0.loop_recurrence(loop_, start).unwrap();
-    let product = math::MatrixMultiply {
-        op0: math::MatrixOperation::None,
-        op1: math::MatrixOperation::Transpose,
+    let product = layer::MatrixMultiply {
+        op0: layer::MatrixOperation::None,
+        op1: layer::MatrixOperation::Transpose,
     };
     let next = net.add(product, &[state.handle, weights], DType::F32, &[-1, 8]);
-    let sum = math::ElementWise { operation: math::ElementWiseOperation::Sum };
+    let sum = layer::ElementWise { operation: layer::ElementWiseOperation::Sum };
     let next = net.add(sum, &[next, step.handle], DType::F32, &[-1, 8]);
-    let tanh = math::Activation { kind: math::ActivationType::Tanh, ..relu() };
+    let tanh = layer::Activation { kind: layer::ActivationType::Tanh, ..relu() };
     let next = net.add(tanh, &[next], DType::F32, &[-1, 8]);
     net.0.loop_next(state.handle, next).unwrap();
     let last = net.0.loop_last_value(Label { name: "last", ..label }, loop_, state.handle).unwrap();
@@ -296,7 +295,7 @@ fn what_tensorrt_says_is_what_the_user_reads() {
     assert_eq!(message, "TensorRT tensors have at most 8 dimensions, but here are 9");
     let message = net.many(&LayerKind::Select, &[x]).unwrap_err();
     assert_eq!(message, "the layer lacks input 1");
-    let zero_stride = conv::Convolution {
+    let zero_stride = layer::Convolution {
         stride: vec![0, 0],
         ..convolution(Arg::Static(ramp(&[8, 3, 3, 3])), None)
     };
@@ -356,9 +355,9 @@ fn shape_values_are_part_of_the_profile() {
     let mut net = Net::new(BuildOptions { profiles, ..options() });
     let x = net.input("x", DType::F32, &[6]);
     let shape = net.input("shape", DType::I64, &[2]);
-    let reshape = Some(data::Reshape::Input { zero_is_placeholder: false });
+    let reshape = Some(layer::Reshape::Input { zero_is_placeholder: false });
     let y = net.add(
-        data::Shuffle { reshape, ..data::Shuffle::default() },
+        layer::Shuffle { reshape, ..layer::Shuffle::default() },
         &[x, shape],
         DType::F32,
         &[-1, -1],
@@ -367,16 +366,16 @@ fn shape_values_are_part_of_the_profile() {
     net.build().unwrap();
 }
 
-fn top_k(k: Arg<usize>) -> data::TopK {
-    data::TopK { operation: data::TopKOperation::Max, k, axis: 1 }
+fn top_k(k: Arg<usize>) -> layer::TopK {
+    layer::TopK { operation: layer::TopKOperation::Max, k, axis: 1 }
 }
 
-fn gather(mode: data::GatherMode, element_wise_dims: usize) -> LayerKind {
-    data::Gather { mode, axis: 1, element_wise_dims }.into()
+fn gather(mode: layer::GatherMode, element_wise_dims: usize) -> LayerKind {
+    layer::Gather { mode, axis: 1, element_wise_dims }.into()
 }
 
-fn slice(start: Arg<Vec<i64>>, size: Arg<Vec<i64>>, stride: Arg<Vec<i64>>) -> data::Slice {
-    data::Slice { start, size, stride, mode: data::SampleMode::StrictBounds, fill: None }
+fn slice(start: Arg<Vec<i64>>, size: Arg<Vec<i64>>, stride: Arg<Vec<i64>>) -> layer::Slice {
+    layer::Slice { start, size, stride, mode: layer::SampleMode::StrictBounds, fill: None }
 }
 
 type Case = (LayerKind, Vec<Handle>, DType, &'static [i64]);
@@ -384,47 +383,47 @@ type Case = (LayerKind, Vec<Handle>, DType, &'static [i64]);
 /// Layers that take nothing but inputs: `x` f32[2, 4, 8, 8], `m` f32[3, 5], `i` i64[3, 5], `b`
 /// bool[3, 5].
 fn single_layers(x: Handle, m: Handle, i: Handle, b: Handle) -> Vec<Case> {
-    use math::{ElementWiseOperation as Op, UnaryOperation as Un};
+    use layer::{ElementWiseOperation as Op, UnaryOperation as Un};
     let f = DType::F32;
     let image: &[i64] = &[2, 4, 8, 8];
     let matrix: &[i64] = &[3, 5];
-    let gelu = math::Activation { kind: math::ActivationType::GeluErf, ..relu() };
-    let pooling = conv::Pooling {
-        kind: conv::PoolingType::Average,
+    let gelu = layer::Activation { kind: layer::ActivationType::GeluErf, ..relu() };
+    let pooling = layer::Pooling {
+        kind: layer::PoolingType::Average,
         window: vec![3, 3],
         stride: vec![2, 2],
         pre_padding: vec![1, 1],
         post_padding: vec![1, 1],
-        padding_mode: conv::PaddingMode::ExplicitRoundUp,
+        padding_mode: layer::PaddingMode::ExplicitRoundUp,
         blend: 0.0,
         average_count_excludes_padding: true,
     };
-    let cumulative = math::Cumulative {
-        operation: math::CumulativeOperation::Sum,
+    let cumulative = layer::Cumulative {
+        operation: layer::CumulativeOperation::Sum,
         axis: 1,
         exclusive: true,
         reverse: false,
     };
-    let filled = data::Slice {
-        mode: data::SampleMode::Reflect,
+    let filled = layer::Slice {
+        mode: layer::SampleMode::Reflect,
         ..slice(Arg::Static(vec![-1, 4]), Arg::Static(vec![5, 3]), Arg::Static(vec![1, -1]))
     };
-    let fill = |operation, dtype| data::Fill {
+    let fill = |operation, dtype| layer::Fill {
         operation,
         dims: Arg::Static(vec![4]),
         alpha: Arg::Static(1.0),
         beta: Arg::Static(2.0),
         dtype,
     };
-    let op = |operation| LayerKind::from(math::ElementWise { operation });
+    let op = |operation| LayerKind::from(layer::ElementWise { operation });
     vec![
         (gelu.into(), vec![x], f, image),
-        (math::Cast { to: DType::F16 }.into(), vec![m], DType::F16, matrix),
-        (math::Cast { to: DType::I32 }.into(), vec![i], DType::I32, matrix),
-        (data::Concatenation { axis: 1 }.into(), vec![x, x], f, &[2, 8, 8, 8]),
+        (layer::Cast { to: DType::F16 }.into(), vec![m], DType::F16, matrix),
+        (layer::Cast { to: DType::I32 }.into(), vec![i], DType::I32, matrix),
+        (layer::Concatenation { axis: 1 }.into(), vec![x, x], f, &[2, 8, 8, 8]),
         (cumulative.into(), vec![m], f, matrix),
         (
-            einsum::Einsum { equation: Equation::parse("ij,kj->ik", &[2, 2]).unwrap() }.into(),
+            layer::Einsum { equation: Equation::parse("ij,kj->ik", &[2, 2]).unwrap() }.into(),
             vec![m, m],
             f,
             &[3, 3],
@@ -433,18 +432,18 @@ fn single_layers(x: Handle, m: Handle, i: Handle, b: Handle) -> Vec<Case> {
         (op(Op::FloorDiv), vec![i, i], DType::I64, matrix),
         (op(Op::Less), vec![m, m], DType::Bool, matrix),
         (op(Op::Xor), vec![b, b], DType::Bool, matrix),
-        (fill(data::FillOperation::Linspace, DType::I64).into(), vec![], DType::I64, &[4]),
-        (fill(data::FillOperation::RandomUniform, f).into(), vec![], f, &[4]),
-        (gather(data::GatherMode::Default, 0), vec![m, i], f, &[3, 3, 5]),
-        (gather(data::GatherMode::Element, 0), vec![m, i], f, matrix),
-        (gather(data::GatherMode::Default, 1), vec![m, i], f, matrix),
+        (fill(layer::FillOperation::Linspace, DType::I64).into(), vec![], DType::I64, &[4]),
+        (fill(layer::FillOperation::RandomUniform, f).into(), vec![], f, &[4]),
+        (gather(layer::GatherMode::Default, 0), vec![m, i], f, &[3, 3, 5]),
+        (gather(layer::GatherMode::Element, 0), vec![m, i], f, matrix),
+        (gather(layer::GatherMode::Default, 1), vec![m, i], f, matrix),
         (LayerKind::Identity, vec![i], DType::I64, matrix),
-        (norm::Lrn { window: 3, alpha: 1e-4, beta: 0.75, k: 1.0 }.into(), vec![x], f, image),
+        (layer::Lrn { window: 3, alpha: 1e-4, beta: 0.75, k: 1.0 }.into(), vec![x], f, image),
         (LayerKind::NonZero, vec![b], DType::I64, &[2, -1]),
         (pooling.into(), vec![x], f, &[2, 4, 5, 5]),
         (
-            math::Reduce {
-                operation: math::ReduceOperation::Prod,
+            layer::Reduce {
+                operation: layer::ReduceOperation::Prod,
                 axes: vec![0, 1],
                 keep_dims: true,
             }
@@ -453,20 +452,15 @@ fn single_layers(x: Handle, m: Handle, i: Handle, b: Handle) -> Vec<Case> {
             f,
             &[1, 1],
         ),
-        (
-            resize(resample::ResizeOutput::Sizes(vec![2, 4, 12, 9])).into(),
-            vec![x],
-            f,
-            &[2, 4, 12, 9],
-        ),
+        (resize(layer::ResizeOutput::Sizes(vec![2, 4, 12, 9])).into(), vec![x], f, &[2, 4, 12, 9]),
         (LayerKind::Select, vec![b, m, m], f, matrix),
         (LayerKind::Shape, vec![x], DType::I64, &[4]),
         (filled.into(), vec![m], f, &[5, 3]),
-        (norm::SoftMax { axis: 1 }.into(), vec![m], f, matrix),
-        (data::Unsqueeze { axes: vec![0, 2] }.into(), vec![m], f, &[1, 3, 1, 5]),
-        (math::Unary { operation: Un::IsNan }.into(), vec![m], DType::Bool, matrix),
-        (math::Unary { operation: Un::Not }.into(), vec![b], DType::Bool, matrix),
-        (math::Unary { operation: Un::Round }.into(), vec![m], f, matrix),
+        (layer::SoftMax { axis: 1 }.into(), vec![m], f, matrix),
+        (layer::Unsqueeze { axes: vec![0, 2] }.into(), vec![m], f, &[1, 3, 1, 5]),
+        (layer::Unary { operation: Un::IsNan }.into(), vec![m], DType::Bool, matrix),
+        (layer::Unary { operation: Un::Not }.into(), vec![b], DType::Bool, matrix),
+        (layer::Unary { operation: Un::Round }.into(), vec![m], f, matrix),
     ]
 }
 
@@ -477,13 +471,13 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
     let kernel = net.constant(ramp(&[8, 4, 3, 3]));
     let bias = net.constant(ramp(&[8]));
     net.add(convolution(Arg::Input(1), Some(Arg::Input(2))), &[x, kernel, bias], f, &[2, 8, 4, 4]);
-    let deconvolution = conv::Deconvolution(conv::Convolution {
+    let deconvolution = layer::Deconvolution(layer::Convolution {
         maps: 3,
         kernel: vec![2, 2],
         stride: vec![2, 2],
         pre_padding: vec![0, 1],
         post_padding: vec![0, 0],
-        padding_mode: conv::PaddingMode::ExplicitRoundDown,
+        padding_mode: layer::PaddingMode::ExplicitRoundDown,
         dilation: vec![1, 1],
         groups: 1,
         weights: Arg::Static(ramp(&[4, 3, 2, 2])),
@@ -493,31 +487,31 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
 
     let scale = net.constant(Tensor::scalar(0.5f32));
     let quantized =
-        net.add(math::Quantize { axis: None, to: DType::I8 }, &[x, scale], DType::I8, image);
-    net.add(math::Dequantize { axis: None, to: f }, &[quantized, scale], f, image);
+        net.add(layer::Quantize { axis: None, to: DType::I8 }, &[x, scale], DType::I8, image);
+    net.add(layer::Dequantize { axis: None, to: f }, &[quantized, scale], f, image);
     let (scale, bias) = (net.constant(ramp(&[1, 4, 1, 1])), net.constant(ramp(&[1, 4, 1, 1])));
-    let normalization = norm::Normalization { epsilon: 1e-5, axes: vec![2, 3], groups: 2 };
+    let normalization = layer::Normalization { epsilon: 1e-5, axes: vec![2, 3], groups: 2 };
     net.add(normalization, &[x, scale, bias], f, image);
     net.add(LayerKind::ParametricRelu, &[x, scale], f, image);
 
     let grid = net.constant(ramp(&[2, 5, 6, 2]));
-    let sample = resample::GridSample {
-        interpolation: resample::InterpolationMode::Linear,
+    let sample = layer::GridSample {
+        interpolation: layer::InterpolationMode::Linear,
         align_corners: true,
-        sample_mode: data::SampleMode::Clamp,
+        sample_mode: layer::SampleMode::Clamp,
     };
     net.add(sample, &[x, grid], f, &[2, 4, 5, 6]);
     let sizes = net.constant(Tensor::vector(&[2i64, 4, 5, 6]));
-    net.add(resize(resample::ResizeOutput::Input), &[x, sizes], f, &[2, 4, 5, 6]);
+    net.add(resize(layer::ResizeOutput::Input), &[x, sizes], f, &[2, 4, 5, 6]);
 
     let (values, depth) =
         (net.constant(Tensor::vector(&[0f32, 1.0])), net.constant(Tensor::scalar(7i32)));
-    net.add(data::OneHot { axis: 2 }, &[i, values, depth], f, &[3, 5, 7]);
+    net.add(layer::OneHot { axis: 2 }, &[i, values, depth], f, &[3, 5, 7]);
     let lengths = net.constant(Tensor::vector(&[1i64, 2, 3]));
-    net.add(data::ReverseSequence { batch_axis: 0, sequence_axis: 1 }, &[m, lengths], f, &[3, 5]);
-    net.add(data::Scatter { mode: data::ScatterMode::Element, axis: 1 }, &[m, i, m], f, &[3, 5]);
+    net.add(layer::ReverseSequence { batch_axis: 0, sequence_axis: 1 }, &[m, lengths], f, &[3, 5]);
+    net.add(layer::Scatter { mode: layer::ScatterMode::Element, axis: 1 }, &[m, i, m], f, &[3, 5]);
     let one = net.constant(ramp(&[1, 5]));
-    net.add(data::Squeeze { axes: vec![0] }, &[one], f, &[5]);
+    net.add(layer::Squeeze { axes: vec![0] }, &[one], f, &[5]);
 
     let (start, size) =
         (net.constant(Tensor::vector(&[0i64, 1])), net.constant(Tensor::vector(&[3i64, 2])));
@@ -525,13 +519,13 @@ fn with_operands(net: &mut Net, x: Handle, m: Handle, i: Handle) {
     net.add(dynamic, &[m, start, size], f, &[3, 2]);
     let fill = net.constant(Tensor::scalar(9f32));
     let padded = slice(Arg::Static(vec![-1, 0]), Arg::Static(vec![5, 5]), Arg::Static(vec![1, 1]));
-    let padded = data::Slice { mode: data::SampleMode::Fill, fill: Some(1), ..padded };
+    let padded = layer::Slice { mode: layer::SampleMode::Fill, fill: Some(1), ..padded };
     net.add(padded, &[m, fill], f, &[5, 5]);
 
     let (alpha, beta) =
         (net.constant(Tensor::scalar(1i64)), net.constant(Tensor::vector(&[2i64, 3])));
-    let linspace = data::Fill {
-        operation: data::FillOperation::Linspace,
+    let linspace = layer::Fill {
+        operation: layer::FillOperation::Linspace,
         dims: Arg::Input(0),
         alpha: Arg::Input(1),
         beta: Arg::Input(2),
@@ -561,8 +555,8 @@ fn layers_are_taken_as_meant() {
     let made = net.many(&top_k(Arg::Input(1)).into(), &[m, k]).unwrap();
     assert_eq!(made[0].dims.as_deref(), Some(&[3, 2][..]));
 
-    let nms = resample::NonMaxSuppression {
-        format: resample::BoundingBoxFormat::CornerPairs,
+    let nms = layer::NonMaxSuppression {
+        format: layer::BoundingBoxFormat::CornerPairs,
         max_output_boxes: Arg::Static(10),
         iou_threshold: Arg::Static(0.5),
         score_threshold: Arg::Static(0.1),
@@ -599,7 +593,7 @@ fn most_layers_build_without_a_gpu() {
     let of = net.0.conditional_begin(label, condition).unwrap();
     let inside = net.0.conditional_input(of, m).unwrap().handle;
     let odd = net.0.conditional_input(of, odd).unwrap().handle;
-    let sum = math::ElementWise { operation: math::ElementWiseOperation::Sum };
+    let sum = layer::ElementWise { operation: layer::ElementWiseOperation::Sum };
     let then_value = net.add(sum, &[inside, odd], DType::F32, &[3, 5]);
     let else_value = net.add(relu(), &[inside], DType::F32, &[3, 5]);
     let y = net

@@ -1,8 +1,9 @@
 use super::check;
 use crate::error::Kind;
 use crate::infer::add;
-use crate::network::layer::control::{Conditional, Loop, LoopOutput};
-use crate::network::layer::math::{ElementWise, ElementWiseOperation, Unary, UnaryOperation};
+use crate::network::layer::{
+    Conditional, ElementWise, ElementWiseOperation, Loop, LoopOutput, Unary, UnaryOperation,
+};
 use crate::network::{
     Block, Dim, Layer, LayerKind, Maker, Network, Output, Shape, ValueId, ValueType,
 };
@@ -170,8 +171,7 @@ fn deep_nesting_is_refused() {
         let param = network.add_param("p", network.value(x).ty.clone());
         body.params.push(param);
         body.results.push(result);
-        let trip =
-            crate::network::layer::data::Constant { weights: crate::tensor::Tensor::scalar(1i32) };
+        let trip = crate::network::layer::Constant { weights: crate::tensor::Tensor::scalar(1i32) };
         let trip = add(network, block, trip.into(), &[], &[site()]).unwrap()[0];
         let kind = Loop {
             counted: true,

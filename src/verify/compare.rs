@@ -3,7 +3,7 @@
 use super::data::at_boundary;
 use super::rounding::Spread;
 use crate::eval;
-use crate::network::layer::math::Cast;
+use crate::network::layer::Cast;
 use crate::onnx::Constant;
 use crate::report::histogram::Errors;
 use crate::report::verification::{Element, OutputComparison, Statistics, Tolerance};

@@ -1,7 +1,7 @@
 //! Inputs drawn at random, the same for the same seed, within what the network does with them.
 
 use crate::error::{Error, Kind, Result};
-use crate::network::layer::data::GatherMode;
+use crate::network::layer::GatherMode;
 use crate::network::{LayerKind, Network, ValueId};
 use crate::tensor::{DType, Tensor};
 use half::{bf16, f16};

@@ -1,9 +1,8 @@
 use super::compare::compare;
 use super::data::{DataSet, Entry};
 use super::*;
-use crate::network::layer::Constant as ConstantLayer;
-use crate::network::layer::math::{
-    Activation, ActivationType, ElementWise, ElementWiseOperation,
+use crate::network::layer::{
+    Activation, ActivationType, Constant as ConstantLayer, ElementWise, ElementWiseOperation,
 };
 use crate::network::{Block, Dim, LayerKind, Output, ValueId, ValueType};
 use crate::onnx::Constant;

@@ -4,7 +4,7 @@
 use crate::support::Model as Builder;
 use crate::tensorrt::onnx_runtime;
 use onnx2plan::import::Fitted;
-use onnx2plan::network::layer::math::ElementWiseOperation;
+use onnx2plan::network::layer::ElementWiseOperation;
 use onnx2plan::network::{Caps, LayerKind, Network};
 use onnx2plan::onnx::attrs::{Attr, Attrs};
 use onnx2plan::onnx::part::Whole;

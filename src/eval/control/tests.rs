@@ -3,8 +3,7 @@
 use super::*;
 use crate::error::Kind;
 use crate::eval::{run, run_with};
-use crate::network::layer::control::LoopIterator;
-use crate::network::layer::math::{ElementWise, ElementWiseOperation};
+use crate::network::layer::{ElementWise, ElementWiseOperation, LoopIterator};
 use crate::network::{Dim, Output, Shape, ValueType};
 use crate::site::Site;
 

@@ -1,7 +1,7 @@
 //! Convolutions and deconvolutions of random shape, against loops that follow the formulas.
 
 use super::*;
-use crate::network::layer::conv::PaddingMode;
+use crate::network::layer::PaddingMode;
 
 /// A small generator of whole numbers, the same on every run.
 struct Random(u64);

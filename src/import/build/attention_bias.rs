@@ -4,8 +4,7 @@ use super::ctx::Ctx;
 use super::numbers::Steps;
 use crate::import::error::OpError;
 use crate::network::ValueId;
-use crate::network::layer::data::SampleMode;
-use crate::network::layer::math::ElementWiseOperation as Ew;
+use crate::network::layer::{ElementWiseOperation as Ew, SampleMode};
 use crate::tensor::DType;
 
 /// The most positions that a query sees before and behind its own; `None` where there is no bound.

@@ -2,8 +2,9 @@
 
 use super::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::network::layer::MatrixMultiply;
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, UnaryOperation};
+use crate::network::layer::{
+    ElementWiseOperation as Ew, MatrixMultiply, MatrixOperation, UnaryOperation,
+};
 use crate::network::{ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};
 use crate::tensor::DType;

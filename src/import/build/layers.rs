@@ -2,12 +2,11 @@
 
 use super::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::network::layer::data::{GatherMode, Reshape, SampleMode};
-use crate::network::layer::math::{
-    Activation, ActivationType, Cast, ElementWise, ElementWiseOperation, Reduce, ReduceOperation,
-    Unary, UnaryOperation,
+use crate::network::layer::{
+    Activation, ActivationType, Arg, Cast, Concatenation, ElementWise, ElementWiseOperation,
+    Gather, GatherMode, Reduce, ReduceOperation, Reshape, SampleMode, Shuffle, Slice, Squeeze,
+    Unary, UnaryOperation, Unsqueeze,
 };
-use crate::network::layer::{Arg, Concatenation, Gather, Shuffle, Slice, Squeeze, Unsqueeze};
 use crate::network::{Dim, LayerKind, ValueId, Values};
 use crate::tensor::{DType, Tensor};
 use half::{bf16, f16};

@@ -2,7 +2,7 @@
 
 use super::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::network::layer::control::{Loop, LoopIterator, LoopOutput};
+use crate::network::layer::{Loop, LoopIterator, LoopOutput};
 use crate::network::{Block, Dim, Shape, ValueId, ValueType, Values};
 use std::collections::HashSet;
 

@@ -5,9 +5,9 @@
 
 use super::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::network::layer::data::{Fill, FillOperation, Reshape, SampleMode};
-use crate::network::layer::math::ElementWiseOperation as Ew;
-use crate::network::layer::{Arg, Shuffle, Slice};
+use crate::network::layer::{
+    Arg, ElementWiseOperation as Ew, Fill, FillOperation, Reshape, SampleMode, Shuffle, Slice,
+};
 use crate::network::{Dim, LayerKind, Symbol, ValueId, Values};
 use crate::tensor::DType;
 

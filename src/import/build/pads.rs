@@ -3,9 +3,7 @@
 use super::axes::{Cut, cut, whole};
 use super::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::network::layer::conv::PaddingMode;
-use crate::network::layer::data::SampleMode;
-use crate::network::layer::math::ElementWiseOperation as Ew;
+use crate::network::layer::{ElementWiseOperation as Ew, PaddingMode, SampleMode};
 use crate::network::{Dim, ValueId};
 use crate::onnx::Node;
 

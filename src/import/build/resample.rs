@@ -5,12 +5,10 @@ use super::axes::along;
 use super::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::ValueId;
-use crate::network::layer::data::GatherMode;
-use crate::network::layer::math::{
-    ElementWiseOperation as Ew, MatrixOperation, ReduceOperation, UnaryOperation,
+use crate::network::layer::{
+    ElementWiseOperation as Ew, Gather, GatherMode, MatrixMultiply, MatrixOperation,
+    ReduceOperation, ResizeRoundMode, UnaryOperation,
 };
-use crate::network::layer::resample::ResizeRoundMode;
-use crate::network::layer::{Gather, MatrixMultiply};
 use crate::tensor::{DType, Tensor};
 
 /// ONNX's `coordinate_transformation_mode`.

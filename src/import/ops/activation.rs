@@ -3,7 +3,7 @@
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::math::{ActivationType, ElementWiseOperation as Ew};
+use crate::network::layer::{ActivationType, ElementWiseOperation as Ew};
 use crate::network::{LayerKind, ValueId, Values};
 use crate::onnx::Node;
 use smallvec::smallvec;

@@ -9,8 +9,7 @@ use crate::import::build::heads::{
 use crate::import::build::numbers::MAX_SIZE;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::SoftMax;
-use crate::network::layer::math::{ActivationType, ElementWiseOperation as Ew, ReduceOperation};
+use crate::network::layer::{ActivationType, ElementWiseOperation as Ew, ReduceOperation, SoftMax};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;

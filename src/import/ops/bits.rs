@@ -8,10 +8,8 @@ use super::quantize::{from_real, real};
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::Gather;
-use crate::network::layer::data::GatherMode;
-use crate::network::layer::math::{
-    ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+use crate::network::layer::{
+    ElementWiseOperation as Ew, Gather, GatherMode, ReduceOperation, UnaryOperation as Un,
 };
 use crate::network::{ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};

@@ -5,13 +5,11 @@ use crate::import::build::nested::{Iteration, Repeat};
 use crate::import::build::numbers::Steps;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::control::{LoopIterator, LoopOutput};
-use crate::network::layer::data::{GatherMode, SampleMode, ScatterMode, TopKOperation};
-use crate::network::layer::math::{
-    Cumulative, CumulativeOperation, ElementWiseOperation as Ew, UnaryOperation as Un,
+use crate::network::layer::{
+    Arg, BoundingBoxFormat, Cumulative, CumulativeOperation, ElementWiseOperation as Ew, Gather,
+    GatherMode, LoopIterator, LoopOutput, NonMaxSuppression, SampleMode, Scatter, ScatterMode,
+    TopK, TopKOperation, UnaryOperation as Un,
 };
-use crate::network::layer::resample::{BoundingBoxFormat, NonMaxSuppression};
-use crate::network::layer::{Arg, Gather, Scatter, TopK};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::{DType, Tensor};

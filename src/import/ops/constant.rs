@@ -4,9 +4,9 @@ use crate::import::build::ctx::Ctx;
 use crate::import::build::graph::storable;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::data::{Fill, FillOperation, SampleMode};
-use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation};
-use crate::network::layer::{Arg, Slice};
+use crate::network::layer::{
+    Arg, ElementWiseOperation as Ew, Fill, FillOperation, SampleMode, Slice, UnaryOperation,
+};
 use crate::network::{ValueId, Values};
 use crate::onnx::{Constant, Node, dtype_from_onnx};
 use crate::tensor::{DType, Tensor};

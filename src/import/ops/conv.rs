@@ -8,10 +8,9 @@ use crate::import::build::pads::{
     AutoPad, Pads, Window, from_image, sizes, spatial_rank, to_image, whole_list,
 };
 use crate::import::error::OpError;
-use crate::network::layer::conv::{Deconvolution, PaddingMode};
-use crate::network::layer::data::SampleMode;
-use crate::network::layer::math::ElementWiseOperation as Ew;
-use crate::network::layer::{Arg, Convolution};
+use crate::network::layer::{
+    Arg, Convolution, Deconvolution, ElementWiseOperation as Ew, PaddingMode, SampleMode,
+};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::Tensor;

@@ -4,8 +4,9 @@ use crate::import::build::axes::counter;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::einsum::{Einsum, Equation, Letter, repeated};
-use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
+use crate::network::layer::{
+    Einsum, ElementWiseOperation as Ew, Equation, Letter, ReduceOperation,
+};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;
@@ -81,7 +82,7 @@ struct Factor {
 /// left.
 fn diagonal(ctx: &mut Ctx<'_>, operand: ValueId, term: Vec<Letter>) -> Result<Factor, OpError> {
     let mut factor = Factor { value: operand, term };
-    while let Some((first, second)) = repeated(&factor.term) {
+    while let Some((first, second)) = Letter::repeated(&factor.term) {
         let (rows, columns) =
             (counter(ctx, factor.value, first)?, counter(ctx, factor.value, second)?);
         let on_diagonal = ctx.binary(Ew::Equal, rows, columns)?;

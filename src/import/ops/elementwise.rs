@@ -6,7 +6,7 @@ use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx, with_lists};
 use crate::import::build::operand::Operand;
 use crate::import::error::OpError;
-use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation as Un};
+use crate::network::layer::{ElementWiseOperation as Ew, UnaryOperation as Un};
 use crate::network::{LayerKind, ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};
 use crate::tensor::DType;

@@ -3,9 +3,9 @@
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::data::{GatherMode, ReverseSequence, TopKOperation};
-use crate::network::layer::math::ElementWiseOperation as Ew;
-use crate::network::layer::{Arg, Gather, TopK};
+use crate::network::layer::{
+    Arg, ElementWiseOperation as Ew, Gather, GatherMode, ReverseSequence, TopK, TopKOperation,
+};
 use crate::network::{LayerKind, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;

@@ -6,9 +6,10 @@ use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::build::pads::{int, sizes, whole_list};
 use crate::import::error::OpError;
 use crate::network::Values;
-use crate::network::layer::data::{GatherMode, SampleMode, ScatterMode};
-use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
-use crate::network::layer::{Gather, Scatter};
+use crate::network::layer::{
+    ElementWiseOperation as Ew, Gather, GatherMode, ReduceOperation, SampleMode, Scatter,
+    ScatterMode,
+};
 use crate::onnx::Node;
 use crate::tensor::{DType, Tensor};
 use smallvec::smallvec;

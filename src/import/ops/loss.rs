@@ -5,10 +5,8 @@ use super::softmax::logarithmic;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::Gather;
-use crate::network::layer::data::GatherMode;
-use crate::network::layer::math::{
-    ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+use crate::network::layer::{
+    ElementWiseOperation as Ew, Gather, GatherMode, ReduceOperation, UnaryOperation as Un,
 };
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;

@@ -6,8 +6,9 @@ use crate::import::build::axes::rounded;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::MatrixMultiply;
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, ReduceOperation};
+use crate::network::layer::{
+    ElementWiseOperation as Ew, MatrixMultiply, MatrixOperation, ReduceOperation,
+};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::{DType, Tensor};

@@ -4,12 +4,10 @@ use crate::import::build::axes::{along, rounded};
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::conv::{PaddingMode, PoolingType};
-use crate::network::layer::math::{
-    ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+use crate::network::layer::{
+    ElementWiseOperation as Ew, Lrn, Normalization, PaddingMode, Pooling, PoolingType,
+    ReduceOperation, Scale, ScaleMode, UnaryOperation as Un,
 };
-use crate::network::layer::norm::{Normalization, ScaleMode};
-use crate::network::layer::{Lrn, Pooling, Scale};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};
 use crate::tensor::{DType, Tensor};

@@ -6,11 +6,9 @@ use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::build::pads::{Pads, Window, from_image, int, sizes, spatial_rank, to_image};
 use crate::import::error::OpError;
-use crate::network::layer::Pooling;
-use crate::network::layer::conv::{PaddingMode, PoolingType};
-use crate::network::layer::data::SampleMode;
-use crate::network::layer::math::{
-    ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+use crate::network::layer::{
+    ElementWiseOperation as Ew, PaddingMode, Pooling, PoolingType, ReduceOperation, SampleMode,
+    UnaryOperation as Un,
 };
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;

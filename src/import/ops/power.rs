@@ -6,7 +6,7 @@ use super::quantize::real;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation as Un};
+use crate::network::layer::{ElementWiseOperation as Ew, UnaryOperation as Un};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::{DType, Tensor};

@@ -11,10 +11,9 @@ use crate::import::build::axes::along;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::Gather;
-use crate::network::layer::data::GatherMode;
-use crate::network::layer::math::{
-    Dequantize, ElementWiseOperation as Ew, Quantize, ReduceOperation, UnaryOperation as Un,
+use crate::network::layer::{
+    Dequantize, ElementWiseOperation as Ew, Gather, GatherMode, Quantize, ReduceOperation,
+    UnaryOperation as Un,
 };
 use crate::network::{Layer, LayerKind, ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};

@@ -5,11 +5,10 @@ use crate::import::build::axes::{counter, reversed};
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::data::TopKOperation;
-use crate::network::layer::math::{
-    CumulativeOperation, ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+use crate::network::layer::{
+    Arg, Cumulative, CumulativeOperation, ElementWiseOperation as Ew, ReduceOperation, TopK,
+    TopKOperation, UnaryOperation as Un,
 };
-use crate::network::layer::{Arg, Cumulative, TopK};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;

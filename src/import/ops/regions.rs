@@ -6,11 +6,10 @@ use crate::import::build::numbers::Steps;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::build::pads::{int, sizes, whole_list};
 use crate::import::error::OpError;
-use crate::network::layer::data::{GatherMode, SampleMode};
-use crate::network::layer::math::{
-    ElementWiseOperation as Ew, MatrixOperation, ReduceOperation, UnaryOperation as Un,
+use crate::network::layer::{
+    ElementWiseOperation as Ew, Gather, GatherMode, MatrixMultiply, MatrixOperation,
+    ReduceOperation, SampleMode, UnaryOperation as Un,
 };
-use crate::network::layer::{Gather, MatrixMultiply};
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;

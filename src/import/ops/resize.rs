@@ -8,10 +8,9 @@ use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::build::resample::{Coordinates, Grid, Kernel, OpenGrid, Real};
 use crate::import::error::OpError;
-use crate::network::layer::Resize;
-use crate::network::layer::math::{ElementWiseOperation as Ew, UnaryOperation};
-use crate::network::layer::resample::{
-    CoordinateTransformation, InterpolationMode, ResizeOutput, ResizeRoundMode, ResizeSelector,
+use crate::network::layer::{
+    CoordinateTransformation, ElementWiseOperation as Ew, InterpolationMode, Resize, ResizeOutput,
+    ResizeRoundMode, ResizeSelector, UnaryOperation,
 };
 use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;

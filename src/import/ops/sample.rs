@@ -4,10 +4,10 @@ use crate::import::build::axes::along;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::data::{GatherMode, SampleMode};
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation, UnaryOperation};
-use crate::network::layer::resample::InterpolationMode;
-use crate::network::layer::{Gather, GridSample, MatrixMultiply};
+use crate::network::layer::{
+    ElementWiseOperation as Ew, Gather, GatherMode, GridSample, InterpolationMode, MatrixMultiply,
+    MatrixOperation, SampleMode, UnaryOperation,
+};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::{DType, Tensor};

@@ -5,7 +5,7 @@ use crate::import::build::ctx::{Ctx, normalize_axis};
 use crate::import::build::nested::{Iteration, Repeat};
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::control::{LoopIterator, LoopOutput};
+use crate::network::layer::{LoopIterator, LoopOutput};
 use crate::network::{ValueId, Values};
 use crate::onnx::{Graph, Node};
 

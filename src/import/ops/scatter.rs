@@ -5,9 +5,10 @@ use crate::import::build::axes::{along, whole};
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::data::{GatherMode, SampleMode, ScatterMode};
-use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
-use crate::network::layer::{Gather, Scatter};
+use crate::network::layer::{
+    ElementWiseOperation as Ew, Gather, GatherMode, ReduceOperation, SampleMode, Scatter,
+    ScatterMode,
+};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::{DType, Tensor};

@@ -4,11 +4,10 @@ use crate::import::build::axes::counter;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::data::TopKOperation;
-use crate::network::layer::math::{
-    ElementWiseOperation as Ew, ReduceOperation, UnaryOperation as Un,
+use crate::network::layer::{
+    Arg, ElementWiseOperation as Ew, ReduceOperation, SoftMax, TopK, TopKOperation,
+    UnaryOperation as Un,
 };
-use crate::network::layer::{Arg, SoftMax, TopK};
 use crate::network::{ValueId, Values, dim};
 use crate::onnx::Node;
 use crate::tensor::DType;

@@ -5,11 +5,10 @@ use crate::import::build::axes::{along, rounded};
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::data::GatherMode;
-use crate::network::layer::math::{
-    ElementWiseOperation as Ew, MatrixOperation, UnaryOperation as Un,
+use crate::network::layer::{
+    ElementWiseOperation as Ew, Gather, GatherMode, MatrixMultiply, MatrixOperation,
+    UnaryOperation as Un,
 };
-use crate::network::layer::{Gather, MatrixMultiply};
 use crate::network::{ValueId, Values};
 use crate::onnx::{Node, dtype_from_onnx};
 use crate::tensor::DType;

@@ -14,12 +14,10 @@ use crate::import::build::numbers::Steps;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::build::pads::Window;
 use crate::import::error::OpError;
-use crate::network::layer::control::{LoopIterator, LoopOutput};
-use crate::network::layer::data::{SampleMode, ScatterMode};
-use crate::network::layer::math::{
-    ElementWiseOperation as Ew, MatrixOperation, UnaryOperation as Un,
+use crate::network::layer::{
+    ElementWiseOperation as Ew, LoopIterator, LoopOutput, MatrixMultiply, MatrixOperation,
+    SampleMode, Scatter, ScatterMode, UnaryOperation as Un,
 };
-use crate::network::layer::{MatrixMultiply, Scatter};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;

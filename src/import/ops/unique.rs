@@ -6,12 +6,10 @@ use crate::import::build::axes::along;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::error::OpError;
-use crate::network::layer::data::{GatherMode, ScatterMode};
-use crate::network::layer::math::{
-    Cumulative, CumulativeOperation, ElementWiseOperation as Ew, ReduceOperation,
-    UnaryOperation as Un,
+use crate::network::layer::{
+    Cumulative, CumulativeOperation, ElementWiseOperation as Ew, Gather, GatherMode,
+    ReduceOperation, Scatter, ScatterMode, UnaryOperation as Un,
 };
-use crate::network::layer::{Gather, Scatter};
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;

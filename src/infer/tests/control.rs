@@ -1,6 +1,6 @@
 use super::ty;
 use crate::infer::outputs;
-use crate::network::layer::control::{Conditional, Loop, LoopIterator, LoopOutput};
+use crate::network::layer::{Conditional, Loop, LoopIterator, LoopOutput};
 use crate::network::{Block, LayerKind, Network};
 
 /// The outputs, or the error, of a layer whose blocks hand through `params` and `results`.

@@ -1,7 +1,6 @@
 use super::check;
 use crate::network::LayerKind;
-use crate::network::layer::Arg;
-use crate::network::layer::conv::{Convolution, Deconvolution, PaddingMode, Pooling, PoolingType};
+use crate::network::layer::{Arg, Convolution, Deconvolution, PaddingMode, Pooling, PoolingType};
 use crate::tensor::Tensor;
 
 fn tensor(dims: &[usize]) -> Tensor {

@@ -1,9 +1,8 @@
 use super::check;
 use crate::network::LayerKind;
-use crate::network::layer::Arg;
-use crate::network::layer::data::{
-    Concatenation, Fill, FillOperation as Op, Gather, GatherMode, OneHot, ReverseSequence, Scatter,
-    ScatterMode, TopK, TopKOperation,
+use crate::network::layer::{
+    Arg, Concatenation, Fill, FillOperation as Op, Gather, GatherMode, OneHot, ReverseSequence,
+    Scatter, ScatterMode, TopK, TopKOperation,
 };
 use crate::tensor::DType;
 

@@ -1,10 +1,9 @@
 use super::check;
 use crate::network::LayerKind;
-use crate::network::layer::einsum::{Einsum, Equation};
-use crate::network::layer::math::{
-    Activation, ActivationType, Cast, Cumulative, CumulativeOperation, Dequantize, ElementWise,
-    ElementWiseOperation as Op, MatrixMultiply, MatrixOperation as M, Quantize, Reduce,
-    ReduceOperation, Unary, UnaryOperation,
+use crate::network::layer::{
+    Activation, ActivationType, Cast, Cumulative, CumulativeOperation, Dequantize, Einsum,
+    ElementWise, ElementWiseOperation as Op, Equation, MatrixMultiply, MatrixOperation as M,
+    Quantize, Reduce, ReduceOperation, Unary, UnaryOperation,
 };
 use crate::tensor::DType;
 

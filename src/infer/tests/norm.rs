@@ -1,6 +1,6 @@
 use super::check;
 use crate::network::LayerKind;
-use crate::network::layer::norm::{Lrn, Normalization, Scale, ScaleMode, SoftMax};
+use crate::network::layer::{Lrn, Normalization, Scale, ScaleMode, SoftMax};
 use crate::tensor::Tensor;
 
 fn scale(mode: ScaleMode, channel_axis: usize, count: usize) -> LayerKind {

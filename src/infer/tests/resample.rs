@@ -1,10 +1,8 @@
 use super::check;
 use crate::network::LayerKind;
-use crate::network::layer::Arg;
-use crate::network::layer::data::SampleMode;
-use crate::network::layer::resample::{
-    BoundingBoxFormat, CoordinateTransformation, GridSample, InterpolationMode as Mode,
-    NonMaxSuppression, Resize, ResizeOutput as To, ResizeRoundMode, ResizeSelector,
+use crate::network::layer::{
+    Arg, BoundingBoxFormat, CoordinateTransformation, GridSample, InterpolationMode as Mode,
+    NonMaxSuppression, Resize, ResizeOutput as To, ResizeRoundMode, ResizeSelector, SampleMode,
 };
 
 fn resize(output: To, mode: Mode) -> LayerKind {

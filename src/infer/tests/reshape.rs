@@ -1,9 +1,6 @@
 use super::check;
 use crate::network::LayerKind;
-use crate::network::layer::Arg;
-use crate::network::layer::data::{
-    Reshape, SampleMode as Mode, Shuffle, Slice, Squeeze, Unsqueeze,
-};
+use crate::network::layer::{Arg, Reshape, SampleMode as Mode, Shuffle, Slice, Squeeze, Unsqueeze};
 
 fn to(dims: &[i64], zero_is_placeholder: bool) -> LayerKind {
     let reshape = Some(Reshape::Static { dims: dims.to_vec(), zero_is_placeholder });

@@ -1,5 +1,5 @@
 use super::check;
-use crate::network::layer::rnn::{Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation};
+use crate::network::layer::{Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation};
 use crate::tensor::Tensor;
 
 fn zeros(dims: &[usize]) -> Tensor {

@@ -2,11 +2,10 @@
 
 use super::{check, ty};
 use crate::infer::{InferError, add};
-use crate::network::layer::Arg;
-use crate::network::layer::data::{
-    Concatenation, Constant, Gather, GatherMode, Reshape, SampleMode, Shuffle, Slice,
+use crate::network::layer::{
+    Arg, Concatenation, Constant, ElementWise, ElementWiseOperation, Gather, GatherMode, Reshape,
+    SampleMode, Shuffle, Slice,
 };
-use crate::network::layer::math::{ElementWise, ElementWiseOperation};
 use crate::network::{Block, LayerKind, Network, ValueId};
 use crate::site::Site;
 use crate::tensor::Tensor;

@@ -1,10 +1,9 @@
 //! What TensorRT 8 lacks has an equal there.
 
 use super::*;
-use crate::network::layer::math::{
-    Cumulative, CumulativeOperation, MatrixMultiply, MatrixOperation, Unary,
+use crate::network::layer::{
+    Cumulative, CumulativeOperation, MatrixMultiply, MatrixOperation, Scale, ScaleMode, Unary,
 };
-use crate::network::layer::norm::{Scale, ScaleMode};
 use crate::verify::boundary;
 
 mod kinds;

@@ -1,4 +1,4 @@
-//! Convolution, deconvolution and pooling: layers that slide a window over the last 2 or 3 axes.
+//! Convolution and deconvolution.
 //!
 //! Shapes: `[N, C, spatial…]` with 2 or 3 spatial axes. Lists have one entry per spatial axis.
 
@@ -59,37 +59,3 @@ pub struct Convolution {
 /// `[C, maps / groups, kernel…]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deconvolution(pub Convolution);
-
-/// What pooling does with a window: `nvinfer1::PoolingType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PoolingType {
-    /// The maximum; padding counts as −∞.
-    Max,
-    /// The mean.
-    Average,
-    /// `(1 − blend) · maximum + blend · mean`.
-    MaxAverageBlend,
-}
-
-/// Pooling: `nvinfer1::IPoolingLayer`.
-///
-/// Output: `[N, C, out…]` with out as for a convolution without dilation.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pooling {
-    /// What is computed.
-    pub kind: PoolingType,
-    /// Size of the window, in elements.
-    pub window: Vec<usize>,
-    /// Step of the window.
-    pub stride: Vec<usize>,
-    /// Padding before the data.
-    pub pre_padding: Vec<usize>,
-    /// Padding after the data.
-    pub post_padding: Vec<usize>,
-    /// How the paddings are meant.
-    pub padding_mode: PaddingMode,
-    /// Share of the mean in [`PoolingType::MaxAverageBlend`], 0 to 1.
-    pub blend: f32,
-    /// Whether a mean divides by the number of elements that are no padding.
-    pub average_count_excludes_padding: bool,
-}

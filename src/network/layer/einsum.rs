@@ -84,15 +84,15 @@ impl Equation {
     }
 }
 
-/// The first two places of a term that have the same letter.
-pub fn repeated(term: &[Letter]) -> Option<(usize, usize)> {
-    term.iter().enumerate().find_map(|(second, letter)| {
-        let first = term.iter().take(second).position(|earlier| earlier == letter)?;
-        Some((first, second))
-    })
-}
-
 impl Letter {
+    /// The first two places of a term that have the same letter.
+    pub fn repeated(term: &[Self]) -> Option<(usize, usize)> {
+        term.iter().enumerate().find_map(|(second, letter)| {
+            let first = term.iter().take(second).position(|earlier| earlier == letter)?;
+            Some((first, second))
+        })
+    }
+
     fn nth(at: usize) -> Option<Self> {
         u8::try_from(at).ok().filter(|at| *at < 26).map(Self)
     }
@@ -176,7 +176,7 @@ fn lettered(terms: &[Vec<Label>], result: &[Label]) -> Result<Equation, Equation
         labels.iter().map(|label| letters.get(label).copied()).collect::<Option<Vec<_>>>()
     };
     let result = all(result).ok_or(EquationError::Unknown)?;
-    if repeated(&result).is_some() {
+    if Letter::repeated(&result).is_some() {
         return Err(EquationError::Twice);
     }
     Ok(Equation { terms: terms.iter().filter_map(|term| all(term)).collect(), result })

@@ -1,30 +1,48 @@
 //! Layers: one struct per kind of TensorRT layer.
 //!
-//! Sizes and axes count from the outermost axis. Where TensorRT takes a bit mask of axes, a sorted
-//! list stands here.
+//! A kind's file has the same name here, in `infer`, which knows the shapes, and in `eval`, which
+//! computes it. Sizes and axes count from the outermost axis. Where TensorRT takes a bit mask of
+//! axes, a sorted list stands here.
 
-pub mod control;
-pub mod conv;
-pub mod data;
-pub mod einsum;
-pub mod math;
-pub mod norm;
-pub mod resample;
-pub mod rnn;
+mod cast;
+mod control;
+mod conv;
+mod einsum;
+mod elementwise;
+mod fill;
+mod gather;
+mod gridsample;
+mod matmul;
+mod nms;
+mod norm;
+mod pool;
+mod reduce;
+mod resize;
+mod rnn;
+mod shuffle;
+mod slice;
+mod topk;
+mod unary;
 
-pub use control::{Conditional, Loop};
-pub use conv::{Convolution, Pooling};
-pub use data::{
-    Concatenation, Constant, Fill, Gather, OneHot, ReverseSequence, Scatter, Shuffle, Slice,
-    Squeeze, TopK, Unsqueeze,
-};
-pub use einsum::Einsum;
-pub use math::{
-    Activation, Cast, Cumulative, ElementWise, MatrixMultiply, Quantize, Reduce, Unary,
-};
-pub use norm::{Lrn, Normalization, Scale, SoftMax};
-pub use resample::{GridSample, NonMaxSuppression, Resize};
-pub use rnn::Rnn;
+pub use cast::*;
+pub use control::*;
+pub use conv::*;
+pub use einsum::*;
+pub use elementwise::*;
+pub use fill::*;
+pub use gather::*;
+pub use gridsample::*;
+pub use matmul::*;
+pub use nms::*;
+pub use norm::*;
+pub use pool::*;
+pub use reduce::*;
+pub use resize::*;
+pub use rnn::*;
+pub use shuffle::*;
+pub use slice::*;
+pub use topk::*;
+pub use unary::*;
 
 use super::{Block, Values};
 use crate::site::Site;
@@ -95,89 +113,89 @@ macro_rules! kinds {
 
 kinds! {
     /// `IActivationLayer`. Inputs: data.
-    Activation(math::Activation),
+    Activation(Activation),
     /// `ICastLayer`. Inputs: data.
-    Cast(math::Cast),
+    Cast(Cast),
     /// `IConcatenationLayer`. Inputs: one or more, alike but for the axis.
-    Concatenation(data::Concatenation),
+    Concatenation(Concatenation),
     /// `IIfConditional` with its condition, input and output layers. Inputs: condition.
-    Conditional(control::Conditional),
+    Conditional(Conditional),
     /// `IConstantLayer`. No inputs.
-    Constant(data::Constant),
+    Constant(Constant),
     /// `IConvolutionLayer`. Inputs: data, then kernel and bias where they are no weights.
-    Convolution(conv::Convolution),
+    Convolution(Convolution),
     /// `ICumulativeLayer`, since TensorRT 10.x. Inputs: data.
-    Cumulative(math::Cumulative),
+    Cumulative(Cumulative),
     /// `IDeconvolutionLayer`. Inputs: data, then kernel and bias where they are no weights.
-    Deconvolution(conv::Deconvolution),
+    Deconvolution(Deconvolution),
     /// `IDequantizeLayer`. Inputs: data, scale.
-    Dequantize(math::Dequantize),
+    Dequantize(Dequantize),
     /// `IEinsumLayer`. Inputs: one or two.
-    Einsum(einsum::Einsum),
+    Einsum(Einsum),
     /// `IElementWiseLayer`. Inputs: two of one type and rank; axes of size 1 broadcast.
-    ElementWise(math::ElementWise),
+    ElementWise(ElementWise),
     /// `IFillLayer`. Inputs: those its arguments name.
-    Fill(data::Fill),
+    Fill(Fill),
     /// `IGatherLayer`. Inputs: data, indices.
-    Gather(data::Gather),
+    Gather(Gather),
     /// `IGridSampleLayer`. Inputs: data, grid.
-    GridSample(resample::GridSample),
+    GridSample(GridSample),
     /// `IIdentityLayer`. Inputs: data.
     Identity,
     /// `ILoop` with its layers. Inputs: see the struct.
-    Loop(control::Loop),
+    Loop(Loop),
     /// `ILRNLayer`. Inputs: data of rank 4.
-    Lrn(norm::Lrn),
+    Lrn(Lrn),
     /// `IMatrixMultiplyLayer`. Inputs: two of one type.
-    MatrixMultiply(math::MatrixMultiply),
+    MatrixMultiply(MatrixMultiply),
     /// `INMSLayer`. Inputs: boxes, scores, then those its arguments name.
-    NonMaxSuppression(resample::NonMaxSuppression),
+    NonMaxSuppression(NonMaxSuppression),
     /// `INonZeroLayer`. Inputs: data. Gives `i64[rank, n]` with n known at run time.
     NonZero,
     /// `INormalizationLayer`. Inputs: data, scale, bias.
-    Normalization(norm::Normalization),
+    Normalization(Normalization),
     /// `IOneHotLayer`. Inputs: indices, values `[off, on]`, depth (rank 0).
-    OneHot(data::OneHot),
+    OneHot(OneHot),
     /// `IParametricReLULayer`: x where x ≥ 0, else x · slope. Inputs: data, slope (broadcasts to
     /// the data).
     ParametricRelu,
     /// `IPoolingLayer`. Inputs: data.
-    Pooling(conv::Pooling),
+    Pooling(Pooling),
     /// `IQuantizeLayer`. Inputs: data, scale.
-    Quantize(math::Quantize),
+    Quantize(Quantize),
     /// `IReduceLayer`. Inputs: data.
-    Reduce(math::Reduce),
+    Reduce(Reduce),
     /// `IResizeLayer`. Inputs: data, then the sizes where they come from a tensor.
-    Resize(resample::Resize),
+    Resize(Resize),
     /// `IReverseSequenceLayer`. Inputs: data, lengths.
-    ReverseSequence(data::ReverseSequence),
+    ReverseSequence(ReverseSequence),
     /// `IRNNv2Layer`, until TensorRT 8.x. Inputs: data, then those its arguments name. Gives two or
     /// three values.
-    Rnn(rnn::Rnn),
+    Rnn(Rnn),
     /// `IScaleLayer`. Inputs: data.
-    Scale(norm::Scale),
+    Scale(Scale),
     /// `IScatterLayer`. Inputs: data, indices, updates.
-    Scatter(data::Scatter),
+    Scatter(Scatter),
     /// `ISelectLayer`: the second where the first is true, else the third. Inputs: condition, then,
     /// else; all broadcast.
     Select,
     /// `IShapeLayer`. Inputs: data. Gives `i64[rank]`.
     Shape,
     /// `IShuffleLayer`. Inputs: data, then the shape where it comes from a tensor.
-    Shuffle(data::Shuffle),
+    Shuffle(Shuffle),
     /// `ISliceLayer`. Inputs: data, then those its arguments name.
-    Slice(data::Slice),
+    Slice(Slice),
     /// `ISoftMaxLayer`. Inputs: data.
-    SoftMax(norm::SoftMax),
+    SoftMax(SoftMax),
     /// `ISqueezeLayer`, since TensorRT 10.x. Inputs: data.
-    Squeeze(data::Squeeze),
+    Squeeze(Squeeze),
     /// `ITopKLayer`. Inputs: data, then k where it comes from a tensor. Gives values and `i32`
     /// indices.
-    TopK(data::TopK),
+    TopK(TopK),
     /// `IUnaryLayer`. Inputs: data.
-    Unary(math::Unary),
+    Unary(Unary),
     /// `IUnsqueezeLayer`, since TensorRT 10.x. Inputs: data.
-    Unsqueeze(data::Unsqueeze),
+    Unsqueeze(Unsqueeze),
 }
 
 impl LayerKind {

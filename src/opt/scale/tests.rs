@@ -1,9 +1,7 @@
 use super::*;
 use crate::eval;
 use crate::infer;
-use crate::network::layer::conv::PaddingMode;
-use crate::network::layer::math::{Cast, ElementWise, Unary};
-use crate::network::layer::{Arg, Constant, Convolution};
+use crate::network::layer::{Arg, Cast, Constant, Convolution, ElementWise, PaddingMode, Unary};
 use crate::network::{Block, Output, ValueType};
 use crate::site::Site;
 use crate::valid;

@@ -1,10 +1,10 @@
 //! `docs/layers.md`: the sections with their nodes, their layers, and what became of them on each
 //! back end.
 
-use onnx2plan::network::layer::conv::{Deconvolution, PaddingMode};
-use onnx2plan::network::layer::data::Reshape;
-use onnx2plan::network::layer::resample::{ResizeOutput, ResizeSelector};
-use onnx2plan::network::layer::{Arg, Convolution, Resize, Scale, Shuffle};
+use onnx2plan::network::layer::{
+    Arg, Convolution, Deconvolution, PaddingMode, Reshape, Resize, ResizeOutput, ResizeSelector,
+    Scale, Shuffle,
+};
 use onnx2plan::network::{LayerKind, Network};
 use onnx2plan::onnx::Model;
 use onnx2plan::tensor::Tensor;

@@ -3,9 +3,9 @@
 use super::{choice, naturals};
 use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::network::layer::Resize;
-use crate::network::layer::resample::{
-    CoordinateTransformation, InterpolationMode, ResizeOutput, ResizeRoundMode, ResizeSelector,
+use crate::network::layer::{
+    CoordinateTransformation, InterpolationMode, Resize, ResizeOutput, ResizeRoundMode,
+    ResizeSelector,
 };
 use crate::network::{ValueId, Values};
 use crate::onnx::Node;

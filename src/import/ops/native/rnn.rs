@@ -5,7 +5,7 @@ use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::ops::recurrent::layer::{expand, halves, zeros};
 use crate::network::Values;
-use crate::network::layer::rnn::{Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation};
+use crate::network::layer::{Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation};
 use crate::onnx::Node;
 use crate::recipe::RnnForm;
 use smallvec::smallvec;

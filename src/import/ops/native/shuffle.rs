@@ -4,8 +4,7 @@ use super::naturals;
 use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::Values;
-use crate::network::layer::Shuffle;
-use crate::network::layer::data::Reshape;
+use crate::network::layer::{Reshape, Shuffle};
 use crate::onnx::Node;
 use smallvec::smallvec;
 

@@ -5,8 +5,7 @@ use super::weights::Weights;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::numbers::Steps;
 use crate::import::error::OpError;
-use crate::network::layer::data::SampleMode;
-use crate::network::layer::math::ElementWiseOperation as Ew;
+use crate::network::layer::{ElementWiseOperation as Ew, SampleMode};
 use crate::network::{ValueId, Values};
 use smallvec::smallvec;
 

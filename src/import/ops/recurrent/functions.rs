@@ -3,7 +3,7 @@
 use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::ValueId;
-use crate::network::layer::math::{ActivationType, ElementWiseOperation as Ew};
+use crate::network::layer::{ActivationType, ElementWiseOperation as Ew};
 use crate::onnx::Node;
 
 /// A function of each element with its parameters.

@@ -7,8 +7,9 @@ use super::functions::Function;
 use super::sweep::{Ran, run};
 use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
-use crate::network::layer::math::ActivationType;
-use crate::network::layer::rnn::{Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation};
+use crate::network::layer::{
+    ActivationType, Rnn, RnnCell, RnnDirection, RnnInputMode, RnnOperation,
+};
 use crate::network::{ValueId, Values};
 use crate::recipe::RnnForm;
 use crate::tensor::{DType, Tensor};

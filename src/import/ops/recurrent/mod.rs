@@ -19,7 +19,7 @@ use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::build::pads::int;
 use crate::import::error::OpError;
-use crate::network::layer::math::ElementWiseOperation as Ew;
+use crate::network::layer::ElementWiseOperation as Ew;
 use crate::network::{Dim, Shape, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::DType;

@@ -9,8 +9,9 @@ use crate::import::build::ctx::Ctx;
 use crate::import::build::nested::{Iteration, Repeat};
 use crate::import::build::pads::int;
 use crate::import::error::OpError;
-use crate::network::layer::control::{LoopIterator, LoopOutput};
-use crate::network::layer::math::{ElementWiseOperation as Ew, ReduceOperation};
+use crate::network::layer::{
+    ElementWiseOperation as Ew, LoopIterator, LoopOutput, ReduceOperation,
+};
 use crate::network::{ValueId, Values};
 use crate::tensor::{DType, Tensor};
 use smallvec::smallvec;

@@ -6,8 +6,7 @@ use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::import::ops::quantize::{Ranged, exact_sum, ranged, real};
 use crate::network::ValueId;
-use crate::network::layer::MatrixMultiply;
-use crate::network::layer::math::{ElementWiseOperation as Ew, MatrixOperation};
+use crate::network::layer::{ElementWiseOperation as Ew, MatrixMultiply, MatrixOperation};
 use crate::tensor::DType;
 
 /// A matrix for each direction, with the rows of the gates one behind the other.

@@ -2,13 +2,10 @@
 //! has, or the user is told.
 
 use super::*;
-use crate::network::layer::conv::{Pooling, PoolingType};
-use crate::network::layer::data::{OneHot, ReverseSequence, Scatter, ScatterMode};
-use crate::network::layer::einsum::{Einsum, Equation};
-use crate::network::layer::norm::Lrn;
-use crate::network::layer::resample::{
-    CoordinateTransformation, GridSample, InterpolationMode, Resize, ResizeOutput, ResizeRoundMode,
-    ResizeSelector,
+use crate::network::layer::{
+    CoordinateTransformation, Einsum, Equation, GridSample, InterpolationMode, Lrn, OneHot,
+    Pooling, PoolingType, Resize, ResizeOutput, ResizeRoundMode, ResizeSelector, ReverseSequence,
+    Scatter, ScatterMode,
 };
 use std::collections::BTreeSet;
 

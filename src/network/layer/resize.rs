@@ -1,7 +1,4 @@
-//! Layers that sample images, and the selection of boxes.
-
-use super::Arg;
-use super::data::SampleMode;
+//! Data sampled on another grid.
 
 /// How values between samples are made: `nvinfer1::InterpolationMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,43 +72,4 @@ pub struct Resize {
     pub cubic_coeff: f32,
     /// Whether weights of samples outside the data are dropped and the rest renormalized.
     pub exclude_outside: bool,
-}
-
-/// Data sampled at given positions: `nvinfer1::IGridSampleLayer`. Data `[N, C, H, W]`, grid
-/// `[N, H', W', 2]`; or, unless cubic, data `[N, C, D, H, W]`, grid `[N, D', H', W', 3]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GridSample {
-    /// How values between samples are made.
-    pub interpolation: InterpolationMode,
-    /// Whether −1 and 1 are the centres of the outermost samples, or their outer edges.
-    pub align_corners: bool,
-    /// What lies outside the data.
-    pub sample_mode: SampleMode,
-}
-
-/// How a box is written: `nvinfer1::BoundingBoxFormat`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BoundingBoxFormat {
-    /// Two opposite corners.
-    CornerPairs,
-    /// Centre and sizes.
-    CenterSizes,
-}
-
-/// Boxes that do not overlap better ones: `nvinfer1::INMSLayer`.
-///
-/// Boxes `[batch, boxes, (classes or 1), 4]`, scores `[batch, boxes, classes]`; gives `i32[n, 3]`
-/// of (batch, class, box) and their number.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NonMaxSuppression {
-    /// How a box is written.
-    pub format: BoundingBoxFormat,
-    /// The most boxes kept per batch entry and class; from a tensor: `i32` of rank 0.
-    pub max_output_boxes: Arg<i32>,
-    /// Overlap above which the worse box is dropped; from a tensor: `f32` of rank 0.
-    pub iou_threshold: Arg<f32>,
-    /// Score at or below which a box is dropped; from a tensor: `f32` of rank 0.
-    pub score_threshold: Arg<f32>,
-    /// The most boxes considered per batch entry and class.
-    pub top_k_box_limit: usize,
 }

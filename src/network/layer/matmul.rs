@@ -1,0 +1,22 @@
+//! Matrix products.
+
+/// How an operand enters a matrix product: `nvinfer1::MatrixOperation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatrixOperation {
+    /// The last two axes are a matrix.
+    None,
+    /// The last two axes are a transposed matrix.
+    Transpose,
+    /// The last axis is a vector.
+    Vector,
+}
+
+/// Matrix product: `nvinfer1::IMatrixMultiplyLayer`. Leading axes are batches: equal, or 1 on one
+/// side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatrixMultiply {
+    /// How the first operand enters.
+    pub op0: MatrixOperation,
+    /// How the second operand enters.
+    pub op1: MatrixOperation,
+}

@@ -1,0 +1,24 @@
+//! The largest and the smallest.
+
+use super::Arg;
+
+/// Which end [`TopK`] takes: `nvinfer1::TopKOperation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopKOperation {
+    /// The largest, falling.
+    Max,
+    /// The smallest, rising.
+    Min,
+}
+
+/// The k largest or smallest along an axis: `nvinfer1::ITopKLayer`. Data of rank 1 or more, k at
+/// most 3840.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopK {
+    /// Which end.
+    pub operation: TopKOperation,
+    /// How many; from a tensor: of rank 0.
+    pub k: Arg<usize>,
+    /// Along which axis.
+    pub axis: usize,
+}
