@@ -328,6 +328,21 @@ impl Tensor {
         })
     }
 
+    /// The elements as text, `[1.5, 2.0]`; of more than 8, or of types without a text, the start
+    /// of their hash: `#5feceb66`.
+    pub fn content(&self) -> String {
+        if self.len() <= 8 {
+            if let Some(values) = self.to_i64s() {
+                return format!("{values:?}");
+            }
+            if let Some(values) = self.to_f32s() {
+                return format!("{values:?}");
+            }
+        }
+        let hash = crate::hash::sha256(&self.data);
+        format!("#{}", hash.get(..8).unwrap_or_default())
+    }
+
     /// The same elements in another shape of the same volume.
     pub fn reshaped(&self, dims: Vec<usize>) -> Result<Self, TensorError> {
         Self::new(self.dtype, dims, self.data.clone())
@@ -346,18 +361,9 @@ fn cast<T: Element>(bytes: &[u8]) -> Cow<'_, [T]> {
 /// hash of the bytes.
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:?}", self.dtype, self.dims)?;
-        if self.len() > 8 {
-            let hash = crate::hash::sha256(&self.data);
-            return write!(f, " #{}", hash.get(..8).unwrap_or_default());
-        }
-        if let Some(values) = self.to_i64s() {
-            write!(f, " = {values:?}")
-        } else if let Some(values) = self.to_f32s() {
-            write!(f, " = {values:?}")
-        } else {
-            Ok(())
-        }
+        let content = self.content();
+        let equals = if content.starts_with('[') { "= " } else { "" };
+        write!(f, "{}{:?} {equals}{content}", self.dtype, self.dims)
     }
 }
 

@@ -261,3 +261,17 @@ fn refusal(sites: &[Site], kind: &str, name: &str, refused: &Refused) -> Error {
     }
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_names_the_nodes_as_long_as_they_fit() {
+        let node = |name: &str| Site::node("main", 0, name, "Conv", 17, "y");
+        let text = metadata(&[node("a"), node("b")]);
+        assert_eq!(text, "a [Conv] + b [Conv]");
+        let long = metadata(&[node("a"), node(&"b".repeat(5000)), node("c")]);
+        assert_eq!(long, "a [Conv] + 2 more");
+    }
+}

@@ -1,11 +1,10 @@
-//! A sink that writes each call as a line of text: what golden files hold.
+//! A sink that writes each call as a line of text: what golden files hold. What a layer's attributes
+//! are stands in the text of the network.
 
 use super::sink::{ConditionalHandle, Handle, Label, LoopHandle, Made, Refused, Sink};
 use crate::network::LayerKind;
 use crate::network::layer::{LoopIterator, RnnOperation};
-use crate::network::text::attributes;
 use crate::tensor::DType;
-use std::fmt::Write;
 
 /// Writes calls down. Has no opinion on types and shapes.
 #[derive(Debug, Default)]
@@ -82,10 +81,8 @@ impl Sink for Trace {
     ) -> Result<Vec<Made>, Refused> {
         let made: Vec<Made> = (0..output_count(kind)).map(|_| self.make()).collect();
         let handles: Vec<Handle> = made.iter().map(|made| made.handle).collect();
-        let mut line = format!("{} = add{}({})", tensors(&handles), kind.name(), tensors(inputs));
-        let _ =
-            write!(line, "{}  name {:?}  from {:?}", attributes(kind), label.name, label.metadata);
-        self.line(&line);
+        let (made_text, kind) = (tensors(&handles), kind.name());
+        self.line(&format!("{made_text} = add{kind}({})  {:?}", tensors(inputs), label.name));
         Ok(made)
     }
 
@@ -96,10 +93,7 @@ impl Sink for Trace {
 
     fn loop_begin(&mut self, label: Label<'_>) -> Result<LoopHandle, Refused> {
         let scope = self.scope();
-        self.line(&format!(
-            "loop{scope} = addLoop()  name {:?}  from {:?}",
-            label.name, label.metadata
-        ));
+        self.line(&format!("loop{scope} = addLoop()  {:?}", label.name));
         Ok(LoopHandle(scope))
     }
 
@@ -141,7 +135,7 @@ impl Sink for Trace {
         recurrence: Handle,
     ) -> Result<Made, Refused> {
         Ok(self.made(&format!(
-            "loop{}.addLoopOutput(t{}, last value)  name {:?}",
+            "loop{}.addLoopOutput(t{}, last value)  {:?}",
             of.0, recurrence.0, label.name
         )))
     }
@@ -158,7 +152,7 @@ impl Sink for Trace {
         let kind = if reverse { "reverse" } else { "concatenate" };
         let (value, length) = (value.0, length.0);
         Ok(self.made(&format!(
-            "loop{}.addLoopOutput(t{value}, {kind}, axis {axis}, length t{length})  name {:?}",
+            "loop{}.addLoopOutput(t{value}, {kind}, axis {axis}, length t{length})  {:?}",
             of.0, label.name
         )))
     }
@@ -169,11 +163,7 @@ impl Sink for Trace {
         condition: Handle,
     ) -> Result<ConditionalHandle, Refused> {
         let scope = self.scope();
-        let (name, metadata) = (label.name, label.metadata);
-        self.line(&format!(
-            "if{scope} = addIfConditional(t{})  name {name:?}  from {metadata:?}",
-            condition.0
-        ));
+        self.line(&format!("if{scope} = addIfConditional(t{})  {:?}", condition.0, label.name));
         Ok(ConditionalHandle(scope))
     }
 
@@ -189,7 +179,7 @@ impl Sink for Trace {
         else_value: Handle,
     ) -> Result<Made, Refused> {
         Ok(self.made(&format!(
-            "if{}.addOutput(t{}, t{})  name {:?}",
+            "if{}.addOutput(t{}, t{})  {:?}",
             of.0, then_value.0, else_value.0, label.name
         )))
     }

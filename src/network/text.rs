@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! in  %0 "x": f32[N, 3, 224, 224]
-//! %2: f32[N, 64, 112, 112] = Convolution(%0) { maps: 64, … }  # conv1
-//! out "y" = %2
+//! %1: f32[N, 64, 112, 112] = Convolution(%0, kernel f32[64, 3, 7, 7] #5feceb66, stride 2x2)  # conv1
+//! out "y" = %1
 //! ```
+//!
+//! Behind the operands stand the attributes that are not the usual ones, as
+//! [`LayerKind::attributes`](super::LayerKind::attributes) gives them, and behind `#` the nodes.
 
-use super::{Block, LayerKind, Network, ValueId};
+use super::{Block, Network, ValueId};
 use std::fmt;
 
 impl fmt::Display for Network {
@@ -41,11 +44,15 @@ impl Network {
             let layer = self.layer(id);
             let outputs: Vec<_> =
                 layer.outputs.iter().map(|&v| format!("{v:?}: {}", self.ty(v))).collect();
-            let inputs: Vec<_> = layer.inputs.iter().map(|v| format!("{v:?}")).collect();
+            let mut inputs: Vec<_> = layer.inputs.iter().map(|v| format!("{v:?}")).collect();
+            let attributes = layer.kind.attributes();
+            if !attributes.is_empty() {
+                inputs.push(attributes.to_string());
+            }
             let sites: Vec<_> = layer.sites.iter().map(crate::site::Site::label).collect();
             let name = layer.kind.name();
             write!(f, "{indent}{} = {name}({})", outputs.join(", "), inputs.join(", "))?;
-            writeln!(f, "{}  # {}", attributes(&layer.kind), sites.join(" + "))?;
+            writeln!(f, "  # {}", sites.join(" + "))?;
             for nested in layer.kind.blocks() {
                 writeln!(f, "{indent}  block")?;
                 self.fmt_block(f, nested, depth + 2)?;
@@ -56,22 +63,4 @@ impl Network {
         }
         Ok(())
     }
-}
-
-/// The attributes of a layer, as its struct is written; nested blocks are left to the caller.
-pub fn attributes(kind: &LayerKind) -> String {
-    let text = match kind {
-        LayerKind::Conditional(_) => return String::new(),
-        LayerKind::Loop(l) => {
-            let capped = if l.capped { ", capped: true" } else { "" };
-            return format!(
-                " {{ counted: {}{capped}, while_result: {}, iterators: {:?}, recurrences: {}, \
-                 outputs: {:?} }}",
-                l.counted, l.while_result, l.iterators, l.recurrences, l.outputs
-            );
-        }
-        other => format!("{other:?}"),
-    };
-    // `Cast(Cast { to: F16 })` says its name twice; keep the braces.
-    text.find('{').map_or_else(String::new, |at| format!(" {}", text[at..].trim_end_matches(')')))
 }

@@ -2,7 +2,6 @@
 
 use crate::network::edit::Editor;
 use crate::network::layer::FillOperation;
-use crate::network::text::attributes;
 use crate::network::{Block, LayerId, LayerKind, Network, Values};
 use crate::tensor::DType;
 use bytes::Bytes;
@@ -16,7 +15,7 @@ const MOST_COMPARED_BYTES: usize = 4096;
 enum Key {
     Data(DType, Vec<usize>, Bytes),
     SameBytes(DType, Vec<usize>, usize),
-    Layer(&'static str, String, Values),
+    Layer(String, Values),
 }
 
 pub(super) fn run(network: &mut Network) -> usize {
@@ -93,6 +92,6 @@ fn key(network: &Network, id: LayerId) -> Option<Key> {
         | LayerKind::Loop(_)
         | LayerKind::Conditional(_) => None,
         LayerKind::Fill(fill) if fill.operation != FillOperation::Linspace => None,
-        kind => Some(Key::Layer(kind.name(), attributes(kind), layer.inputs.clone())),
+        kind => Some(Key::Layer(format!("{kind:?}"), layer.inputs.clone())),
     }
 }

@@ -1,5 +1,6 @@
 //! Conversion between types, and to and from quantized ones.
 
+use super::attributes::{Attributes, Describe};
 use crate::tensor::DType;
 
 /// Conversion: `nvinfer1::ICastLayer`. Floating point to whole numbers truncates; to `bool` is ≠ 0.
@@ -25,4 +26,27 @@ pub struct Dequantize {
     pub axis: Option<usize>,
     /// The real type.
     pub to: DType,
+}
+
+impl Describe for Cast {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { to: dtype } = self;
+        to.text(dtype);
+    }
+}
+
+impl Describe for Quantize {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { axis, to: dtype } = self;
+        to.text(dtype);
+        to.given("axis", axis.as_ref());
+    }
+}
+
+impl Describe for Dequantize {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { axis, to: dtype } = self;
+        to.text(dtype);
+        to.given("axis", axis.as_ref());
+    }
 }

@@ -1,6 +1,7 @@
 //! Layers with nested blocks. `emit` flattens them into TensorRT's loop and conditional layers.
 
 use super::super::Block;
+use super::attributes::{Attributes, Describe};
 
 /// A loop: `nvinfer1::ILoop` with its trip limit, iterator, recurrence and output layers.
 ///
@@ -71,4 +72,30 @@ pub struct Conditional {
     pub then_block: Block,
     /// Runs where it does not.
     pub else_block: Block,
+}
+
+impl Describe for Loop {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { counted, capped, while_result, iterators, recurrences, outputs, body: _ } = self;
+        to.flag("counted", *counted);
+        to.flag("capped", *capped);
+        to.flag("while", *while_result);
+        for LoopIterator { axis, reverse } in iterators {
+            to.named(if *reverse { "iterator reverse axis" } else { "iterator axis" }, axis);
+        }
+        to.unless("recurrences", recurrences, &0);
+        for output in outputs {
+            match output {
+                LoopOutput::LastValue(of) => to.named("out last", of),
+                LoopOutput::Concatenate { axis } => to.named("out concatenate axis", axis),
+                LoopOutput::Reverse { axis } => to.named("out reverse axis", axis),
+            }
+        }
+    }
+}
+
+impl Describe for Conditional {
+    fn describe(&self, _: &mut Attributes) {
+        let Self { then_block: _, else_block: _ } = self;
+    }
 }

@@ -3,6 +3,7 @@
 //! Shapes: `[N, C, spatial…]` with 2 or 3 spatial axes. Lists have one entry per spatial axis.
 
 use super::Arg;
+use super::attributes::{Attributes, Describe};
 use crate::tensor::Tensor;
 
 /// How padding and output size follow from each other: `nvinfer1::PaddingMode`.
@@ -59,3 +60,40 @@ pub struct Convolution {
 /// `[C, maps / groups, kernel…]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deconvolution(pub Convolution);
+
+impl Describe for Convolution {
+    fn describe(&self, to: &mut Attributes) {
+        self.describe_with(to, |weights| weights.first().copied());
+    }
+}
+
+impl Describe for Deconvolution {
+    fn describe(&self, to: &mut Attributes) {
+        let Self(layer) = self;
+        layer.describe_with(to, |weights| weights.get(1)?.checked_mul(layer.groups));
+    }
+}
+
+impl Convolution {
+    /// The attributes, without what the shape of the weights says: `maps` by this function, and the
+    /// kernel's size.
+    fn describe_with(&self, to: &mut Attributes, maps_of: impl Fn(&[usize]) -> Option<usize>) {
+        let Self { maps, kernel, stride, pre_padding, post_padding, .. } = self;
+        let Self { padding_mode, dilation, groups, weights, bias, .. } = self;
+        let shape = weights.fixed().map_or(&[][..], Tensor::dims);
+        if maps_of(shape) != Some(*maps) {
+            to.named("maps", maps);
+        }
+        to.weights("kernel", weights);
+        if shape.get(2..) != Some(kernel) {
+            to.sizes("kernel_size", kernel, None);
+        }
+        if let Some(bias) = bias {
+            to.weights("bias", bias);
+        }
+        to.sizes("stride", stride, Some(1));
+        to.paddings(pre_padding, post_padding, *padding_mode);
+        to.sizes("dilation", dilation, Some(1));
+        to.unless("groups", groups, &1);
+    }
+}

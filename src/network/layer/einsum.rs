@@ -1,5 +1,6 @@
 //! Sums of products by Einstein's notation.
 
+use super::attributes::{Attributes, Describe};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -180,6 +181,13 @@ fn lettered(terms: &[Vec<Label>], result: &[Label]) -> Result<Equation, Equation
         return Err(EquationError::Twice);
     }
     Ok(Equation { terms: terms.iter().filter_map(|term| all(term)).collect(), result })
+}
+
+impl Describe for Einsum {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { equation } = self;
+        to.text(equation);
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Functions of the elements of several operands. `ParametricRelu` and `Select` have no attributes.
 
+use super::attributes::{Attributes, Describe};
+
 /// A function of two elements: `nvinfer1::ElementWiseOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ElementWiseOperation {
@@ -50,4 +52,11 @@ impl ElementWiseOperation {
 pub struct ElementWise {
     /// The function.
     pub operation: ElementWiseOperation,
+}
+
+impl Describe for ElementWise {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { operation } = self;
+        to.word(operation);
+    }
 }

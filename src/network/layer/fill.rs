@@ -1,6 +1,7 @@
 //! Data that is fixed or made by a formula.
 
 use super::Arg;
+use super::attributes::{Attributes, Describe};
 use crate::tensor::{DType, Tensor};
 
 /// Fixed data: `nvinfer1::IConstantLayer`.
@@ -36,4 +37,22 @@ pub struct Fill {
     pub beta: Arg<f64>,
     /// `f32`, `i32` or `i64` for [`FillOperation::Linspace`]; floating point for the others.
     pub dtype: DType,
+}
+
+impl Describe for Constant {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { weights } = self;
+        to.text(&weights.content());
+    }
+}
+
+impl Describe for Fill {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { operation, dims, alpha, beta, dtype } = self;
+        to.word(operation);
+        to.arg("dims", dims);
+        to.arg("alpha", alpha);
+        to.arg("beta", beta);
+        to.text(dtype);
+    }
 }

@@ -1,5 +1,7 @@
 //! Data picked, placed and numbered by index. `NonZero` has no attributes.
 
+use super::attributes::{Attributes, Describe};
+
 /// How [`Gather`] reads its indices: `nvinfer1::GatherMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GatherMode {
@@ -56,4 +58,40 @@ pub struct Scatter {
     pub mode: ScatterMode,
     /// The axis of the data that is indexed; unused by [`ScatterMode::Nd`].
     pub axis: usize,
+}
+
+impl Describe for Gather {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { mode, axis, element_wise_dims } = self;
+        to.word_unless(mode, &GatherMode::Default);
+        if (mode, axis) != (&GatherMode::Nd, &0) {
+            to.named("axis", axis);
+        }
+        to.unless("element_wise_dims", element_wise_dims, &0);
+    }
+}
+
+impl Describe for OneHot {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { axis } = self;
+        to.named("axis", axis);
+    }
+}
+
+impl Describe for ReverseSequence {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { batch_axis, sequence_axis } = self;
+        to.named("batch_axis", batch_axis);
+        to.named("sequence_axis", sequence_axis);
+    }
+}
+
+impl Describe for Scatter {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { mode, axis } = self;
+        to.word(mode);
+        if (mode, axis) != (&ScatterMode::Nd, &0) {
+            to.named("axis", axis);
+        }
+    }
 }

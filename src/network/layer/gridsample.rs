@@ -1,5 +1,6 @@
 //! Data sampled at given positions.
 
+use super::attributes::{Attributes, Describe};
 use super::resize::InterpolationMode;
 use super::slice::SampleMode;
 
@@ -13,4 +14,13 @@ pub struct GridSample {
     pub align_corners: bool,
     /// What lies outside the data.
     pub sample_mode: SampleMode,
+}
+
+impl Describe for GridSample {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { interpolation, align_corners, sample_mode } = self;
+        to.word(interpolation);
+        to.flag("align_corners", *align_corners);
+        to.word(sample_mode);
+    }
 }

@@ -1,5 +1,7 @@
 //! Matrix products.
 
+use super::attributes::{Attributes, Describe};
+
 /// How an operand enters a matrix product: `nvinfer1::MatrixOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MatrixOperation {
@@ -19,4 +21,12 @@ pub struct MatrixMultiply {
     pub op0: MatrixOperation,
     /// How the second operand enters.
     pub op1: MatrixOperation,
+}
+
+impl Describe for MatrixMultiply {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { op0, op1 } = self;
+        to.unless("op0", op0, &MatrixOperation::None);
+        to.unless("op1", op1, &MatrixOperation::None);
+    }
 }

@@ -4,6 +4,7 @@
 //! computes it. Sizes and axes count from the outermost axis. Where TensorRT takes a bit mask of
 //! axes, a sorted list stands here.
 
+mod attributes;
 mod cast;
 mod control;
 mod conv;
@@ -24,6 +25,7 @@ mod slice;
 mod topk;
 mod unary;
 
+pub use attributes::Attributes;
 pub use cast::*;
 pub use control::*;
 pub use conv::*;
@@ -46,6 +48,7 @@ pub use unary::*;
 
 use super::{Block, Values};
 use crate::site::Site;
+use attributes::Describe;
 use smallvec::SmallVec;
 
 /// A layer: what it does, what it takes, what it gives, where it came from.
@@ -101,6 +104,17 @@ macro_rules! kinds {
             /// TensorRT's name of the kind: `Convolution`, `ElementWise`.
             pub const fn name(&self) -> &'static str {
                 match self { $(kinds!(@pattern $kind $(($attributes))?) => stringify!($kind),)* }
+            }
+
+            /// The attributes as text, without nested blocks. Kinds without attributes have none.
+            pub fn attributes(&self) -> Attributes {
+                let mut attributes = Attributes::default();
+                let to = &mut attributes;
+                match self {
+                    $($(Self::$kind(layer) => <$attributes as Describe>::describe(layer, to),)?)*
+                    _ => {}
+                }
+                attributes
             }
         }
         $($(impl From<$attributes> for LayerKind {

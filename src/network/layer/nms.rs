@@ -1,6 +1,7 @@
 //! The selection of boxes.
 
 use super::Arg;
+use super::attributes::{Attributes, Describe};
 
 /// How a box is written: `nvinfer1::BoundingBoxFormat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,4 +28,16 @@ pub struct NonMaxSuppression {
     pub score_threshold: Arg<f32>,
     /// The most boxes considered per batch entry and class.
     pub top_k_box_limit: usize,
+}
+
+impl Describe for NonMaxSuppression {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { format, max_output_boxes, iou_threshold, score_threshold, top_k_box_limit } =
+            self;
+        to.word(format);
+        to.arg("max_output_boxes", max_output_boxes);
+        to.arg("iou_threshold", iou_threshold);
+        to.arg("score_threshold", score_threshold);
+        to.named("top_k_box_limit", top_k_box_limit);
+    }
 }

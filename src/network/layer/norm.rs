@@ -1,5 +1,6 @@
 //! Layers that scale or normalize.
 
+use super::attributes::{Attributes, Describe};
 use crate::tensor::Tensor;
 
 /// How far one coefficient of a [`Scale`] reaches: `nvinfer1::ScaleMode`.
@@ -64,4 +65,41 @@ pub struct Normalization {
 pub struct SoftMax {
     /// Along which axis.
     pub axis: usize,
+}
+
+impl Describe for Scale {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { mode, shift, scale, power, channel_axis } = self;
+        to.word(mode);
+        to.unless("channel_axis", channel_axis, &1);
+        to.given_data("scale", scale.as_ref());
+        to.given_data("shift", shift.as_ref());
+        to.given_data("power", power.as_ref());
+    }
+}
+
+impl Describe for Lrn {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { window, alpha, beta, k } = self;
+        to.named("window", window);
+        to.named("alpha", alpha);
+        to.named("beta", beta);
+        to.named("k", k);
+    }
+}
+
+impl Describe for Normalization {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { epsilon, axes, groups } = self;
+        to.named("axes", axes);
+        to.named("epsilon", epsilon);
+        to.unless("groups", groups, &1);
+    }
+}
+
+impl Describe for SoftMax {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { axis } = self;
+        to.named("axis", axis);
+    }
 }

@@ -1,5 +1,6 @@
 //! Pooling. Shapes and lists are those of a convolution.
 
+use super::attributes::{Attributes, Describe};
 use super::conv::PaddingMode;
 
 /// What pooling does with a window: `nvinfer1::PoolingType`.
@@ -34,4 +35,17 @@ pub struct Pooling {
     pub blend: f32,
     /// Whether a mean divides by the number of elements that are no padding.
     pub average_count_excludes_padding: bool,
+}
+
+impl Describe for Pooling {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { kind, window, stride, pre_padding, post_padding, padding_mode, .. } = self;
+        let Self { blend, average_count_excludes_padding, .. } = self;
+        to.word(kind);
+        to.sizes("window", window, None);
+        to.sizes("stride", stride, Some(1));
+        to.paddings(pre_padding, post_padding, *padding_mode);
+        to.unless("blend", blend, &0.0);
+        to.flag("average_count_excludes_padding", *average_count_excludes_padding);
+    }
 }

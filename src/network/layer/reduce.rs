@@ -1,5 +1,7 @@
 //! Many numbers along an axis combined: reductions and running sums.
 
+use super::attributes::{Attributes, Describe};
+
 /// What [`Cumulative`] does: `nvinfer1::CumulativeOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CumulativeOperation {
@@ -44,4 +46,23 @@ pub struct Reduce {
     pub axes: Vec<usize>,
     /// Whether they stay as axes of size 1.
     pub keep_dims: bool,
+}
+
+impl Describe for Cumulative {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { operation, axis, exclusive, reverse } = self;
+        to.word(operation);
+        to.named("axis", axis);
+        to.flag("exclusive", *exclusive);
+        to.flag("reverse", *reverse);
+    }
+}
+
+impl Describe for Reduce {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { operation, axes, keep_dims } = self;
+        to.word(operation);
+        to.named("axes", axes);
+        to.flag("keep_dims", *keep_dims);
+    }
 }

@@ -1,5 +1,7 @@
 //! Data sampled on another grid.
 
+use super::attributes::{Attributes, Describe};
+
 /// How values between samples are made: `nvinfer1::InterpolationMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InterpolationMode {
@@ -72,4 +74,22 @@ pub struct Resize {
     pub cubic_coeff: f32,
     /// Whether weights of samples outside the data are dropped and the rest renormalized.
     pub exclude_outside: bool,
+}
+
+impl Describe for Resize {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { output, mode, coordinate_transformation, nearest_rounding, .. } = self;
+        let Self { selector_for_single_pixel, cubic_coeff, exclude_outside, .. } = self;
+        match output {
+            ResizeOutput::Sizes(sizes) => to.named("sizes", sizes),
+            ResizeOutput::Scales(scales) => to.named("scales", scales),
+            ResizeOutput::Input => to.input("sizes", 1),
+        }
+        to.word(mode);
+        to.word(coordinate_transformation);
+        to.unless("selector", selector_for_single_pixel, &ResizeSelector::Formula);
+        to.unless("rounding", nearest_rounding, &ResizeRoundMode::Floor);
+        to.unless("cubic_coeff", cubic_coeff, &-0.75);
+        to.flag("exclude_outside", *exclude_outside);
+    }
 }

@@ -1,5 +1,6 @@
 //! The recurrent layer of TensorRT 8.x.
 
+use super::attributes::{Attributes, Describe};
 use crate::tensor::Tensor;
 
 /// What one step computes: `nvinfer1::RNNOperation`. x is the data, h the state, · a product with
@@ -112,6 +113,28 @@ impl Rnn {
         match self.direction {
             RnnDirection::Unidirection => 1,
             RnnDirection::Bidirection => 2,
+        }
+    }
+}
+
+impl Describe for Rnn {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { layer_count, hidden_size, max_seq_length, operation, input_mode, .. } = self;
+        let Self { direction, sequence_lengths, hidden_state, cell_state, cells, .. } = self;
+        to.word(operation);
+        to.unless("layers", layer_count, &1);
+        to.named("hidden_size", hidden_size);
+        to.named("max_seq_length", max_seq_length);
+        to.word_unless(input_mode, &RnnInputMode::Linear);
+        to.word_unless(direction, &RnnDirection::Unidirection);
+        to.given_input("sequence_lengths", *sequence_lengths);
+        to.given_input("hidden_state", *hidden_state);
+        to.given_input("cell_state", *cell_state);
+        for RnnCell { weights, recurrent, input_bias, recurrent_bias } in cells {
+            to.given_data("weights", weights.as_ref());
+            to.data("recurrent", recurrent);
+            to.data("input_bias", input_bias);
+            to.data("recurrent_bias", recurrent_bias);
         }
     }
 }

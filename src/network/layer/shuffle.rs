@@ -1,5 +1,6 @@
 //! Data laid out otherwise: transposed, reshaped, joined. `Identity` and `Shape` have no attributes.
 
+use super::attributes::{Attributes, Describe};
 use crate::network::Dim;
 
 /// Operands one behind the other along an axis: `nvinfer1::IConcatenationLayer`.
@@ -71,4 +72,44 @@ pub struct Squeeze {
 pub struct Unsqueeze {
     /// Axes of the output, sorted.
     pub axes: Vec<usize>,
+}
+
+impl Describe for Concatenation {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { axis } = self;
+        to.named("axis", axis);
+    }
+}
+
+impl Describe for Shuffle {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { first_transpose, reshape, second_transpose } = self;
+        to.given("first_transpose", first_transpose.as_ref());
+        match reshape {
+            None => {}
+            Some(Reshape::Static { dims, zero_is_placeholder }) => {
+                to.named("reshape", dims);
+                to.flag("zero_is_placeholder", *zero_is_placeholder && dims.contains(&0));
+            }
+            Some(Reshape::Input { zero_is_placeholder }) => {
+                to.input("reshape", 1);
+                to.flag("zero_is_placeholder", *zero_is_placeholder);
+            }
+        }
+        to.given("second_transpose", second_transpose.as_ref());
+    }
+}
+
+impl Describe for Squeeze {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { axes } = self;
+        to.named("axes", axes);
+    }
+}
+
+impl Describe for Unsqueeze {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { axes } = self;
+        to.named("axes", axes);
+    }
 }

@@ -1,6 +1,7 @@
 //! Boxes cut out of data.
 
 use super::Arg;
+use super::attributes::{Attributes, Describe};
 
 /// What lies outside the data: `nvinfer1::SampleMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,4 +32,17 @@ pub struct Slice {
     pub mode: SampleMode,
     /// Position of the input with the value for [`SampleMode::Fill`], of rank 0; absent means 0.
     pub fill: Option<usize>,
+}
+
+impl Describe for Slice {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { start, size, stride, mode, fill } = self;
+        to.arg("start", start);
+        to.arg("size", size);
+        if stride.fixed().is_none_or(|steps| steps.iter().any(|&step| step != 1)) {
+            to.arg("stride", stride);
+        }
+        to.word_unless(mode, &SampleMode::StrictBounds);
+        to.given_input("fill", *fill);
+    }
 }

@@ -1,6 +1,7 @@
 //! The largest and the smallest.
 
 use super::Arg;
+use super::attributes::{Attributes, Describe};
 
 /// Which end [`TopK`] takes: `nvinfer1::TopKOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,4 +22,13 @@ pub struct TopK {
     pub k: Arg<usize>,
     /// Along which axis.
     pub axis: usize,
+}
+
+impl Describe for TopK {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { operation, k, axis } = self;
+        to.word(operation);
+        to.arg("k", k);
+        to.named("axis", axis);
+    }
 }

@@ -1,5 +1,7 @@
 //! Functions of each element.
 
+use super::attributes::{Attributes, Describe};
+
 /// A function of one element: `nvinfer1::ActivationType`. α and β are the layer's `alpha` and
 /// `beta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,4 +88,20 @@ pub enum UnaryOperation {
 pub struct Unary {
     /// The function.
     pub operation: UnaryOperation,
+}
+
+impl Describe for Activation {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { kind, alpha, beta } = self;
+        to.word(kind);
+        to.unless("alpha", alpha, &0.0);
+        to.unless("beta", beta, &0.0);
+    }
+}
+
+impl Describe for Unary {
+    fn describe(&self, to: &mut Attributes) {
+        let Self { operation } = self;
+        to.word(operation);
+    }
 }

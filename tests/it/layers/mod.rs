@@ -117,11 +117,11 @@ const ONE_LAYER: &[(&str, &str)] = &[
     ("shuffle-first-transpose", "Shuffle first_transpose [0, 2, 1, 3]"),
     ("shuffle-reshape-zero", "Shuffle reshape [1, 3, 20]"),
     ("shuffle-shape-constant", "Shuffle reshape [1, 4, 5, 3]"),
-    ("shuffle-shape-input", "Shuffle reshape from input"),
-    ("convolution-groups", "Convolution groups 2"),
-    ("convolution-set-input", "Convolution kernel from input"),
-    ("resize-shape-input", "Resize sizes from input, Nearest, Asymmetric, Floor"),
-    ("resize-shape-computed", "Resize scales [2.0, 2.0, 2.0, 2.0], Nearest, Asymmetric, Floor"),
+    ("shuffle-shape-input", "Shuffle reshape from input 1, zero_is_placeholder"),
+    ("convolution-groups", "Convolution kernel f32[2, 1, 3, 3], groups 2"),
+    ("convolution-set-input", "Convolution maps 1, kernel from input 1, kernel_size 3x3"),
+    ("resize-shape-input", "Resize sizes from input 1, Nearest, Asymmetric"),
+    ("resize-shape-computed", "Resize scales [2.0, 2.0, 2.0, 2.0], Nearest, Asymmetric"),
 ];
 
 #[test]
@@ -168,7 +168,7 @@ fn recurrent_sections_give_their_numbers_with_the_layer_too() {
                     section.name
                 );
                 assert!(
-                    !layers.iter().any(|layer| layer == "MatrixMultiply"),
+                    !layers.iter().any(|layer| layer.starts_with("MatrixMultiply")),
                     "{}: {layers:?}",
                     section.name
                 );

@@ -1,15 +1,10 @@
 //! `docs/layers.md`: the sections with their nodes, their layers, and what became of them on each
 //! back end.
 
-use onnx2plan::network::layer::{
-    Arg, Convolution, Deconvolution, PaddingMode, Reshape, Resize, ResizeOutput, ResizeSelector,
-    Scale, Shuffle,
-};
 use onnx2plan::network::{LayerKind, Network};
 use onnx2plan::onnx::Model;
-use onnx2plan::tensor::Tensor;
 use std::collections::BTreeMap;
-use std::fmt::{Debug, Write};
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -107,109 +102,5 @@ pub(super) fn layers(network: &Network) -> Vec<String> {
 }
 
 fn layer(kind: &LayerKind) -> String {
-    let mut said = Said(Vec::new());
-    match kind {
-        LayerKind::Shuffle(layer) => said.shuffle(layer),
-        LayerKind::Convolution(layer) | LayerKind::Deconvolution(Deconvolution(layer)) => {
-            said.convolution(layer);
-        }
-        LayerKind::Resize(layer) => said.resize(layer),
-        LayerKind::Scale(layer) => said.scale(layer),
-        LayerKind::ElementWise(layer) => said.debug("", &layer.operation),
-        LayerKind::Activation(layer) => said.debug("", &layer.kind),
-        _ => {}
-    }
-    if said.0.is_empty() {
-        kind.name().to_owned()
-    } else {
-        format!("{} {}", kind.name(), said.0.join(", "))
-    }
-}
-
-/// The attributes of a layer that are not the default.
-struct Said(Vec<String>);
-
-impl Said {
-    fn debug(&mut self, name: &str, value: &impl Debug) {
-        self.0.push(format!("{name} {value:?}").trim_start().to_owned());
-    }
-
-    /// A list, unless it is `default` throughout.
-    fn list(&mut self, name: &str, list: &[usize], default: usize) {
-        if list.iter().any(|&n| n != default) {
-            self.debug(name, &list);
-        }
-    }
-
-    fn shuffle(&mut self, layer: &Shuffle) {
-        if let Some(order) = &layer.first_transpose {
-            self.debug("first_transpose", order);
-        }
-        match &layer.reshape {
-            None => {}
-            Some(Reshape::Static { dims, .. }) => self.debug("reshape", dims),
-            Some(Reshape::Input { .. }) => self.0.push("reshape from input".into()),
-        }
-        if let Some(Reshape::Static { zero_is_placeholder: true, dims }) = &layer.reshape
-            && dims.contains(&0)
-        {
-            self.0.push("zero_is_placeholder".into());
-        }
-        if let Some(order) = &layer.second_transpose {
-            self.debug("second_transpose", order);
-        }
-    }
-
-    fn convolution(&mut self, layer: &Convolution) {
-        self.list("stride", &layer.stride, 1);
-        self.list("pre_padding", &layer.pre_padding, 0);
-        self.list("post_padding", &layer.post_padding, 0);
-        if layer.padding_mode != PaddingMode::ExplicitRoundDown {
-            self.debug("padding_mode", &layer.padding_mode);
-        }
-        self.list("dilation", &layer.dilation, 1);
-        self.list("groups", &[layer.groups], 1);
-        if let Some(text) = self.0.last_mut().filter(|text| text.starts_with("groups")) {
-            *text = format!("groups {}", layer.groups);
-        }
-        if layer.kernel.len() > 2 {
-            self.debug("kernel", &layer.kernel);
-        }
-        if matches!(layer.weights, Arg::Input(_)) {
-            self.0.push("kernel from input".into());
-        }
-        if layer.bias.is_some() {
-            self.0.push("bias".into());
-        }
-    }
-
-    fn resize(&mut self, layer: &Resize) {
-        match &layer.output {
-            ResizeOutput::Sizes(sizes) => self.debug("sizes", sizes),
-            ResizeOutput::Scales(scales) => self.debug("scales", scales),
-            ResizeOutput::Input => self.0.push("sizes from input".into()),
-        }
-        self.debug("", &layer.mode);
-        self.debug("", &layer.coordinate_transformation);
-        self.debug("", &layer.nearest_rounding);
-        if layer.selector_for_single_pixel != ResizeSelector::Formula {
-            self.debug("selector", &layer.selector_for_single_pixel);
-        }
-    }
-
-    fn scale(&mut self, layer: &Scale) {
-        self.debug("", &layer.mode);
-        self.debug("axis", &layer.channel_axis);
-        let mut coefficients = |name: &str, tensor: &Option<Tensor>| {
-            if let Some(values) = tensor.as_ref().and_then(Tensor::to_f32s) {
-                let shown = values.len().min(3);
-                let more = if values.len() > shown { ", …" } else { "" };
-                let numbers: Vec<String> = values[..shown].iter().map(f32::to_string).collect();
-                self.0.push(format!("{name} [{}{more}]", numbers.join(", ")));
-            }
-        };
-        coefficients("scale", &layer.scale);
-        coefficients("shift", &layer.shift);
-        coefficients("power", &layer.power);
-    }
+    format!("{} {:#}", kind.name(), kind.attributes()).trim_end().to_owned()
 }
