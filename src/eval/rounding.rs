@@ -115,14 +115,15 @@ fn terms(kind: &LayerKind, inputs: &[&Tensor]) -> Option<f32> {
             let dims = data.dims();
             dims.iter().rev().take(2).copied().max().unwrap_or(1)
         }
-        LayerKind::Einsum(_) => data.dims().iter().copied().max().unwrap_or(1),
+        LayerKind::Einsum(_) | LayerKind::Cumulative(_) => {
+            data.dims().iter().copied().max().unwrap_or(1)
+        }
         LayerKind::Reduce(of) => match of.operation {
             ReduceOperation::Sum | ReduceOperation::Avg => {
                 of.axes.iter().filter_map(|&axis| data.dims().get(axis)).product()
             }
             _ => return None,
         },
-        LayerKind::Cumulative(_) => data.dims().iter().copied().max().unwrap_or(1),
         LayerKind::Pooling(of) if of.kind != PoolingType::Max => of.window.iter().product(),
         LayerKind::Rnn(_) => last(data),
         _ => return None,
