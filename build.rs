@@ -9,10 +9,24 @@ use std::path::{Path, PathBuf};
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
+    refuse_other_systems()?;
     compile_proto()?;
     // docs.rs has no network to fetch headers from, and links nothing.
     if std::env::var_os("DOCS_RS").is_none() {
         compile_bridge()?;
+    }
+    Ok(())
+}
+
+/// Says so where nothing could work, instead of in a hundred errors of compilers.
+fn refuse_other_systems() -> Result<(), Failure> {
+    let system = std::env::var("CARGO_CFG_TARGET_OS")?;
+    if system != "linux" {
+        return Err(format!(
+            "onnx2plan cannot be built for {system}: it supports Linux only, because it loads \
+             TensorRT's Linux libraries; on Windows, use it in WSL 2"
+        )
+        .into());
     }
     Ok(())
 }
