@@ -8,7 +8,16 @@ use std::path::{Path, PathBuf};
 
 type Failure = Box<dyn std::error::Error>;
 
-fn main() -> Result<(), Failure> {
+fn main() {
+    if let Err(error) = compile() {
+        // Cargo shows such lines, and nothing else, and fails.
+        for line in error.to_string().lines() {
+            println!("cargo::error={line}");
+        }
+    }
+}
+
+fn compile() -> Result<(), Failure> {
     refuse_other_systems()?;
     compile_proto()?;
     // docs.rs has no network to fetch headers from, and links nothing.
