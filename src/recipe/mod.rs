@@ -130,6 +130,7 @@ impl From<Wanted> for String {
 /// What recurrent operators become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum RnnForm {
     /// A loop, which is faster; the layer for `TRT_RNNv2` nodes, where the library has it
     #[default]
@@ -144,6 +145,7 @@ pub enum RnnForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the passes are described where they are")]
+#[non_exhaustive]
 pub enum Pass {
     Dedupe,
     Scale,

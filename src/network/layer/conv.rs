@@ -7,6 +7,7 @@ use crate::tensor::Tensor;
 
 /// How padding and output size follow from each other: `nvinfer1::PaddingMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PaddingMode {
     /// Paddings as given; output = ⌊(in + pre + post − window) / stride⌋ + 1.
     ExplicitRoundDown,
@@ -62,6 +63,7 @@ pub struct Deconvolution(pub Convolution);
 
 /// What pooling does with a window: `nvinfer1::PoolingType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PoolingType {
     /// The maximum; padding counts as −∞.
     Max,

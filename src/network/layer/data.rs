@@ -20,6 +20,7 @@ pub struct Constant {
 
 /// What [`Fill`] makes: `nvinfer1::FillOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FillOperation {
     /// alpha + Σ index·beta.
     Linspace,
@@ -48,6 +49,7 @@ pub struct Fill {
 
 /// How [`Gather`] reads its indices: `nvinfer1::GatherMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GatherMode {
     /// Whole slices along the axis:
     /// `[data before axis, indices behind the batch axes, data after axis]`.
@@ -88,6 +90,7 @@ pub struct ReverseSequence {
 
 /// How [`Scatter`] reads its indices: `nvinfer1::ScatterMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScatterMode {
     /// One update per index; indices have the updates' shape.
     Element,
@@ -156,6 +159,7 @@ impl Reshape {
 
 /// What lies outside the data: `nvinfer1::SampleMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SampleMode {
     /// Reading outside is an error.
     StrictBounds,
@@ -201,6 +205,7 @@ pub struct Unsqueeze {
 
 /// Which end [`TopK`] takes: `nvinfer1::TopKOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TopKOperation {
     /// The largest, falling.
     Max,

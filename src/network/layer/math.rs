@@ -5,6 +5,7 @@ use crate::tensor::DType;
 /// A function of one element: `nvinfer1::ActivationType`. α and β are the layer's `alpha` and
 /// `beta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ActivationType {
     /// max(x, 0)
     Relu,
@@ -57,6 +58,7 @@ pub struct Cast {
 
 /// What [`Cumulative`] does: `nvinfer1::CumulativeOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CumulativeOperation {
     /// Running sum.
     Sum,
@@ -103,6 +105,7 @@ pub struct Einsum {
 
 /// A function of two elements: `nvinfer1::ElementWiseOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ElementWiseOperation {
     /// a + b
     Sum,
@@ -155,6 +158,7 @@ pub struct ElementWise {
 
 /// How an operand enters a matrix product: `nvinfer1::MatrixOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MatrixOperation {
     /// The last two axes are a matrix.
     None,
@@ -176,6 +180,7 @@ pub struct MatrixMultiply {
 
 /// What [`Reduce`] does with the elements: `nvinfer1::ReduceOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReduceOperation {
     /// Sum.
     Sum,
@@ -203,6 +208,7 @@ pub struct Reduce {
 /// A function of one element: `nvinfer1::UnaryOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the functions")]
+#[non_exhaustive]
 pub enum UnaryOperation {
     Exp,
     Log,
