@@ -1,14 +1,43 @@
 //! Compiles what is not Rust: the ONNX messages in `proto/`, and `cpp/` once per set of TensorRT
 //! headers.
 
+#[path = "build/headers.rs"]
+mod headers;
+
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 type Failure = Box<dyn std::error::Error>;
 
-fn main() -> Result<(), Failure> {
+fn main() {
+    if let Err(error) = compile() {
+        // Cargo shows such lines, and nothing else, and fails.
+        for line in error.to_string().lines() {
+            println!("cargo::error={line}");
+        }
+    }
+}
+
+fn compile() -> Result<(), Failure> {
+    refuse_other_systems()?;
     compile_proto()?;
-    compile_bridge()
+    // docs.rs has no network to fetch headers from, and links nothing.
+    if std::env::var_os("DOCS_RS").is_none() {
+        compile_bridge()?;
+    }
+    Ok(())
+}
+
+/// Says so where nothing could work, instead of in a hundred errors of compilers.
+fn refuse_other_systems() -> Result<(), Failure> {
+    let system = std::env::var("CARGO_CFG_TARGET_OS")?;
+    if system != "linux" {
+        return Err(format!(
+            "onnx2plan cannot be built for {system}: it supports Linux only, because it loads \
+             TensorRT's Linux libraries; on Windows, use it in WSL 2"
+        )
+        .into());
+    }
+    Ok(())
 }
 
 /// Turns `proto/onnx.proto` into Rust, with a protobuf compiler in Rust: nobody has to install
@@ -35,13 +64,14 @@ fn compile_bridge() -> Result<(), Failure> {
     println!("cargo::rerun-if-changed=src/trt/ffi.rs");
     println!("cargo::rerun-if-env-changed=TENSORRT_ROOT");
 
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?);
     let mut build = cxx_build::bridge("src/trt/ffi.rs");
     build.std("c++20").include("cpp").files(["cpp/shim.cpp", "cpp/rtx17.cpp", "cpp/trt114.cpp"]);
     // As system headers, so that warnings are ours alone; deprecated calls are the price of one
     // source for all versions.
     build
         .flag("-isystem")
-        .flag(tensorrt_headers()?)
+        .flag(headers::folder(&out)?)
         .flag_if_supported("-Wno-deprecated-declarations");
     if let Some(root) = std::env::var_os("TENSORRT_ROOT") {
         let include = Path::new(&root).join("include");
@@ -50,37 +80,4 @@ fn compile_bridge() -> Result<(), Failure> {
     }
     build.try_compile("onnx2plan_trt")?;
     Ok(())
-}
-
-/// The folder that holds `TRT-RTX-1.7`, `TRT-Enterprise-11.4` and a stand-in for CUDA's header.
-///
-/// They come with a crate that is fetched for its headers and never compiled; see
-/// `cpp/tensorrt-headers/Cargo.toml`.
-fn tensorrt_headers() -> Result<PathBuf, Failure> {
-    println!("cargo::rerun-if-env-changed=ONNX2PLAN_TENSORRT_HEADERS");
-    if let Some(folder) = std::env::var_os("ONNX2PLAN_TENSORRT_HEADERS") {
-        return Ok(folder.into());
-    }
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "metadata",
-            "--locked",
-            "--format-version=1",
-            "--manifest-path=cpp/tensorrt-headers/Cargo.toml",
-        ])
-        .output()?;
-    if !output.status.success() {
-        return Err(format!(
-            "cargo cannot fetch the headers: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )
-        .into());
-    }
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let manifest = metadata["packages"]
-        .as_array()
-        .and_then(|packages| packages.iter().find(|package| package["name"] == "trtx-sys"))
-        .and_then(|package| package["manifest_path"].as_str())
-        .ok_or("`cargo metadata` does not list trtx-sys")?;
-    Ok(Path::new(manifest).with_file_name("TensorRT-Headers"))
 }

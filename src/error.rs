@@ -56,7 +56,6 @@ impl Kind {
 /// An error with everything its reader needs. One pointer wide.
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: Kind,
     message: String,
@@ -315,9 +314,10 @@ fn causes(error: &Error) -> impl Iterator<Item = String> {
     })
 }
 
+/// Its kind and the report: what a `main` that returns the error shows.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        write!(f, "{:?}: {self}", self.0.kind)
     }
 }
 

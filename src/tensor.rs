@@ -17,6 +17,7 @@ use std::fmt;
 )]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names are the types")]
+#[non_exhaustive]
 pub enum DType {
     F32,
     F16,
@@ -177,6 +178,7 @@ pub struct Tensor {
 
 /// Why bytes are not a tensor of the claimed type and shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TensorError {
     /// The product of the dimensions does not fit in memory's address range.
     #[error("a tensor of shape {0:?} has more elements than memory can address")]

@@ -9,6 +9,7 @@ use std::fmt;
 
 /// How much is frozen. Each level is tried only where the one before does not convert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Freezing {
     /// Nothing.
     Nothing,

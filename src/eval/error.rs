@@ -10,6 +10,7 @@ pub const MAX_ELEMENTS: usize = 1 << 31;
 /// Why a layer cannot be computed from these operands. It knows no place; the driver of the network
 /// adds it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EvalError {
     /// An operand is not there.
     #[error("the layer reads operand {at}, but there are {count}")]

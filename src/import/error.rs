@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 /// Why a node cannot be imported.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpError {
     /// An attribute is missing or has the wrong type.
     #[error(transparent)]

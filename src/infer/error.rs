@@ -8,6 +8,7 @@ use crate::tensor::DType;
 /// the node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
+#[non_exhaustive]
 pub enum InferError {
     #[error("{kind} takes {expected} inputs but has {actual}")]
     Inputs { kind: &'static str, expected: String, actual: usize },

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The value of an attribute.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the names are ONNX's attribute types")]
+#[non_exhaustive]
 pub enum Attr {
     Int(i64),
     Float(f32),
@@ -48,6 +49,7 @@ impl Attr {
 
 /// Why an attribute cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AttrError {
     /// It has another type.
     #[error("attribute `{name}` must be {expected}, but is {found}")]

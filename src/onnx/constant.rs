@@ -8,6 +8,7 @@ use std::sync::Arc;
 /// Element type of an ONNX tensor (`TensorProto.DataType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are the types")]
+#[non_exhaustive]
 pub enum ElementType {
     /// A type that a [`Tensor`] can hold.
     Of(DType),

@@ -74,6 +74,7 @@ pub struct ValueInfo {
 
 /// The stated type of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ValueType {
     /// A dense tensor.
     Tensor {

@@ -125,6 +125,7 @@ pub enum Event<'a> {
 
 /// The parts of an installation, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Phase {
     /// pip downloads the wheel.
     Downloading,

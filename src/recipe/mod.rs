@@ -132,6 +132,7 @@ impl From<Wanted> for String {
 /// What recurrent operators become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum RnnForm {
     /// A loop, which is faster; for `TRT_RNNv2` nodes the layer, if the library has it
     #[default]
@@ -146,6 +147,7 @@ pub enum RnnForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the passes are described where they are")]
+#[non_exhaustive]
 pub enum Pass {
     Dedupe,
     Scale,

@@ -94,6 +94,7 @@ pub enum Turn {
 /// What is compared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum What {
     /// How the model ended.
     Status {

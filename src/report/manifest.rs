@@ -43,6 +43,7 @@ pub struct Manifest {
 
 /// What is known of a plan's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Verdict {
     /// It was run, and every output agrees with the reference.
     #[serde(rename = "verified")]

@@ -14,6 +14,7 @@ use std::fmt;
 /// How a model ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Status {
     /// A plan was built, run on a GPU, and every output agrees with the reference.
     Verified,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 /// What TensorRT may do besides following the network: `nvinfer1::BuilderFlag`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Flag {
     /// Compute in `f16` where that is faster. Only where types are not strong: TensorRT 8 and 10.
     Fp16,

@@ -48,6 +48,7 @@ impl Limits {
 
 /// Something that happens in the pool.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// A worker, by its number, begins with a model.
     Begun(usize, &'a Job),

@@ -1,8 +1,8 @@
 //! `Resize` and `Upsample`: data sampled on another grid along some axes.
 //!
 //! What TensorRT's Resize says becomes one; the rest is computed axis by axis (see
-//! [`super::resample`]): from fixed sizes by fixed indices and weights, else by indices and weights
-//! computed at run time.
+//! [`resample`](crate::import::build::resample)): from fixed sizes by fixed indices and weights,
+//! else by indices and weights computed at run time.
 
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};

@@ -46,6 +46,7 @@ pub struct LoopIterator {
 
 /// A value that leaves a loop: `nvinfer1::ILoopOutputLayer`.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum LoopOutput {
     /// The final value of the recurrence at this position.
     LastValue(usize),

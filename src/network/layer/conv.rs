@@ -8,6 +8,7 @@ use crate::tensor::Tensor;
 
 /// How padding and output size follow from each other: `nvinfer1::PaddingMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PaddingMode {
     /// Paddings as given; output = ⌊(in + pre + post − window) / stride⌋ + 1.
     ExplicitRoundDown,

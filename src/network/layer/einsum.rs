@@ -29,6 +29,7 @@ pub struct Letter(u8);
 /// Why a text is no equation for operands of given ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
+#[non_exhaustive]
 pub enum EquationError {
     #[error("it has not one term per operand")]
     Terms,

@@ -4,6 +4,7 @@ use super::attributes::{Attributes, Describe};
 
 /// A function of two elements: `nvinfer1::ElementWiseOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ElementWiseOperation {
     /// a + b
     Sum,

@@ -13,6 +13,7 @@ pub struct Constant {
 
 /// What [`Fill`] makes: `nvinfer1::FillOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FillOperation {
     /// alpha + Σ index·beta.
     Linspace,

@@ -4,6 +4,7 @@ use super::attributes::{Attributes, Describe};
 
 /// How [`Gather`] reads its indices: `nvinfer1::GatherMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GatherMode {
     /// Whole slices along the axis:
     /// `[data before axis, indices behind the batch axes, data after axis]`.
@@ -44,6 +45,7 @@ pub struct ReverseSequence {
 
 /// How [`Scatter`] reads its indices: `nvinfer1::ScatterMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScatterMode {
     /// One update per index; indices have the updates' shape.
     Element,

@@ -4,6 +4,7 @@ use super::attributes::{Attributes, Describe};
 
 /// How an operand enters a matrix product: `nvinfer1::MatrixOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MatrixOperation {
     /// The last two axes are a matrix.
     None,

@@ -95,6 +95,7 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident $(($attributes:ty))?),* $(,)?) => {
         /// Every kind of layer. Kinds without attributes have no struct.
         #[derive(Debug, Clone, PartialEq)]
+        #[non_exhaustive]
         pub enum LayerKind { $($(#[$doc])* $kind $(($attributes))?,)* }
 
         impl LayerKind {

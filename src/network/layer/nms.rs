@@ -5,6 +5,7 @@ use super::attributes::{Attributes, Describe};
 
 /// How a box is written: `nvinfer1::BoundingBoxFormat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BoundingBoxFormat {
     /// Two opposite corners.
     CornerPairs,

@@ -5,6 +5,7 @@ use crate::tensor::Tensor;
 
 /// How far one coefficient of a [`Scale`] reaches: `nvinfer1::ScaleMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScaleMode {
     /// One for all elements.
     Uniform,

@@ -5,6 +5,7 @@ use super::conv::PaddingMode;
 
 /// What pooling does with a window: `nvinfer1::PoolingType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PoolingType {
     /// The maximum; padding counts as −∞.
     Max,

@@ -4,6 +4,7 @@ use super::attributes::{Attributes, Describe};
 
 /// What [`Cumulative`] does: `nvinfer1::CumulativeOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CumulativeOperation {
     /// Running sum.
     Sum,
@@ -24,6 +25,7 @@ pub struct Cumulative {
 
 /// What [`Reduce`] does with the elements: `nvinfer1::ReduceOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReduceOperation {
     /// Sum.
     Sum,

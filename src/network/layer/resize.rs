@@ -4,6 +4,7 @@ use super::attributes::{Attributes, Describe};
 
 /// How values between samples are made: `nvinfer1::InterpolationMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InterpolationMode {
     /// The nearest sample, on up to 8 axes.
     Nearest,
@@ -15,6 +16,7 @@ pub enum InterpolationMode {
 
 /// Where an output element lies in the input: `nvinfer1::ResizeCoordinateTransformation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CoordinateTransformation {
     /// x · (in − 1) / (out − 1)
     AlignCorners,
@@ -26,6 +28,7 @@ pub enum CoordinateTransformation {
 
 /// What happens where the output has one element: `nvinfer1::ResizeSelector`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResizeSelector {
     /// The formula holds as ever.
     Formula,
@@ -35,6 +38,7 @@ pub enum ResizeSelector {
 
 /// How a position becomes a sample for [`InterpolationMode::Nearest`]: `nvinfer1::ResizeRoundMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResizeRoundMode {
     /// To the nearest, ½ up.
     HalfUp,

@@ -6,6 +6,7 @@ use crate::tensor::Tensor;
 /// What one step computes: `nvinfer1::RNNOperation`. x is the data, h the state, · a product with
 /// weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RnnOperation {
     /// h' = max(0, Wx + Rh + b)
     Relu,
@@ -20,6 +21,7 @@ pub enum RnnOperation {
 /// A gate: `nvinfer1::RNNGateType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are TensorRT's")]
+#[non_exhaustive]
 pub enum RnnGateType {
     Input,
     Output,
@@ -44,6 +46,7 @@ impl RnnOperation {
 
 /// Whether the first layer multiplies the data with weights: `nvinfer1::RNNInputMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RnnInputMode {
     /// It does.
     Linear,
@@ -53,6 +56,7 @@ pub enum RnnInputMode {
 
 /// `nvinfer1::RNNDirection`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RnnDirection {
     /// From the first step to the last.
     Unidirection,

@@ -5,6 +5,7 @@ use super::attributes::{Attributes, Describe};
 
 /// What lies outside the data: `nvinfer1::SampleMode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SampleMode {
     /// Reading outside is an error.
     StrictBounds,

@@ -5,6 +5,7 @@ use super::attributes::{Attributes, Describe};
 
 /// Which end [`TopK`] takes: `nvinfer1::TopKOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TopKOperation {
     /// The largest, falling.
     Max,

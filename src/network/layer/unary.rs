@@ -5,6 +5,7 @@ use super::attributes::{Attributes, Describe};
 /// A function of one element: `nvinfer1::ActivationType`. α and β are the layer's `alpha` and
 /// `beta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ActivationType {
     /// max(x, 0)
     Relu,
@@ -51,6 +52,7 @@ pub struct Activation {
 /// A function of one element: `nvinfer1::UnaryOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the functions")]
+#[non_exhaustive]
 pub enum UnaryOperation {
     Exp,
     Log,
