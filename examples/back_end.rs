@@ -12,7 +12,7 @@
 use onnx2plan::emit::emit;
 use onnx2plan::emit::sink::{ConditionalHandle, Handle, Label, LoopHandle, Made, Refused, Sink};
 use onnx2plan::import::Fitted;
-use onnx2plan::network::layer::control::LoopIterator;
+use onnx2plan::network::layer::LoopIterator;
 use onnx2plan::network::{Caps, LayerKind};
 use onnx2plan::tensor::DType;
 use onnx2plan::{Error, Kind, Result, onnx, pipeline};

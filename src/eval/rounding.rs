@@ -15,7 +15,7 @@
 //!   a layer are moved.
 //! - Products in TF32 have operands of 11 bits of mantissa: both are moved by 2⁻¹¹ of themselves.
 //! - What is computed exactly is not moved: layers that move or compare data, and results that are
-//!   whole numbers, as positions and counts are.
+//!   whole numbers up to 2²⁰, as positions and counts are.
 
 use crate::network::LayerKind;
 use crate::network::layer::{
@@ -29,8 +29,9 @@ use half::{bf16, f16};
 const SUM: f32 = 1.0 / 16_777_216.0;
 /// How far an operand in TF32 is from the `f32` that it was.
 const TF32: f32 = 1.0 / 2048.0;
-/// The largest whole numbers that `f32` has without gaps.
-const WHOLE: f32 = 16_777_216.0;
+/// Up to here a result that is a whole number is taken to be exact. Beyond, the numbers that `f32`
+/// has come so close to being all whole that it says nothing.
+const WHOLE: f32 = 1_048_576.0;
 
 /// Random rounding, the same for the same seed.
 #[derive(Debug)]
