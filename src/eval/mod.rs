@@ -5,9 +5,9 @@
 //! whole numbers wrap around. Nothing here panics whatever the operands are: what has no result is
 //! an [`EvalError`].
 //!
-//! One file per family of layers; the shared ground is `index` (where elements lie), `operand`
-//! (tensors as numbers and back), `pick` (moving elements), `number` (arithmetic) and `gemm`
-//! (matrix products).
+//! One file per family of layers, named as in `network::layer`; the shared ground is `index` (where
+//! elements lie), `operand` (tensors as numbers and back), `pick` (moving elements), `number`
+//! (arithmetic) and `gemm` (matrix products).
 
 #![allow(
     clippy::cast_possible_truncation,

@@ -9,14 +9,15 @@
 pub struct Caps {
     /// Tensors of type `i64`.
     pub int64: bool,
-    /// Shape and NonZero give `i64`; before TensorRT 10 they give `i32`.
+    /// Shape and NonZero give `i64`; before TensorRT 10 they give `i32` (`IShapeLayer` and
+    /// `INonZeroLayer` in its `NvInfer.h`).
     pub int64_sizes: bool,
     /// Tensors of type `bf16`.
     pub bf16: bool,
     /// Tensors of type `i8` that nobody quantized.
     pub int8: bool,
-    /// What Quantize gives is called by its type; TensorRT 8.x calls it `f32` until it is told
-    /// otherwise.
+    /// What Quantize gives is called by its type; TensorRT 8.6 calls it `f32` until it is told
+    /// otherwise (seen in `ITensor::getType`).
     pub names_quantized: bool,
     /// Types follow from inputs, weights and casts alone; otherwise precision flags decide.
     pub strongly_typed: bool,
@@ -44,8 +45,8 @@ pub struct Caps {
     pub open_scale: bool,
     /// `IConstantLayer` of `bool`.
     pub bool_constants: bool,
-    /// Plans with sizes that only the run knows can be loaded without a profile; TensorRT 8.x wants
-    /// one, be it an empty one.
+    /// Plans with sizes that only the run knows can be loaded without a profile; TensorRT 8.6 loads
+    /// none without one, be it an empty one (seen).
     pub open_without_profile: bool,
 }
 
