@@ -88,6 +88,7 @@ fn key(network: &Network, id: LayerId) -> Option<Key> {
         // alike in practice.
         LayerKind::Convolution(_)
         | LayerKind::Deconvolution(_)
+        | LayerKind::Rnn(_)
         | LayerKind::Scale(_)
         | LayerKind::Loop(_)
         | LayerKind::Conditional(_) => None,
