@@ -17,12 +17,12 @@ pub struct Prepared {
     pub network: Checked,
     /// Things the user should know that are no errors.
     pub notes: Vec<String>,
-    /// What the optimisation passes did.
+    /// What the optimization passes did.
     pub passes: opt::Log,
     /// Time to import the model.
     pub import_time: Duration,
-    /// Time to optimise and legalize the network.
-    pub optimise_time: Duration,
+    /// Time to optimize and legalize the network.
+    pub optimize_time: Duration,
 }
 
 /// Makes the network that TensorRT shall build.
@@ -36,7 +36,7 @@ pub fn prepare(model: &Model, fitted: &Fitted, caps: Caps) -> Result<Prepared> {
 
     let start = Instant::now();
     let (network, passes) = finish(network, &fitted.recipe.without_passes, caps)?;
-    Ok(Prepared { network, notes, passes, import_time, optimise_time: start.elapsed() })
+    Ok(Prepared { network, notes, passes, import_time, optimize_time: start.elapsed() })
 }
 
 /// Imports a model with constants folded on the way.
@@ -45,11 +45,11 @@ pub fn import_model(model: &Model, fitted: &Fitted) -> Result<Imported> {
     import::import(model, fitted, &|kind, inputs, outputs| folder.fold(kind, inputs, outputs))
 }
 
-/// From the imported network to the one that is emitted: check, optimise, legalize, check.
+/// From the imported network to the one that is emitted: check, optimize, legalize, check.
 pub fn finish(network: Network, without: &[Pass], caps: Caps) -> Result<(Checked, opt::Log)> {
     let mut network = valid::check(network)?.into_inner();
     let passes =
-        opt::optimise(&mut network, without, &mut |pass, network| check_after(pass, network))?;
+        opt::optimize(&mut network, without, &mut |pass, network| check_after(pass, network))?;
     legalize::legalize(&mut network, caps)?;
     Ok((valid::check(network)?, passes))
 }

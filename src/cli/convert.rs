@@ -58,7 +58,9 @@ struct Converted {
 #[derive(Debug, Serialize)]
 struct Seconds {
     import: f64,
-    optimise: f64,
+    /// Under the name that it has had from the first version on.
+    #[serde(rename = "optimise")]
+    optimize: f64,
     build: f64,
     write: f64,
 }
@@ -186,7 +188,7 @@ impl Written {
             layers: emitted.layers.len(),
             seconds: Seconds {
                 import: (source.took + prepared.import_time).as_secs_f64(),
-                optimise: prepared.optimise_time.as_secs_f64(),
+                optimize: prepared.optimize_time.as_secs_f64(),
                 build: took.as_secs_f64(),
                 write: write.as_secs_f64(),
             },

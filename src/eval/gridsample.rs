@@ -74,7 +74,7 @@ fn along(
         InterpolationMode::Cubic => (first.saturating_sub(1), cubic(CUBIC, part).into()),
     };
     let mode = match layer.sample_mode {
-        // A position on the last sample has a neighbour outside, of weight 0: no reason to refuse.
+        // A position on the last sample has a neighbor outside, of weight 0: no reason to refuse.
         SampleMode::StrictBounds => SampleMode::Fill,
         mode => mode,
     };

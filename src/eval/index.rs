@@ -15,7 +15,7 @@ pub(super) fn size_at(dims: &[usize], axis: usize) -> Result<usize, EvalError> {
     dims.get(axis).copied().ok_or(EvalError::Axis { axis, rank: dims.len() })
 }
 
-/// The distance in elements between neighbours along each axis of a dense tensor.
+/// The distance in elements between neighbors along each axis of a dense tensor.
 ///
 /// Of an empty tensor they mean nothing, but are computed without overflow.
 pub(super) fn strides(dims: &[usize]) -> Vec<isize> {

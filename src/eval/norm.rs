@@ -91,8 +91,8 @@ pub(super) fn lrn(layer: &Lrn, inputs: &[&Tensor]) -> Result<Tensor, EvalError> 
     pieces(&mut out, plane, |i, out| {
         let (batch, channel) = (i / channels * channels, i % channels);
         let end = channels.min(channel.saturating_add(reach).saturating_add(1));
-        for neighbour in channel.saturating_sub(reach)..end {
-            let squares = values[(batch + neighbour) * plane..].iter().map(|x| x * x);
+        for neighbor in channel.saturating_sub(reach)..end {
+            let squares = values[(batch + neighbor) * plane..].iter().map(|x| x * x);
             out.iter_mut().zip(squares).for_each(|(sum, square)| *sum += square);
         }
         let own = &values[i * plane..];

@@ -257,10 +257,10 @@ mod tests {
     #[test]
     fn one_output_element_takes_the_centre_or_the_first() {
         let x = [0.0, 1.0, 2.0];
-        let centre = layer(M::Linear, ResizeOutput::Sizes(vec![1]), C::HalfPixel);
-        assert_eq!(run(&centre, &x), [1.0]);
+        let center = layer(M::Linear, ResizeOutput::Sizes(vec![1]), C::HalfPixel);
+        assert_eq!(run(&center, &x), [1.0]);
         assert_eq!(
-            run(&Resize { selector_for_single_pixel: ResizeSelector::Upper, ..centre }, &x),
+            run(&Resize { selector_for_single_pixel: ResizeSelector::Upper, ..center }, &x),
             [0.0]
         );
         assert_eq!(

@@ -39,7 +39,7 @@ pub(super) struct Sliding {
     pub post: usize,
 }
 
-/// Neighbouring outputs of one row, and the first input that they read; the next ones are `stride`
+/// Neighboring outputs of one row, and the first input that they read; the next ones are `stride`
 /// apart.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {

@@ -1,4 +1,4 @@
-//! Running sums of 1, 2, 4, … neighbours: after log₂ n steps each element has met all before it.
+//! Running sums of 1, 2, 4, … neighbors: after log₂ n steps each element has met all before it.
 //!
 //! A step adds the sums of the step before to themselves, shifted, with zeros where nothing is. So
 //! whole numbers stay exact and wrap around as any sum does, an infinity or a NaN reaches only what

@@ -136,7 +136,7 @@ fn single(insert: &mut Insert<'_, '_>, x: ValueId) -> Result<ValueId> {
     binary(insert, Op::Sum, scaled, bias)
 }
 
-/// Groups become an axis of their own, over whose neighbours is normalized; scale and bias come
+/// Groups become an axis of their own, over whose neighbors is normalized; scale and bias come
 /// after that.
 ///
 /// `None` where a reshape cannot say the sizes, because the run alone knows several of them.

@@ -16,7 +16,7 @@ pub struct Range {
     pub input: String,
     /// Smallest sizes, one per axis, or smallest values, one per element.
     pub min: Vec<i64>,
-    /// What to optimise for.
+    /// What to optimize for.
     pub opt: Vec<i64>,
     /// Largest sizes or values.
     pub max: Vec<i64>,

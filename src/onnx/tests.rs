@@ -499,7 +499,7 @@ fn deep_and_swollen_files_are_refused() {
 }
 
 #[test]
-fn test_data_is_read_and_sequences_are_recognised() {
+fn test_data_is_read_and_sequences_are_recognized() {
     let folder = tempfile::tempdir().unwrap();
     let read = |name: &str, bytes: Vec<u8>| {
         let path = folder.path().join(name);

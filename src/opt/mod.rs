@@ -46,7 +46,7 @@ pub type Log = Vec<(Name, usize)>;
 ///
 /// # Errors
 /// Whatever `after` says.
-pub fn optimise(
+pub fn optimize(
     network: &mut Network,
     without: &[Name],
     after: &mut dyn FnMut(Name, &Network) -> Result<()>,

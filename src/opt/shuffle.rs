@@ -1,4 +1,4 @@
-//! Squeeze, Unsqueeze and neighbouring Shuffles become one Shuffle; those that change nothing
+//! Squeeze, Unsqueeze and neighboring Shuffles become one Shuffle; those that change nothing
 //! vanish.
 
 use crate::infer;

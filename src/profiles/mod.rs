@@ -31,7 +31,7 @@ const ENDS: [&str; 3] = ["min", "opt", "max"];
 pub struct Planned {
     /// Ranges of all inputs with a size known only at run time, and of inputs that hold sizes.
     pub profile: Profile,
-    /// What was guessed: `` input `x`, axis 0 (batch): 1 to 8, optimised for 1 ``.
+    /// What was guessed: `` input `x`, axis 0 (batch): 1 to 8, optimized for 1 ``.
     pub guesses: Vec<String>,
     /// The guessed sizes: names of inputs, and axes.
     guessed: BTreeSet<(String, usize)>,
@@ -325,7 +325,7 @@ impl Plan<'_> {
                 let line = if min == max {
                     format!("{what}: {opt}")
                 } else {
-                    format!("{what}: {min} to {max}, optimised for {opt}")
+                    format!("{what}: {min} to {max}, optimized for {opt}")
                 };
                 if !lines.contains(&line) {
                     lines.push(line);

@@ -29,8 +29,8 @@ fn what_is_not_given_is_guessed_once_per_symbol() {
     assert_eq!(
         planned.guesses,
         [
-            "input `x`, axis 0 (N): 1 to 8, optimised for 1",
-            "input `x`, axis 2 (W): 1 to 256, optimised for 64"
+            "input `x`, axis 0 (N): 1 to 8, optimized for 1",
+            "input `x`, axis 2 (W): 1 to 256, optimized for 64"
         ]
     );
     let names: Vec<_> = planned.profile.inputs.iter().map(|range| range.input.as_str()).collect();

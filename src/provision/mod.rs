@@ -40,9 +40,9 @@ pub struct Package {
     pub unpacked_bytes: u64,
     /// Options that make pip choose this wheel, whichever Python runs it.
     pub select: &'static [&'static str],
-    /// Files of the wheel that are kept, side by side in one folder: libraries and the licence.
+    /// Files of the wheel that are kept, side by side in one folder: libraries and the license.
     pub members: &'static [&'static str],
-    /// The licence in one line, for the user to see before anything is fetched.
+    /// The license in one line, for the user to see before anything is fetched.
     pub license: &'static str,
 }
 
@@ -87,7 +87,7 @@ pub const ONNX_RUNTIME: Package = Package {
         "cp312",
     ],
     members: &["onnxruntime/capi/libonnxruntime.so.1.31.1", "onnxruntime/LICENSE"],
-    license: "ONNX Runtime is Microsoft's, under the MIT licence (LICENSE beside the library)",
+    license: "ONNX Runtime is Microsoft's, under the MIT license (LICENSE beside the library)",
 };
 
 /// Where to install from and to.

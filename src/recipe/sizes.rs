@@ -151,7 +151,7 @@ impl Sizes {
                     let open = min.get(&name).is_some_and(|smallest| *smallest != largest)
                         && !opt.contains_key(&name);
                     let line = format!(
-                        "input `{name}`: optimised for {largest:?}, its `--max`, as it has no \
+                        "input `{name}`: optimized for {largest:?}, its `--max`, as it has no \
                          `--opt`"
                     );
                     if open && !lines.contains(&line) {
@@ -242,7 +242,7 @@ mod tests {
         }
         let expected = ["x", "k"].iter().zip([9, 5]);
         let expected = expected.map(|(name, n)| {
-            format!("input `{name}`: optimised for [{n}], its `--max`, as it has no `--opt`")
+            format!("input `{name}`: optimized for [{n}], its `--max`, as it has no `--opt`")
         });
         assert_eq!(sizes.unsaid(), expected.collect::<Vec<_>>());
     }

@@ -359,7 +359,7 @@ impl fmt::Display for Place {
 /// Seconds per stage; absent where it was not reached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
-    /// Reading, importing and optimising.
+    /// Reading, importing and optimizing.
     pub import: Option<f64>,
     /// Building the plan.
     pub build: Option<f64>,

@@ -70,7 +70,7 @@ impl Device {
     /// [`Kind::Environment`] where the library does not know the GPU.
     pub fn fits(&self, library: &Library) -> Result<()> {
         let info = self.info()?;
-        // TensorRT-RTX is for workstations: it refuses the GPUs of data centres since Hopper.
+        // TensorRT-RTX is for workstations: it refuses the GPUs of data centers since Hopper.
         if library.version().rtx && matches!(info.compute_capability.number(), 90 | 100 | 103) {
             let message = format!(
                 "{} does not run on {} (compute capability {})",

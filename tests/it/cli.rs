@@ -157,18 +157,18 @@ fn without_options_the_plan_lies_beside_the_model() {
     assert!(fs::read(&plan).unwrap().starts_with(b"vtrt"));
     let said = text(&output.stderr);
     assert!(
-        said.contains("note  guessed: input `image`, axis 0 (batch): 1 to 8, optimised for 1\n"),
+        said.contains("note  guessed: input `image`, axis 0 (batch): 1 to 8, optimized for 1\n"),
         "{said}"
     );
     assert!(
         said.contains("warning  the plan was not run, and no numbers were compared: "),
         "{said}"
     );
-    assert!(!said.contains('\u{1b}'), "colour where there is no terminal: {said}");
+    assert!(!said.contains('\u{1b}'), "color where there is no terminal: {said}");
     let manifest = parse(&fs::read(dir.path().join("digits.plan.json")).unwrap());
     assert_eq!(
         manifest["notes"],
-        json!(["guessed: input `image`, axis 0 (batch): 1 to 8, optimised for 1"])
+        json!(["guessed: input `image`, axis 0 (batch): 1 to 8, optimized for 1"])
     );
 
     // A second run replaces both files.

@@ -146,9 +146,9 @@ fn guesses_give_way_where_the_network_cannot_hold() {
     let dir = tempfile::tempdir().unwrap();
     let manifest = manifest(dir.path(), &["--outputs", "c"]);
     let notes = json!([
-        "guessed: input `x`, axis 0 (N): 1 to 8, optimised for 1",
-        "guessed: input `x`, axis 2 (H): 4 to 256, optimised for 64",
-        "guessed: input `x`, axis 3 (W): 4 to 256, optimised for 64",
+        "guessed: input `x`, axis 0 (N): 1 to 8, optimized for 1",
+        "guessed: input `x`, axis 2 (H): 4 to 256, optimized for 64",
+        "guessed: input `x`, axis 3 (W): 4 to 256, optimized for 64",
     ]);
     assert_eq!(manifest["notes"], notes);
 }
@@ -167,8 +167,8 @@ fn positions(more: fn(Model) -> Model) -> Model {
 /// Positions that a table does not have are no data that anyone could feed.
 #[test]
 fn guesses_give_way_to_tables_that_are_read_by_position() {
-    const GIVES_WAY: &str = "1 to 32, optimised for 32";
-    const STAYS: &str = "1 to 256, optimised for 64";
+    const GIVES_WAY: &str = "1 to 32, optimized for 32";
+    const STAYS: &str = "1 to 256, optimized for 64";
     type Case = (&'static str, fn(Model) -> Model, &'static str);
     let cases: &[Case] = &[
         ("as counted", |model| model.node("Identity", "count", "positions"), GIVES_WAY),
@@ -185,7 +185,7 @@ fn guesses_give_way_to_tables_that_are_read_by_position() {
         (
             "too many from an offset",
             |model| model.init("k", &[1], &[25i64]).node("Add", "count k", "positions"),
-            "1 to 8, optimised for 8",
+            "1 to 8, optimized for 8",
         ),
         ("from the end", |model| model.node("Sub", "count length", "positions"), GIVES_WAY),
         (
@@ -207,7 +207,7 @@ fn guesses_give_way_to_tables_that_are_read_by_position() {
         (
             "the last of forty",
             |model| model.init("k", &[2], &[0i64, 39]).node("Gather", "count k", "positions"),
-            "64 to 256, optimised for 64",
+            "64 to 256, optimized for 64",
         ),
         ("from the user", |model| model.node("Identity", "ids", "positions"), STAYS),
     ];
@@ -219,7 +219,7 @@ fn guesses_give_way_to_tables_that_are_read_by_position() {
         let manifest: Value =
             serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
         let notes = json!([
-            "guessed: input `ids`, axis 0 (N): 1 to 8, optimised for 1",
+            "guessed: input `ids`, axis 0 (N): 1 to 8, optimized for 1",
             format!("guessed: input `ids`, axis 1 (L): {expected}"),
         ]);
         assert_eq!(manifest["notes"], notes, "{what}");
@@ -332,7 +332,7 @@ fn guesses_grow_to_what_a_layer_takes() {
         serde_json::from_slice(&fs::read(dir.path().join("model.plan.json")).unwrap()).unwrap();
     assert_eq!(
         manifest["notes"],
-        json!(["guessed: input `x`, axis 0 (n): 8 to 16, optimised for 8"])
+        json!(["guessed: input `x`, axis 0 (n): 8 to 16, optimized for 8"])
     );
 }
 

@@ -87,7 +87,7 @@ const RESIZE: &[&Trap] = &[
         expected: &[5.0],
     },
     &Trap {
-        name: "one element is the centre for half_pixel",
+        name: "one element is the center for half_pixel",
         model: || resize("linear", "half_pixel", 1),
         dims: &[1, 1, 1, 3],
         input: &[5.0, 6.0, 7.0],
@@ -277,7 +277,7 @@ fn region(samples: i64) -> Model {
 
 const REGIONS: &[&Trap] = &[
     &Trap {
-        name: "a sample at the border has neighbours that weigh 0",
+        name: "a sample at the border has neighbors that weigh 0",
         model: || region(1),
         dims: &[1, 1, 2, 2],
         input: &[-1.0, -2.0, -3.0, -4.0],

@@ -293,9 +293,9 @@ impl OpenGrid {
         after: f64,
     ) -> Result<ValueId, OpError> {
         let counter = self.counter(ctx)?;
-        let centres = ctx.binary_scalar(Ew::Sum, counter, before)?;
+        let centers = ctx.binary_scalar(Ew::Sum, counter, before)?;
         let scale = self.scale(ctx, data)?;
-        let scaled = ctx.binary(Ew::Div, centres, scale)?;
+        let scaled = ctx.binary(Ew::Div, centers, scale)?;
         ctx.binary_scalar(Ew::Sub, scaled, after)
     }
 
@@ -372,7 +372,7 @@ impl OpenGrid {
         }
     }
 
-    /// Weighted sums of the two neighbours.
+    /// Weighted sums of the two neighbors.
     fn blend(&self, ctx: &mut Ctx<'_>, data: ValueId) -> Result<ValueId, OpError> {
         let positions = self.positions(ctx, data)?;
         let below = ctx.unary(UnaryOperation::Floor, positions)?;

@@ -235,7 +235,7 @@ fn ends(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId) -> Result<(ValueId, ValueId),
     Ok((ctx.binary(Ew::Min, a, b)?, ctx.binary(Ew::Max, a, b)?))
 }
 
-/// Low and high end of a side that has a centre and a length.
+/// Low and high end of a side that has a center and a length.
 fn span(
     ctx: &mut Ctx<'_>,
     center: ValueId,

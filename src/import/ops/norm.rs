@@ -255,9 +255,9 @@ fn standardize(
 ) -> Result<Standard, OpError> {
     let wide = ctx.cast(x, stash)?;
     let mean = ctx.reduce(ReduceOperation::Avg, wide, axes.clone(), true)?;
-    let centred = ctx.binary(Ew::Sub, wide, mean)?;
-    let inverse_deviation = inverse_root_mean_square(ctx, centred, axes, epsilon)?;
-    let y = ctx.binary(Ew::Prod, centred, inverse_deviation)?;
+    let centered = ctx.binary(Ew::Sub, wide, mean)?;
+    let inverse_deviation = inverse_root_mean_square(ctx, centered, axes, epsilon)?;
+    let y = ctx.binary(Ew::Prod, centered, inverse_deviation)?;
     Ok(Standard { y: ctx.cast(y, ctx.dtype(x))?, mean, inverse_deviation })
 }
 
@@ -392,12 +392,12 @@ fn mean_variance(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     axes.sort_unstable();
     axes.dedup();
     let mean = ctx.reduce(ReduceOperation::Avg, x, axes.clone(), true)?;
-    let centred = ctx.binary(Ew::Sub, x, mean)?;
-    let squares = ctx.binary(Ew::Prod, centred, centred)?;
+    let centered = ctx.binary(Ew::Sub, x, mean)?;
+    let squares = ctx.binary(Ew::Prod, centered, centered)?;
     let variance = ctx.reduce(ReduceOperation::Avg, squares, axes, true)?;
     let deviation = ctx.unary(Un::Sqrt, variance)?;
     let deviation = ctx.binary_scalar(Ew::Sum, deviation, 1e-9)?;
-    Ok(smallvec![ctx.binary(Ew::Div, centred, deviation)?])
+    Ok(smallvec![ctx.binary(Ew::Div, centered, deviation)?])
 }
 
 /// `LRN`. Becomes LRN; what that layer cannot (an even window, another rank than 4) becomes a mean
@@ -425,7 +425,7 @@ fn lrn(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.binary(Ew::Div, x, divisor)?])
 }
 
-/// The mean over `window` neighbouring channels; missing ones count as 0.
+/// The mean over `window` neighboring channels; missing ones count as 0.
 fn mean_over_channels(ctx: &mut Ctx<'_>, x: ValueId, window: usize) -> Result<ValueId, OpError> {
     let rank = ctx.rank(x);
     // [N, C, …] becomes [N, 1, C, …], with two or three axes to slide over.

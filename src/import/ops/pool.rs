@@ -347,7 +347,7 @@ impl Plan {
         let mut place: Option<ValueId> = None;
         for at in (0..self.axes.len()).rev() {
             let axis = self.axis(at)?;
-            // How far apart neighbours along this axis are.
+            // How far apart neighbors along this axis are.
             let inner = if column_major { sizes.get(2..at + 2) } else { sizes.get(at + 3..) };
             let distance = ctx.product(inner.unwrap_or_default())?;
             let (values, inner_places) = (best, place);

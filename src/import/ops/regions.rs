@@ -32,7 +32,7 @@ pub(super) const OPS: &[Op] = &[
 ];
 
 /// The two elements around each position along an axis, and how much of each.
-struct Neighbours {
+struct Neighbors {
     /// `i64` indices inside the axis.
     places: [ValueId; 2],
     /// `f32` weights.
@@ -46,7 +46,7 @@ fn only_where(ctx: &mut Ctx<'_>, condition: ValueId, weights: ValueId) -> Result
 }
 
 /// Of an axis of this size (`i64[1]`), with what lies outside as 0.
-fn neighbours(ctx: &mut Ctx<'_>, positions: ValueId, size: ValueId) -> Result<Neighbours, OpError> {
+fn neighbors(ctx: &mut Ctx<'_>, positions: ValueId, size: ValueId) -> Result<Neighbors, OpError> {
     let floor = ctx.unary(Un::Floor, positions)?;
     let above = ctx.binary(Ew::Sub, positions, floor)?;
     let one = ctx.filled(DType::F32, 1.0, 0)?;
@@ -62,7 +62,7 @@ fn neighbours(ctx: &mut Ctx<'_>, positions: ValueId, size: ValueId) -> Result<Ne
         Ok((ctx.cast(inside, DType::I64)?, weight))
     };
     let (low, high) = (side(floor, below)?, side(next, above)?);
-    Ok(Neighbours { places: [low.0, high.0], weights: [low.1, high.1] })
+    Ok(Neighbors { places: [low.0, high.0], weights: [low.1, high.1] })
 }
 
 /// `[A, B, H, W]` as rows of B numbers, one per image and position, in this order.
@@ -77,14 +77,14 @@ fn rows_of_pixels(ctx: &mut Ctx<'_>, images: ValueId) -> Result<ValueId, OpError
     ctx.reshape_to(last, &[rows, depth])
 }
 
-/// The four weighted neighbours of each position: rows picked by image, y and x, which broadcast to
+/// The four weighted neighbors of each position: rows picked by image, y and x, which broadcast to
 /// one shape.
 fn corners(
     ctx: &mut Ctx<'_>,
     images: ValueId,
     image: ValueId,
-    y: &Neighbours,
-    x: &Neighbours,
+    y: &Neighbors,
+    x: &Neighbors,
 ) -> Result<Vec<ValueId>, OpError> {
     let rows = rows_of_pixels(ctx, images)?;
     let (height, width) = (ctx.size_of(images, 2)?, ctx.size_of(images, 3)?);
@@ -184,8 +184,8 @@ impl Bins {
         let (all, steps) = (total as f64, ctx.number(total));
         let steps = ctx.count_up(steps)?;
         let steps = ctx.cast(steps, DType::F32)?;
-        let centres = ctx.binary_scalar(Ew::Sum, steps, 0.5)?;
-        let parts = ctx.binary_scalar(Ew::Div, centres, all)?;
+        let centers = ctx.binary_scalar(Ew::Sum, steps, 0.5)?;
+        let parts = ctx.binary_scalar(Ew::Div, centers, all)?;
         let distances = ctx.binary(Ew::Prod, extent, parts)?;
         ctx.binary(Ew::Sum, start, distances)
     }
@@ -193,29 +193,29 @@ impl Bins {
 
 /// Of positions that may lie one beyond an axis, which then count as its border; those further out
 /// are 0.
-fn neighbours_near(
+fn neighbors_near(
     ctx: &mut Ctx<'_>,
     positions: ValueId,
     size: ValueId,
-) -> Result<Neighbours, OpError> {
+) -> Result<Neighbors, OpError> {
     let length = ctx.cast(size, DType::F32)?;
     let last = ctx.binary_scalar(Ew::Sub, length, 1.0)?;
     let raised = ctx.binary_scalar(Ew::Max, positions, 0.0)?;
     let held = ctx.binary(Ew::Min, raised, last)?;
-    let mut neighbours = neighbours(ctx, held, size)?;
+    let mut neighbors = neighbors(ctx, held, size)?;
     let least = ctx.filled(DType::F32, -1.0, 0)?;
     let below = ctx.binary(Ew::Less, positions, least)?;
     let above = ctx.binary(Ew::Greater, positions, length)?;
     let far = ctx.binary(Ew::Or, below, above)?;
     let near = ctx.unary(Un::Not, far)?;
-    for weight in &mut neighbours.weights {
+    for weight in &mut neighbors.weights {
         *weight = only_where(ctx, near, *weight)?;
     }
-    Ok(neighbours)
+    Ok(neighbors)
 }
 
-/// `RoiAlign`. With a fixed number of samples per bin: four Gathers of weighted neighbours, and the
-/// mean or maximum of each bin. The maximum is that of the weighted neighbours, not of their sum.
+/// `RoiAlign`. With a fixed number of samples per bin: four Gathers of weighted neighbors, and the
+/// mean or maximum of each bin. The maximum is that of the weighted neighbors, not of their sum.
 /// For a number that depends on the regions see
 /// [`adaptive`].
 fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values, OpError> {
@@ -245,7 +245,7 @@ fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values,
         let positions = Bins { count, samples, scale, half_pixel }.positions(ctx, start, end)?;
         let positions = ctx.unsqueeze(positions, vec![place])?;
         let size = ctx.size_of(images, axis)?;
-        neighbours_near(ctx, positions, size)
+        neighbors_near(ctx, positions, size)
     };
     let (y, x) = (along(rows, [1, 3], 2, 2)?, along(columns, [0, 2], 3, 1)?);
     let image = ctx.cast(image, DType::I64)?;
@@ -271,7 +271,7 @@ struct Reach {
     least: ValueId,
     /// 0 where there is a sample next to the element, else [`FAR`].
     distance: ValueId,
-    /// Whether some sample has a neighbour of weight 0, as at either end of the axis and beyond it,
+    /// Whether some sample has a neighbor of weight 0, as at either end of the axis and beyond it,
     /// or there is none: `bool[regions, bins]`.
     open: ValueId,
 }
@@ -555,7 +555,7 @@ fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let two = ctx.number(2);
     let moves = ctx.cast(offset, DType::F32)?;
     let moves = ctx.reshape_to(moves, &[batch, groups, taps, two, rows, columns])?;
-    let mut along = |axis: usize, places| -> Result<Neighbours, OpError> {
+    let mut along = |axis: usize, places| -> Result<Neighbors, OpError> {
         let pick = |list: &[usize]| list.get(axis).map_or(1, |&n| int(n));
         let steps = [pick(&strides), pick(&dilations), pads.get(axis).copied().unwrap_or(0)];
         let regular = form.taps_along(ctx, axis, places, steps)?;
@@ -566,7 +566,7 @@ fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         )?;
         let positions = ctx.binary(Ew::Sum, shift, regular)?;
         let size = ctx.size_of(x, axis + 2)?;
-        neighbours(ctx, positions, size)
+        neighbors(ctx, positions, size)
     };
     let (y, across) = (along(0, rows)?, along(1, columns)?);
     let images = ctx.compute(Ew::Prod, batch, form.offsets)?;

@@ -73,8 +73,8 @@ fn reflect(ctx: &mut Ctx<'_>, grid: ValueId) -> Result<ValueId, OpError> {
     let periods = ctx.unary(UnaryOperation::Floor, periods)?;
     let whole = ctx.binary_scalar(Ew::Prod, periods, 4.0)?;
     let phase = ctx.binary(Ew::Sub, raised, whole)?;
-    let centred = ctx.binary_scalar(Ew::Sub, phase, 2.0)?;
-    let distance = ctx.unary(UnaryOperation::Abs, centred)?;
+    let centered = ctx.binary_scalar(Ew::Sub, phase, 2.0)?;
+    let distance = ctx.unary(UnaryOperation::Abs, centered)?;
     let one = ctx.filled(ctx.dtype(grid), 1.0, ctx.rank(grid))?;
     ctx.binary(Ew::Sub, one, distance)
 }
@@ -85,7 +85,7 @@ const REACH: i64 = 2;
 /// The image with a frame of its own reflection, as wide as the cubic kernel reaches, and the same
 /// positions in it.
 ///
-/// Elements are mirrored at the outermost ones' centres with `align_corners`, else at their outer
+/// Elements are mirrored at the outermost ones' centers with `align_corners`, else at their outer
 /// edges. An axis from −1 to 1 has so many steps, before and after: positions shrink by their
 /// quotient.
 fn framed(
@@ -185,8 +185,8 @@ fn positions(
             let steps = ctx.binary_scalar(Ew::Sub, length, 1.0)?;
             ctx.binary(Ew::Div, twice, steps)?
         } else {
-            let centres = ctx.binary_scalar(Ew::Sum, twice, 1.0)?;
-            ctx.binary(Ew::Div, centres, length)?
+            let centers = ctx.binary_scalar(Ew::Sum, twice, 1.0)?;
+            ctx.binary(Ew::Div, centers, length)?
         };
         let coordinates = ctx.binary_scalar(Ew::Sub, parts, 1.0)?;
         let coordinates = along(ctx, coordinates, axis, spatial.len())?;

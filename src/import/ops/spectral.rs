@@ -483,10 +483,10 @@ fn mel_weight_matrix(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> 
     };
     let mut matrix = vec![0.0; frequencies * bands];
     for band in 0..bands {
-        let (left, centre, right) = (corner(band), corner(band + 1), corner(band + 2));
-        if left > centre
+        let (left, center, right) = (corner(band), corner(band + 1), corner(band + 2));
+        if left > center
             || right >= real_size(frequencies) + 1.0
-            || centre >= real_size(frequencies)
+            || center >= real_size(frequencies)
         {
             return Err(OpError::invalid(format!(
                 "band {band} ends at {right} of {frequencies} frequencies"
@@ -494,7 +494,7 @@ fn mel_weight_matrix(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> 
         }
         for (at, row) in matrix.chunks_exact_mut(bands).enumerate() {
             if let Some(weight) = row.get_mut(band) {
-                *weight = triangle(real_size(at), left, centre, right);
+                *weight = triangle(real_size(at), left, center, right);
             }
         }
     }
@@ -502,13 +502,13 @@ fn mel_weight_matrix(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> 
     Ok(smallvec![ctx.constant_value(matrix)])
 }
 
-/// The height over `at` of a triangle that rises from `left` to 1 at the centre and falls to
+/// The height over `at` of a triangle that rises from `left` to 1 at the center and falls to
 /// `right`.
-fn triangle(at: f64, left: f64, centre: f64, right: f64) -> f64 {
-    if at >= centre && at < right {
-        (right - at) / (right - centre)
-    } else if at >= left && at <= centre {
-        if left < centre { (at - left) / (centre - left) } else { 1.0 }
+fn triangle(at: f64, left: f64, center: f64, right: f64) -> f64 {
+    if at >= center && at < right {
+        (right - at) / (right - center)
+    } else if at >= left && at <= center {
+        if left < center { (at - left) / (center - left) } else { 1.0 }
     } else {
         0.0
     }

@@ -10,7 +10,7 @@ use super::slice::SampleMode;
 pub struct GridSample {
     /// How values between samples are made.
     pub interpolation: InterpolationMode,
-    /// Whether −1 and 1 are the centres of the outermost samples, or their outer edges.
+    /// Whether −1 and 1 are the centers of the outermost samples, or their outer edges.
     pub align_corners: bool,
     /// What lies outside the data.
     pub sample_mode: SampleMode,

@@ -34,7 +34,7 @@ pub struct Scale {
 
 /// Local response normalization across channels: `nvinfer1::ILRNLayer`.
 ///
-/// x / (k + α/window · Σ x²)^β over `window` neighbouring channels.
+/// x / (k + α/window · Σ x²)^β over `window` neighboring channels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lrn {
     /// Number of channels, odd.

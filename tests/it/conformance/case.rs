@@ -1,4 +1,4 @@
-//! One model with its test data, taken through every stage: read, import, optimise, legalize,
+//! One model with its test data, taken through every stage: read, import, optimize, legalize,
 //! build, evaluate, compare.
 
 use super::passes;

@@ -1,4 +1,4 @@
-//! Every optimisation pass keeps the numbers: the network without passes, with all of them, and
+//! Every optimization pass keeps the numbers: the network without passes, with all of them, and
 //! with each left out.
 
 use onnx2plan::network::{Caps, Network};

@@ -92,7 +92,7 @@ fn depth() -> Model {
         .output("back", "")
 }
 
-/// What the optimiser makes of transposes that cancel or meet a reshape.
+/// What the optimizer makes of transposes that cancel or meet a reshape.
 fn transposes() -> Model {
     Model::new(13)
         .input("x", "f32[2, 3, 4]")

@@ -106,7 +106,7 @@ pub(crate) fn cases() -> impl Iterator<Item = (String, &'static Case)> {
     })
 }
 
-/// The network of a case after import, and after optimisation.
+/// The network of a case after import, and after optimization.
 pub(crate) fn networks(name: &str, case: &Case) -> (Network, Checked) {
     let fails = |error: onnx2plan::Error| -> ! { panic!("{name}: {error}") };
     let model = (case.model)().read().unwrap_or_else(|error| fails(error));

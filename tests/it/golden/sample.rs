@@ -51,11 +51,11 @@ fn reflected() -> Model {
         .attr("mode", "cubic")
         .attr("padding_mode", "reflection")
         .output("edges", "")
-        .node("GridSample", "x grid", "centres")
+        .node("GridSample", "x grid", "centers")
         .attr("mode", "cubic")
         .attr("padding_mode", "reflection")
         .attr("align_corners", 1)
-        .output("centres", "")
+        .output("centers", "")
 }
 
 /// A grid as large as an image.
