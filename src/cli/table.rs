@@ -54,7 +54,22 @@ pub(super) fn by_output(verifications: &[Verification], caveat: Option<&str>) ->
         }
     }
     let caveat = caveat.map_or_else(String::new, |caveat| format!("\n\n{caveat}"));
-    format!("{}{caveat}", lines(&table))
+    format!("{}{}{caveat}", lines(&table), rounding(verifications))
+}
+
+/// A line for each output that was judged by what rounding can do.
+fn rounding(verifications: &[Verification]) -> String {
+    let mut said = Vec::new();
+    for verification in verifications {
+        for OutputComparison { name, rounding, .. } in &verification.outputs {
+            let Some(rounding) = rounding else { continue };
+            let (by, data) = (rounding.spread, &verification.reference);
+            said.push(format!(
+                "\n`{name}` is judged by rounding, which moves it by {by:.1e}: {data}"
+            ));
+        }
+    }
+    if said.is_empty() { String::new() } else { format!("\n{}", said.concat()) }
 }
 
 fn verdict(compared: &OutputComparison) -> &'static str {

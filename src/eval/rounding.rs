@@ -13,25 +13,28 @@
 //!   `f32`, in which all libraries sum (N. J. Higham, *Accuracy and Stability of Numerical
 //!   Algorithms*, §4.2). Errors of random sign come to √n·u of each term, by which the data of such
 //!   a layer are moved.
-//! - Products in TF32 have operands of 11 bits of mantissa: both are moved by 2⁻¹¹ of themselves.
+//! - Products in TF32 have operands of 11 bits of mantissa: both are moved by 2⁻¹¹ of themselves,
+//!   or one by twice that where the other stands in the layer.
+//! - What is quantized is moved by its quotient's last place, before it becomes a step.
 //! - What is computed exactly is not moved: layers that move or compare data, and results that are
-//!   whole numbers up to 2²⁰, as positions and counts are.
+//!   whole numbers, as positions and counts are, as far as the type has as many others between.
 
 use crate::network::LayerKind;
 use crate::network::layer::{
-    ActivationType, Arg, ElementWiseOperation, InterpolationMode, PoolingType, ReduceOperation,
-    UnaryOperation,
+    ActivationType, Arg, Convolution, Deconvolution, ElementWiseOperation, InterpolationMode,
+    Letter, MatrixOperation, PoolingType, ReduceOperation, UnaryOperation,
 };
 use crate::tensor::{DType, Tensor};
 use half::{bf16, f16};
+use std::collections::BTreeMap;
 
 /// Unit roundoff of the sums inside layers.
 const SUM: f32 = 1.0 / 16_777_216.0;
 /// How far an operand in TF32 is from the `f32` that it was.
 const TF32: f32 = 1.0 / 2048.0;
-/// Up to here a result that is a whole number is taken to be exact. Beyond, the numbers that `f32`
-/// has come so close to being all whole that it says nothing.
-const WHOLE: f32 = 1_048_576.0;
+/// Bits of mantissa that must be left behind the point for a whole number to be taken as exact: of
+/// larger numbers too many are whole for want of digits.
+const BITS_LEFT: i32 = 4;
 
 /// Random rounding, the same for the same seed.
 #[derive(Debug)]
@@ -50,8 +53,12 @@ impl Rounding {
     pub(super) fn operands(&mut self, kind: &LayerKind, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         let terms = terms(kind, inputs)?;
         let own = SUM * terms.sqrt();
-        let product = self.tf32 && inputs.first()?.dtype() == DType::F32 && !is_reduction(kind);
-        let by = if product { own + TF32 } else { own };
+        let product = self.tf32 && inputs.first()?.dtype() == DType::F32 && is_product(kind);
+        let by = match (product, inputs.len()) {
+            (false, _) => own,
+            (true, 1) => own + 2.0 * TF32,
+            (true, _) => own + TF32,
+        };
         let moved = inputs.iter().enumerate().map(|(at, input)| match at {
             0 => self.moved(input, by),
             1 if product => self.moved(input, TF32),
@@ -74,8 +81,14 @@ impl Rounding {
     /// Each element moved by up to `by` of itself.
     fn moved(&mut self, tensor: &Tensor, by: f32) -> Tensor {
         let Some(values) = tensor.to_f32s() else { return tensor.clone() };
+        let digits = match tensor.dtype() {
+            DType::F16 => f16::MANTISSA_DIGITS,
+            DType::BF16 => bf16::MANTISSA_DIGITS,
+            _ => f32::MANTISSA_DIGITS,
+        };
+        let whole = 2f32.powi(digits.cast_signed() - BITS_LEFT);
         let moved = values.iter().map(|&value| {
-            let exact = value == value.trunc() && value.abs() <= WHOLE;
+            let exact = value == value.trunc() && value.abs() <= whole;
             if exact || !value.is_finite() { value } else { value * by.mul_add(self.draw(), 1.0) }
         });
         let dims = tensor.dims().to_vec();
@@ -99,42 +112,64 @@ impl Rounding {
     }
 }
 
-/// How many products a layer sums up for an element; `None` for one that sums nothing.
+/// How many products a layer sums up for an element; `None` for one that sums nothing. Dividing by
+/// a scale counts as one.
 fn terms(kind: &LayerKind, inputs: &[&Tensor]) -> Option<f32> {
     let data = inputs.first()?;
-    let last = |tensor: &Tensor| tensor.dims().last().copied().unwrap_or(1);
+    let size = |axis: usize| data.dims().get(axis).copied().unwrap_or(1);
     let count = match kind {
-        LayerKind::Convolution(of)
-        | LayerKind::Deconvolution(crate::network::layer::Deconvolution(of)) => {
-            let kernel = match &of.weights {
-                Arg::Static(weights) => weights,
-                Arg::Input(at) => *inputs.get(*at)?,
-            };
-            kernel.len() / kernel.dims().first().copied().unwrap_or(1).max(1)
+        LayerKind::Convolution(of) => per(kernel(of, inputs)?, 0),
+        LayerKind::Deconvolution(Deconvolution(of)) => per(kernel(of, inputs)?, 1),
+        LayerKind::MatrixMultiply(of) => {
+            let back = if of.op0 == MatrixOperation::Transpose { 2 } else { 1 };
+            data.dims().len().checked_sub(back).map_or(1, size)
         }
-        LayerKind::MatrixMultiply(_) => {
-            let dims = data.dims();
-            dims.iter().rev().take(2).copied().max().unwrap_or(1)
+        LayerKind::Einsum(of) => {
+            let of = &of.equation;
+            let summed = |letter: &&Letter| !of.result.contains(letter);
+            let sizes = of.terms.iter().zip(inputs).flat_map(|(term, input)| {
+                term.iter().zip(input.dims()).filter(move |(letter, _)| summed(letter))
+            });
+            sizes.collect::<BTreeMap<_, _>>().into_values().product()
         }
-        LayerKind::Einsum(_) | LayerKind::Cumulative(_) => {
-            data.dims().iter().copied().max().unwrap_or(1)
-        }
+        LayerKind::Cumulative(of) => size(of.axis),
         LayerKind::Reduce(of) => match of.operation {
             ReduceOperation::Sum | ReduceOperation::Avg => {
-                of.axes.iter().filter_map(|&axis| data.dims().get(axis)).product()
+                of.axes.iter().map(|&axis| size(axis)).product()
             }
             _ => return None,
         },
         LayerKind::Pooling(of) if of.kind != PoolingType::Max => of.window.iter().product(),
-        LayerKind::Rnn(_) => last(data),
+        LayerKind::Rnn(_) => data.dims().last().copied().unwrap_or(1),
+        LayerKind::Quantize(_) => 1,
         _ => return None,
     };
     Some(count.max(1) as f32)
 }
 
-/// Whether a layer sums its own data, without products.
-fn is_reduction(kind: &LayerKind) -> bool {
-    matches!(kind, LayerKind::Reduce(_) | LayerKind::Cumulative(_) | LayerKind::Pooling(_))
+/// The kernel of a convolution.
+fn kernel<'t>(of: &'t Convolution, inputs: &[&'t Tensor]) -> Option<&'t Tensor> {
+    match &of.weights {
+        Arg::Static(weights) => Some(weights),
+        Arg::Input(at) => inputs.get(*at).copied(),
+    }
+}
+
+/// Elements of a tensor for each place along an axis.
+fn per(tensor: &Tensor, axis: usize) -> usize {
+    tensor.len() / tensor.dims().get(axis).copied().unwrap_or(1).max(1)
+}
+
+/// Whether a layer sums products of two operands.
+fn is_product(kind: &LayerKind) -> bool {
+    matches!(
+        kind,
+        LayerKind::Convolution(_)
+            | LayerKind::Deconvolution(_)
+            | LayerKind::MatrixMultiply(_)
+            | LayerKind::Einsum(_)
+            | LayerKind::Rnn(_)
+    )
 }
 
 /// Whether what a layer gives was rounded. Layers that choose among their data, or move them, give
@@ -171,6 +206,7 @@ fn rounds(kind: &LayerKind) -> bool {
         | LayerKind::MatrixMultiply(_)
         | LayerKind::Einsum(_)
         | LayerKind::Cumulative(_)
+        | LayerKind::Dequantize(_)
         | LayerKind::GridSample(_)
         | LayerKind::Lrn(_)
         | LayerKind::Normalization(_)

@@ -87,9 +87,9 @@ pub struct Rounding {
     pub runs: usize,
     /// How far its elements move: the root of the mean square.
     pub spread: f64,
-    /// The same as a share of the output's own size.
-    pub share: f64,
-    /// Whether the model determines the numbers nevertheless.
+    /// The share of its elements that move by more than 3 % of themselves.
+    pub lost: f64,
+    /// Whether the others are enough for the output to be compared.
     pub determined: bool,
 }
 

@@ -56,6 +56,24 @@ impl DataSet {
         found.filter_map(|(name, data)| Some((name, data?.tensor().ok()?))).collect()
     }
 
+    /// What it says of a part of the model, by name: the part's inputs, and its outputs under the
+    /// names that they get there. `None` where it does not have them all; by position nothing is
+    /// known of a part.
+    pub fn of_part(&self, inputs: &[&str], outputs: &[(&str, &str)]) -> Option<Self> {
+        let find = |entries: &[Entry], (name, new): (&str, &str)| {
+            let entry = entries.iter().find(|entry| entry.name == name)?;
+            Some(Entry { name: new.to_owned(), data: entry.data.clone() })
+        };
+        Some(Self {
+            inputs: inputs
+                .iter()
+                .map(|name| find(&self.inputs, (name, name)))
+                .collect::<Option<_>>()?,
+            outputs: outputs.iter().map(|of| find(&self.outputs, *of)).collect::<Option<_>>()?,
+            ..self.clone()
+        })
+    }
+
     /// How reports show a comparison with this data.
     pub fn made<'a>(&'a self, verification: &'a Verification) -> Made<'a> {
         let fed = |entry: &Entry| Fed {

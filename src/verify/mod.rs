@@ -41,9 +41,9 @@ use std::collections::HashMap;
 /// see [`mismatch`].
 pub fn on_cpu(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verification> {
     let (fed, outputs) = (self::inputs(network, inputs, set)?, declared(network));
-    let computed = eval::run(network, &fed)?;
-    let computed = outputs.iter().map(|(name, _)| *name).zip(computed).collect();
-    let spreads = || rounding::spreads(network, &fed, &outputs, false);
+    let exact = eval::run(network, &fed)?;
+    let computed = outputs.iter().map(|(name, _)| *name).zip(exact.iter().cloned()).collect();
+    let spreads = || rounding::spreads(network, &fed, exact.clone(), &outputs, false);
     judge(Candidate::Cpu, set, &computed, &outputs, &spreads)
 }
 
@@ -78,8 +78,10 @@ pub fn on_gpu(
     let outputs = declared(network);
     let computed =
         ran.outputs.iter().map(|(name, tensor)| (name.as_str(), tensor.clone())).collect();
-    let spreads =
-        || rounding::spreads(network, &self::inputs(network, inputs, set)?, &outputs, tf32);
+    let spreads = || {
+        let fed = self::inputs(network, inputs, set)?;
+        rounding::spreads(network, &fed, eval::run(network, &fed)?, &outputs, tf32)
+    };
     let mut verification = judge(Candidate::Gpu, set, &computed, &outputs, &spreads)?;
     for output in &mut verification.outputs {
         let unwritten = ran.unwritten.iter().find(|(name, _)| *name == output.name);
@@ -133,7 +135,7 @@ fn given<'s>(set: &'s DataSet, inputs: &[&str], name: &str) -> Result<&'s Tensor
 }
 
 /// How far rounding moves each output, measured when it is wanted.
-type Spreads<'a> = dyn Fn() -> Result<HashMap<String, Spread>> + 'a;
+type Spreads<'a> = dyn Fn() -> Result<Option<HashMap<String, Spread>>> + 'a;
 
 /// Compares what was computed, by name, with what a data set says of these outputs. Where they are
 /// further apart than usual, and nobody said how far they may be, rounding is asked.
@@ -165,7 +167,7 @@ fn judge(
     // What the network cannot be evaluated for differs as it did.
     if set.tolerance.is_none()
         && outputs.iter().any(apart)
-        && let Ok(mut spreads) = spreads()
+        && let Ok(Some(mut spreads)) = spreads()
     {
         spreads
             .retain(|name, _| outputs.iter().any(|output| output.name == *name && apart(output)));
@@ -189,19 +191,27 @@ fn lacks(set: &DataSet, what: &str, name: &str) -> Error {
 pub fn mismatch(verification: &Verification) -> Option<Error> {
     let wrong: Vec<_> = verification.outputs.iter().filter(|output| !output.agrees).collect();
     let (first, count) = (wrong.first()?, wrong.len());
-    let which = if count == 1 {
-        format!("output `{}` differs", first.name)
-    } else {
-        format!("{count} outputs differ")
+    let lost = wrong.iter().all(|output| is_undetermined(output));
+    let which = match (count, lost) {
+        (1, false) => format!("output `{}` differs from", first.name),
+        (_, false) => format!("{count} outputs differ from"),
+        (1, true) => format!("output `{}` has too few digits to compare with", first.name),
+        (_, true) => format!("{count} outputs have too few digits to compare with"),
     };
     let mut error = Error::new(
         Kind::Mismatch,
-        format!("{which} from the reference in `{}`", verification.reference),
+        format!("{which} the reference in `{}`", verification.reference),
     );
     for output in wrong {
         error = error.with_note(summary(output));
     }
     Some(error)
+}
+
+/// Whether no element is further off than rounding explains, which leaves too few digits, however.
+fn is_undetermined(output: &OutputComparison) -> bool {
+    let within = output.statistics.as_ref().is_some_and(|statistics| statistics.mismatches == 0);
+    within && output.incomparable.is_none() && output.rounding.is_some_and(|of| !of.determined)
 }
 
 /// One line on an output that differs: how many elements, and the worst of them.
@@ -214,14 +224,11 @@ pub fn summary(output: &OutputComparison) -> String {
     let worst = statistics.worst.as_ref().map_or_else(String::new, |worst| {
         format!("; worst at {:?}: {}, expected {}", worst.index, worst.actual, worst.expected)
     });
-    if wrong == 0
-        && let Some(rounding) = &output.rounding
-    {
+    if let Some(rounding) = output.rounding.filter(|_| is_undetermined(output)) {
         return format!(
-            "`{name}` {}: rounding alone moves it by {:.1} % of its size, which leaves too few digits \
-             to compare",
+            "`{name}` {}: rounding alone moves {:.0} % of its elements by more than 3 % of themselves",
             output.actual,
-            100.0 * rounding.share
+            100.0 * rounding.lost
         );
     }
     let error = format!(

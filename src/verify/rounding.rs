@@ -6,7 +6,7 @@
 //! what rounding can do to it. It is measured only where outputs are further apart than is usual
 //! for their type.
 
-use super::boundary;
+use super::{boundary, compare};
 use crate::error::Result;
 use crate::eval::{self, Rounding};
 use crate::network::Network;
@@ -15,50 +15,118 @@ use crate::tensor::{DType, Tensor};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// The most runs, and how long a network may take for those after the second.
-const MOST_RUNS: usize = 6;
+/// How many runs there are.
+const RUNS: usize = 5;
+
+/// A network that takes longer than this for a run is not measured.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many times its spread an element may be off. Both sides round: the difference of two numbers
 /// of the same spread reaches further than either, and of few runs the largest is not the limit.
 const MARGIN: f64 = 4.0;
 
-/// Up to this share of an output's size, rounding leaves its numbers determined: one and a half
-/// digits are left.
-const DETERMINED: f64 = 0.03;
+/// An element that moves by more than this share of itself has less than one and a half digits.
+const LOST: f64 = 0.03;
+
+/// The most elements without digits, as a share of all, of an output that can be compared: real
+/// numbers pass through 0, where none has digits; whole numbers do not.
+const MOST_LOST_REAL: f64 = 0.5;
+const MOST_LOST_WHOLE: f64 = 0.03;
 
 /// How far rounding moves the elements of an output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spread {
-    /// Of each element.
-    elements: Vec<f64>,
-    /// Of all: the root of the mean square.
-    usual: f64,
-    /// The output's own size: the root of the mean square.
-    size: f64,
-    runs: usize,
+    /// How far each element may be off for it.
+    allowed: Vec<f64>,
+    said: verification::Rounding,
 }
 
 impl Spread {
-    /// How far an element may be off for rounding. Where one element lands on the other side of a
-    /// rounding step, another may have in other runs, so that what is usual counts for all.
+    /// How far an element may be off for rounding.
     pub fn allows(&self, at: usize) -> f64 {
-        MARGIN * self.elements.get(at).copied().unwrap_or_default().max(self.usual)
+        self.allowed.get(at).copied().unwrap_or_default()
     }
 
     /// What reports say of it.
     pub fn said(&self) -> verification::Rounding {
-        let share = if self.size > 0.0 { self.usual / self.size } else { 0.0 };
-        verification::Rounding {
-            runs: self.runs,
-            spread: self.usual.min(f64::MAX),
-            share: share.min(f64::MAX),
-            determined: share <= DETERMINED,
+        self.said
+    }
+
+    /// From what an output is, and what it was in runs that were rounded at random.
+    pub(super) fn of(exact: &Tensor, runs: &[&Tensor]) -> Self {
+        let numbers = compare::numbers(exact);
+        let mut spread = vec![0f64; numbers.len()];
+        for run in runs {
+            let run = compare::numbers(run);
+            for (spread, (a, b)) in spread.iter_mut().zip(numbers.iter().zip(run)) {
+                let moved = (a - b).abs();
+                *spread = spread.max(if moved.is_nan() { 0.0 } else { moved });
+            }
         }
+        let lent = Lent::of(&numbers, &spread);
+        let lost = numbers.iter().zip(&spread).filter(|&(n, by)| *by > LOST * n.abs()).count();
+        let most = if numbers.iter().all(|number| is_whole(*number)) {
+            MOST_LOST_WHOLE
+        } else {
+            MOST_LOST_REAL
+        };
+        let lost = share(lost, numbers.len());
+        let usual = share_of(spread.iter().map(|by| by * by).sum(), spread.len()).sqrt();
+        let said = verification::Rounding {
+            runs: runs.len(),
+            spread: usual.min(f64::MAX),
+            lost,
+            determined: lost <= most,
+        };
+        let allowed =
+            numbers.iter().zip(&spread).map(|(number, own)| MARGIN * own.max(lent.to(*number)));
+        Self { allowed: allowed.collect(), said }
     }
 }
 
-/// The spread of each output, by name. `declared` are the types in which outputs leave, as for
+/// What elements of like size lend each other. Where one lands on the other side of a rounding
+/// step, another may have in other runs; but what is large, or an index, says nothing of the rest.
+struct Lent(HashMap<i32, f64>);
+
+impl Lent {
+    fn of(numbers: &[f64], spread: &[f64]) -> Self {
+        let mut groups: HashMap<i32, (usize, f64, bool)> = HashMap::new();
+        for (number, by) in numbers.iter().zip(spread) {
+            let group = groups.entry(size(*number)).or_insert((0, 0.0, true));
+            *group = (group.0 + 1, group.1 + by * by, group.2 && is_whole(*number));
+        }
+        let lent = groups.into_iter().filter(|(_, (_, _, whole))| !whole);
+        Self(lent.map(|(at, (count, sum, _))| (at, share_of(sum, count).sqrt())).collect())
+    }
+
+    fn to(&self, number: f64) -> f64 {
+        self.0.get(&size(number)).copied().unwrap_or_default()
+    }
+}
+
+/// The power of 10 of a number.
+#[allow(clippy::cast_possible_truncation, reason = "an exponent of f64 is small; 0 has the least")]
+fn size(number: f64) -> i32 {
+    number.abs().log10().floor() as i32
+}
+
+fn is_whole(number: f64) -> bool {
+    number.fract() == 0.0
+}
+
+fn share(count: usize, of: usize) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "a count in a share")]
+    let count = count as f64;
+    share_of(count, of)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a count in a mean")]
+fn share_of(sum: f64, count: usize) -> f64 {
+    if count == 0 { 0.0 } else { sum / count as f64 }
+}
+
+/// The spread of each output, by name; `None` for a network that takes too long. `exact` are its
+/// outputs for these inputs. `declared` are the types in which outputs leave, as for
 /// [`declared`](super::declared); `tf32` says whether products of `f32` may be computed so.
 ///
 /// # Errors
@@ -66,45 +134,28 @@ impl Spread {
 pub fn spreads(
     network: &Network,
     inputs: &[Tensor],
+    exact: Vec<Tensor>,
     declared: &[(&str, Option<DType>)],
     tf32: bool,
-) -> Result<HashMap<String, Spread>> {
+) -> Result<Option<HashMap<String, Spread>>> {
     let leave = |outputs: Vec<Tensor>| -> Result<Vec<Tensor>> {
         let each = outputs.into_iter().zip(declared);
         each.map(|(tensor, (name, to))| boundary::leave(name, tensor, *to)).collect()
     };
-    let exact = leave(eval::run(network, inputs)?)?;
-    let (start, mut runs) = (Instant::now(), Vec::new());
-    while runs.len() < MOST_RUNS && (runs.len() < 2 || start.elapsed() < PATIENCE) {
-        let mut rounding = Rounding::new(runs.len() as u64, tf32);
+    let exact = leave(exact)?;
+    let mut runs = Vec::with_capacity(RUNS);
+    for seed in 0..RUNS {
+        let start = Instant::now();
+        let mut rounding = Rounding::new(seed as u64, tf32);
         runs.push(leave(eval::run_rounding(network, inputs, &mut rounding)?)?);
+        if start.elapsed() > PATIENCE {
+            return Ok(None);
+        }
     }
     let spreads = exact.iter().zip(declared).enumerate();
     let named = spreads.map(|(at, (exact, (name, _)))| {
         let others: Vec<&Tensor> = runs.iter().filter_map(|run| run.get(at)).collect();
-        ((*name).to_owned(), spread(exact, &others))
+        ((*name).to_owned(), Spread::of(exact, &others))
     });
-    Ok(named.collect())
-}
-
-fn spread(exact: &Tensor, runs: &[&Tensor]) -> Spread {
-    let numbers = |tensor: &Tensor| super::compare::numbers(tensor);
-    let exact = numbers(exact);
-    let mut elements = vec![0f64; exact.len()];
-    for run in runs {
-        for (element, (a, b)) in elements.iter_mut().zip(exact.iter().zip(numbers(run))) {
-            let moved = (a - b).abs();
-            *element = element.max(if moved.is_nan() { 0.0 } else { moved });
-        }
-    }
-    let finite = exact.iter().copied().filter(|number| number.is_finite());
-    let (usual, size) = (root_mean_square(elements.iter().copied()), root_mean_square(finite));
-    Spread { elements, usual, size, runs: runs.len() }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a count in a mean")]
-fn root_mean_square(numbers: impl Iterator<Item = f64>) -> f64 {
-    let (count, sum) =
-        numbers.fold((0usize, 0f64), |(count, sum), number| (count + 1, sum + number * number));
-    if count == 0 { 0.0 } else { (sum / count as f64).sqrt() }
+    Ok(Some(named.collect()))
 }
