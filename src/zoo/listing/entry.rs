@@ -6,7 +6,6 @@
 use super::mistakes::Mistakes;
 use crate::convert::On;
 use crate::recipe::Recipe;
-use crate::report::verification::Tolerance;
 use crate::report::zoo::Status;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -27,9 +26,17 @@ pub(super) struct Words {
     pub(super) tags: Vec<String>,
     pub(super) on: Option<On>,
     pub(super) freeze_from_data: Option<bool>,
-    pub(super) tolerance: Option<Tolerance>,
+    pub(super) tolerance: Option<Allowed>,
     pub(super) timeout: Option<NonZeroU64>,
     pub(super) memory: Option<NonZeroU32>,
+}
+
+/// How far a number may be off.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table with `absolute` and `relative`")]
+pub(super) struct Allowed {
+    pub(super) absolute: f64,
+    pub(super) relative: f64,
 }
 
 /// The keys that only a model can have.
@@ -122,8 +129,9 @@ impl Entry {
 
 /// What is said of a key that nobody knows.
 fn unknown<'k>(name: &str, known: impl Iterator<Item = &'k String>) -> String {
-    let mut known: Vec<String> = known.map(|key| format!("`{key}`")).collect();
+    let mut known: Vec<&String> = known.collect();
     known.sort();
+    let known: Vec<String> = known.into_iter().map(|key| format!("`{key}`")).collect();
     format!("unknown key `{name}`, expected one of {}", known.join(", "))
 }
 
@@ -151,15 +159,14 @@ fn check<T: DeserializeOwned>(
                 inside |= check::<T>(item, &|item| wrap(json!([item])), mistakes).is_none();
             }
         }
-        DeValue::Table(table) if !matches!(plain, Value::Object(ref map) if map.len() < 2) => {
+        DeValue::Table(table) => {
             for (key, item) in table {
                 let key = key.get_ref().as_ref();
-                let alone = serde_json::from_value::<T>(wrap(json!({ key: plain.get(key) })));
-                // A key that others must stand beside says nothing of what is wrong.
-                if alone.is_err() && !why.to_string().starts_with("missing field") {
-                    inside |=
-                        check::<T>(item, &|item| wrap(json!({ key: item })), mistakes).is_none();
-                }
+                let alone = |item| wrap(json!({ key: item }));
+                let wrong = serde_json::from_value::<T>(alone(plain.get(key).cloned())).err();
+                // Where other keys are missing, this one is not what is wrong.
+                let wrong = wrong.is_some_and(|why| !why.to_string().starts_with("missing field"));
+                inside |= wrong && check::<T>(item, &|item| alone(Some(item)), mistakes).is_none();
             }
         }
         _ => {}

@@ -1,6 +1,8 @@
 //! What is wrong with a listing, with file, line and column.
 
 use crate::error::{Error, Kind, Result};
+use std::collections::BTreeSet;
+use std::iter;
 use std::path::Path;
 
 /// Mistakes as they are found.
@@ -8,13 +10,19 @@ use std::path::Path;
 pub(super) struct Mistakes<'t> {
     path: &'t Path,
     text: &'t str,
-    found: Vec<(usize, String)>,
+    /// Where each line begins.
+    lines: Vec<usize>,
+    found: BTreeSet<(usize, String)>,
 }
+
+/// The most mistakes that are shown.
+const MOST_SHOWN: usize = 100;
 
 impl<'t> Mistakes<'t> {
     /// None yet.
     pub(super) fn new(path: &'t Path, text: &'t str) -> Self {
-        Self { path, text, found: Vec::new() }
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { path, text, lines: iter::once(0).chain(ends).collect(), found: BTreeSet::new() }
     }
 
     /// The file.
@@ -24,10 +32,7 @@ impl<'t> Mistakes<'t> {
 
     /// Something at this byte is wrong. Said of several models of one entry it counts once.
     pub(super) fn add(&mut self, at: usize, what: impl Into<String>) {
-        let mistake = (at, what.into());
-        if !self.found.contains(&mistake) {
-            self.found.push(mistake);
-        }
+        self.found.insert((at, what.into()));
     }
 
     /// The file is no TOML.
@@ -57,24 +62,24 @@ impl<'t> Mistakes<'t> {
 
     /// Line and column, in characters, from 1.
     fn position(&self, at: usize) -> (usize, usize) {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        (before.matches('\n').count() + 1, line.chars().count() + 1)
+        let line = self.lines.partition_point(|&start| start <= at);
+        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let before = self.text.get(start..at).unwrap_or_default();
+        (line, before.chars().count() + 1)
     }
 
     /// An error where there are any.
     ///
     /// # Errors
     /// [`Kind::Usage`] with all of them, in the order of the file.
-    pub(super) fn finish(mut self) -> Result<()> {
-        self.found.sort();
+    pub(super) fn finish(self) -> Result<()> {
         let place = |(at, what): &(usize, String)| {
             let (line, column) = self.position(*at);
             format!("{}:{line}:{column}: {what}", self.path.display())
         };
-        match &self.found[..] {
-            [] => Ok(()),
-            [only] => {
+        match (self.found.first(), self.found.len()) {
+            (None, _) => Ok(()),
+            (Some(only), 1) => {
                 let line = self.line(only.0);
                 let text = self.text.lines().nth(line - 1).unwrap_or_default().trim();
                 let error = Error::new(Kind::Usage, place(only));
@@ -84,12 +89,12 @@ impl<'t> Mistakes<'t> {
                     error.with_note(format!("{line} | {text}"))
                 })
             }
-            several => {
-                let message =
-                    format!("{} things are wrong with `{}`", several.len(), self.path.display());
-                Err(several.iter().fold(Error::new(Kind::Usage, message), |error, each| {
-                    error.with_note(place(each))
-                }))
+            (Some(_), count) => {
+                let message = format!("{count} things are wrong with `{}`", self.path.display());
+                let shown = self.found.iter().take(MOST_SHOWN).map(place);
+                let more = count.checked_sub(MOST_SHOWN).filter(|&more| more > 0);
+                let more = more.map(|more| format!("and {more} more"));
+                Err(shown.chain(more).fold(Error::new(Kind::Usage, message), Error::with_note))
             }
         }
     }

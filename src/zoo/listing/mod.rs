@@ -95,7 +95,8 @@ fn jobs(
     for (key, at) in defaults.of_one_model() {
         mistakes.add(at, format!("`{key}` belongs in a [[model]]; it cannot be a default"));
     }
-    if entries.is_empty() && !table.contains_key("model") {
+    let listed = table.get("model").map(Spanned::get_ref);
+    if listed.is_none_or(|models| models.as_array().is_some_and(|array| array.is_empty())) {
         mistakes.add(0, "there is no model: write [[model]], and below it a `path`");
     }
     for entry in &mut entries {

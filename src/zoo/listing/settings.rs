@@ -1,9 +1,10 @@
 //! The settings of a model, from what its entry says in the words of the command line.
 
-use super::entry::Entry;
+use super::entry::{Allowed, Entry};
 use super::mistakes::Mistakes;
 use crate::network::Caps;
 use crate::recipe::Recipe;
+use crate::report::verification::Tolerance;
 use crate::report::zoo::Status;
 use crate::zoo::job::Settings;
 use serde_json::Value;
@@ -24,11 +25,13 @@ pub(super) fn settings(
         mistakes.add(at, error.message());
     }
     let words = &entry.words;
+    let tolerance =
+        words.tolerance.map(|Allowed { absolute, relative }| Tolerance { absolute, relative });
     Settings {
         recipe,
         on: words.on.unwrap_or(standard.on),
         freeze_from_data: words.freeze_from_data.unwrap_or(standard.freeze_from_data),
-        tolerance: words.tolerance.or(standard.tolerance),
+        tolerance: tolerance.or(standard.tolerance),
     }
 }
 

@@ -163,6 +163,25 @@ fn mistakes_are_named_with_line_and_column() {
             "zoo.toml:3:13: missing key `relative`\n  3 | tolerance = { absolute = 1 }",
         ),
         (
+            "[[model]]\npath = 'a/model.onnx'\ntolerance = { absolute = 1, relative = 'x' }",
+            "zoo.toml:3:40: invalid type: string \"x\", expected f64\n  3 | tolerance = { absolute = \
+             1, relative = 'x' }",
+        ),
+        (
+            "[[model]]\npath = 'a/model.onnx'\ntolerance = { absolute = 1, relative = 1, more = 1 }",
+            "zoo.toml:3:50: unknown key `more`, expected `absolute` or `relative`\n  3 | tolerance = \
+             { absolute = 1, relative = 1, more = 1 }",
+        ),
+        (
+            "[[model]]\npath = 'a/model.onnx'\n[[model.profile]]\ndim = ['n=1']\nmost = 'x:1'",
+            "zoo.toml:5:8: unknown key `most`, expected one of `min`, `opt`, `max`, `dim`\n  5 | most \
+             = 'x:1'",
+        ),
+        (
+            "model = []",
+            "zoo.toml:1:1: there is no model: write [[model]], and below it a `path`\n  1 | model = []",
+        ),
+        (
             "[[model]]\npath = 'a/model.onnx'\ntolerance = { absolute = -1, relative = 0 }",
             "zoo.toml:3:13: a tolerance is two numbers from 0 on: `absolute` and `relative`\n  3 \
              | tolerance = { absolute = -1, relative = 0 }",
@@ -257,6 +276,17 @@ fn mistakes_are_named_with_line_and_column() {
             if expected.ends_with(' ') { found.starts_with(expected) } else { found == *expected };
         assert!(same, "{listing}\n\ngives:\n{found}\n\nnot:\n{expected}");
     }
+}
+
+/// Neither takes long or panics, whatever a file says.
+#[test]
+fn many_mistakes_and_large_globs_are_told() {
+    let many = format!("[[model]]\npath = 'a/model.onnx'\ntags = [{}]", "1,".repeat(100_000));
+    let said = said(&many);
+    assert!(said.starts_with("100000 things are wrong with `zoo.toml`\n"), "{said:.200}");
+    assert!(said.ends_with("\n  and 99900 more"));
+    let large = format!("[[model]]\npath = '{}'", "?".repeat(300_000));
+    assert!(self::said(&large).contains(" is no glob: "));
 }
 
 #[test]
