@@ -31,12 +31,12 @@ pub struct Literal {
 impl FromStr for Frozen {
     type Err = String;
 
-    /// Reads `axes=[0,2]`, `k=5` or `axes`.
+    /// Reads `axes=[0,2]`, `k=5` or `axes`. The name ends at the last `=`, so that one that has an
+    /// `=` itself and no value ends with another: `a=b=`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let Some((name, value)) = text.split_once('=') else {
-            return Ok(Self { name: text.to_owned(), literal: None });
-        };
-        Ok(Self { name: name.to_owned(), literal: Some(value.parse()?) })
+        let (name, value) = text.rsplit_once('=').unwrap_or((text, ""));
+        let literal = if value.is_empty() { None } else { Some(value.parse()?) };
+        Ok(Self { name: name.to_owned(), literal })
     }
 }
 
@@ -104,6 +104,7 @@ impl fmt::Display for Frozen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.literal {
             Some(literal) => write!(f, "{}={literal}", self.name),
+            None if self.name.contains('=') => write!(f, "{}=", self.name),
             None => f.write_str(&self.name),
         }
     }

@@ -38,7 +38,7 @@ pub struct Recipe {
     #[serde(flatten)]
     pub sizes: Sizes,
     /// Make an input a constant, such as `axes=[0,2]` or `k=5`; without a value, take it from
-    /// --freeze-from
+    /// the data: that of --freeze-from, or a zoo's test data
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub freeze: Vec<Frozen>,
     /// Let every NonMaxSuppression output exactly N rows; unused rows contain -1, and rows beyond N
@@ -73,7 +73,7 @@ pub struct Recipe {
 
 /// A part of a model instead of all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, clap::Args, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(try_from = "WrittenPart")]
 pub struct Part {
     /// Keep only these outputs; NAME=NEW renames one
     #[arg(long, value_name = "NAME[=NEW]", value_delimiter = ',', conflicts_with = "to")]
@@ -84,6 +84,27 @@ pub struct Part {
     /// Convert only what these tensors depend on; they become the outputs
     #[arg(long, value_name = "TENSOR", value_delimiter = ',')]
     pub to: Vec<Wanted>,
+}
+
+/// The keys of a part, which may say too much.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WrittenPart {
+    outputs: Vec<Wanted>,
+    from: Vec<String>,
+    to: Vec<Wanted>,
+}
+
+impl TryFrom<WrittenPart> for Part {
+    type Error = &'static str;
+
+    fn try_from(WrittenPart { outputs, from, to }: WrittenPart) -> Result<Self, Self::Error> {
+        if outputs.is_empty() || to.is_empty() {
+            Ok(Self { outputs, from, to })
+        } else {
+            Err("`outputs` and `to` both say what the outputs are: give one of them")
+        }
+    }
 }
 
 impl Part {
@@ -104,7 +125,8 @@ impl Part {
     }
 }
 
-/// A tensor that becomes an output, and its name as one: `NAME` or `NAME=NEW`.
+/// A tensor that becomes an output, and its name as one: `NAME` or `NAME=NEW`. A name that has an
+/// `=` itself and stays as it is ends with another: `a=b=`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Wanted {
@@ -116,16 +138,18 @@ pub struct Wanted {
 
 impl From<String> for Wanted {
     fn from(text: String) -> Self {
-        match text.rsplit_once('=') {
-            Some((tensor, new)) => Self { tensor: tensor.into(), renamed: Some(new.into()) },
-            None => Self { tensor: text, renamed: None },
-        }
+        let (tensor, new) = text.rsplit_once('=').unwrap_or((&text, ""));
+        Self { tensor: tensor.into(), renamed: (!new.is_empty()).then(|| new.into()) }
     }
 }
 
 impl From<Wanted> for String {
     fn from(Wanted { tensor, renamed }: Wanted) -> Self {
-        renamed.map_or(tensor.clone(), |new| format!("{tensor}={new}"))
+        match renamed {
+            Some(new) => format!("{tensor}={new}"),
+            None if tensor.contains('=') => format!("{tensor}="),
+            None => tensor,
+        }
     }
 }
 

@@ -104,7 +104,8 @@ pub struct Size {
 impl Sizes {
     /// Whether nothing is said of sizes that the run decides on.
     pub fn leaves_all_open(&self) -> bool {
-        self.common == Request::default() && self.profiles.is_empty()
+        let nothing = Request { strict: self.common.strict, ..Request::default() };
+        self.common == nothing && self.profiles.is_empty()
     }
 
     /// Takes in what is said next.

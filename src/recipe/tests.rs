@@ -68,6 +68,11 @@ fn keys_come_back_as_they_were_written() {
 fn names_may_have_what_separates_shapes() {
     let written = again(json!({ "opt": ["a,b:1x3", "n=5:", "c:0=1,2", "none="] }));
     assert_eq!(written["opt"], json!(["a,b:1x3", "n=5:", "c:0=1,2", "none="]));
+    let names = json!({ "freeze": ["a=b=", "a=b=[1]"], "to": ["a=b=", "a=b=c"] });
+    let written = again(names.clone());
+    assert_eq!((&written["freeze"], &written["to"]), (&names["freeze"], &names["to"]));
+    assert_eq!("a=b=".parse::<Frozen>().unwrap().name, "a=b");
+    assert_eq!(Wanted::from("a=b=".to_owned()).tensor, "a=b");
     let written = again(json!({ "opt": "x:1x3,k=1,2" }));
     assert_eq!(written["opt"], json!(["x:1x3", "k=1,2"]));
 }
@@ -82,6 +87,10 @@ fn values_that_cannot_be_are_refused() {
         (json!({ "freeze": ["k=[1,[2]]"] }), "`[2]` stands where a number was expected"),
         (json!({ "freeze": ["k=[[1],[2,3]]"] }), "one list has 1 elements and another 2"),
         (json!({ "min": ["x:1", "x:2"] }), "`x` is given twice"),
+        (
+            json!({ "outputs": ["y"], "to": ["z"] }),
+            "`outputs` and `to` both say what the outputs are: give one of them",
+        ),
         (json!({ "dim": ["n=1", "n=1:2:3"] }), "`--dim` gives `n` twice"),
     ];
     for (keys, why) in cases {
