@@ -12,7 +12,6 @@ use crate::recipe::ComputeCapability;
 use crate::recipe::sizes::End;
 use crate::report::manifest::{Manifest, Verdict};
 use crate::trt::{Library, LogSink};
-use crate::verify::data;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -206,9 +205,8 @@ impl Written {
 /// Shapes and values of the test data beside a model.
 pub(super) fn data_beside(source: &Source, conversion: &Conversion) -> Result<Vec<End>> {
     let names = source.inputs();
-    let of_set =
-        |folder: &PathBuf| Ok(of_data(conversion.network(), &data::read(folder)?.tensors(&names)));
-    data::beside(&source.path).iter().map(of_set).collect()
+    let sets = source.data_beside()?.into_iter();
+    Ok(sets.map(|set| of_data(conversion.network(), &set.tensors(&names))).collect())
 }
 
 fn target_text(targets: &[ComputeCapability]) -> String {

@@ -2,12 +2,12 @@
 
 use super::environment::Environment;
 use crate::convert::{Conversion, Source};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::profiles::Data;
 use crate::verify::data::{self, DataSet};
 use crate::verify::draw;
 use crate::verify::npz;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct ReferenceArguments {
@@ -44,14 +44,26 @@ impl ReferenceArguments {
             return Ok(vec![draw::referred(&mut reference, what, inputs)?]);
         }
         if !self.data.is_empty() {
-            return self.data.iter().map(|folder| data::read(folder)).collect();
+            return self.data.iter().map(|folder| named(source, folder)).collect();
         }
-        if data::beside(&source.path).is_empty() {
-            conversion.plan(&Data::default())?;
+        let sets = source.data_beside()?;
+        if !sets.is_empty() {
+            return Ok(sets);
         }
+        conversion.plan(&Data::default())?;
         let seeds = if self.seed.is_empty() { &draw::SEEDS[..] } else { &self.seed };
-        beside_or_drawn(source, conversion, seeds, environment)
+        conversion.drawn(seeds, &mut source.reference(&environment.reference()?)?)
     }
+}
+
+/// A data set that the user names.
+fn named(source: &Source, folder: &Path) -> Result<DataSet> {
+    source.data(data::read(folder)?).ok_or_else(|| {
+        let folder = folder.display();
+        let message = format!("`{folder}` does not name all inputs and outputs of the part");
+        Error::new(Kind::Usage, message)
+            .with_hint("without `--data`, ONNX Runtime gives the outputs for drawn inputs")
+    })
 }
 
 /// The test data beside a model, else inputs drawn in the shapes that are planned.
@@ -64,9 +76,9 @@ pub(super) fn beside_or_drawn(
     seeds: &[u64],
     environment: &Environment,
 ) -> Result<Vec<DataSet>> {
-    let folders = data::beside(&source.path);
-    if folders.is_empty() {
+    let sets = source.data_beside()?;
+    if sets.is_empty() {
         return conversion.drawn(seeds, &mut source.reference(&environment.reference()?)?);
     }
-    folders.iter().map(|folder| data::read(folder)).collect()
+    Ok(sets)
 }

@@ -102,8 +102,9 @@ impl Conversion {
         draw::all(self.network(), &shapes.collect::<Vec<_>>(), seeds, reference)
     }
 
-    /// The recipe with which the same plan comes about again, with nothing left to be guessed.
-    /// Constants that no text can say are named only.
+    /// The recipe with which the same plan comes about again, with nothing left to be guessed, for
+    /// the [ranges](Fitted::ranges) that the network was made for: of guessed sizes nothing was
+    /// promised. Constants that no text can say are named only.
     pub fn settled(&self) -> Recipe {
         let constants = self.fitted.constants.iter();
         let freeze = constants

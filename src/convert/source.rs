@@ -6,7 +6,9 @@ use crate::onnx::part::{Feed, Part, Whole};
 use crate::onnx::{self, Model};
 use crate::recipe::{self, Wanted};
 use crate::report::manifest::File;
+use crate::verify::data::{self, DataSet};
 use crate::verify::reference::Reference;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,8 @@ pub struct Source {
     /// How long it took to read.
     pub took: Duration,
     part: Option<Part>,
+    /// New names of outputs.
+    names: BTreeMap<String, String>,
 }
 
 /// The model's file, and those with its external data.
@@ -31,15 +35,39 @@ impl Source {
     /// # Errors
     /// As [`onnx::load`] and [`Whole::part`]; [`Kind::Usage`] for an output that the model does
     /// not have.
-    pub fn open(path: &Path, part: &recipe::Part) -> Result<Self> {
+    pub fn open(path: &Path, wanted: &recipe::Part) -> Result<Self> {
         let start = Instant::now();
-        let (model, part) = load(path, part)?;
-        Ok(Self { path: path.to_owned(), model, took: start.elapsed(), part })
+        let (model, part) = load(path, wanted)?;
+        let (took, names) = (start.elapsed(), wanted.names());
+        Ok(Self { path: path.to_owned(), model, took, part, names })
     }
 
     /// Names of the inputs, in order.
     pub fn inputs(&self) -> Vec<&str> {
         self.model.graph.inputs.iter().map(|info| &*info.name).collect()
+    }
+
+    /// A data set of the model, as far as it says something of what was read: of a part, only one
+    /// that names all inputs and outputs of the part does.
+    pub fn data(&self, set: DataSet) -> Option<DataSet> {
+        if self.part.is_none() {
+            return Some(set);
+        }
+        let outputs = self.model.graph.outputs.iter().map(|info| {
+            let name = &*info.name;
+            (name, self.names.get(name).map_or(name, String::as_str))
+        });
+        set.of_part(&self.inputs(), &outputs.collect::<Vec<_>>())
+    }
+
+    /// The data sets beside the model that say something of what was read.
+    ///
+    /// # Errors
+    /// Those of [`data::read`].
+    pub fn data_beside(&self) -> Result<Vec<DataSet>> {
+        let sets = data::beside(&self.path);
+        let sets = sets.iter().map(|folder| data::read(folder).map(|set| self.data(set)));
+        sets.filter_map(Result::transpose).collect()
     }
 
     /// What was read, to cut parts out of it.

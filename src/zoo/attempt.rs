@@ -41,8 +41,9 @@ impl Inputs {
     /// Whatever [`Source::open`] and [`verify::data::read`] say.
     pub fn read(job: &Job) -> Result<Self> {
         let source = Source::open(&job.model, &job.settings.recipe.part)?;
-        let mut sets =
+        let sets =
             job.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>>>()?;
+        let mut sets: Vec<DataSet> = sets.into_iter().filter_map(|set| source.data(set)).collect();
         for set in &mut sets {
             // Results are the same wherever the zoo lies.
             set.path = PathBuf::from(&set.label);

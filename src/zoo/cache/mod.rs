@@ -119,7 +119,9 @@ impl Cache {
     /// [`Kind::Environment`] for test data that cannot be read.
     pub fn key(&self, job: &Job, inputs: &Inputs) -> Result<String> {
         let data = job.data.iter().map(|folder| Ok((files::name(folder), contents(folder)?)));
-        let reference = self.reference.as_ref().filter(|_| job.data.is_empty());
+        // Data of a model may say nothing of a part of it.
+        let drawn = job.data.is_empty() || !job.settings.recipe.part.is_all();
+        let reference = self.reference.as_ref().filter(|_| drawn);
         let decisive = Decisive {
             maker: &self.maker,
             model: &inputs.files.0,
