@@ -13,9 +13,12 @@ use std::str::FromStr;
 const MOST_WRITTEN: usize = 64;
 
 /// A value as `--freeze` reads it: from that comes the same value, bit by bit.
-/// `None` for more than 64, and where no text says the bits.
+/// `None` for more than 64 elements or lists, and where no text says the bits.
 pub fn written(tensor: &Tensor) -> Option<Literal> {
-    if tensor.len() > MOST_WRITTEN {
+    // Lists are written up to the first axis without elements, of which there may be any number.
+    let filled = tensor.dims().iter().take_while(|&&size| size > 0);
+    let lists = filled.fold(1usize, |lists, &size| lists.saturating_mul(size));
+    if tensor.len() > MOST_WRITTEN || lists > MOST_WRITTEN {
         return None;
     }
     let numbers = match tensor.dtype() {
@@ -166,6 +169,8 @@ mod tests {
         let bytes = |byte: &'static [u8]| bytes::Bytes::from_static(byte);
         let values = [
             Tensor::vector(&[0i64; 65]),
+            Tensor::of(vec![1 << 40, 0], Vec::<f32>::new()).unwrap(),
+            Tensor::of(vec![64, 64, 64, 0], Vec::<f32>::new()).unwrap(),
             Tensor::scalar(f32::from_bits(0x7fc0_0001)),
             Tensor::new(DType::Bool, vec![1], bytes(&[2])).unwrap(),
             Tensor::new(DType::F8E4M3, vec![1], bytes(&[2])).unwrap(),

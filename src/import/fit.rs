@@ -48,7 +48,7 @@ impl Fitted {
 
     /// The standard recipe for a library.
     pub fn standard(caps: Caps) -> Self {
-        let rnn = if caps.rnn { RnnForm::Auto } else { RnnForm::Loop };
+        let rnn = RnnForm::Auto.with(caps).unwrap_or(RnnForm::Loop);
         Self { recipe: Recipe { rnn, ..Recipe::default() }, ..Self::default() }
     }
 

@@ -1,4 +1,4 @@
-//! What of ONNX is not converted, and why: the second table of `onnx2plan ops`.
+//! What of ONNX is not converted, and why: the last table of `onnx2plan ops`.
 //!
 //! Tests hold it complete: every operator of ONNX has a row in the registry or here, and every
 //! reason in `tests/backend.txt` and `tests/zoo.txt` is one of these.

@@ -170,6 +170,9 @@ impl<'a> Ctx<'a> {
     /// identity of its own.
     fn outputs(&mut self, graph: &Graph, names: &BTreeMap<String, String>) {
         let mut taken = HashSet::new();
+        let inputs = self.network.inputs.iter().filter(|input| !self.stand_ins.contains(input));
+        let inputs = inputs.map(|&input| self.network.value(input).name.clone()).collect();
+        let mut own = OwnNames::new(inputs, graph);
         let mut listed: HashSet<&str> = HashSet::new();
         for info in &graph.outputs {
             let site = Site::tensor(&graph.path, "output", &info.name);
@@ -179,7 +182,8 @@ impl<'a> Ctx<'a> {
                     let name: Arc<str> = names
                         .get(&*info.name)
                         .map_or_else(|| info.name.clone(), |name| name.as_str().into());
-                    let name = self.own_name(graph, name, !listed.insert(&info.name));
+                    let again = !listed.insert(&info.name);
+                    let name = own.name(name, again, &mut self.notes);
                     self.network.outputs.push(Output { name, value, declared: None, site });
                 }
                 Ok(None) => {}
@@ -193,33 +197,6 @@ impl<'a> Ctx<'a> {
                 "the model has no outputs",
             ));
         }
-    }
-
-    /// The name of an output, or another where an input has that or the graph lists the output once
-    /// more. ONNX Runtime gives outputs by position, but TensorRT wants a name of its own for each
-    /// input and output.
-    fn own_name(&mut self, graph: &Graph, name: Arc<str>, again: bool) -> Arc<str> {
-        let inputs = self.network.inputs.iter().filter(|input| !self.stand_ins.contains(input));
-        let of_input =
-            |name: &str| inputs.clone().any(|&input| *self.network.value(input).name == *name);
-        let why = match (again, of_input(&name)) {
-            (true, _) => "is listed more than once",
-            (_, true) => "has the name of an input",
-            (false, false) => return name,
-        };
-        let is_taken = |name: &str| {
-            of_input(name)
-                || self.network.outputs.iter().any(|output| *output.name == *name)
-                || graph.outputs.iter().any(|info| *info.name == *name)
-        };
-        // One more name than there are outputs and inputs is free.
-        let most = 2 + graph.outputs.len() + graph.inputs.len() + self.network.outputs.len();
-        let other = (2..=most)
-            .map(|at| format!("{name}_{at}"))
-            .find(|other| !is_taken(other))
-            .unwrap_or_default();
-        self.notes.push(format!("output `{name}` {why}: the plan gives it as `{other}`"));
-        other.into()
     }
 
     fn output_value(
@@ -245,6 +222,46 @@ impl<'a> Ctx<'a> {
         self.network.body = self.blocks.swap_remove(0);
         self.network.compact();
         (Some(Imported { network: self.network, notes: self.notes }), self.problems)
+    }
+}
+
+/// Names for outputs. ONNX Runtime gives outputs by position, but TensorRT wants a name of its own
+/// for each input and output.
+struct OwnNames {
+    inputs: HashSet<Arc<str>>,
+    taken: HashSet<Arc<str>>,
+    /// The number last tried for a name.
+    last: HashMap<Arc<str>, usize>,
+}
+
+impl OwnNames {
+    fn new(inputs: HashSet<Arc<str>>, graph: &Graph) -> Self {
+        let outputs = graph.outputs.iter().map(|info| info.name.clone());
+        let taken = inputs.iter().cloned().chain(outputs).collect();
+        Self { inputs, taken, last: HashMap::new() }
+    }
+
+    /// The name of an output, or another where an input has that or the graph lists the output once
+    /// more.
+    fn name(&mut self, name: Arc<str>, again: bool, notes: &mut Vec<String>) -> Arc<str> {
+        let why = match (again, self.inputs.contains(&name)) {
+            (true, _) => "is listed more than once",
+            (_, true) => "has the name of an input",
+            (false, false) => {
+                self.taken.insert(name.clone());
+                return name;
+            }
+        };
+        let last = self.last.entry(name.clone()).or_insert(1);
+        let other = loop {
+            *last += 1;
+            let other: Arc<str> = format!("{name}_{last}").into();
+            if self.taken.insert(other.clone()) {
+                break other;
+            }
+        };
+        notes.push(format!("output `{name}` {why}: the plan gives it as `{other}`"));
+        other
     }
 }
 

@@ -3,7 +3,7 @@
 use super::reach::Reaches;
 use crate::error::{Kind, Problem};
 use crate::infer;
-use crate::network::{Block, Dim, LayerKind, Network, Symbol, ValueId, ValueType};
+use crate::network::{Block, Dim, Layer, LayerKind, Network, Symbol, ValueId, ValueType};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -43,6 +43,21 @@ fn at_point(ty: &ValueType, point: &Point) -> ValueType {
     ValueType { dtype: ty.dtype, shape: ty.shape.iter().map(at).collect(), elements }
 }
 
+/// Whether what is inside a layer is certain to be computed: a branch need not be taken, and a loop
+/// may have no iteration.
+fn is_entered(network: &Network, layer: &Layer) -> bool {
+    match &layer.kind {
+        LayerKind::Conditional(_) => false,
+        LayerKind::Loop(of) => {
+            let count = layer.inputs.first().filter(|_| of.counted && !of.while_result);
+            let elements = count.and_then(|&count| network.value(count).ty.elements.as_deref());
+            let count = elements.and_then(|elements| elements.first()?.known());
+            count.is_some_and(|count| count > 0)
+        }
+        _ => true,
+    }
+}
+
 /// Infers a block's layers once more, with known sizes.
 fn block(network: &mut Network, of: &Block, reaches: &mut Reaches, problems: &mut Vec<Problem>) {
     for &id in &of.layers {
@@ -51,7 +66,7 @@ fn block(network: &mut Network, of: &Block, reaches: &mut Reaches, problems: &mu
         for nested in layer.kind.blocks() {
             block(network, nested, reaches, &mut inside);
         }
-        if !matches!(layer.kind, LayerKind::Conditional(_)) {
+        if is_entered(network, &layer) {
             problems.append(&mut inside);
         }
         let wrong = match infer::outputs(network, &layer.kind, &layer.inputs) {

@@ -106,12 +106,16 @@ impl Repeat {
         ctx: &mut Ctx<'a>,
         body: impl FnOnce(&mut Ctx<'a>, &mut Self) -> Result<Iteration, OpError>,
     ) -> Result<Values, OpError> {
-        let (mut body, Iteration { condition, outputs, collected, .. }) = ctx.block(|ctx| {
+        let outer = ctx.iterations.len();
+        let made = ctx.block(|ctx| {
             let iteration = body(ctx, &mut self)?;
             let results =
                 iteration.condition.iter().chain(&iteration.next).chain(&iteration.collected);
             Ok((results.copied().collect(), iteration))
-        })?;
+        });
+        // Outside the body its number means nothing.
+        ctx.iterations.truncate(outer);
+        let (mut body, Iteration { condition, outputs, collected, .. }) = made?;
         body.params = self.slices.iter().chain(&self.current).copied().collect();
         for &param in &body.params {
             // A number differs from iteration to iteration: outside one of them nothing is known.

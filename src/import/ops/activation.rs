@@ -98,7 +98,7 @@ fn selu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 
 /// `Celu`: max(0, x) + min(0, α·(e^(x/α) − 1)). Becomes x/α through Elu, times α.
 ///
-/// Elu(x/α)·α is x for x ≥ 0 and α·(e^(x/α) − 1) below; a negative α takes the formula as written.
+/// Elu(x/α)·α is x for x ≥ 0 and α·(e^(x/α) − 1) below, which takes α > 0.
 fn celu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let alpha = node.attrs.float_or("alpha", 1.0)?;
     let x = ctx.input(0)?;

@@ -136,11 +136,12 @@ fn limit(ctx: &mut Ctx<'_>, count: ValueId) -> Result<Option<ValueId>, OpError> 
 
 /// The limit that the user gives, as [`limit`] has it.
 fn cap_at(ctx: &mut Ctx<'_>, most: u32) -> ValueId {
+    let most = i32::try_from(most).unwrap_or(i32::MAX);
     ctx.note(format!(
         "the loop has no limit of its own: what goes on after iteration {most} is cut off \
          (`--max-trip`)"
     ));
-    ctx.constant_value(Tensor::scalar(i32::try_from(most).unwrap_or(i32::MAX)))
+    ctx.constant_value(Tensor::scalar(most))
 }
 
 /// Whether a loop becomes so few nodes that unrolling it costs little.

@@ -73,8 +73,8 @@ fn half_of_pairs(ctx: &mut Ctx<'_>, part: i64, x: ValueId) -> Result<ValueId, Op
         (0, Some(size), _) => size,
         (0, None, Some(half)) => half.saturating_mul(2),
         (0, None, None) => {
-            let size = ctx.size_of(x, 3)?;
-            return ctx.compute(Ew::FloorDiv, size, 2);
+            let last = ctx.rank(cache).saturating_sub(1);
+            return ctx.size_of(cache, last);
         }
         (part, ..) => part,
     };

@@ -91,7 +91,7 @@ fn reduction(ctx: &mut Ctx<'_>, node: &Node) -> Result<Option<Reduction>, OpErro
     if node.opset < 18 && matches!(reduction, Reduction::Max | Reduction::Min) {
         ctx.note(format!(
             "attribute `reduction` is `{name}`, which ONNX has from opset 18 on; \
-                          taken as meant there"
+             taken as meant there"
         ));
     }
     Ok(Some(reduction))
