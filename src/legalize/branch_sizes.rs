@@ -9,9 +9,15 @@ use crate::network::layer::{Arg, Concatenation, Conditional, Constant, SampleMod
 use crate::network::{Block, Dim, Layer, LayerId, LayerKind, Network, ValueId, Values, sizing};
 use crate::tensor::{DType, Tensor};
 
-/// Rewrites every conditional that gives such numbers.
+/// The largest number that becomes a vector, where it is known: larger ones are bounds that no size
+/// reaches, such as the end of a Slice.
+const MOST_ZEROS: i64 = 1 << 20;
+
+/// Rewrites conditionals that give vectors of sizes. Others stay: single numbers, such as −1, and
+/// sizes that come out of a conditional inside a branch.
 pub(super) fn run(network: &mut Network) -> Result<()> {
     let holding = sizing::values_holding_sizes(network);
+    let mut changed = false;
     for id in network.live_layers() {
         let layer = network.layer(id).clone();
         let LayerKind::Conditional(of) = &layer.kind else { continue };
@@ -23,9 +29,12 @@ pub(super) fn run(network: &mut Network) -> Result<()> {
             .collect();
         if counts.iter().any(Option::is_some) {
             rewrite(network, id, &layer, of, &counts)?;
+            changed = true;
         }
     }
-    network.compact();
+    if changed {
+        network.compact();
+    }
     Ok(())
 }
 
@@ -35,7 +44,10 @@ fn count(network: &Network, of: &Conditional, at: usize) -> Option<usize> {
         let ty = &network.value(*block.results.get(at)?).ty;
         let elements = ty.elements.as_deref()?;
         let fits = ty.dtype == DType::I64 && ty.shape.rank() == 1 && !elements.is_empty();
-        (fits && elements.iter().all(Dim::is_nonnegative)).then_some(elements.len())
+        let is_size = |element: &Dim| {
+            element.is_nonnegative() && element.known().is_none_or(|size| size <= MOST_ZEROS)
+        };
+        (fits && elements.iter().all(is_size)).then_some(elements.len())
     };
     let (then, other) = (sizes(&of.then_block)?, sizes(&of.else_block)?);
     (then == other).then_some(then)

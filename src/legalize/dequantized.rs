@@ -11,6 +11,7 @@ use crate::network::edit::Editor;
 use crate::network::layer::Constant;
 use crate::network::{Caps, LayerId, LayerKind, Network, ValueId};
 use crate::tensor::DType;
+use std::collections::HashSet;
 
 /// Rewrites every such Dequantize of constants.
 ///
@@ -50,21 +51,25 @@ pub(super) fn run(network: &mut Network, caps: Caps) -> Result<()> {
 /// quantized.
 fn meets_real(editor: &Editor<'_>, value: ValueId) -> bool {
     let network = editor.network();
-    editor.users(value).iter().any(|&user| {
-        let layer = network.layer(user);
-        match layer.kind {
-            LayerKind::Convolution(_)
-            | LayerKind::Deconvolution(_)
-            | LayerKind::MatrixMultiply(_) => {
-                let mut others = layer.inputs.iter().take(2).filter(|&&input| input != value);
-                others.any(|&other| !is_dequantized(network, other))
+    let (mut left, mut seen) = (vec![value], HashSet::new());
+    while let Some(value) = left.pop() {
+        for user in editor.users(value).iter().copied().filter(|user| seen.insert(*user)) {
+            let layer = network.layer(user);
+            match layer.kind {
+                LayerKind::Convolution(_)
+                | LayerKind::Deconvolution(_)
+                | LayerKind::MatrixMultiply(_) => {
+                    let mut others = layer.inputs.iter().take(2).filter(|&&input| input != value);
+                    if others.any(|&other| !is_dequantized(network, other)) {
+                        return true;
+                    }
+                }
+                _ if is_layout(network, user) => left.extend(&layer.outputs),
+                _ => {}
             }
-            _ if is_layout(network, user) => {
-                layer.outputs.iter().any(|&output| meets_real(editor, output))
-            }
-            _ => false,
         }
-    })
+    }
+    false
 }
 
 /// Whether Dequantize makes the value, but for its layout.

@@ -9,19 +9,22 @@ use crate::network::edit::Editor;
 use crate::network::layer::{Constant, ElementWise, ElementWiseOperation as Op};
 use crate::network::{Dim, Layer, LayerId, LayerKind, Network, ValueId, Values};
 use crate::tensor::Tensor;
+use std::collections::HashSet;
 
 /// Rewrites every such layer, the first in a chain first.
 pub(super) fn run(network: &mut Network) -> Result<()> {
     let layers = network.live_layers();
     let mut editor = Editor::new(network);
+    let mut convolved = HashSet::new();
     for id in layers {
-        let Some(found) = found(editor.network(), id) else { continue };
+        let Some(found) = found(editor.network(), id, &convolved) else { continue };
         let Found { operation, data_at, moving, mut inputs, wide, weights } = found;
         let mut insert = Insert::before(&mut editor, id);
         let constant = insert.add(Constant { weights }, &[])?;
         let mut operands = [constant; 2];
         operands.iter_mut().skip(data_at).take(1).for_each(|data| *data = wide);
         let wide = insert.add(ElementWise { operation }, &operands)?;
+        convolved.insert(wide);
         inputs.iter_mut().take(1).for_each(|data| *data = wide);
         let value = insert.add(moving, &inputs)?;
         insert.replace_layer(&[value]);
@@ -44,8 +47,15 @@ struct Found {
     weights: Tensor,
 }
 
-fn found(network: &Network, id: LayerId) -> Option<Found> {
-    let (operation, data_at, data, constant) = with_constant(network, network.layer(id))?;
+/// `convolved` are values that are known to be a convolution's output, or that and constants.
+fn found(network: &Network, id: LayerId, convolved: &HashSet<ValueId>) -> Option<Found> {
+    let layer = network.layer(id);
+    let (operation, data_at, data, constant) = with_constant(network, layer)?;
+    // One that repeats the data along an axis of size 1 would leave others to be moved.
+    let shape = |value: ValueId| &network.value(value).ty.shape;
+    if shape(*layer.outputs.first()?) != shape(data) {
+        return None;
+    }
     let moving = network.layer(network.maker(data)?);
     let moves = matches!(
         moving.kind,
@@ -53,7 +63,7 @@ fn found(network: &Network, id: LayerId) -> Option<Found> {
     );
     let wide = *moving.inputs.first().filter(|_| moves)?;
     let weights = widened(network, moving, constant)?;
-    is_convolved(network, wide).then(|| Found {
+    is_convolved(network, wide, convolved).then(|| Found {
         operation,
         data_at,
         moving: moving.kind.clone(),
@@ -95,10 +105,11 @@ fn widened(network: &Network, moving: &Layer, constant: &Tensor) -> Option<Tenso
     (loses_last && !turns).then(|| constant.reshaped(dims).ok()).flatten()
 }
 
-/// Whether a value is a convolution's output, or that and constants.
-fn is_convolved(network: &Network, mut value: ValueId) -> bool {
+/// Whether a value is a convolution's output, or that and constants; some are known to be.
+fn is_convolved(network: &Network, mut value: ValueId, known: &HashSet<ValueId>) -> bool {
     while let Some(layer) = network.maker(value).map(|maker| network.layer(maker)) {
         match with_constant(network, layer) {
+            _ if known.contains(&value) => return true,
             Some((_, _, data, _)) => value = data,
             None => return matches!(layer.kind, LayerKind::Convolution(_)),
         }

@@ -55,8 +55,10 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
         .filter_map(|id| {
             let layer = network.layer(id);
             let site = layer.sites.first()?;
-            let missing = missing(network, layer, caps).map(|message| (message, None));
-            let (message, hint) = missing.or_else(|| sized_by_reals(network, layer))?;
+            let numbers = lacks_whole_numbers(network, layer, caps);
+            let missing = || missing(network, layer, caps).map(|message| (message, None));
+            let (message, hint) =
+                numbers.or_else(missing).or_else(|| sized_by_reals(network, layer))?;
             Some(Problem { hint, ..Problem::new(Kind::Unsupported, site.clone(), message) })
         })
         .collect();
@@ -80,6 +82,28 @@ fn sized_by_reals(network: &Network, layer: &Layer) -> Option<(String, Option<St
     Some((message, Some(format!("`--freeze {name}=VALUE` makes the input a constant"))))
 }
 
+/// What the library computes of real numbers only, if this layer does it of whole ones, and the way
+/// out.
+fn lacks_whole_numbers(
+    network: &Network,
+    layer: &Layer,
+    caps: Caps,
+) -> Option<(String, Option<String>)> {
+    if caps.whole_numbers || !whole_numbers::is_lacking(network, &layer.kind, &layer.inputs) {
+        return None;
+    }
+    let what = match &layer.kind {
+        LayerKind::ElementWise(of) => format!("{:?}", of.operation),
+        LayerKind::TopK(of) => {
+            let most = whole_numbers::MOST_RANKED;
+            format!("TopK along axis {}, of more than {most} elements or of 8 axes,", of.axis)
+        }
+        kind => kind.name().to_owned(),
+    };
+    let hint = "cast its operands to `float` in the model, where their numbers are below 2^24";
+    Some((format!("it has no {what} of whole numbers"), Some(hint.to_owned())))
+}
+
 /// What the library lacks for this layer, if anything.
 fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
     let dtypes =
@@ -101,9 +125,6 @@ fn missing(network: &Network, layer: &Layer, caps: Caps) -> Option<String> {
         return Some(format!(
             "it quantizes no odd number of elements to and from {dtype}, which share bytes in pairs"
         ));
-    }
-    if !caps.whole_numbers && whole_numbers::is_lacking(network, &layer.kind, &layer.inputs) {
-        return Some(format!("it has no {} of whole numbers", layer.kind.name()));
     }
     let has_it = match &layer.kind {
         LayerKind::Squeeze(_) | LayerKind::Unsqueeze(_) => caps.squeeze,

@@ -1,7 +1,7 @@
 //! Layers of whole numbers where the library has them for real ones only.
 //!
-//! TensorRT 8 refuses Relu, Neg, Abs, TopK, Pooling and Resize of `i32` (comments of its `NvInfer.h`; TopK
-//! by its messages). All stand-ins are exact for every `i32`, also where an `f32` is not.
+//! TensorRT 8 refuses Relu, Neg, Abs, TopK and Resize of `i32` (comments of its `NvInfer.h`; TopK by
+//! its messages). All stand-ins are exact for every `i32`, also where an `f32` is not.
 
 use super::insert::{Insert, binary, internal};
 use crate::error::Result;
@@ -11,7 +11,7 @@ use crate::network::layer::{
     ActivationType, Arg, Cast, ElementWiseOperation as Op, Fill, FillOperation, Gather, GatherMode,
     Reduce, ReduceOperation, SampleMode, Slice, TopK, TopKOperation, UnaryOperation, Unsqueeze,
 };
-use crate::network::{Caps, LayerKind, Network, ValueId, Values};
+use crate::network::{Caps, Dim, LayerKind, Network, ValueId, Values};
 use crate::tensor::DType;
 use smallvec::smallvec;
 
@@ -125,13 +125,18 @@ fn extreme(insert: &mut Insert<'_, '_>, of: &TopK, x: ValueId) -> Result<Values>
     Ok(found.get(1).map_or_else(Values::new, |&place| smallvec![best, place]))
 }
 
+/// The most elements along an axis that are ranked by comparing each with each.
+pub(super) const MOST_RANKED: usize = 4096;
+
 /// Each element's rank, the number of those that come before it, is exact in `f32` as long as the
 /// axis has less than 2²⁴ elements, and no two are equal. It takes n² comparisons.
 ///
-/// `None` where there is no axis left to compare along.
+/// `None` where there is no axis left to compare along, or too many elements along one.
 fn ranked(insert: &mut Insert<'_, '_>, of: &TopK, inputs: &[ValueId]) -> Result<Option<Values>> {
     let [x, others @ ..] = inputs else { return Ok(None) };
-    if insert.editor.network().value(*x).ty.shape.rank() >= MAX_RANK {
+    let shape = &insert.editor.network().value(*x).ty.shape;
+    let count = shape.get(of.axis).and_then(Dim::size);
+    if shape.rank() >= MAX_RANK || count.is_some_and(|count| count > MOST_RANKED) {
         return Ok(None);
     }
     // Behind an element's axis stands that of its rivals.
