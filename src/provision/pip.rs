@@ -17,7 +17,7 @@ const LINES_SHOWN: usize = 8;
 /// `python -m pip`, but a `pip.py` in the current folder, which may have come with a model, is not
 /// run in pip's place.
 const RUN_PIP: &str = "import sys; sys.path[:] = filter(None, sys.path); \
-                       import runpy; runpy.run_module('pip', run_name='__main__', alter_sys=True)";
+ import runpy; runpy.run_module('pip', run_name='__main__', alter_sys=True)";
 
 /// Downloads the package's wheel into the folder `work` and returns its path. pip checks the hash.
 pub(super) fn download(

@@ -278,7 +278,7 @@ pub struct ModelReport {
     pub frozen: Vec<String>,
     /// Each output as in its worst run.
     pub outputs: Vec<OutputComparison>,
-    /// Whether a second, fresh worker was given the model because the first one died.
+    /// Whether another, fresh worker was given the model because one died.
     pub retried: bool,
     /// Whether this was taken from the cache.
     pub cached: bool,

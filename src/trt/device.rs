@@ -42,8 +42,9 @@ impl Device {
         })?;
         let context = CudaContext::new(0).map_err(|error| failed("open the GPU", error))?;
         let stream = context.new_stream().map_err(|error| failed("make a stream", error))?;
-        // There is one stream only: nothing has to wait for another. SAFETY: every access to device
-        // memory here is ordered by that stream, and waited for before memory is freed.
+        // There is one stream only: nothing has to wait for another.
+        // SAFETY: every access to device memory here is ordered by that stream, and waited for
+        // before memory is freed.
         unsafe { context.disable_event_tracking() };
         Ok(Self { context, stream })
     }

@@ -158,11 +158,7 @@ fn refuse(path: &Path, version: Version) -> Error {
     }
     Error::new(
         Kind::Environment,
-        format!(
-            "`{}` is {version}, which this onnx2plan cannot \
-                                           drive",
-            path.display()
-        ),
+        format!("`{}` is {version}, which this onnx2plan cannot drive", path.display()),
     )
     .with_note(format!("it drives {drives}"))
     .with_hint(format!(

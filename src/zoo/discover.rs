@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::verify::data;
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobSetBuilder};
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -88,9 +88,9 @@ fn fixed(pattern: &str) -> PathBuf {
 pub(super) fn matching(base: &Path, pattern: &str, root: &Path) -> Result<Vec<Found>> {
     let usage = |message: String| Error::new(Kind::Usage, message);
     let glob = GlobBuilder::new(pattern.trim_start_matches("./")).literal_separator(true).build();
-    let glob = glob
-        .map_err(|error| usage(format!("`{pattern}` is no glob: {}", error.kind())))?
-        .compile_matcher();
+    // A set of one, because a single glob that is too large panics where it is compiled.
+    let glob = glob.and_then(|glob| GlobSetBuilder::new().add(glob).build());
+    let glob = glob.map_err(|error| usage(format!("`{pattern}` is no glob: {}", error.kind())))?;
     let here = |path: &Path| {
         if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() }
     };

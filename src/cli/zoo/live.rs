@@ -119,7 +119,7 @@ fn line(model: &ModelReport) -> String {
         }
         _ => String::new(),
     };
-    let again = if model.retried { "(second try)" } else { "" };
+    let again = if model.retried { "(tried again)" } else { "" };
     let cached = if model.cached { "(from the cache)" } else { "" };
     let reason = model.reason.as_deref().filter(|_| !model.status.is_good()).unwrap_or_default();
     let parts = [model.name.as_str(), reason, &expected, again, cached];
