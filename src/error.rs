@@ -21,6 +21,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Kind {
     /// The plan, or the evaluated network, computes other numbers than the reference.
     Mismatch,
+    /// Rounding alone moves the numbers too far for a comparison to say anything.
+    Undetermined,
+    /// The numbers agree with the reference, but would if they were wrong.
+    Vacuous,
     /// Options that do not fit together or do not fit the model.
     Usage,
     /// The model file is damaged or breaks ONNX's rules.
@@ -47,6 +51,8 @@ impl Kind {
             Kind::Unsupported => 4,
             Kind::TensorRt => 5,
             Kind::Environment => 6,
+            Kind::Undetermined => 7,
+            Kind::Vacuous => 8,
             Kind::Internal => 70,
             Kind::Cancelled => 130,
         }

@@ -101,7 +101,7 @@ pub(super) fn run(
     } else {
         output.data(&converted.plan.display().to_string())?;
     }
-    proof.mismatch().map_or(Ok(()), |error| Err(error.in_model(model)))
+    proof.objection().map_or(Ok(()), |error| Err(error.in_model(model)))
 }
 
 impl Arguments {

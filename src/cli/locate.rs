@@ -5,7 +5,7 @@ use super::output::Output;
 use crate::error::Result;
 use crate::onnx::Model;
 use crate::onnx::part::Whole;
-use crate::report::verification::{Fault, OutputComparison};
+use crate::report::verification::{Fault, Judgment, OutputComparison};
 use crate::tensor::Tensor;
 use crate::verify::data::DataSet;
 use crate::verify::locate::{self, Candidate};
@@ -54,7 +54,7 @@ impl LocateArguments {
         output.start("locate");
         let wrong: Vec<&str> = outputs
             .iter()
-            .filter(|output| !output.agrees)
+            .filter(|output| output.verdict == Judgment::Differs)
             .map(|output| output.name.as_str())
             .collect();
         let located = whole().and_then(|whole| {

@@ -1,7 +1,7 @@
 //! Tables of how numbers compare, as the terminal shows them.
 
 use crate::report::Verification;
-use crate::report::verification::OutputComparison;
+use crate::report::verification::{Judgment, OutputComparison};
 use crate::verify::by_layer::Compared;
 use comfy_table::{Table, presets};
 
@@ -73,7 +73,12 @@ fn rounding(verifications: &[Verification]) -> String {
 }
 
 fn verdict(compared: &OutputComparison) -> &'static str {
-    if compared.agrees { "agrees" } else { "DIFFERS" }
+    match compared.verdict {
+        Judgment::Agrees => "agrees",
+        Judgment::Vacuous => "VACUOUS",
+        Judgment::Undetermined => "UNDETERMINED",
+        Judgment::Differs => "DIFFERS",
+    }
 }
 
 /// Elements that differ, largest absolute and relative error, cosine.

@@ -17,7 +17,7 @@ use crate::files;
 use crate::profiles::{Data, of_data};
 use crate::recipe::Recipe;
 use crate::report::render::{self, About};
-use crate::report::verification::{Candidate, Fault, OutputComparison};
+use crate::report::verification::{Candidate, Fault, Judgment, OutputComparison};
 use crate::report::zoo::Status;
 use crate::report::{self, Verification};
 use crate::verify::by_layer::Compared;
@@ -63,6 +63,8 @@ pub(super) struct Arguments {
 struct Judged<'a> {
     model: &'a Path,
     agrees: bool,
+    /// The gravest of all comparisons.
+    verdict: Judgment,
     /// What has to be said of the numbers, if anything.
     note: Option<&'static str>,
     verifications: &'a [Verification],
@@ -239,8 +241,7 @@ impl Arguments {
         let (network, inputs, sets) = (conversion.network(), source.inputs(), &work.sets);
         let Some(gpu) = machine.gpu() else {
             output.start("evaluate");
-            let judged = sets.iter().map(|set| verify::on_cpu(network, &inputs, set));
-            work.findings.verifications = judged.collect::<Result<_>>()?;
+            work.findings.verifications = verify::all_on_cpu(network, &inputs, sets)?;
             output.done(&counted(sets.len(), "data set"));
             return Ok(());
         };
@@ -273,7 +274,8 @@ impl Arguments {
         let log = output::log_sink(output.is_verbose());
         let mut candidate = conversion.candidate(machine, log, &super::CANCELLED);
         let whole = || source.whole();
-        let wrong = work.findings.verifications.iter().position(|found| !found.agrees);
+        let wrong =
+            work.findings.verifications.iter().position(|found| found.verdict == Judgment::Differs);
         let found = wrong.and_then(|at| Some((at, work.sets.get(at)?)));
         let found = found.map(|(at, set)| {
             let judged = work.findings.verifications.get(at);
@@ -310,7 +312,12 @@ impl Arguments {
         if self.json {
             output.json(&Judged {
                 model: path,
-                agrees: found.is_none(),
+                agrees: verifications.iter().all(|found| found.agrees),
+                verdict: verifications
+                    .iter()
+                    .map(|found| found.verdict)
+                    .max()
+                    .unwrap_or(Judgment::Agrees),
                 note: caveat,
                 verifications,
                 fault: found.as_ref().and_then(Found::fault),
@@ -322,7 +329,7 @@ impl Arguments {
             }
             output.data(&table::by_output(verifications, caveat))?;
         }
-        let Some(error) = verifications.iter().find_map(verify::mismatch) else {
+        let Some(error) = verify::objection(verifications) else {
             return stopped.map_or(Ok(()), |error| Err(error.in_model(path)));
         };
         let stopped = stopped.map(|why| format!("the nodes were not compared: {}", why.message()));

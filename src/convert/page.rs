@@ -108,11 +108,16 @@ impl Findings {
             error_by_layer: by_layer,
             latency,
             culprit,
-            error: error.filter(|error| error.kind() != Kind::Mismatch).map(Error::to_json),
+            error: error.filter(|error| !is_verdict(error)).map(Error::to_json),
             runs,
             ..Report::new(files.0, verdict, environment, options)
         }
     }
+}
+
+/// Whether an error is what the comparison says.
+fn is_verdict(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Mismatch | Kind::Undetermined | Kind::Vacuous)
 }
 
 fn constant((name, tensor): (&String, &Tensor)) -> String {

@@ -106,7 +106,7 @@ impl Loaded {
     /// Judges data sets. `inputs` are the model's.
     ///
     /// # Errors
-    /// Those of [`verify::on_gpu`].
+    /// Those of [`verify::all_on_gpu`].
     pub fn judge(
         &mut self,
         conversion: &Conversion,
@@ -114,7 +114,7 @@ impl Loaded {
         sets: &[DataSet],
     ) -> Result<Vec<Verification>> {
         let of = (&**conversion.network(), !conversion.fitted.recipe.no_tf32);
-        sets.iter().map(|set| verify::on_gpu(&mut self.engine, of, inputs, set)).collect()
+        verify::all_on_gpu(&mut self.engine, of, inputs, sets)
     }
 
     /// Times the plan on a data set.

@@ -27,16 +27,13 @@ impl Proof {
 
     /// What manifests say.
     pub fn verdict(&self) -> Verdict {
-        match self.mismatch() {
-            _ if self.verifications.is_empty() => Verdict::NotRun,
-            None => Verdict::Verified,
-            Some(_) => Verdict::Differs,
-        }
+        let verdicts = self.verifications.iter().map(|verification| verification.verdict);
+        verdicts.max().map_or(Verdict::NotRun, Verdict::from)
     }
 
-    /// What differs, if anything.
-    pub fn mismatch(&self) -> Option<Error> {
-        self.verifications.iter().find_map(verify::mismatch)
+    /// Why the plan is not proven right, if it is not.
+    pub fn objection(&self) -> Option<Error> {
+        verify::objection(&self.verifications)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The manifest beside a plan: what the plan was made from, with what, and what it holds.
 
+use super::verification::Judgment;
 use crate::recipe::Recipe;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,12 +49,30 @@ pub enum Verdict {
     /// It was run, and every output agrees with the reference.
     #[serde(rename = "verified")]
     Verified,
+    /// It was run, and rounding alone moves the numbers too far to say.
+    #[serde(rename = "undetermined")]
+    Undetermined,
+    /// It was run, and agrees with data that test nothing.
+    #[serde(rename = "vacuous")]
+    Vacuous,
     /// It was run, and numbers differ.
     #[serde(rename = "differs")]
     Differs,
     /// Nobody ran it.
     #[serde(rename = "not run")]
     NotRun,
+}
+
+impl From<Judgment> for Verdict {
+    /// What the comparison of a plan that was run says.
+    fn from(judgment: Judgment) -> Self {
+        match judgment {
+            Judgment::Agrees => Self::Verified,
+            Judgment::Vacuous => Self::Vacuous,
+            Judgment::Undetermined => Self::Undetermined,
+            Judgment::Differs => Self::Differs,
+        }
+    }
 }
 
 /// A file by name, size and contents.

@@ -4,7 +4,7 @@ use super::environment::Environment;
 use super::histogram::{self, Histogram};
 use super::latency;
 use super::manifest::{Binding, File};
-use super::verification::{Candidate, Fault, OutputComparison, Verification};
+use super::verification::{Candidate, Fault, Judgment, OutputComparison, Verification};
 use super::zoo::Status;
 use crate::recipe::Recipe;
 use serde::Serialize;
@@ -113,8 +113,10 @@ pub struct Run {
     pub reference: String,
     /// What was fed.
     pub inputs: Vec<Fed>,
-    /// Whether every output agrees.
+    /// Whether every output agrees, as the verdict says.
     pub agrees: bool,
+    /// The gravest of its outputs.
+    pub verdict: Judgment,
     /// Whether a second run gave the same bits.
     pub deterministic: Option<bool>,
     /// One entry for each output, in the model's order.
@@ -177,6 +179,7 @@ pub fn runs(made: Vec<Made<'_>>) -> Vec<Run> {
             reference: made.reference.to_owned(),
             inputs: made.inputs,
             agrees: made.verification.agrees,
+            verdict: made.verification.verdict,
             deterministic: made.verification.deterministic,
             outputs: made.verification.outputs.iter().enumerate().map(output).collect(),
         }

@@ -64,7 +64,27 @@ fn json(file: &Path) -> Result<Value> {
     let text = std::fs::read(file).map_err(|error| {
         Error::new(Kind::Usage, format!("cannot read `{}`", file.display())).with_source(error)
     })?;
-    serde_json::from_slice(&text).map_err(|error| broken(file).with_source(error))
+    let mut value =
+        serde_json::from_slice(&text).map_err(|error| broken(file).with_source(error))?;
+    with_verdicts(&mut value);
+    Ok(value)
+}
+
+/// Older reports say only whether something agrees. What does not differs, for all they know.
+fn with_verdicts(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(with_verdicts),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(with_verdicts);
+            if let Some(agrees) = fields.get("agrees").and_then(Value::as_bool)
+                && !fields.contains_key("max_absolute")
+            {
+                let verdict = if agrees { "agrees" } else { "differs" };
+                fields.entry("verdict").or_insert_with(|| verdict.into());
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Whether this is a report of that kind that this program can read.

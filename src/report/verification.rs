@@ -13,6 +13,20 @@ pub enum Candidate {
     Cpu,
 }
 
+/// What a comparison says, the gravest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Judgment {
+    /// Every element is within what is allowed.
+    Agrees,
+    /// So it is, and would be if the numbers were wrong: this data tests nothing.
+    Vacuous,
+    /// Rounding alone moves the numbers as far as they differ, which leaves too few digits to say.
+    Undetermined,
+    /// Type, shape or numbers are others than the reference's.
+    Differs,
+}
+
 /// One comparison of all outputs with a reference.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
@@ -20,8 +34,10 @@ pub struct Verification {
     pub candidate: Candidate,
     /// Where inputs and expected outputs come from.
     pub reference: String,
-    /// Whether every output agrees.
+    /// Whether every output agrees, as the verdict says.
     pub agrees: bool,
+    /// The gravest of its outputs.
+    pub verdict: Judgment,
     /// Whether two runs gave the same bytes; absent where there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deterministic: Option<bool>,
@@ -52,10 +68,15 @@ pub struct OutputComparison {
     pub actual: String,
     /// Type and shape of the reference.
     pub expected: String,
-    /// Whether type and shape fit and every element is within the tolerance.
+    /// Whether type and shape fit and every element is within the tolerance, as the verdict says.
     pub agrees: bool,
+    /// What the comparison says.
+    pub verdict: Judgment,
     /// What makes the two incomparable: another type or another shape.
     pub incomparable: Option<String>,
+    /// Why agreement proves nothing; absent where it does.
+    #[serde(default)]
+    pub untested: Option<String>,
     /// Elements that the plan did not write; 0 where the network was evaluated.
     pub unwritten: usize,
     /// Largest relative and absolute error allowed; both 0 where elements must be equal.
@@ -69,6 +90,32 @@ pub struct OutputComparison {
     /// equal.
     #[serde(skip)]
     pub errors: Option<Errors>,
+}
+
+impl Verification {
+    /// What was compared, with a verdict on the whole.
+    pub fn new(candidate: Candidate, reference: String, outputs: Vec<OutputComparison>) -> Self {
+        let verdict = Judgment::Agrees;
+        let mut made =
+            Self { candidate, reference, agrees: true, verdict, deterministic: None, outputs };
+        made.conclude();
+        made
+    }
+
+    /// Takes the verdict from the outputs.
+    pub fn conclude(&mut self) {
+        let verdicts = self.outputs.iter().map(|output| output.verdict);
+        self.verdict = verdicts.max().unwrap_or(Judgment::Agrees);
+        self.agrees = self.verdict == Judgment::Agrees;
+    }
+}
+
+impl OutputComparison {
+    /// Judges the output so.
+    pub fn judged(&mut self, verdict: Judgment) {
+        self.verdict = verdict;
+        self.agrees = verdict == Judgment::Agrees;
+    }
 }
 
 /// An element may differ by `absolute` + `relative` · |expected|.

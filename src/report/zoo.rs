@@ -21,6 +21,10 @@ pub enum Status {
     /// A plan was built; the network evaluated on the CPU agrees with the reference. The plan was
     /// not run.
     Evaluated,
+    /// Rounding alone moves the numbers too far to say whether they are right.
+    Undetermined,
+    /// Numbers agree with the reference, but would if they were wrong.
+    Vacuous,
     /// Numbers differ from the reference.
     Differs,
     /// The model holds what cannot be converted.
@@ -39,9 +43,11 @@ pub enum Status {
 
 impl Status {
     /// All of them, the best first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Verified,
         Self::Evaluated,
+        Self::Undetermined,
+        Self::Vacuous,
         Self::Differs,
         Self::Unsupported,
         Self::Invalid,
@@ -71,6 +77,8 @@ impl Status {
             Self::Invalid => 3,
             Self::Unsupported => 4,
             Self::Failed | Self::Crashed | Self::Timeout => 5,
+            Self::Undetermined => 7,
+            Self::Vacuous => 8,
         }
     }
 }
@@ -80,6 +88,8 @@ impl From<Kind> for Status {
     fn from(kind: Kind) -> Self {
         match kind {
             Kind::Mismatch => Self::Differs,
+            Kind::Undetermined => Self::Undetermined,
+            Kind::Vacuous => Self::Vacuous,
             Kind::Invalid => Self::Invalid,
             Kind::Unsupported => Self::Unsupported,
             Kind::Cancelled => Self::Skipped,
@@ -93,6 +103,8 @@ impl fmt::Display for Status {
         f.write_str(match self {
             Status::Verified => "verified",
             Status::Evaluated => "evaluated",
+            Status::Undetermined => "undetermined",
+            Status::Vacuous => "vacuous",
             Status::Differs => "differs",
             Status::Unsupported => "unsupported",
             Status::Invalid => "invalid",

@@ -6,7 +6,7 @@ use crate::eval;
 use crate::network::layer::Cast;
 use crate::onnx::Constant;
 use crate::report::histogram::Errors;
-use crate::report::verification::{Element, OutputComparison, Statistics, Tolerance};
+use crate::report::verification::{Element, Judgment, OutputComparison, Statistics, Tolerance};
 use crate::tensor::{DType, Tensor};
 use std::borrow::Cow;
 
@@ -25,6 +25,16 @@ pub const TOLERANCES: &[(DType, Tolerance)] = &[
 pub fn tolerance(dtype: DType) -> Tolerance {
     let listed = TOLERANCES.iter().find(|(listed, _)| *listed == dtype);
     listed.map_or(Tolerance { absolute: 0.0, relative: 0.0 }, |(_, tolerance)| *tolerance)
+}
+
+/// The tolerance for an output of a type: where all of it is small, what is allowed around 0 is
+/// small as well. Else numbers would agree with their opposites.
+pub fn scaled(dtype: DType, expected: &Constant) -> Tolerance {
+    let Tolerance { absolute, relative } = tolerance(dtype);
+    let sizes = expected.tensor().map(numbers).unwrap_or_default().into_iter().map(f64::abs);
+    let largest = sizes.filter(|size| size.is_finite()).fold(0.0, f64::max);
+    let scale = if largest > 0.0 { largest.min(1.0) } else { 1.0 };
+    Tolerance { absolute: absolute * scale, relative }
 }
 
 /// Compares what was computed with what was expected, within [the type's tolerance](tolerance).
@@ -48,7 +58,9 @@ pub fn compare_within(
         actual: text(&actual.dtype(), actual.dims()),
         expected: text(&expected.element(), expected.dims()),
         agrees: false,
+        verdict: Judgment::Differs,
         incomparable: None,
+        untested: None,
         unwritten: 0,
         tolerance,
         rounding: spread.map(Spread::said),
@@ -58,7 +70,11 @@ pub fn compare_within(
     match statistics(actual, expected, tolerance, spread) {
         Ok((statistics, errors)) => {
             let determined = comparison.rounding.is_none_or(|rounding| rounding.determined);
-            comparison.agrees = statistics.mismatches == 0 && determined;
+            comparison.judged(match (statistics.mismatches, determined) {
+                (0, true) => Judgment::Agrees,
+                (0, false) => Judgment::Undetermined,
+                _ => Judgment::Differs,
+            });
             comparison.statistics = Some(statistics);
             comparison.errors =
                 (tolerance.absolute > 0.0 || tolerance.relative > 0.0).then_some(errors);

@@ -14,6 +14,7 @@ pub mod npz;
 pub mod random;
 pub mod reference;
 pub mod rounding;
+mod vacuous;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ use crate::eval;
 use crate::network::Network;
 use crate::report::Verification;
 use crate::report::latency::Latency;
-use crate::report::verification::{Candidate, OutputComparison};
+use crate::report::verification::{Candidate, Judgment, OutputComparison};
 use crate::tensor::{DType, Tensor};
 use crate::trt::Engine;
 use data::DataSet;
@@ -45,6 +46,27 @@ pub fn on_cpu(network: &Network, inputs: &[&str], set: &DataSet) -> Result<Verif
     let computed = outputs.iter().map(|(name, _)| *name).zip(exact.iter().cloned()).collect();
     let spreads = || rounding::spreads(network, &fed, exact.clone(), &outputs, false);
     judge(Candidate::Cpu, set, &computed, &outputs, &spreads)
+}
+
+/// Evaluates a network on several data sets, and says where agreement with all of them proves
+/// nothing.
+///
+/// # Errors
+/// As [`on_cpu`].
+pub fn all_on_cpu(
+    network: &Network,
+    inputs: &[&str],
+    sets: &[DataSet],
+) -> Result<Vec<Verification>> {
+    let each = sets.iter().map(|set| on_cpu(network, inputs, set));
+    let mut verifications = each.collect::<Result<Vec<_>>>()?;
+    let mut compute = |set: &DataSet| {
+        let outputs = eval::run(network, &self::inputs(network, inputs, set)?)?;
+        let each = outputs.into_iter().zip(declared(network));
+        each.map(|(tensor, (name, to))| boundary::leave(name, tensor, to)).collect()
+    };
+    vacuous::judge(network, inputs, sets, &mut verifications, &mut compute);
+    Ok(verifications)
 }
 
 /// The inputs of a network from a data set, in the network's types. `inputs` are the model's, as
@@ -93,12 +115,32 @@ pub fn on_gpu(
         } else {
             continue;
         };
-        output.agrees = false;
+        output.judged(Judgment::Differs);
         output.incomparable = Some(fault.to_owned());
     }
-    verification.agrees = verification.outputs.iter().all(|output| output.agrees);
+    verification.conclude();
     verification.deterministic = Some(ran.unsteady.is_empty());
     Ok(verification)
+}
+
+/// Runs a plan on several data sets, and says where agreement with all of them proves nothing.
+///
+/// # Errors
+/// As [`on_gpu`].
+pub fn all_on_gpu(
+    engine: &mut Engine,
+    of: (&Network, bool),
+    inputs: &[&str],
+    sets: &[DataSet],
+) -> Result<Vec<Verification>> {
+    let each = sets.iter().map(|set| on_gpu(engine, of, inputs, set));
+    let mut verifications = each.collect::<Result<Vec<_>>>()?;
+    let mut compute = |set: &DataSet| {
+        let fed = fed(engine, inputs, set)?;
+        gpu::compute(engine, of.0, &fed)
+    };
+    vacuous::judge(of.0, inputs, sets, &mut verifications, &mut compute);
+    Ok(verifications)
 }
 
 /// How long a plan takes on the inputs of a data set. `inputs` as for [`on_cpu`].
@@ -155,7 +197,7 @@ fn judge(
                 || Error::new(Kind::Internal, format!("output `{name}` was not computed"));
             let actual = computed.get(name).cloned().ok_or_else(missing)?;
             let actual = boundary::leave(name, actual, declared)?;
-            let standard = compare::tolerance(actual.dtype());
+            let standard = compare::scaled(actual.dtype(), expected);
             // Elements that must be equal stay so.
             let tolerance = set.tolerance.filter(|_| standard.relative > 0.0).unwrap_or(standard);
             Ok(compare::compare_within(name, &actual, expected, tolerance, spreads.get(name)))
@@ -173,45 +215,58 @@ fn judge(
             .retain(|name, _| outputs.iter().any(|output| output.name == *name && apart(output)));
         outputs = within(&spreads)?;
     }
-    let agrees = outputs.iter().all(|output| output.agrees);
-    Ok(Verification {
-        candidate,
-        reference: set.path.display().to_string(),
-        agrees,
-        deterministic: None,
-        outputs,
-    })
+    Ok(Verification::new(candidate, set.path.display().to_string(), outputs))
 }
 
 fn lacks(set: &DataSet, what: &str, name: &str) -> Error {
     Error::new(Kind::Usage, format!("`{}` has no data for {what} `{name}`", set.path.display()))
 }
 
-/// The error for outputs that differ; `None` where all agree.
-pub fn mismatch(verification: &Verification) -> Option<Error> {
-    let wrong: Vec<_> = verification.outputs.iter().filter(|output| !output.agrees).collect();
-    let (first, count) = (wrong.first()?, wrong.len());
-    let lost = wrong.iter().all(|output| is_undetermined(output));
-    let which = match (count, lost) {
-        (1, false) => format!("output `{}` differs from", first.name),
-        (_, false) => format!("{count} outputs differ from"),
-        (1, true) => format!("output `{}` has too few digits to compare with", first.name),
-        (_, true) => format!("{count} outputs have too few digits to compare with"),
-    };
-    let mut error = Error::new(
-        Kind::Mismatch,
-        format!("{which} the reference in `{}`", verification.reference),
-    );
-    for output in wrong {
-        error = error.with_note(summary(output));
-    }
-    Some(error)
+/// The error for the gravest of several comparisons; `None` where all agree.
+pub fn objection(verifications: &[Verification]) -> Option<Error> {
+    let gravest = verifications.iter().map(|verification| verification.verdict).max()?;
+    let found = verifications.iter().find(|verification| verification.verdict == gravest)?;
+    mismatch(found)
 }
 
-/// Whether no element is further off than rounding explains, which leaves too few digits, however.
-fn is_undetermined(output: &OutputComparison) -> bool {
-    let within = output.statistics.as_ref().is_some_and(|statistics| statistics.mismatches == 0);
-    within && output.incomparable.is_none() && output.rounding.is_some_and(|of| !of.determined)
+/// The error for outputs that are not proven right; `None` where all agree.
+pub fn mismatch(verification: &Verification) -> Option<Error> {
+    let wrong: Vec<_> = verification.outputs.iter().filter(|output| !output.agrees).collect();
+    let gravest =
+        wrong.iter().filter(|output| output.verdict == verification.verdict).collect::<Vec<_>>();
+    let (first, count) = (gravest.first()?, gravest.len());
+    let (subject, one) = match count {
+        1 => (format!("output `{}`", first.name), true),
+        _ => (format!("{count} outputs"), false),
+    };
+    let reference = format!("the reference in `{}`", verification.reference);
+    let s = |many: &str, single: &str| if one { single } else { many }.to_owned();
+    let (kind, message) = match verification.verdict {
+        Judgment::Agrees => return None,
+        Judgment::Differs => {
+            (Kind::Mismatch, format!("{subject} {} {reference}", s("differ from", "differs from")))
+        }
+        Judgment::Undetermined => {
+            let has = s("have", "has");
+            let message = format!("{subject} {has} too few digits to compare with {reference}");
+            (Kind::Undetermined, message)
+        }
+        Judgment::Vacuous => {
+            let agree = s("agree", "agrees");
+            let message = format!("{subject} {agree} with {reference}, which proves nothing");
+            (Kind::Vacuous, message)
+        }
+    };
+    let error = wrong
+        .into_iter()
+        .fold(Error::new(kind, message), |error, output| error.with_note(summary(output)));
+    Some(match verification.verdict {
+        Judgment::Vacuous => error.with_hint(
+            "verify with inputs on which the output depends: as a `test_data_set_0` beside the \
+             model, or with `--data` or `--inputs`",
+        ),
+        _ => error,
+    })
 }
 
 /// One line on an output that differs: how many elements, and the worst of them.
@@ -224,7 +279,11 @@ pub fn summary(output: &OutputComparison) -> String {
     let worst = statistics.worst.as_ref().map_or_else(String::new, |worst| {
         format!("; worst at {:?}: {}, expected {}", worst.index, worst.actual, worst.expected)
     });
-    if let Some(rounding) = output.rounding.filter(|_| is_undetermined(output)) {
+    if let Some(why) = &output.untested {
+        return format!("`{name}` {}: {why}", output.actual);
+    }
+    let undetermined = output.verdict == Judgment::Undetermined;
+    if let Some(rounding) = output.rounding.filter(|_| undetermined) {
         return format!(
             "`{name}` {}: rounding alone moves {:.0} % of its elements by more than 3 % of themselves",
             output.actual,

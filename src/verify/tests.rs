@@ -130,12 +130,17 @@ fn missing_data_is_named() {
 
 /// (x + by) − by, which loses the digits of x that `by` has no room for.
 fn cancelling(by: f32) -> Network {
+    with_constants([(ElementWiseOperation::Sum, by), (ElementWiseOperation::Sub, by)])
+}
+
+/// Arithmetic of x, of three elements, and constants.
+fn with_constants(steps: [(ElementWiseOperation, f32); 2]) -> Network {
     let mut network = Network::default();
     let shape = [Dim::Known(3)].into_iter().collect();
     let mut value = network.add_input("x", ValueType::new(DType::F32, shape));
     let site = Site::tensor("main", "output", "y");
     let mut body = Block::default();
-    for operation in [ElementWiseOperation::Sum, ElementWiseOperation::Sub] {
+    for (operation, by) in steps {
         let mut add = |kind: LayerKind, inputs: &[ValueId]| {
             let sites = std::slice::from_ref(&site);
             crate::infer::add(&mut network, &mut body, kind, inputs, sites).unwrap()[0]
@@ -234,4 +239,71 @@ fn what_moves_as_a_whole_is_not_determined() {
     assert_eq!(within(&f32s(&[100.0; 4]), &zeros, &[&run]), (0, false));
     let bools = |value| Tensor::of_bools(vec![4], [value; 4]).unwrap();
     assert!(!within(&bools(true), &bools(false), &[&bools(true)]).1);
+}
+
+/// What is said of a network for which all of these data sets agree.
+fn proven(network: &Network, sets: &[DataSet]) -> (Judgment, Option<String>, Option<String>) {
+    let verifications = all_on_cpu(network, &["x"], sets).unwrap();
+    let output = &verifications[0].outputs[0];
+    let error = objection(&verifications).map(|error| error.to_string());
+    (output.verdict, output.untested.clone(), error)
+}
+
+#[test]
+fn agreement_with_zeros_proves_nothing() {
+    let zeros = set(&[-1.0, -0.5, -2.0], &[0.0; 3]);
+    let (verdict, why, error) = proven(&relu(), std::slice::from_ref(&zeros));
+    assert_eq!(
+        (verdict, why.as_deref()),
+        (Judgment::Vacuous, Some("all elements are 0, and stay so when the inputs move a little"))
+    );
+    assert_eq!(
+        error.unwrap(),
+        "output `y` agrees with the reference in `data`, which proves nothing\n  \
+         `y` f32[3]: all elements are 0, and stay so when the inputs move a little\n\n\
+         hint: verify with inputs on which the output depends: as a `test_data_set_0` beside the \
+         model, or with `--data` or `--inputs`"
+    );
+    let others = set(&[1.0, 0.5, -2.0], &[1.0, 0.5, 0.0]);
+    assert_eq!(proven(&relu(), &[zeros, others]).0, Judgment::Agrees);
+}
+
+#[test]
+fn agreement_of_what_no_input_moves_proves_nothing() {
+    let steps = |by| [(ElementWiseOperation::Prod, by), (ElementWiseOperation::Sum, 1.0)];
+    let ones = set(&[1.0, -2.0, 3.0], &[1.0; 3]);
+    let dead = with_constants(steps(1e-9));
+    let (verdict, why, _) = proven(&dead, std::slice::from_ref(&ones));
+    assert_eq!(verdict, Judgment::Vacuous);
+    assert_eq!(
+        why.as_deref(),
+        Some("no element moves out of the tolerance when the inputs change")
+    );
+    let alive = with_constants(steps(0.1));
+    assert_eq!(proven(&alive, &[set(&[1.0, -2.0, 3.0], &[1.1, 0.8, 1.3])]).0, Judgment::Agrees);
+    // A second data set of a dead network is no better; numbers that differ are wrong, however.
+    assert_eq!(proven(&dead, &[ones.clone(), ones]).0, Judgment::Vacuous);
+    let wrong = set(&[1.0, -2.0, 3.0], &[1.0, 1.0, 1.1]);
+    assert_eq!(proven(&dead, &[wrong]).0, Judgment::Differs);
+}
+
+#[test]
+fn what_no_data_could_move_is_no_fault_of_the_data() {
+    // Of x only the shape is used.
+    let mut network = relu();
+    let layer = network.layers.ids().next().unwrap();
+    let shape = ValueType::new(DType::I64, [Dim::Known(1)].into_iter().collect());
+    network.layers[layer].kind = LayerKind::Shape;
+    let value = network.outputs[0].value;
+    network.values[value].ty = shape;
+    assert!(vacuous::drivers(&network, value).is_empty());
+}
+
+#[test]
+fn small_numbers_are_no_better_than_others() {
+    let steps = [(ElementWiseOperation::Prod, 1e-7), (ElementWiseOperation::Prod, 1.0)];
+    let small = with_constants(steps);
+    let x = [1.0, -2.0, 3.0];
+    assert_eq!(proven(&small, &[set(&x, &[1e-7, -2e-7, 3e-7])]).0, Judgment::Agrees);
+    assert_eq!(proven(&small, &[set(&x, &[-1e-7, 2e-7, -3e-7])]).0, Judgment::Differs);
 }

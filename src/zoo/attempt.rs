@@ -13,7 +13,6 @@ use crate::onnx::Model;
 use crate::profiles::{self, Data, Planned, of_data};
 use crate::recipe::sizes::{End, Request, Sizes};
 use crate::report::Verification;
-use crate::report::manifest::Verdict;
 use crate::report::model::Report;
 use crate::report::verification::{Candidate, OutputComparison};
 use crate::report::zoo::{ModelReport, Seconds, Status};
@@ -80,19 +79,18 @@ pub fn run(job: &Job, machine: &Machine, inputs: Result<Inputs>) -> Done {
     let file =
         inputs.as_ref().map_or_else(|_| describe(&job.model), |inputs| inputs.files.0.clone());
     let result = inputs.and_then(|inputs| convert(job, machine, inputs, &mut sets, &mut progress));
-    let wrong = progress.findings.verifications.iter().find_map(verify::mismatch);
+    let wrong = verify::objection(&progress.findings.verifications);
     let (status, error) = match (result, wrong) {
-        (Err(error), _) => (error.kind().into(), Some(error)),
-        (Ok(_), Some(error)) => (Status::Differs, Some(error)),
+        (Err(error), _) | (Ok(_), Some(error)) => (error.kind().into(), Some(error)),
         (Ok(On::Gpu), None) => (Status::Verified, None),
         (Ok(_), None) => (Status::Evaluated, None),
     };
     let model = model_report(job, status, error.as_ref(), &progress);
     let mut plan = progress.plan;
-    let ran = progress.findings.verifications.first();
-    let ran = ran.is_some_and(|first| first.candidate == Candidate::Gpu);
-    if let (Some(plan), Some(verdict)) = (&mut plan, verdict(status).filter(|_| ran)) {
-        plan.manifest.verification = verdict;
+    let ran = progress.findings.verifications.iter();
+    let ran = ran.filter(|ran| ran.candidate == Candidate::Gpu).map(|ran| ran.verdict).max();
+    if let (Some(plan), Some(judgment)) = (&mut plan, ran) {
+        plan.manifest.verification = judgment.into();
     }
     let ending = Ending {
         files: (file, plan.as_ref().map(|plan| plan.manifest.plan.clone())),
@@ -106,15 +104,6 @@ pub fn run(job: &Job, machine: &Machine, inputs: Result<Inputs>) -> Done {
     let page = serde_json::to_value(page).unwrap_or_default();
     let spent = machine.device.as_ref().is_some_and(|device| !device.answers());
     Done { outcome: Outcome { model, page, spent, notes: Vec::new() }, plan }
-}
-
-/// What a status says of the plan, if it was run.
-fn verdict(status: Status) -> Option<Verdict> {
-    match status {
-        Status::Verified => Some(Verdict::Verified),
-        Status::Differs => Some(Verdict::Differs),
-        _ => None,
-    }
 }
 
 /// The model's entry in the zoo's report.
@@ -150,7 +139,7 @@ fn worst(verifications: &[Verification]) -> Vec<OutputComparison> {
     let badness = |output: &OutputComparison| {
         let statistics = output.statistics.as_ref();
         let error = statistics.map_or(f64::INFINITY, |statistics| statistics.max_absolute);
-        (!output.agrees, statistics.map_or(usize::MAX, |statistics| statistics.mismatches), error)
+        (output.verdict, statistics.map_or(usize::MAX, |statistics| statistics.mismatches), error)
     };
     let mut worst: Vec<OutputComparison> = Vec::new();
     for output in verifications.iter().flat_map(|verification| &verification.outputs) {
@@ -286,7 +275,7 @@ fn evaluate(
     inputs: &[&str],
     sets: &[DataSet],
 ) -> Result<Vec<Verification>> {
-    sets.iter().map(|set| verify::on_cpu(conversion.network(), inputs, set)).collect()
+    verify::all_on_cpu(conversion.network(), inputs, sets)
 }
 
 /// Adds the time that something takes to a stage's.

@@ -17,6 +17,8 @@ pub(crate) enum FailOn {
     Improved,
     /// Never fail
     Never,
+    Undetermined,
+    Vacuous,
     Differs,
     Unsupported,
     Invalid,
@@ -57,7 +59,8 @@ impl EndingArguments {
         if wrong.is_empty() {
             return Ok(());
         }
-        let gravest = wrong.iter().map(|model| model.exit_code).max().unwrap_or_default();
+        let codes = wrong.iter().map(|model| model.exit_code);
+        let gravest = codes.max_by_key(|code| gravity(*code)).unwrap_or_default();
         let mut counts: Vec<String> = Vec::new();
         for status in Status::ALL {
             let count = wrong.iter().filter(|model| model.status == status).count();
@@ -101,6 +104,8 @@ impl EndingArguments {
             FailOn::Unexpected => !model.as_expected,
             FailOn::Improved => model.improved,
             FailOn::Never => false,
+            FailOn::Undetermined => !model.as_expected && model.status == Status::Undetermined,
+            FailOn::Vacuous => !model.as_expected && model.status == Status::Vacuous,
             FailOn::Differs => !model.as_expected && model.status == Status::Differs,
             FailOn::Unsupported => !model.as_expected && model.status == Status::Unsupported,
             FailOn::Invalid => !model.as_expected && model.status == Status::Invalid,
@@ -115,6 +120,13 @@ impl EndingArguments {
     }
 }
 
+/// Numbers that nobody can judge are less grave than wrong ones, and what failed is graver still.
+fn gravity(exit_code: u8) -> u8 {
+    let light = [0, Kind::Vacuous.exit_code(), Kind::Undetermined.exit_code()];
+    let at = (0..).zip(light).find(|(_, code)| *code == exit_code);
+    at.map_or(exit_code.saturating_add(3), |(at, _)| at)
+}
+
 /// The kind of error with an exit code. A model may be good and yet not as expected: that is as if
 /// numbers differed.
 fn kind(exit_code: u8) -> Kind {
@@ -124,6 +136,8 @@ fn kind(exit_code: u8) -> Kind {
         Kind::Unsupported,
         Kind::TensorRt,
         Kind::Environment,
+        Kind::Undetermined,
+        Kind::Vacuous,
         Kind::Internal,
     ];
     kinds.into_iter().find(|kind| kind.exit_code() == exit_code).unwrap_or(Kind::Mismatch)

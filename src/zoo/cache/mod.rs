@@ -224,6 +224,8 @@ fn is_lasting(outcome: &Outcome) -> bool {
     let lasting = [
         Status::Verified,
         Status::Evaluated,
+        Status::Undetermined,
+        Status::Vacuous,
         Status::Differs,
         Status::Unsupported,
         Status::Invalid,
