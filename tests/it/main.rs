@@ -23,6 +23,7 @@ mod imports;
 mod layers;
 mod listing;
 mod locate;
+mod mutants;
 mod open;
 mod plans;
 mod profiles;
