@@ -170,13 +170,6 @@ fn convert(
         ));
     }
     *sets = read;
-    if sets.is_empty() && machine.reference.is_none() {
-        return Err(Error::new(
-            Kind::Environment,
-            "there is no test data to compare with, and no ONNX Runtime",
-        )
-        .with_hint("run `onnx2plan setup --reference`"));
-    }
     let levels = if settings.freeze_from_data {
         Freezing::levels(&source.model, sets)
     } else {
@@ -225,7 +218,8 @@ impl Attempt<'_> {
         findings.take(&conversion)?;
         conversion.planned = planned(&conversion, &source.inputs(), sets)?;
         findings.take(&conversion)?;
-        if let (true, Some(library)) = (sets.is_empty(), &machine.reference) {
+        if sets.is_empty() {
+            let library = machine.reference.as_ref().ok_or_else(no_reference)?;
             *sets = timed(&mut seconds.verify, || {
                 conversion.drawn(&verify::draw::SEEDS, &mut source.reference(library)?)
             })?;
@@ -268,6 +262,11 @@ impl Attempt<'_> {
         let manifest = conversion.manifest(library, self.files.clone(), &built);
         Ok(Plan { bytes: built.to.into(), manifest })
     }
+}
+
+fn no_reference() -> Error {
+    let message = "there is no test data to compare with, and no ONNX Runtime";
+    Error::new(Kind::Environment, message).with_hint("run `onnx2plan setup --reference`")
 }
 
 fn evaluate(
