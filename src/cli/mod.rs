@@ -21,6 +21,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+mod tolerance;
 mod verify;
 mod zoo;
 

@@ -8,6 +8,7 @@ use super::output::{self, Output, counted};
 use super::recipe::RecipeArguments;
 use super::reference::ReferenceArguments;
 use super::table;
+use super::tolerance::ToleranceArguments;
 use crate::convert::replay::{PlanFile, is_plan};
 use crate::convert::{
     Conversion, Ending, Findings, Given, Loaded, Machine, On, Source, describe, reason,
@@ -48,6 +49,8 @@ pub(super) struct Arguments {
     report: Option<PathBuf>,
     #[command(flatten)]
     reference: ReferenceArguments,
+    #[command(flatten)]
+    tolerance: ToleranceArguments,
     #[command(flatten)]
     locate: LocateArguments,
     #[command(flatten)]
@@ -221,7 +224,10 @@ impl Arguments {
         environment: &Environment,
     ) -> Result<Vec<DataSet>> {
         let names = source.inputs();
-        let sets = self.reference.sets(source, conversion, environment)?;
+        let mut sets = self.reference.sets(source, conversion, environment)?;
+        for set in &mut sets {
+            set.tolerance = self.tolerance.tolerance();
+        }
         let shapes = |set: &DataSet| of_data(conversion.network(), &set.tensors(&names));
         let data = Data::hints(sets.iter().map(shapes).collect());
         conversion.plan(&data)?;

@@ -41,7 +41,20 @@ pub fn run_rounding(
     inputs: &[Tensor],
     rounding: &mut Rounding,
 ) -> Result<Vec<Tensor>> {
-    start(network, inputs, &mut |_, _| {}, Some(rounding))
+    run_rounding_with(network, inputs, rounding, &mut |_, _| {})
+}
+
+/// The same, and shows each value as it is computed.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_rounding_with(
+    network: &Network,
+    inputs: &[Tensor],
+    rounding: &mut Rounding,
+    observe: &mut dyn FnMut(ValueId, &Tensor),
+) -> Result<Vec<Tensor>> {
+    start(network, inputs, observe, Some(rounding))
 }
 
 fn start(

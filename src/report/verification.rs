@@ -128,7 +128,7 @@ pub struct Tolerance {
 }
 
 /// How far rounding alone moves an output.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rounding {
     /// How many runs, rounded at random, say so.
     pub runs: usize,
@@ -138,6 +138,9 @@ pub struct Rounding {
     pub lost: f64,
     /// Whether the others are enough for the output to be compared.
     pub determined: bool,
+    /// The node in which most digits are lost; absent where enough are left, or none stands out.
+    #[serde(default)]
+    pub lost_in: Option<String>,
 }
 
 /// Differences over all elements. Errors are taken over the elements that are finite on both sides.

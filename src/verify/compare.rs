@@ -69,7 +69,8 @@ pub fn compare_within(
     };
     match statistics(actual, expected, tolerance, spread) {
         Ok((statistics, errors)) => {
-            let determined = comparison.rounding.is_none_or(|rounding| rounding.determined);
+            let determined =
+                comparison.rounding.as_ref().is_none_or(|rounding| rounding.determined);
             comparison.judged(match (statistics.mismatches, determined) {
                 (0, true) => Judgment::Agrees,
                 (0, false) => Judgment::Undetermined,

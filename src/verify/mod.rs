@@ -7,6 +7,7 @@ pub mod boundary;
 pub mod by_layer;
 pub mod compare;
 pub mod data;
+mod digits;
 pub mod draw;
 pub mod gpu;
 pub mod locate;
@@ -283,9 +284,13 @@ pub fn summary(output: &OutputComparison) -> String {
         return format!("`{name}` {}: {why}", output.actual);
     }
     let undetermined = output.verdict == Judgment::Undetermined;
-    if let Some(rounding) = output.rounding.filter(|_| undetermined) {
+    if let Some(rounding) = output.rounding.as_ref().filter(|_| undetermined) {
+        let lost = rounding
+            .lost_in
+            .as_ref()
+            .map_or_else(String::new, |node| format!("; most digits are lost in {node}"));
         return format!(
-            "`{name}` {}: rounding alone moves {:.0} % of its elements by more than 3 % of themselves",
+            "`{name}` {}: rounding alone moves {:.0} % of its elements by more than 3 % of themselves{lost}",
             output.actual,
             100.0 * rounding.lost
         );

@@ -6,7 +6,7 @@
 //! what rounding can do to it. It is measured only where outputs are further apart than is usual
 //! for their type.
 
-use super::{boundary, compare};
+use super::{boundary, compare, digits};
 use crate::error::Result;
 use crate::eval::{self, Rounding};
 use crate::network::Network;
@@ -49,7 +49,7 @@ impl Spread {
 
     /// What reports say of it.
     pub fn said(&self) -> verification::Rounding {
-        self.said
+        self.said.clone()
     }
 
     /// From what an output is, and what it was in runs that were rounded at random.
@@ -77,6 +77,7 @@ impl Spread {
             spread: usual.min(f64::MAX),
             lost,
             determined: lost <= most,
+            lost_in: None,
         };
         let allowed =
             numbers.iter().zip(&spread).map(|(number, own)| MARGIN * own.max(lent.to(*number)));
@@ -157,5 +158,12 @@ pub fn spreads(
         let others: Vec<&Tensor> = runs.iter().filter_map(|run| run.get(at)).collect();
         ((*name).to_owned(), Spread::of(exact, &others))
     });
-    Ok(Some(named.collect()))
+    let mut named: HashMap<String, Spread> = named.collect();
+    if named.values().any(|spread| !spread.said.determined) {
+        let node = digits::lost_in(network, inputs, &mut Rounding::new(0, tf32))?;
+        for spread in named.values_mut().filter(|spread| !spread.said.determined) {
+            spread.said.lost_in.clone_from(&node);
+        }
+    }
+    Ok(Some(named))
 }

@@ -325,6 +325,28 @@ fn verify_compares_with_the_data_beside_the_model() {
 }
 
 #[test]
+fn verify_judges_within_the_tolerance_that_is_given() {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits/model.onnx");
+    let judged = |options: &[&str]| {
+        let mut command = without_tensorrt();
+        command.args(["verify", "--on", "cpu", "--quiet", "--json"]).args(options);
+        let output = command.arg(&model).output().unwrap();
+        let parsed = (output.status.code() != Some(2)).then(|| parse(&output.stdout));
+        (output.status.code(), parsed.map(|it| it["verdict"].clone()), text(&output.stderr))
+    };
+    let is = |verdict: &str| Some(Value::from(verdict));
+    let (code, verdict, _) = judged(&["--atol", "1e-4", "--rtol", "1e-3"]);
+    assert_eq!((code, verdict), (Some(0), is("agrees")));
+    let (code, verdict, _) = judged(&["--rtol", "1e-12"]);
+    assert_eq!((code, verdict), (Some(1), is("differs")));
+    // Within 100, every image would agree with the numbers of any other.
+    let (code, verdict, said) = judged(&["--atol", "100"]);
+    assert_eq!((code, verdict), (Some(8), is("vacuous")), "{said}");
+    let (code, _, said) = judged(&["--atol=-1"]);
+    assert!(code == Some(2) && said.contains("it is a number from 0 on, such as 1e-3"), "{said}");
+}
+
+#[test]
 fn verify_compares_inside_the_model_where_asked() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits/model.onnx");
     let report = tempfile::tempdir().unwrap();

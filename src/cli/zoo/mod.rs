@@ -7,6 +7,7 @@ pub(super) mod worker;
 
 use super::environment::{Environment, LibraryArguments};
 use super::output::{Output, counted};
+use super::tolerance::ToleranceArguments;
 use crate::convert::On;
 use crate::error::{Error, Kind, Result};
 use crate::recipe::Recipe;
@@ -62,6 +63,8 @@ pub(super) struct Arguments {
     report: Option<PathBuf>,
     #[command(flatten)]
     keep: KeepArguments,
+    #[command(flatten)]
+    tolerance: ToleranceArguments,
     #[command(flatten)]
     ending: EndingArguments,
     #[command(flatten)]
@@ -157,7 +160,7 @@ impl Arguments {
             recipe: self.recipe.clone(),
             on: self.on,
             freeze_from_data: self.freeze_from_data,
-            tolerance: None,
+            tolerance: self.tolerance.tolerance(),
         })
     }
 
