@@ -181,7 +181,8 @@ fn product(
     ctx.reduce(ReduceOperation::Sum, products, vec![summed], false)
 }
 
-fn swap_last(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
+/// The value with its last two axes exchanged.
+pub(super) fn swap_last(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
     let rank = ctx.rank(value);
     let mut order: Vec<_> = (0..rank).collect();
     if rank >= 2 {
@@ -190,9 +191,14 @@ fn swap_last(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
     ctx.transpose(value, order)
 }
 
-/// `Gemm`: α·A·B + β·C. Becomes MatrixMultiply and ElementWise; α goes into B and β into C where
-/// those are constant.
+/// `Gemm`, see [`gemm_of`].
 fn gemm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    Ok(smallvec![gemm_of(ctx, node)?])
+}
+
+/// α·A·B + β·C. Becomes MatrixMultiply and ElementWise; α goes into B and β into C where
+/// those are constant.
+pub(super) fn gemm_of(ctx: &mut Ctx<'_>, node: &Node) -> Result<ValueId, OpError> {
     let (a, mut b) = (ctx.input(0)?, ctx.input(1)?);
     for (what, value) in [("input `A`", a), ("input `B`", b)] {
         if ctx.rank(value) != 2 {
@@ -214,7 +220,7 @@ fn gemm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         let c = scaled(ctx, c, beta)?;
         y = ctx.binary(Ew::Sum, y, c)?;
     }
-    Ok(smallvec![y])
+    Ok(y)
 }
 
 fn transposed(flag: i64) -> MatrixOperation {
@@ -223,7 +229,7 @@ fn transposed(flag: i64) -> MatrixOperation {
 
 /// The value times a factor, which must be whole for whole numbers.
 #[allow(clippy::float_cmp, reason = "exactly 1 changes nothing")]
-fn scaled(ctx: &mut Ctx<'_>, value: ValueId, factor: f32) -> Result<ValueId, OpError> {
+pub(super) fn scaled(ctx: &mut Ctx<'_>, value: ValueId, factor: f32) -> Result<ValueId, OpError> {
     if factor == 1.0 {
         return Ok(value);
     }

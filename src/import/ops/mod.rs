@@ -58,6 +58,8 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("loss", loss::OPS),
     ("matmul", matmul::OPS),
     ("microsoft", microsoft::OPS),
+    ("microsoft_fused", microsoft::fused::OPS),
+    ("microsoft_norm", microsoft::norm::OPS),
     ("native", native::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),

@@ -18,6 +18,8 @@ mod layout;
 mod loss;
 mod matmul;
 mod microsoft;
+mod microsoft_fused;
+mod microsoft_norm;
 mod native;
 mod norm;
 mod pool;
@@ -77,6 +79,8 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("loss", loss::CASES),
     ("matmul", matmul::CASES),
     ("microsoft", microsoft::CASES),
+    ("microsoft_fused", microsoft_fused::CASES),
+    ("microsoft_norm", microsoft_norm::CASES),
     ("native", native::CASES),
     ("norm", norm::CASES),
     ("pool", pool::CASES),

@@ -1,6 +1,9 @@
 //! Operators of ONNX Runtime's own, in domain `com.microsoft`: what its quantizer and its
 //! optimizers write.
 
+pub(super) mod fused;
+pub(super) mod norm;
+
 use super::matmul::{dynamic_matmul, matmul_integer_to_float};
 use super::recurrent::quantized_lstm;
 use crate::import::build::op::{NOW, OfValues, Op, onnx};
