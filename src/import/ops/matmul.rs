@@ -108,7 +108,7 @@ pub(super) fn dynamic_matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpEr
 
 /// The exact product of whole numbers times both scales, that of B one number or one for each
 /// column, plus a bias.
-fn scaled_product(
+pub(super) fn scaled_product(
     ctx: &mut Ctx<'_>,
     [a, b]: [ValueId; 2],
     [a_scale, b_scale]: [ValueId; 2],

@@ -18,7 +18,9 @@ mod layout;
 mod loss;
 mod matmul;
 mod microsoft;
+mod microsoft_attention;
 mod microsoft_fused;
+mod microsoft_grouped;
 mod microsoft_norm;
 mod native;
 mod norm;
@@ -79,7 +81,9 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("loss", loss::CASES),
     ("matmul", matmul::CASES),
     ("microsoft", microsoft::CASES),
+    ("microsoft_attention", microsoft_attention::CASES),
     ("microsoft_fused", microsoft_fused::CASES),
+    ("microsoft_grouped", microsoft_grouped::CASES),
     ("microsoft_norm", microsoft_norm::CASES),
     ("native", native::CASES),
     ("norm", norm::CASES),

@@ -1,7 +1,10 @@
 //! Operators of ONNX Runtime's own, in domain `com.microsoft`: what its quantizer and its
 //! optimizers write.
 
+pub(super) mod attention;
 pub(super) mod fused;
+pub(super) mod grouped;
+mod masks;
 pub(super) mod norm;
 
 use super::matmul::{dynamic_matmul, matmul_integer_to_float};
