@@ -59,6 +59,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("matmul", matmul::OPS),
     ("microsoft", microsoft::OPS),
     ("microsoft_attention", microsoft::attention::OPS),
+    ("microsoft_blocks", microsoft::block_quantized::OPS),
     ("microsoft_fused", microsoft::fused::OPS),
     ("microsoft_grouped", microsoft::grouped::OPS),
     ("microsoft_norm", microsoft::norm::OPS),

@@ -19,6 +19,7 @@ mod loss;
 mod matmul;
 mod microsoft;
 mod microsoft_attention;
+mod microsoft_blocks;
 mod microsoft_fused;
 mod microsoft_grouped;
 mod microsoft_norm;
@@ -82,6 +83,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("matmul", matmul::CASES),
     ("microsoft", microsoft::CASES),
     ("microsoft_attention", microsoft_attention::CASES),
+    ("microsoft_blocks", microsoft_blocks::CASES),
     ("microsoft_fused", microsoft_fused::CASES),
     ("microsoft_grouped", microsoft_grouped::CASES),
     ("microsoft_norm", microsoft_norm::CASES),

@@ -2,10 +2,12 @@
 //! optimizers write.
 
 pub(super) mod attention;
+pub(super) mod block_quantized;
 pub(super) mod fused;
 pub(super) mod grouped;
 mod masks;
 pub(super) mod norm;
+mod packed;
 
 use super::matmul::{dynamic_matmul, matmul_integer_to_float};
 use super::recurrent::quantized_lstm;
