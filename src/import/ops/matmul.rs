@@ -145,7 +145,7 @@ pub(super) fn multiply(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId) -> Result<Valu
 }
 
 /// A matrix product of operands whose batch axes are aligned.
-fn product(
+pub(super) fn product(
     ctx: &mut Ctx<'_>,
     a: ValueId,
     op0: MatrixOperation,
@@ -223,7 +223,7 @@ pub(super) fn gemm_of(ctx: &mut Ctx<'_>, node: &Node) -> Result<ValueId, OpError
     Ok(y)
 }
 
-fn transposed(flag: i64) -> MatrixOperation {
+pub(super) fn transposed(flag: i64) -> MatrixOperation {
     if flag == 0 { MatrixOperation::None } else { MatrixOperation::Transpose }
 }
 

@@ -63,6 +63,7 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("microsoft_fused", microsoft::fused::OPS),
     ("microsoft_grouped", microsoft::grouped::OPS),
     ("microsoft_norm", microsoft::norm::OPS),
+    ("microsoft_qlinear", microsoft::qlinear::OPS),
     ("native", native::OPS),
     ("norm", norm::OPS),
     ("pool", pool::OPS),

@@ -23,6 +23,7 @@ mod microsoft_blocks;
 mod microsoft_fused;
 mod microsoft_grouped;
 mod microsoft_norm;
+mod microsoft_qlinear;
 mod native;
 mod norm;
 mod pool;
@@ -87,6 +88,7 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("microsoft_fused", microsoft_fused::CASES),
     ("microsoft_grouped", microsoft_grouped::CASES),
     ("microsoft_norm", microsoft_norm::CASES),
+    ("microsoft_qlinear", microsoft_qlinear::CASES),
     ("native", native::CASES),
     ("norm", norm::CASES),
     ("pool", pool::CASES),

@@ -8,6 +8,7 @@ pub(super) mod grouped;
 mod masks;
 pub(super) mod norm;
 mod packed;
+pub(super) mod qlinear;
 
 use super::matmul::{dynamic_matmul, matmul_integer_to_float};
 use super::recurrent::quantized_lstm;
