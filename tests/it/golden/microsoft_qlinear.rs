@@ -10,7 +10,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn quantized(ty: &str) -> Model {
-    model().input("x", ty).init("s", &[], &[0.02f32]).init("z", &[], &[120u8]).node(
+    model().input("x", ty).init("s", &[], &[0.03125f32]).init("z", &[], &[120u8]).node(
         "QuantizeLinear",
         "x s z",
         "q",
