@@ -59,7 +59,7 @@ fn determinant(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
 }
 
 /// The permutations of one more number: it goes before each of the others, or behind them all.
-fn placed(number: usize, others: &[usize], sign: f64) -> Vec<(Vec<usize>, f64)> {
+pub(super) fn placed(number: usize, others: &[usize], sign: f64) -> Vec<(Vec<usize>, f64)> {
     let at_each = (0..=others.len()).rev().scan(-sign, |sign, at| {
         *sign = -*sign;
         let mut columns = others.to_vec();

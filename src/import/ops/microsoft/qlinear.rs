@@ -79,13 +79,24 @@ fn leaky_relu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 }
 
 /// `QLinearSoftmax`: before opset 13 of `Softmax` over all axes from `axis` on.
+///
+/// As ONNX Runtime computes it, a known scale is the reciprocal of a whole number: 1/254.9 counts as
+/// 1/254.
 fn softmax(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let opset = node.attrs.int_or("opset", 13)?;
     let x = operand(ctx, 0)?;
     let axis = ctx.axis(node.attrs.int_or("axis", -1)?, ctx.rank(x))?;
     let y =
         if opset < 13 { over_axes_from(ctx, x, axis)? } else { ctx.add(SoftMax { axis }, &[x])? };
-    result(ctx, y, 3)
+    let (mut scale, zero_point) = (ctx.input(3)?, ctx.maybe(4));
+    if let Some(&[known]) = ctx.floats(3).ok().flatten().as_deref()
+        && known > 0.0
+        && known <= 1.0
+    {
+        scale = ctx.scalar(DType::F32, known.recip().floor().recip().into())?;
+    }
+    let dtype = ctx.dtype(ctx.input(0)?);
+    Ok(smallvec![said(ctx, y, scale, zero_point, dtype)?])
 }
 
 /// `QLinearAveragePool`.
