@@ -251,8 +251,10 @@ fn relative_positions(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError>
     let far = range_of(ctx, distance, [exact, side, farthest])?;
     let place = ctx.select(is_near, distance, far)?;
     let bucket = behind.map_or(Ok(place), |behind| ctx.binary(Ew::Sum, behind, place))?;
-    let entries = ctx.gather(table, bucket, 0)?;
-    let entries = ctx.transpose(entries, vec![2, 0, 1])?;
+    // The table's elements stand column by column.
+    let (heads, buckets) = (ctx.size_of(table, 1)?, ctx.number(buckets));
+    let columns = ctx.reshape_to(table, &[heads, buckets])?;
+    let entries = ctx.gather(columns, bucket, 1)?;
     Ok(smallvec![ctx.unsqueeze(entries, vec![0])?])
 }
 
