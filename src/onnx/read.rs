@@ -302,9 +302,12 @@ impl<'m> Reader<'m> {
     }
 
     /// Version of the operator set of `domain` in `scope`.
+    ///
+    /// ONNX Runtime takes its own for granted, and its optimizer writes files that do not import it.
     pub(super) fn opset(&self, domain: &str, scope: &Scope<'_>) -> Option<i64> {
         let own = scope.call.and_then(|call| call.opset(domain));
-        own.or_else(|| self.opsets.get(domain).copied())
+        let stated = own.or_else(|| self.opsets.get(domain).copied());
+        stated.or_else(|| (domain == "com.microsoft").then_some(1))
     }
 
     /// What the name `raw` of `scope` is called in the whole graph.

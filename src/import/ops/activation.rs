@@ -171,6 +171,46 @@ fn gelu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     }
 }
 
+/// A function that a fused operator names, with the parameters that it states.
+pub(super) fn named(
+    ctx: &mut Ctx<'_>,
+    name: &str,
+    parameters: &[Option<f32>],
+    x: ValueId,
+) -> Result<ValueId, OpError> {
+    let given = |at: usize, default| parameters.get(at).copied().flatten().unwrap_or(default);
+    let (kind, alpha, beta) = match name {
+        "" => return Ok(x),
+        "Clip" => {
+            let bound = |ctx: &mut Ctx<'_>, at| {
+                ctx.filled(ctx.dtype(x), f64::from(given(at, 0.0)), ctx.rank(x))
+            };
+            let (min, max) = (bound(ctx, 0)?, bound(ctx, 1)?);
+            let raised = ctx.binary(Ew::Max, x, min)?;
+            return ctx.binary(Ew::Min, raised, max);
+        }
+        "Elu" => (ActivationType::Elu, given(0, 1.0), 0.0),
+        "HardSigmoid" => (ActivationType::HardSigmoid, given(0, 0.2), given(1, 0.5)),
+        "LeakyRelu" => (ActivationType::LeakyRelu, given(0, 0.01), 0.0),
+        "Relu" => (ActivationType::Relu, 0.0, 0.0),
+        "Selu" => (ActivationType::Selu, given(0, 1.673_263_2), given(2, 1.050_701)),
+        "Sigmoid" => (ActivationType::Sigmoid, 0.0, 0.0),
+        "Softplus" => (ActivationType::Softplus, 1.0, 1.0),
+        "Softsign" => (ActivationType::Softsign, 0.0, 0.0),
+        "Tanh" => (ActivationType::Tanh, 0.0, 0.0),
+        "ThresholdedRelu" => (ActivationType::ThresholdedRelu, given(0, 1.0), 0.0),
+        other => {
+            return Err(OpError::Value {
+                what: "attribute `activation`",
+                value: format!("`{other}`"),
+                supported: "Clip, Elu, HardSigmoid, LeakyRelu, Relu, Selu, Sigmoid, Softplus, \
+                            Softsign, Tanh, ThresholdedRelu",
+            });
+        }
+    };
+    ctx.activation(kind, alpha, beta, x)
+}
+
 /// `Shrink`: x + bias below −lambd, x − bias above lambd, 0 between.
 fn shrink(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;

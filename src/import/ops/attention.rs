@@ -119,7 +119,11 @@ fn present(
 }
 
 /// c · tanh(x / c) where the attribute `softcap` gives a c.
-fn soft_capped(ctx: &mut Ctx<'_>, node: &Node, scores: ValueId) -> Result<ValueId, OpError> {
+pub(super) fn soft_capped(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    scores: ValueId,
+) -> Result<ValueId, OpError> {
     let cap = node.attrs.float_or("softcap", 0.0)?;
     if cap <= 0.0 {
         return Ok(scores);

@@ -177,7 +177,11 @@ fn split_bias(ctx: &Ctx<'_>, bias: Option<ValueId>) -> (Option<Tensor>, Option<V
     (fixed, late)
 }
 
-fn add_bias(ctx: &mut Ctx<'_>, y: ValueId, bias: Option<ValueId>) -> Result<ValueId, OpError> {
+pub(super) fn add_bias(
+    ctx: &mut Ctx<'_>,
+    y: ValueId,
+    bias: Option<ValueId>,
+) -> Result<ValueId, OpError> {
     let Some(bias) = bias else { return Ok(y) };
     let bias = along(ctx, bias, 1, ctx.rank(y))?;
     ctx.binary(Ew::Sum, y, bias)
@@ -189,38 +193,58 @@ fn add_bias(ctx: &mut Ctx<'_>, y: ValueId, bias: Option<ValueId>) -> Result<Valu
 fn conv_transpose(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, w, bias) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
     let rank = ctx.rank(x);
+    let shape = node.attrs.ints("output_shape")?.filter(|shape| !shape.is_empty());
+    if let Some(shape) = shape
+        && (2..rank).any(|axis| ctx.size(x, axis).is_none())
+    {
+        let y = uncropped_transpose(ctx, node, x, w)?;
+        let y = fit(ctx, node, y, shape)?;
+        return Ok(smallvec![add_bias(ctx, y, bias)?]);
+    }
     let kernel = kernel_sizes(ctx, node, x, w)?;
+    let (window, grown) = transposed_window(ctx, node, x, kernel)?;
+    let grows = grown.iter().any(|&cut| cut != Cut::ALL);
+    let (fixed_bias, late_bias) = if grows { (None, bias) } else { split_bias(ctx, bias) };
+    let y = deconvolve(ctx, node, [x, w], window, fixed_bias)?;
+    let y = cut(ctx, y, &grown, None)?;
+    Ok(smallvec![add_bias(ctx, y, late_bias)?])
+}
+
+/// All that the windows of a transposed convolution reach.
+pub(super) fn uncropped_transpose(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    x: ValueId,
+    w: ValueId,
+) -> Result<ValueId, OpError> {
+    let kernel = kernel_sizes(ctx, node, x, w)?;
+    let window = Window {
+        stride: sizes(node, "strides", kernel.len())?,
+        dilation: sizes(node, "dilations", kernel.len())?,
+        ..Window::plain(kernel)
+    };
+    deconvolve(ctx, node, [x, w], window, None)
+}
+
+/// Deconvolution over 1 to 3 spatial axes.
+fn deconvolve(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    [x, w]: [ValueId; 2],
+    mut window: Window,
+    bias: Option<Tensor>,
+) -> Result<ValueId, OpError> {
     let groups = group(node)?;
     let maps = known_size(ctx, w, 1)?.checked_mul(groups);
     let maps = maps.ok_or_else(|| {
         OpError::invalid(format!("attribute `group` is {groups}, which is too large"))
     })?;
-    let shape = node.attrs.ints("output_shape")?.filter(|shape| !shape.is_empty());
-    let open = shape.filter(|_| (2..rank).any(|axis| ctx.size(x, axis).is_none()));
-    let (mut window, grown) = match open {
-        Some(_) => (
-            Window {
-                stride: sizes(node, "strides", kernel.len())?,
-                dilation: sizes(node, "dilations", kernel.len())?,
-                ..Window::plain(kernel)
-            },
-            Vec::new(),
-        ),
-        None => transposed_window(ctx, node, x, kernel)?,
-    };
     let image = to_image(ctx, x)?;
     window.widen();
     let mut inputs = vec![image];
     let weights = weights(ctx, w, &mut inputs)?;
-    let grows = open.is_some() || grown.iter().any(|&cut| cut != Cut::ALL);
-    let (fixed_bias, late_bias) = if grows { (None, bias) } else { split_bias(ctx, bias) };
-    let y = ctx.add(Deconvolution(layer(window, maps, groups, weights, fixed_bias)), &inputs)?;
-    let y = from_image(ctx, y, rank)?;
-    let y = match open {
-        Some(shape) => fit(ctx, node, y, shape)?,
-        None => cut(ctx, y, &grown, None)?,
-    };
-    Ok(smallvec![add_bias(ctx, y, late_bias)?])
+    let y = ctx.add(Deconvolution(layer(window, maps, groups, weights, bias)), &inputs)?;
+    from_image(ctx, y, ctx.rank(x))
 }
 
 /// The output in a shape, where it depends on sizes of the run how much is cropped: what lacks is

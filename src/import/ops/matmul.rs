@@ -59,7 +59,7 @@ fn determinant(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
 }
 
 /// The permutations of one more number: it goes before each of the others, or behind them all.
-fn placed(number: usize, others: &[usize], sign: f64) -> Vec<(Vec<usize>, f64)> {
+pub(super) fn placed(number: usize, others: &[usize], sign: f64) -> Vec<(Vec<usize>, f64)> {
     let at_each = (0..=others.len()).rev().scan(-sign, |sign, at| {
         *sign = -*sign;
         let mut columns = others.to_vec();
@@ -108,7 +108,7 @@ pub(super) fn dynamic_matmul(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpEr
 
 /// The exact product of whole numbers times both scales, that of B one number or one for each
 /// column, plus a bias.
-fn scaled_product(
+pub(super) fn scaled_product(
     ctx: &mut Ctx<'_>,
     [a, b]: [ValueId; 2],
     [a_scale, b_scale]: [ValueId; 2],
@@ -145,7 +145,7 @@ pub(super) fn multiply(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId) -> Result<Valu
 }
 
 /// A matrix product of operands whose batch axes are aligned.
-fn product(
+pub(super) fn product(
     ctx: &mut Ctx<'_>,
     a: ValueId,
     op0: MatrixOperation,
@@ -181,7 +181,8 @@ fn product(
     ctx.reduce(ReduceOperation::Sum, products, vec![summed], false)
 }
 
-fn swap_last(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
+/// The value with its last two axes exchanged.
+pub(super) fn swap_last(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
     let rank = ctx.rank(value);
     let mut order: Vec<_> = (0..rank).collect();
     if rank >= 2 {
@@ -190,9 +191,14 @@ fn swap_last(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
     ctx.transpose(value, order)
 }
 
-/// `Gemm`: α·A·B + β·C. Becomes MatrixMultiply and ElementWise; α goes into B and β into C where
-/// those are constant.
+/// `Gemm`, see [`gemm_of`].
 fn gemm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    Ok(smallvec![gemm_of(ctx, node)?])
+}
+
+/// α·A·B + β·C. Becomes MatrixMultiply and ElementWise; α goes into B and β into C where
+/// those are constant.
+pub(super) fn gemm_of(ctx: &mut Ctx<'_>, node: &Node) -> Result<ValueId, OpError> {
     let (a, mut b) = (ctx.input(0)?, ctx.input(1)?);
     for (what, value) in [("input `A`", a), ("input `B`", b)] {
         if ctx.rank(value) != 2 {
@@ -214,16 +220,16 @@ fn gemm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         let c = scaled(ctx, c, beta)?;
         y = ctx.binary(Ew::Sum, y, c)?;
     }
-    Ok(smallvec![y])
+    Ok(y)
 }
 
-fn transposed(flag: i64) -> MatrixOperation {
+pub(super) fn transposed(flag: i64) -> MatrixOperation {
     if flag == 0 { MatrixOperation::None } else { MatrixOperation::Transpose }
 }
 
 /// The value times a factor, which must be whole for whole numbers.
 #[allow(clippy::float_cmp, reason = "exactly 1 changes nothing")]
-fn scaled(ctx: &mut Ctx<'_>, value: ValueId, factor: f32) -> Result<ValueId, OpError> {
+pub(super) fn scaled(ctx: &mut Ctx<'_>, value: ValueId, factor: f32) -> Result<ValueId, OpError> {
     if factor == 1.0 {
         return Ok(value);
     }

@@ -163,40 +163,58 @@ fn instance_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![ctx.add(layer, &[x, scale, bias])?])
 }
 
-/// `GroupNormalization`. Becomes Normalization with groups; with a single group, layers over all
-/// axes but the batch.
+/// `GroupNormalization`, see [`group_norm_of`].
 ///
 /// Until opset 20 scale and bias have one element per group, from 21 one per channel.
 fn group_norm(ctx: &mut Ctx<'_>, node: &Node, by_group: bool) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
-    let rank = ctx.rank(x);
-    if rank < 3 {
-        return Err(OpError::Rank { what: "input `X`", rank, supported: "3 or more" });
-    }
-    let count = node
-        .attrs
-        .int("num_groups")?
-        .ok_or_else(|| OpError::invalid("attribute `num_groups` is missing"))?;
-    let groups = usize::try_from(count).ok().filter(|&groups| groups > 0);
-    let groups =
-        groups.ok_or_else(|| OpError::invalid(format!("attribute `num_groups` is {count}")))?;
+    let groups = group_count(node, "num_groups")?;
     let epsilon = node.attrs.float_or("epsilon", 1e-5)?;
     let stash = stash_type(node)?;
     let mut per_channel = |at| {
         let value = ctx.input(at)?;
-        let value = if by_group { spread_groups(ctx, value, x, count)? } else { value };
-        along(ctx, value, 1, rank)
+        if by_group { spread_groups(ctx, value, x, groups) } else { Ok(value) }
     };
-    let (scale, bias) = (per_channel(1)?, per_channel(2)?);
+    let coefficients = [per_channel(1)?, per_channel(2)?];
+    Ok(smallvec![group_norm_of(ctx, x, coefficients, groups, (epsilon, stash))?])
+}
+
+/// The attribute that counts groups.
+pub(super) fn group_count(node: &Node, name: &str) -> Result<i64, OpError> {
+    let count = node.attrs.int(name)?;
+    let count = count.ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))?;
+    if count < 1 {
+        return Err(OpError::invalid(format!("attribute `{name}` is {count}")));
+    }
+    Ok(count)
+}
+
+/// (x − mean) / √(variance + ε) · scale + bias over groups of channels, with one scale and bias per
+/// channel. Becomes Normalization with groups; with a single group, or where ε comes with another
+/// type than `f32` to compute in, layers over all axes but the batch.
+pub(super) fn group_norm_of(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    [scale, bias]: [ValueId; 2],
+    count: i64,
+    (epsilon, stash): (f32, DType),
+) -> Result<ValueId, OpError> {
+    let rank = ctx.rank(x);
+    if rank < 3 {
+        return Err(OpError::Rank { what: "input `X`", rank, supported: "3 or more" });
+    }
+    let groups = usize::try_from(count)
+        .map_err(|_| OpError::invalid(format!("{count} groups are too many")))?;
+    let (scale, bias) = (along(ctx, scale, 1, rank)?, along(ctx, bias, 1, rank)?);
     if groups == 1 || stash != DType::F32 {
         let (grouped, back) = split_groups(ctx, x, groups)?;
         let axes = (2..ctx.rank(grouped)).collect();
         let standard = standardize(ctx, grouped, axes, stash, epsilon.into())?.y;
         let y = ctx.reshape_dims(standard, &back.0, &back.1)?;
-        return Ok(smallvec![scale_and_shift(ctx, y, scale, Some(bias))?]);
+        return scale_and_shift(ctx, y, scale, Some(bias));
     }
     let layer = Normalization { epsilon, axes: (2..rank).collect(), groups };
-    Ok(smallvec![ctx.add(layer, &[x, scale, bias])?])
+    ctx.add(layer, &[x, scale, bias])
 }
 
 /// One coefficient per channel from one per group.
@@ -297,20 +315,47 @@ fn stash_type(node: &Node) -> Result<DType, OpError> {
     }
 }
 
-/// `LayerNormalization`. Becomes Normalization where scale and bias have exactly the normalized
-/// axes' sizes and nobody wants mean or deviation; else layers that follow the definition.
+/// `LayerNormalization`, see [`layer_norm_of`].
 fn layer_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, scale, bias) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
+    let axis = ctx.axis(node.attrs.int_or("axis", -1)?, ctx.rank(x))?;
+    let norm = LayerNorm {
+        axis,
+        epsilon: node.attrs.float_or("epsilon", 1e-5)?,
+        stash: stash_type(node)?,
+        inner: wanted(node, 1) || wanted(node, 2),
+    };
+    layer_norm_of(ctx, x, scale, bias, &norm)
+}
+
+/// What a layer normalization is besides its operands.
+pub(super) struct LayerNorm {
+    /// The first of the normalized axes.
+    pub(super) axis: usize,
+    pub(super) epsilon: f32,
+    /// What mean and deviation are computed in.
+    pub(super) stash: DType,
+    /// Whether mean and 1 / deviation are wanted too.
+    pub(super) inner: bool,
+}
+
+/// (x − mean) / √(variance + ε) · scale + bias over all axes from one on. Becomes Normalization
+/// where scale and bias have exactly the normalized axes' sizes and nobody wants mean or deviation;
+/// else layers that follow the definition.
+pub(super) fn layer_norm_of(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    scale: ValueId,
+    bias: Option<ValueId>,
+    norm: &LayerNorm,
+) -> Result<Values, OpError> {
+    let &LayerNorm { axis, epsilon, stash, inner } = norm;
     let rank = ctx.rank(x);
-    let axis = ctx.axis(node.attrs.int_or("axis", -1)?, rank)?;
-    let epsilon = node.attrs.float_or("epsilon", 1e-5)?;
-    let stash = stash_type(node)?;
     let axes: Vec<_> = (axis..rank).collect();
     let scale = ctx.lead(scale, rank)?;
     let bias = bias.map(|bias| ctx.lead(bias, rank)).transpose()?;
     let fits = |value: ValueId| fits_axes(ctx.shape(x), ctx.shape(value), axis);
-    let simple = stash == DType::F32 && !wanted(node, 1) && !wanted(node, 2);
-    if simple && fits(scale) && bias.is_none_or(fits) {
+    if stash == DType::F32 && !inner && fits(scale) && bias.is_none_or(fits) {
         let bias = bias.map_or_else(|| zeros_like(ctx, scale), Ok)?;
         let layer = Normalization { epsilon, axes, groups: 1 };
         return Ok(smallvec![ctx.add(layer, &[x, scale, bias])?]);
@@ -341,18 +386,31 @@ fn zeros_like(ctx: &mut Ctx<'_>, value: ValueId) -> Result<ValueId, OpError> {
 /// More zeros than any real bias has.
 const MAX_ZEROS: usize = 1 << 30;
 
-/// `RMSNormalization`: x / √(mean of squares + ε) · scale, as layers. Its second output, 1 / √(…),
-/// only `SimplifiedLayerNormalization` has.
+/// `RMSNormalization`, see [`rms_norm_of`]. Its second output, 1 / √(…), only
+/// `SimplifiedLayerNormalization` has.
 fn rms_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, scale) = (ctx.input(0)?, ctx.input(1)?);
-    let rank = ctx.rank(x);
-    let axis = ctx.axis(node.attrs.int_or("axis", -1)?, rank)?;
+    let axis = ctx.axis(node.attrs.int_or("axis", -1)?, ctx.rank(x))?;
     let epsilon = node.attrs.float_or("epsilon", 1e-5)?;
-    let wide = ctx.cast(x, stash_type(node)?)?;
-    let inverse = inverse_root_mean_square(ctx, wide, (axis..rank).collect(), epsilon.into())?;
+    let [y, inverse] = rms_norm_of(ctx, x, scale, axis, (epsilon, stash_type(node)?))?;
+    Ok(smallvec![y, inverse])
+}
+
+/// x / √(mean of squares + ε) · scale over all axes from one on, and 1 / √(…), as layers that
+/// compute in the type given with ε.
+pub(super) fn rms_norm_of(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    scale: ValueId,
+    axis: usize,
+    (epsilon, stash): (f32, DType),
+) -> Result<[ValueId; 2], OpError> {
+    let axes = (axis..ctx.rank(x)).collect();
+    let wide = ctx.cast(x, stash)?;
+    let inverse = inverse_root_mean_square(ctx, wide, axes, epsilon.into())?;
     let normal = ctx.binary(Ew::Prod, wide, inverse)?;
     let normal = ctx.cast(normal, ctx.dtype(scale))?;
-    Ok(smallvec![ctx.binary(Ew::Prod, normal, scale)?, inverse])
+    Ok([ctx.binary(Ew::Prod, normal, scale)?, inverse])
 }
 
 /// `LpNormalization`: x / ‖x‖ along an axis; 0 where the norm is 0.

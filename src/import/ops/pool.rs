@@ -34,18 +34,23 @@ fn max_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
     let dtype = ctx.dtype(x);
     let x = if dtype.is_float() { x } else { real(ctx, x)? };
-    let (plan, x) = Plan::of(ctx, node, x)?;
-    if wants_places {
-        let [y, places] = plan.arg_max(ctx, x, column_major)?;
-        return Ok(smallvec![if dtype.is_float() { y } else { from_real(ctx, y, dtype)? }, places]);
+    if !wants_places {
+        let y = max_pool_of(ctx, node, x)?;
+        return Ok(smallvec![if dtype.is_float() { y } else { from_real(ctx, y, dtype)? }]);
     }
-    let y = if plan.dilated() {
+    let (plan, x) = Plan::of(ctx, node, x)?;
+    let [y, places] = plan.arg_max(ctx, x, column_major)?;
+    Ok(smallvec![if dtype.is_float() { y } else { from_real(ctx, y, dtype)? }, places])
+}
+
+/// The same of floating-point data in the place of the node's input, without places.
+pub(super) fn max_pool_of(ctx: &mut Ctx<'_>, node: &Node, x: ValueId) -> Result<ValueId, OpError> {
+    let (plan, x) = Plan::of(ctx, node, x)?;
+    if plan.dilated() {
         let lowest = ctx.scalar(ctx.dtype(x), f64::NEG_INFINITY)?;
-        plan.fold_taps(ctx, x, Ew::Max, lowest)?
-    } else {
-        plan.pool(ctx, x, PoolingType::Max, true)?
-    };
-    Ok(smallvec![if dtype.is_float() { y } else { from_real(ctx, y, dtype)? }])
+        return plan.fold_taps(ctx, x, Ew::Max, lowest);
+    }
+    plan.pool(ctx, x, PoolingType::Max, true)
 }
 
 /// `AveragePool`. Becomes Pooling; dilated windows become a sum of strided slices, divided by what
@@ -55,18 +60,27 @@ fn max_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 /// behind it.
 fn average_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
+    Ok(smallvec![average_pool_of(ctx, node, x)?])
+}
+
+/// The same of a value in the place of the node's input.
+pub(super) fn average_pool_of(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    x: ValueId,
+) -> Result<ValueId, OpError> {
     let (mut plan, mut x) = Plan::of(ctx, node, x)?;
     let include = node.attrs.int_or("count_include_pad", 0)? != 0;
     if plan.dilated() {
         let zero = ctx.scalar(ctx.dtype(x), 0.0)?;
         let sums = plan.fold_taps(ctx, x, Ew::Sum, zero)?;
-        return Ok(smallvec![plan.divided(ctx, sums, include)?]);
+        return plan.divided(ctx, sums, include);
     }
     if include && plan.overhangs(ctx)? {
         x = plan.pad_with_zeros(ctx, x)?;
-        return Ok(smallvec![plan.pool(ctx, x, PoolingType::Average, true)?]);
+        return plan.pool(ctx, x, PoolingType::Average, true);
     }
-    Ok(smallvec![plan.pool(ctx, x, PoolingType::Average, !include)?])
+    plan.pool(ctx, x, PoolingType::Average, !include)
 }
 
 /// `LpPool`: the p-th root of the sum of |x|^p, which is a mean times the window's size.

@@ -28,6 +28,8 @@ pub(super) const OPS: &[Op] = &[
         dequantize(ctx, node, Scales::One)
     }),
     onnx("DequantizeLinear", 13..=NOW, "x x_scale x_zero_point?", dequantize_along),
+    onnx("DequantizeLinear", 1..=NOW, "x x_scale x_zero_point?", dequantize_along)
+        .of("com.microsoft"),
     onnx("DynamicQuantizeLinear", 11..=NOW, "x", dynamic),
     onnx("QLinearConv", 10..=NOW, LINEAR_CONV, linear_conv),
     onnx("QLinearMatMul", 10..=NOW, LINEAR_MATMUL, linear_matmul),
@@ -35,6 +37,7 @@ pub(super) const OPS: &[Op] = &[
         quantize(ctx, node, Scales::One)
     }),
     onnx("QuantizeLinear", 13..=NOW, "x y_scale y_zero_point?", quantize_along),
+    onnx("QuantizeLinear", 1..=NOW, "x y_scale y_zero_point?", quantize_along).of("com.microsoft"),
 ];
 
 /// How scale and zero point vary over the data.
@@ -411,6 +414,37 @@ fn store(
     }
 }
 
+/// What quantized data means, in `f32`: (x − zero point) · scale, one of each for all data.
+pub(super) fn meant(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    scale: ValueId,
+    zero_point: Option<ValueId>,
+) -> Result<ValueId, OpError> {
+    let mut whole = real(ctx, x)?;
+    if let Some(zero_point) = Scales::One.zero_point(ctx, zero_point, whole)? {
+        whole = ctx.binary(Ew::Sub, whole, zero_point)?;
+    }
+    let scale = Scales::One.spread(ctx, scale, whole)?;
+    ctx.binary(Ew::Prod, whole, scale)
+}
+
+/// The way back: saturate(round(x / scale) + zero point), of the zero point's type, or of the one
+/// given where that is left out.
+pub(super) fn said(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    scale: ValueId,
+    zero_point: Option<ValueId>,
+    dtype: DType,
+) -> Result<ValueId, OpError> {
+    let to = zero_point.map_or(dtype, |zero_point| ctx.dtype(zero_point));
+    let scale = Scales::One.spread(ctx, scale, x)?;
+    let quotient = ctx.binary(Ew::Div, x, scale)?;
+    let zero_point = Scales::One.zero_point(ctx, zero_point, quotient)?;
+    store(ctx, quotient, zero_point, to)
+}
+
 /// `DynamicQuantizeLinear`, of all data at once.
 fn dynamic(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
@@ -456,12 +490,23 @@ pub(super) fn ranged(
 /// `QLinearConv`: a Convolution in `f32` of the numbers less their zero points, scaled and
 /// quantized again; exact for sums up to 2^24.
 fn linear_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let (x, w) = (real(ctx, ctx.input(0)?)?, real(ctx, ctx.input(3)?)?);
+    let x = ctx.input(0)?;
+    let x = real(ctx, x)?;
+    Ok(smallvec![linear_conv_of(ctx, node, x)?])
+}
+
+/// The same of whole numbers in `f32` in the place of the node's first input.
+pub(super) fn linear_conv_of(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    x: ValueId,
+) -> Result<ValueId, OpError> {
+    let w = real(ctx, ctx.input(3)?)?;
     let x = less_zero_point(ctx, x, ctx.maybe(2), 1)?;
     let w = less_zero_point(ctx, w, ctx.maybe(5), 0)?;
     let bias = ctx.maybe(8).map(|bias| real(ctx, bias)).transpose()?;
     let sum = convolve(ctx, node, x, w, bias)?;
-    Ok(smallvec![requantize(ctx, sum, 1, 1)?])
+    requantize(ctx, sum, 1, 1)
 }
 
 /// `QLinearMatMul`: a MatrixMultiply in `f32` of the numbers less their zero points, scaled and

@@ -10,8 +10,12 @@ use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
 use smallvec::smallvec;
 
-pub(super) const OPS: &[Op] =
-    &[onnx("RotaryEmbedding", 23..=NOW, "X cos_cache sin_cache position_ids?", rotary_embedding)];
+pub(super) const OPS: &[Op] = &[
+    onnx("RotaryEmbedding", 23..=NOW, "X cos_cache sin_cache position_ids?", rotary_embedding),
+    onnx("RotaryEmbedding", 1..=NOW, "input position_ids cos_cache sin_cache", microsoft)
+        .of("com.microsoft")
+        .ignoring(&["is_packed_batching", "scale"]),
+];
 
 /// `RotaryEmbedding`: pairs of elements along the last axis turned by an angle per position, as
 /// layers.
@@ -33,9 +37,94 @@ fn rotary_embedding(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         _ => return Err(OpError::Rank { what: "input `X`", rank: sizes.len(), supported: "3, 4" }),
     };
     let part = node.attrs.int_or("rotary_embedding_dim", 0)?;
-    let half = half_of_pairs(ctx, part, x)?;
     let (cos, sin) = (angles(ctx, 1, heads)?, angles(ctx, 2, heads)?);
+    let half = half_of_pairs(ctx, part, x, ctx.input(1)?)?;
     let interleaved = node.attrs.int_or("interleaved", 0)? != 0;
+    let y = turn(ctx, x, [cos, sin], &Pairs { half, whole: part == 0, interleaved })?;
+    Ok(smallvec![ctx.reshape_to(y, &sizes)?])
+}
+
+/// ONNX Runtime's own `RotaryEmbedding`: the angles stand in tables by position. A single position
+/// is that of the first token.
+fn microsoft(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let (x, positions) = (ctx.input(0)?, ctx.input(1)?);
+    let (cos, sin) = (ctx.input(2)?, ctx.input(3)?);
+    let count = node.attrs.int_or("num_heads", 0)?;
+    let part = node.attrs.int_or("rotary_embedding_dim", 0)?;
+    let sizes = ctx.sizes(x)?;
+    let (x, heads, length) = match sizes[..] {
+        [batch, length, hidden] => {
+            let (count, size) = if part > 0 {
+                let count = required_head_count(node, "num_heads")?;
+                let size = share(ctx, hidden, count)?;
+                (ctx.number(count), size)
+            } else {
+                let half = ctx.size_of(cos, 1)?;
+                let size = ctx.compute(Ew::Prod, half, 2)?;
+                (ctx.binary(Ew::FloorDiv, hidden, size)?, size)
+            };
+            (ctx.reshape_to(x, &[batch, length, count, size])?, 2, length)
+        }
+        [_, _, length, _] => (x, 1, length),
+        _ => {
+            return Err(OpError::Rank {
+                what: "input `input`",
+                rank: sizes.len(),
+                supported: "3, 4",
+            });
+        }
+    };
+    if count < 0 {
+        return Err(OpError::invalid(format!("attribute `num_heads` is {count}")));
+    }
+    let positions = match ctx.rank(positions) {
+        1 => {
+            let numbers = ctx.count_up(length)?;
+            let all = ctx.binary(Ew::Sum, numbers, positions)?;
+            ctx.unsqueeze(all, vec![0])?
+        }
+        _ => positions,
+    };
+    let half = half_of_pairs(ctx, part, x, cos)?;
+    let interleaved = node.attrs.int_or("interleaved", 0)? != 0;
+    let angles = [cos, sin].map(|table| at_positions(ctx, table, positions, heads));
+    let [cos, sin] = angles;
+    let y = turn(ctx, x, [cos?, sin?], &Pairs { half, whole: part == 0, interleaved })?;
+    Ok(smallvec![ctx.reshape_to(y, &sizes)?])
+}
+
+/// The rows of a table of angles at `[batch, length]` positions, with the axis of the heads.
+pub(super) fn at_positions(
+    ctx: &mut Ctx<'_>,
+    table: ValueId,
+    positions: ValueId,
+    heads: usize,
+) -> Result<ValueId, OpError> {
+    let (what, rank) = ("a table of angles", ctx.rank(table));
+    if rank != 2 {
+        return Err(OpError::Rank { what, rank, supported: "2" });
+    }
+    let rows = ctx.gather(table, positions, 0)?;
+    ctx.unsqueeze(rows, vec![heads])
+}
+
+/// Which elements of a head are turned together.
+pub(super) struct Pairs {
+    /// How many pairs there are.
+    pub(super) half: ValueId,
+    /// Whether they are all of the head; else its end stays as it is.
+    pub(super) whole: bool,
+    /// Whether the two of a pair are neighbors; else they are `half` apart.
+    pub(super) interleaved: bool,
+}
+
+/// (a, b) becomes (cos·a − sin·b, sin·a + cos·b) for each pair along the last of four axes.
+pub(super) fn turn(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    [cos, sin]: [ValueId; 2],
+    &Pairs { half, whole, interleaved }: &Pairs,
+) -> Result<ValueId, OpError> {
     let (zero, one) = (ctx.number(0), ctx.number(1));
     let (second, stride) = if interleaved { (one, ctx.number(2)) } else { (half, one) };
     let a = last_axis(ctx, x, [zero, half, stride])?;
@@ -52,23 +141,26 @@ fn rotary_embedding(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     } else {
         ctx.concat(&[real, imaginary], 3)?
     };
-    let y = if part == 0 {
-        pairs
-    } else {
-        let (turned, all) = (ctx.compute(Ew::Prod, half, 2)?, ctx.size_of(x, 3)?);
-        let left = ctx.binary(Ew::Sub, all, turned)?;
-        let rest = last_axis(ctx, x, [turned, left, one])?;
-        if ctx.size(rest, 3) == Some(0) { pairs } else { ctx.concat(&[pairs, rest], 3)? }
-    };
-    Ok(smallvec![ctx.reshape_to(y, &sizes)?])
+    if whole {
+        return Ok(pairs);
+    }
+    let (turned, all) = (ctx.compute(Ew::Prod, half, 2)?, ctx.size_of(x, 3)?);
+    let left = ctx.binary(Ew::Sub, all, turned)?;
+    let rest = last_axis(ctx, x, [turned, left, one])?;
+    if ctx.size(rest, 3) == Some(0) { Ok(pairs) } else { ctx.concat(&[pairs, rest], 3) }
 }
 
 /// How many pairs of each head are turned; `part` counts their elements, and 0 means all.
-fn half_of_pairs(ctx: &mut Ctx<'_>, part: i64, x: ValueId) -> Result<ValueId, OpError> {
+///
+/// Heads of unknown size are as large as the table of angles says.
+pub(super) fn half_of_pairs(
+    ctx: &mut Ctx<'_>,
+    part: i64,
+    x: ValueId,
+    cache: ValueId,
+) -> Result<ValueId, OpError> {
     let size = ctx.size(x, 3).and_then(|size| i64::try_from(size).ok());
-    let cache = ctx.input(1)?;
     let half = ctx.shape(cache).last().and_then(Dim::known);
-    // Heads of unknown size are as large as the caches say.
     let turned = match (part, size, half) {
         (0, Some(size), _) => size,
         (0, None, Some(half)) => half.saturating_mul(2),

@@ -395,7 +395,7 @@ fn center_crop_pad(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 }
 
 /// `Trilu`: the data where column − row is on one side of k, else 0.
-fn trilu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+pub(super) fn trilu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let data = ctx.input(0)?;
     let upper = node.attrs.int_or("upper", 1)? != 0;
     let [.., rows, columns] = ctx.sizes(data)?[..] else {

@@ -35,10 +35,29 @@ fn along_axis(ctx: &mut Ctx<'_>, node: &Node, compute: Along) -> Result<Values, 
 /// The same before opset 13: all axes from `axis` on count as one.
 fn flattened(ctx: &mut Ctx<'_>, node: &Node, compute: Along) -> Result<Values, OpError> {
     let x = ctx.input(0)?;
+    let axis = ctx.axis(node.attrs.int_or("axis", 1)?, ctx.rank(x))?;
+    Ok(smallvec![as_one_axis(ctx, x, axis, compute)?])
+}
+
+/// SoftMax over all axes from one on.
+pub(super) fn over_axes_from(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    axis: usize,
+) -> Result<ValueId, OpError> {
+    as_one_axis(ctx, x, axis, soft)
+}
+
+/// What is computed along all axes from one on as if they were one.
+fn as_one_axis(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    axis: usize,
+    compute: Along,
+) -> Result<ValueId, OpError> {
     let rank = ctx.rank(x);
-    let axis = ctx.axis(node.attrs.int_or("axis", 1)?, rank)?;
     if axis + 1 == rank {
-        return Ok(smallvec![compute(ctx, x, axis)?]);
+        return compute(ctx, x, axis);
     }
     let dims = ctx.shape(x).to_vec();
     let parts = (0..rank).map(|axis| ctx.size_of(x, axis)).collect::<Result<Vec<_>, _>>()?;
@@ -47,7 +66,7 @@ fn flattened(ctx: &mut Ctx<'_>, node: &Node, compute: Along) -> Result<Values, O
     let sizes = [product(ctx, first)?, product(ctx, second)?];
     let matrix = ctx.reshape_dims(x, &[dim::product(before), dim::product(behind)], &sizes)?;
     let result = compute(ctx, matrix, 1)?;
-    Ok(smallvec![ctx.reshape_dims(result, &dims, &parts)?])
+    ctx.reshape_dims(result, &dims, &parts)
 }
 
 /// The product of sizes, `i64[1]` each.

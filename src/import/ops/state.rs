@@ -63,7 +63,7 @@ fn tensor_scatter(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 
 /// `CausalConvWithState`: a Convolution of each channel behind the last elements of the past, or
 /// behind zeros.
-fn causal_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+pub(super) fn causal_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, w) = (ctx.input(0)?, ctx.input(1)?);
     for (what, value) in [("input `input`", x), ("input `weight`", w)] {
         if ctx.rank(value) != 3 {
@@ -119,7 +119,7 @@ struct Sequences {
 
 /// `LinearAttention`. Becomes a Loop over time that carries the state, in `f32`; for a single step
 /// its layers alone.
-fn linear_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+pub(super) fn linear_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (query_heads, heads) =
         (required_head_count(node, "q_num_heads")?, required_head_count(node, "kv_num_heads")?);
     if query_heads % heads != 0 {

@@ -6,7 +6,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "quantized_products", model: quantized_products },
 ];
 
-fn model() -> Model {
+pub(super) fn model() -> Model {
     Model::new(17).opset("com.microsoft", 1)
 }
 

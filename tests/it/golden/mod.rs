@@ -18,6 +18,14 @@ mod layout;
 mod loss;
 mod matmul;
 mod microsoft;
+mod microsoft_attention;
+mod microsoft_blocks;
+mod microsoft_experts;
+mod microsoft_fused;
+mod microsoft_grouped;
+mod microsoft_norm;
+mod microsoft_qlinear;
+mod microsoft_rest;
 mod native;
 mod norm;
 mod pool;
@@ -77,6 +85,14 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("loss", loss::CASES),
     ("matmul", matmul::CASES),
     ("microsoft", microsoft::CASES),
+    ("microsoft_attention", microsoft_attention::CASES),
+    ("microsoft_blocks", microsoft_blocks::CASES),
+    ("microsoft_experts", microsoft_experts::CASES),
+    ("microsoft_fused", microsoft_fused::CASES),
+    ("microsoft_grouped", microsoft_grouped::CASES),
+    ("microsoft_norm", microsoft_norm::CASES),
+    ("microsoft_qlinear", microsoft_qlinear::CASES),
+    ("microsoft_rest", microsoft_rest::CASES),
     ("native", native::CASES),
     ("norm", norm::CASES),
     ("pool", pool::CASES),

@@ -1,6 +1,17 @@
 //! Operators of ONNX Runtime's own, in domain `com.microsoft`: what its quantizer and its
 //! optimizers write.
 
+pub(super) mod attention;
+pub(super) mod block_quantized;
+pub(super) mod experts;
+pub(super) mod fused;
+pub(super) mod grouped;
+mod masks;
+pub(super) mod norm;
+mod packed;
+pub(super) mod qlinear;
+pub(super) mod rest;
+
 use super::matmul::{dynamic_matmul, matmul_integer_to_float};
 use super::recurrent::quantized_lstm;
 use crate::import::build::op::{NOW, OfValues, Op, onnx};
