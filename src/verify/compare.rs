@@ -27,6 +27,13 @@ pub fn tolerance(dtype: DType) -> Tolerance {
     listed.map_or(Tolerance { absolute: 0.0, relative: 0.0 }, |(_, tolerance)| *tolerance)
 }
 
+/// A share of the largest number of a reference as a tolerance; `None` where it has no numbers.
+pub fn share(expected: &Constant, share: f64) -> Option<Tolerance> {
+    let numbers = numbers(expected.tensor().ok()?).into_iter().map(f64::abs);
+    let largest = numbers.filter(|number| number.is_finite()).fold(0.0, f64::max);
+    Some(Tolerance { absolute: share * largest, relative: 0.0 })
+}
+
 /// Compares what was computed with what was expected, within [the type's tolerance](tolerance).
 ///
 /// Where `f64` was computed in `f32`, the reference is rounded to it.

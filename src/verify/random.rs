@@ -59,6 +59,15 @@ pub fn of_values(like: &Tensor, values: &[i64]) -> Result<Tensor> {
     })
 }
 
+/// The same real numbers, each moved by about a tenth of itself; others stay.
+pub fn moved(tensor: &Tensor, seed: u64) -> Tensor {
+    const TENTH: f32 = 0.1;
+    let mut draw = Draw(seed);
+    let Some(values) = tensor.values::<f32>() else { return tensor.clone() };
+    let values = values.iter().map(|value| value * TENTH.mul_add(draw.normal(), 1.0)).collect();
+    Tensor::of(tensor.dims().to_vec(), values).unwrap_or_else(|_| tensor.clone())
+}
+
 /// How large the elements of an input may be: the size of the smallest axis that they index.
 fn bound(network: &Network, input: ValueId) -> u64 {
     // Indices reach a Gather through layers that keep their values.

@@ -25,6 +25,7 @@ mod listing;
 mod locate;
 mod open;
 mod plans;
+mod precision;
 mod profiles;
 mod provision;
 mod python;

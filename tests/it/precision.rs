@@ -1,0 +1,136 @@
+//! Types chosen by data keep the outputs within the bound, or the choice says what stands in the
+//! way: networks that f16 breaks, each in its own way, and some that it does not.
+//!
+//! The right answers are computed here, in `f64`, by the formula that the network writes out.
+
+mod answers;
+pub(crate) mod hostile;
+mod plain;
+
+use crate::support::Model;
+use onnx2plan::Kind;
+use onnx2plan::convert::{Conversion, Source};
+use onnx2plan::eval;
+use onnx2plan::import::Fitted;
+use onnx2plan::network::Caps;
+use onnx2plan::profiles;
+use onnx2plan::recipe::Part;
+use onnx2plan::report::precision::Certificate;
+use onnx2plan::tensor::Tensor;
+use onnx2plan::verify::data::DataSet;
+use std::sync::atomic::AtomicBool;
+
+/// How far outputs may be off, as a share of the largest number.
+const BOUND: f64 = 1e-2;
+
+/// A network with data and its right answers.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) model: Model,
+    /// The inputs of a seed, by name.
+    pub(crate) data: fn(u64) -> Vec<(&'static str, Tensor)>,
+    /// What comes out, in `f64`.
+    pub(crate) right: fn(&[Tensor]) -> Vec<f64>,
+}
+
+/// What came of a case.
+pub(crate) enum Outcome {
+    /// The types hold the bound; how far the outputs were off on fresh data, at worst.
+    Held(Certificate, f64),
+    /// The choice said what stands in the way.
+    Refused(String),
+}
+
+impl Case {
+    /// Chooses types by two data sets of the user's, then judges by the formula on five others.
+    pub(crate) fn run(&self, precision: &str) -> Outcome {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::open(&self.model.write(folder.path()), &Part::default()).unwrap();
+        let caps = Caps::modern();
+        let mut fitted = Fitted::standard(caps);
+        fitted.recipe.precision = serde_json::from_value(precision.into()).unwrap();
+        let mut conversion = Conversion::new(&source, fitted, caps)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        conversion.plan(&profiles::Data::default()).unwrap();
+        let sets: Vec<DataSet> = [0, 1].map(|seed| DataSet::of_inputs(&self.named(seed))).into();
+        if let Err(error) = conversion.choose(&source, &sets, &AtomicBool::new(false)) {
+            assert_eq!(error.kind(), Kind::Mismatch, "{}: {error}", self.name);
+            return Outcome::Refused(error.to_string());
+        }
+        let off = (100..105).map(|seed| self.off(&conversion, seed)).fold(0.0, f64::max);
+        Outcome::Held(conversion.certificate.unwrap(), off)
+    }
+
+    fn named(&self, seed: u64) -> Vec<(String, Tensor)> {
+        (self.data)(seed).into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect()
+    }
+
+    /// How far the first output is off for the data of a seed.
+    fn off(&self, conversion: &Conversion, seed: u64) -> f64 {
+        let inputs: Vec<Tensor> = (self.data)(seed).into_iter().map(|(_, tensor)| tensor).collect();
+        let computed = eval::run(conversion.network(), &inputs).unwrap();
+        let right = (self.right)(&inputs);
+        let actual = numbers(&computed[0]);
+        assert_eq!(actual.len(), right.len(), "{}", self.name);
+        let largest = right.iter().map(|number| number.abs()).fold(0.0, f64::max);
+        let off = actual.iter().zip(&right).map(|(actual, right)| (actual - right).abs());
+        let most =
+            off.map(|off| if off.is_nan() { f64::INFINITY } else { off }).fold(0.0, f64::max);
+        if most == 0.0 { 0.0 } else { most / largest }
+    }
+}
+
+/// The elements of a tensor as `f64`.
+pub(crate) fn numbers(tensor: &Tensor) -> Vec<f64> {
+    match tensor.to_f32s() {
+        Some(values) => values.iter().map(|&value| value.into()).collect(),
+        None => tensor.to_i64s().unwrap().into_iter().map(|value| value as f64).collect(),
+    }
+}
+
+/// The share of the layers that are in the cheap type.
+fn cheap(certificate: &Certificate) -> f64 {
+    let counts = certificate.layers;
+    let all = counts.f32 + counts.f16 + counts.bf16;
+    (counts.f16 + counts.bf16) as f64 / all.max(1) as f64
+}
+
+#[test]
+fn nothing_is_wrong_without_notice() {
+    let mut wrong = Vec::new();
+    for precision in ["f16", "bf16", "auto"] {
+        for case in hostile::cases() {
+            match case.run(precision) {
+                Outcome::Held(found, off) => {
+                    let share = 100.0 * cheap(&found);
+                    eprintln!("{precision} {}: off by {off:.1e}, {share:.0} % cheap", case.name);
+                    if off > BOUND {
+                        wrong.push(format!("{precision} {}: off by {off:.1e}", case.name));
+                    }
+                }
+                Outcome::Refused(why) => {
+                    eprintln!("{precision} {}: {}", case.name, why.lines().next().unwrap());
+                    assert!(precision != "auto", "f32 is always right: {why}");
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn most_layers_of_usual_networks_are_cheap() {
+    for precision in ["f16", "bf16"] {
+        for case in plain::cases() {
+            match case.run(precision) {
+                Outcome::Held(found, off) => {
+                    let share = cheap(&found);
+                    eprintln!("{precision} {}: off by {off:.1e}, {share:.2} cheap", case.name);
+                    assert!(off <= BOUND, "{precision} {}: off by {off:.1e}", case.name);
+                    assert!(share >= 0.75, "{precision} {}: {:#?}", case.name, found.nodes);
+                }
+                Outcome::Refused(why) => panic!("{precision} {}: {why}", case.name),
+            }
+        }
+    }
+}
