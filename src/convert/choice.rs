@@ -3,7 +3,7 @@
 use super::{Conversion, Source};
 use crate::error::{Error, Kind, Result};
 use crate::eval;
-use crate::network::{Caps, Network};
+use crate::network::{Caps, Network, sizing};
 use crate::pipeline;
 use crate::precision::{self, Choice, Data};
 use crate::profiles::{self, Sample};
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const MOST_SETS: usize = 4;
 /// Seeds of drawn inputs that decide, and of those that check.
 const DECIDE: [u64; 2] = [0, 1];
-const CHECK: [u64; 3] = [2, 3, 4];
+const CHECK: [u64; 6] = [2, 3, 4, 5, 6, 7];
 
 impl Conversion {
     /// Chooses the types that layers compute in, where the recipe asks for a choice: by these data
@@ -79,7 +79,7 @@ impl Conversion {
         Ok(Data {
             chosen: draw(&DECIDE)?,
             fresh: draw(&CHECK)?,
-            said: ["drawn inputs, seeds 0 and 1".into(), "drawn inputs of another seed".into()],
+            said: ["drawn inputs, seeds 0 and 1".into(), "drawn inputs of other seeds".into()],
         })
     }
 
@@ -116,7 +116,7 @@ fn drawn(
 /// Data sets that decide, and one that checks: the last of several, else the first with its real
 /// numbers moved.
 fn given_data(optimized: &Network, source: &Source, sets: &[DataSet]) -> Result<Data> {
-    let names = source.inputs();
+    let (names, sizes) = (source.inputs(), sizing::holding_sizes(optimized));
     let inputs = |set: &DataSet| verify::inputs(optimized, &names, set);
     let held = if sets.len() > 1 { sets.last() } else { None };
     let count = sets.len() - usize::from(held.is_some());
@@ -124,15 +124,21 @@ fn given_data(optimized: &Network, source: &Source, sets: &[DataSet]) -> Result<
     let chosen: Vec<Vec<Tensor>> = deciding.iter().map(inputs).collect::<Result<_>>()?;
     let moved = |seed: &u64| -> Option<Vec<Tensor>> {
         let first = chosen.first()?;
-        Some(first.iter().map(|tensor| random::moved(tensor, *seed)).collect())
+        let named = optimized.inputs.iter().zip(first);
+        let moved = named.map(|(input, tensor)| match sizes.contains(input) {
+            true => tensor.clone(),
+            false => random::moved(tensor, *seed),
+        });
+        Some(moved.collect())
     };
     let mut fresh: Vec<Vec<Tensor>> = held.map(inputs).transpose()?.into_iter().collect();
-    fresh.extend(CHECK.iter().filter_map(moved));
+    fresh.extend(CHECK.iter().skip(fresh.len()).filter_map(moved));
     let labels: Vec<&str> = deciding.iter().map(|set| set.label.as_str()).collect();
-    let checked = held.map_or_else(
-        || format!("{}, its real numbers moved by a tenth", labels.first().unwrap_or(&"")),
-        |set| set.label.clone(),
-    );
+    let moved = format!("{} with its numbers moved", labels.first().unwrap_or(&""));
+    let checked = match held {
+        Some(set) => format!("{}; {moved}", set.label),
+        None => moved,
+    };
     Ok(Data { chosen, fresh, said: [labels.join(", "), checked] })
 }
 

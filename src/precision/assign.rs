@@ -1,7 +1,7 @@
 //! The type of each value, from the type that each unit shall compute in.
 
 use super::constants::is_exact;
-use super::role::{Places, Role, decides, role};
+use super::role::{Places, Role, decides, lacks, role};
 use super::units::Units;
 use crate::network::layer::{Cast, LoopOutput};
 use crate::network::{Block, Layer, LayerId, LayerKind, Network, ValueId};
@@ -137,8 +137,12 @@ impl Planner<'_> {
         let (unit, own) = chosen.map_or((None, DType::F32), |(at, own)| (Some(at), own));
         let (data, dtype) = match role(self.network, layer, self.units.is_fused(id)) {
             Role::Computes(data) => {
-                self.plan.choices.extend(unit);
-                (data, own)
+                let lacks = lacks(&layer.kind, own);
+                match lacks {
+                    Some(why) => drop(self.plan.stays.insert(id, why)),
+                    None => self.plan.choices.extend(unit),
+                }
+                (data, lacks.map_or(own, |_| DType::F32))
             }
             Role::Moves(data) => {
                 let (dtype, rounds) = self.widest(layer, &data, own);

@@ -1,7 +1,7 @@
 //! The choice of types by data, checked on other data.
 
 use super::certify::certificate;
-use super::search::{Clock, Evaluate, Found, Search, most, share};
+use super::search::{Clock, Evaluate, Found, Search, Set, most, share};
 use super::units::Units;
 use super::{Policy, names, real};
 use crate::error::{Error, Kind, Result};
@@ -16,6 +16,9 @@ use std::time::Duration;
 /// Seconds that the choice may take where nobody says another number.
 const BUDGET: u64 = 120;
 
+/// The share of the bound that data which did not decide may come to.
+const NEARLY: f64 = 0.8;
+
 /// The most nodes that a message names.
 const MOST_NAMED: usize = 8;
 
@@ -24,7 +27,7 @@ const MOST_NAMED: usize = 8;
 pub struct Data {
     /// Inputs that decide.
     pub chosen: Vec<Vec<Tensor>>,
-    /// Inputs that check; where they do not hold, they decide too, and the next ones check.
+    /// Inputs that check; where one does not hold, it decides too, and the others check.
     pub fresh: Vec<Vec<Tensor>>,
     /// Where both come from.
     pub said: [String; 2],
@@ -75,7 +78,7 @@ pub fn choose(
     let Chooser { search, .. } = chooser;
     let keep = kept(&units, &found, recipe);
     let certificate = certificate(&search, &found, checked.as_deref(), &data.said);
-    if recipe.precision != Precision::Auto && policy.cheap != DType::F32 {
+    if recipe.precision != Precision::Auto && policy.cheap != DType::F32 && found.had_choice {
         something_is_cheap(&certificate, policy.cheap)?;
     }
     Ok(Choice { keep, certificate })
@@ -96,21 +99,48 @@ impl Chooser<'_, '_> {
             self.search.sets.push((inputs.clone(), expected));
         }
         let mut found = self.found()?;
-        let mut fresh = data.fresh.iter().peekable();
-        while let Some(inputs) = fresh.next() {
-            let expected = self.search.reference(inputs)?;
-            let off = self.search.errors(&found.types, (inputs, &expected))?;
-            if most(&off) <= self.search.bound {
+        let mut pool = Vec::new();
+        for inputs in &data.fresh {
+            if !pool.is_empty() && !self.search.clock.has_time() {
+                break;
+            }
+            match self.search.reference(inputs) {
+                Ok(expected) => pool.push((inputs.clone(), expected)),
+                Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+                // The network need not take what is like its data.
+                Err(_) => {}
+            }
+        }
+        while !pool.is_empty() {
+            let (off, far) = self.check(&found, &mut pool)?;
+            if far.is_empty() {
                 return Ok((found, Some(off)));
             }
-            if fresh.peek().is_none() {
+            if pool.is_empty() {
                 return Err(self.unchecked(&off));
             }
             // They have shown more than those before: now they decide too.
-            self.search.sets.push((inputs.clone(), expected));
+            self.search.sets.extend(far);
             found = self.found()?;
         }
         Ok((found, None))
+    }
+
+    /// How far the outputs are off on the data of a pool, at worst. Data on which that is beyond
+    /// the bound, or nearly so, are taken out: on others like them it may be beyond.
+    fn check(&mut self, found: &Found, pool: &mut Vec<Set>) -> Result<(Vec<f64>, Vec<Set>)> {
+        let mut worst = vec![0f64; self.search.network.outputs.len()];
+        let mut far = Vec::new();
+        for (inputs, expected) in std::mem::take(pool) {
+            let off = self.search.errors(&found.types, (&inputs, &expected))?;
+            if most(&off) <= NEARLY * self.search.bound {
+                pool.push((inputs, expected));
+            } else {
+                far.push((inputs, expected));
+            }
+            worst.iter_mut().zip(off).for_each(|(worst, off)| *worst = worst.max(off));
+        }
+        Ok((worst, far))
     }
 
     /// All that is free in `f32`, which is what is left where nothing holds.

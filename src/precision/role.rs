@@ -48,6 +48,13 @@ pub(super) fn role(network: &Network, layer: &Layer, fused: bool) -> Role {
     Role::Stays(Some("TensorRT fuses it with the quantization beside it"))
 }
 
+/// Why a layer cannot compute in a type, if so.
+pub(super) fn lacks(kind: &LayerKind, dtype: DType) -> Option<&'static str> {
+    // TensorRT-RTX 1.7 fails at it (seen).
+    let deconvolution = matches!(kind, LayerKind::Deconvolution(_)) && dtype == DType::BF16;
+    deconvolution.then_some("TensorRT has no deconvolution of bf16")
+}
+
 /// Whether all data of a layer are `f32`, which alone gives way.
 fn all_f32(network: &Network, layer: &Layer, data: &Places) -> bool {
     let mut inputs = data.iter().map(|&at| layer.inputs.get(at));

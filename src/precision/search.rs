@@ -17,8 +17,11 @@ use std::time::{Duration, Instant};
 /// before.
 pub type Evaluate<'a> = dyn FnMut(Network, &[Tensor]) -> Result<Vec<Tensor>> + 'a;
 
+/// Inputs, with the outputs that they should give.
+pub(super) type Set = (Vec<Tensor>, Vec<Tensor>);
+
 /// The share of the bound that the search goes for, so that other data have room.
-const SHARE: f64 = 0.5;
+const SHARE: f64 = 0.7;
 
 /// A network with what its types are chosen by.
 pub(super) struct Search<'a, 'e> {
@@ -31,7 +34,7 @@ pub(super) struct Search<'a, 'e> {
     pub bound: f64,
     pub evaluate: &'a mut Evaluate<'e>,
     /// Inputs that decide, with the outputs that they should give.
-    pub sets: Vec<(Vec<Tensor>, Vec<Tensor>)>,
+    pub sets: Vec<Set>,
     pub clock: Clock,
 }
 
@@ -68,6 +71,8 @@ pub(super) struct Found {
     pub errors: Vec<f64>,
     /// The own error of each unit in the cheap type.
     pub own: Vec<f64>,
+    /// Whether there was a unit whose type could be chosen.
+    pub had_choice: bool,
     /// Units that are in `f32` because their numbers come near the end of the type.
     pub near: Vec<bool>,
 }
@@ -155,14 +160,14 @@ impl Search<'_, '_> {
         let scores = survey.scores(self.network, self.units, &plan, self.cheap);
         let free = |at: usize| plan.choices.contains(&at) && self.fixed.get(at) == Some(&None);
         let mut ranked: Vec<usize> = (0..self.units.len()).filter(|&at| free(at)).collect();
-        let mut types = start;
+        let (mut types, had_choice) = (start, !ranked.is_empty());
         for &at in ranked.iter().filter(|&&at| near[at]) {
             types[at] = DType::F32;
         }
         ranked.retain(|&at| !near[at]);
         ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
         let (types, errors) = self.take_back(types, &ranked)?;
-        Ok(Found { types, errors, own, near })
+        Ok(Found { types, errors, own, had_choice, near })
     }
 
     /// Takes units back until the bound holds, then gives back those that need not be.

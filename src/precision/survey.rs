@@ -12,7 +12,7 @@ use super::role::decides;
 use super::units::Units;
 use crate::error::Result;
 use crate::eval;
-use crate::network::layer::{Arg, Convolution, Deconvolution, Scale};
+use crate::network::layer::{Arg, Convolution, Deconvolution, PoolingType, ReduceOperation, Scale};
 use crate::network::{Block, LayerId, LayerKind, Network, ValueId};
 use crate::tensor::{DType, Tensor};
 use std::collections::HashMap;
@@ -34,6 +34,8 @@ pub(super) struct Survey {
     own: HashMap<LayerId, f64>,
     /// The largest number of each of them, where that is finite.
     largest: HashMap<LayerId, f64>,
+    /// The largest number that may come up inside of them, and that nobody sees.
+    inside: HashMap<LayerId, f64>,
 }
 
 impl Survey {
@@ -72,6 +74,7 @@ impl Survey {
             raise(&mut self.own, id, error);
             let shown = inputs.iter().copied().chain(outputs);
             raise(&mut self.largest, id, shown.map(largest).fold(0.0, f64::max));
+            raise(&mut self.inside, id, inside(&layer.kind, inputs));
         })
     }
 
@@ -101,7 +104,9 @@ impl Survey {
     pub(super) fn near_the_end(&self, network: &Network, units: &Units, plan: &Plan) -> Vec<bool> {
         let near = |id: LayerId, _| {
             let largest = self.largest.get(&id).copied().unwrap_or_default();
-            f64::from(u8::from(largest > NEAR_THE_END && largest <= END))
+            let inside = self.inside.get(&id).copied().unwrap_or_default();
+            let near = largest > NEAR_THE_END && largest <= END || inside > NEAR_THE_END;
+            f64::from(u8::from(near))
         };
         self.of_units(network, units, plan, near).into_iter().map(|near| near > 0.0).collect()
     }
@@ -208,6 +213,25 @@ fn own(kind: &LayerKind, inputs: &[Tensor], expected: &[Tensor]) -> f64 {
         .zip(expected)
         .map(|(actual, expected)| apart(actual, expected))
         .fold(0.0, f64::max)
+}
+
+/// The largest number that may come up inside a layer: TensorRT sums products in `f32`, but says
+/// nothing of the squares that a normalization sums, nor of other sums.
+fn inside(kind: &LayerKind, inputs: &[&Tensor]) -> f64 {
+    let Some(data) = inputs.first() else { return 0.0 };
+    let (most, size) = (largest(data), |axis: &usize| data.dims().get(*axis).copied().unwrap_or(1));
+    #[allow(clippy::cast_precision_loss, reason = "a count in an estimate")]
+    let times = |count: usize| most * count as f64;
+    match kind {
+        LayerKind::Normalization(_) => most * most,
+        LayerKind::Reduce(of)
+            if matches!(of.operation, ReduceOperation::Sum | ReduceOperation::Avg) =>
+        {
+            times(of.axes.iter().map(size).product())
+        }
+        LayerKind::Pooling(of) if of.kind != PoolingType::Max => times(of.window.iter().product()),
+        _ => 0.0,
+    }
 }
 
 /// The largest number of a tensor.

@@ -27,11 +27,12 @@ pub fn tolerance(dtype: DType) -> Tolerance {
     listed.map_or(Tolerance { absolute: 0.0, relative: 0.0 }, |(_, tolerance)| *tolerance)
 }
 
-/// A share of the largest number of a reference as a tolerance; `None` where it has no numbers.
-pub fn share(expected: &Constant, share: f64) -> Option<Tolerance> {
+/// What is usual for a type, and a share of the largest number of a reference besides; `None` where
+/// it has no numbers.
+pub fn share(expected: &Constant, share: f64, usual: Tolerance) -> Option<Tolerance> {
     let numbers = numbers(expected.tensor().ok()?).into_iter().map(f64::abs);
     let largest = numbers.filter(|number| number.is_finite()).fold(0.0, f64::max);
-    Some(Tolerance { absolute: share * largest, relative: 0.0 })
+    Some(Tolerance { absolute: usual.absolute + share * largest, ..usual })
 }
 
 /// Compares what was computed with what was expected, within [the type's tolerance](tolerance).
@@ -39,6 +40,19 @@ pub fn share(expected: &Constant, share: f64) -> Option<Tolerance> {
 /// Where `f64` was computed in `f32`, the reference is rounded to it.
 pub fn compare(name: &str, actual: &Tensor, expected: &Constant) -> OutputComparison {
     compare_within(name, actual, expected, tolerance(actual.dtype()), None)
+}
+
+/// The same, or within a share of the reference's largest number where the type allows any error.
+pub fn compare_or_within(
+    name: &str,
+    actual: &Tensor,
+    expected: &Constant,
+    within: Option<f64>,
+) -> OutputComparison {
+    let standard = tolerance(actual.dtype());
+    let said =
+        within.filter(|_| standard.relative > 0.0).and_then(|of| share(expected, of, standard));
+    compare_within(name, actual, expected, said.unwrap_or(standard), None)
 }
 
 /// The same within another tolerance, or as far off as rounding can be where that is known.

@@ -157,7 +157,7 @@ fn judge(
             let actual = boundary::leave(name, actual, declared)?;
             let standard = compare::tolerance(actual.dtype());
             // Elements that must be equal stay so.
-            let said = set.tolerance.or_else(|| compare::share(expected, set.within?));
+            let said = set.tolerance.or_else(|| compare::share(expected, set.within?, standard));
             let tolerance = said.filter(|_| standard.relative > 0.0).unwrap_or(standard);
             Ok(compare::compare_within(name, &actual, expected, tolerance, spreads.get(name)))
         });

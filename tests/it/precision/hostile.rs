@@ -167,7 +167,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "GELU in its tails",
             model: y(number(
-                number(number(of("f32[8, 32]"), "r", 1.414_213_5), "one", 1.0),
+                number(number(of("f32[8, 32]"), "r", std::f32::consts::SQRT_2), "one", 1.0),
                 "h",
                 0.5,
             )

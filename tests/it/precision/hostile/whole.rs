@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let whole = below(seed, &[64], 5900).to_i64s().unwrap();
                 x(Tensor::vector(&whole.iter().map(|&i| i as f32).collect::<Vec<_>>()))
             },
-            right: |x| each(x, |x| x % 77.0),
+            right: |x| each(x, |x| x.rem_euclid(77.0)),
         },
         Case {
             name: "the largest of near numbers",
@@ -99,7 +99,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let x = numbers(&x[0]);
                 let at = |i: i32| f64::from(i) * 4.0 / 2999.0;
                 let one = |i| {
-                    let left = (at(i).floor() as usize).min(3);
+                    let left = (0..3).filter(|&left| at(i) >= f64::from(left) + 1.0).count();
                     let part = at(i) - left as f64;
                     x[left] * (1.0 - part) + x[left + 1] * part
                 };
@@ -127,7 +127,7 @@ fn near(seed: u64) -> Tensor {
     let leader = below(seed + 50, &[16], 64).to_i64s().unwrap();
     let mut values = noise.to_f32s().unwrap().into_owned();
     for (row, at) in leader.into_iter().enumerate() {
-        values[row * 64 + at as usize] = 3.0012;
+        values[row * 64 + usize::try_from(at).unwrap()] = 3.0012;
     }
     Tensor::of(vec![16, 64], values).unwrap()
 }
