@@ -6,7 +6,7 @@ use super::units::Units;
 use crate::network::layer::{Cast, LoopOutput};
 use crate::network::{Block, Layer, LayerId, LayerKind, Network, ValueId};
 use crate::tensor::DType;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// In which type each layer works, and in which types each value is wanted.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Plan {
             stays: HashMap::new(),
             ends,
         };
-        let mut planner = Planner { network, units, types, plan };
+        let mut planner = Planner { network, units, types, plan, moving: HashSet::new() };
         for &input in &network.inputs {
             if network.value(input).ty.dtype == DType::F32 {
                 planner.plan.made.insert(input, ends);
@@ -100,6 +100,8 @@ struct Planner<'n> {
     units: &'n Units,
     types: &'n [DType],
     plan: Plan,
+    /// Layers that only move their data.
+    moving: HashSet<LayerId>,
 }
 
 impl Planner<'_> {
@@ -107,7 +109,7 @@ impl Planner<'_> {
         for &id in &block.layers {
             let layer = self.network.layer(id);
             match &layer.kind {
-                LayerKind::Loop(_) => self.repeat(layer),
+                LayerKind::Loop(_) => self.repeat(id, layer),
                 LayerKind::Conditional(_) => self.conditional(layer),
                 LayerKind::Cast(_) | LayerKind::Shape | LayerKind::Constant(_) => {}
                 _ => self.layer(id, layer),
@@ -146,6 +148,7 @@ impl Planner<'_> {
             }
             Role::Moves(data) => {
                 let (dtype, rounds) = self.widest(layer, &data, own);
+                self.moving.insert(id);
                 self.plan.choices.extend(unit.filter(|_| rounds));
                 (data, dtype)
             }
@@ -168,7 +171,9 @@ impl Planner<'_> {
                 self.plan.made.insert(output, dtype);
             }
         }
-        if dtype != DType::F32 {
+        if dtype == DType::F32 {
+            self.plan.layers.remove(&id);
+        } else {
             self.plan.layers.insert(id, (data, dtype));
         }
     }
@@ -202,21 +207,36 @@ impl Planner<'_> {
     }
 
     /// States keep their type, so that what goes around is not rounded each time; what is cut into
-    /// slices or collected is in the type that it has.
-    fn repeat(&mut self, layer: &Layer) {
+    /// slices or collected is in the type that it has. Slices are rounded before the loop where all
+    /// of it takes them so.
+    fn repeat(&mut self, id: LayerId, layer: &Layer) {
         let LayerKind::Loop(of) = &layer.kind else { return };
         let first = usize::from(of.counted);
-        let slices = of.iterators.len();
-        for (at, &input) in layer.inputs.iter().enumerate() {
-            match at.checked_sub(first).and_then(|at| of.body.params.get(at)) {
-                Some(&param) if at < first + slices => {
-                    let dtype = self.made(input);
-                    self.plan.made.insert(param, dtype);
-                }
-                _ => self.want(input, self.declared(input)),
-            }
+        let iterated = layer.inputs.iter().skip(first).take(of.iterators.len());
+        let slices: Vec<(ValueId, ValueId)> =
+            iterated.copied().zip(of.body.params.iter().copied()).collect();
+        let own = self.units.of(id).and_then(|at| self.types.get(at)).copied();
+        for &(input, param) in &slices {
+            let made = self.made(input);
+            let cheap = own.filter(|own| made == DType::F32 && *own != DType::F32);
+            self.plan.made.insert(param, cheap.unwrap_or(made));
         }
         self.block(&of.body);
+        let params: Vec<ValueId> = slices.iter().map(|(_, param)| *param).collect();
+        if self.is_taken_in_f32(&of.body, params) {
+            for &(input, param) in &slices {
+                let made = self.made(input);
+                self.plan.made.insert(param, made);
+            }
+            self.block(&of.body);
+        }
+        for (at, &input) in layer.inputs.iter().enumerate() {
+            let slice = slices
+                .iter()
+                .find(|(value, _)| *value == input && (first..first + slices.len()).contains(&at));
+            let wanted = slice.map_or(self.declared(input), |(_, param)| self.made(*param));
+            self.want(input, wanted);
+        }
         let states = usize::from(of.while_result) + of.recurrences;
         for &result in of.body.results.iter().take(states) {
             self.want(result, self.declared(result));
@@ -230,6 +250,24 @@ impl Planner<'_> {
                 self.plan.made.insert(value, dtype);
             }
         }
+    }
+
+    /// Whether any of these values, or what only moves them, is taken in `f32` although it is not
+    /// made so.
+    fn is_taken_in_f32(&self, block: &Block, values: Vec<ValueId>) -> bool {
+        let mut moved: HashSet<ValueId> = values.into_iter().collect();
+        for layer in block.layers.iter().filter(|id| self.moving.contains(id)) {
+            let layer = self.network.layer(*layer);
+            if layer.inputs.iter().any(|input| moved.contains(input)) {
+                moved.extend(&layer.outputs);
+            }
+        }
+        let taken = block.results.iter().any(|result| moved.contains(result));
+        taken
+            || moved.iter().any(|value| {
+                self.made(*value) != DType::F32
+                    && self.plan.wanted(*value).any(|to| to == DType::F32)
+            })
     }
 
     /// Both branches give the network's types.

@@ -18,8 +18,6 @@ mod rebuild;
 mod role;
 mod search;
 mod survey;
-#[cfg(test)]
-mod tests;
 mod units;
 
 pub use choose::{Choice, Data, choose};

@@ -85,7 +85,8 @@ impl Rebuild<'_> {
         let ty = self.ty(old);
         self.new.values[made].name = self.old.value(old).name.clone();
         self.values.insert((old, ty.dtype), made);
-        let wanted: SmallVec<[DType; 2]> = self.plan.wanted(old).collect();
+        let others = self.plan.wanted(old).filter(|dtype| *dtype != ty.dtype);
+        let wanted: SmallVec<[DType; 2]> = others.collect();
         for dtype in wanted {
             let cast = self.constant(old, dtype, sites, to).or_else(|| {
                 let (source, from) = widened(self.old, old).filter(|(_, from)| *from == dtype)?;
@@ -190,11 +191,13 @@ impl Rebuild<'_> {
     fn inputs_of_loop(&self, layer: &Layer) -> Vec<ValueId> {
         let LayerKind::Loop(of) = &layer.kind else { return Vec::new() };
         let first = usize::from(of.counted);
-        let slices = first..first + of.iterators.len();
         let input = |(at, &value): (usize, &ValueId)| {
-            let declared = self.old.value(value).ty.dtype;
-            let made = self.plan.made(self.old, value);
-            self.value(value, if slices.contains(&at) { made } else { declared })
+            let slice = at.checked_sub(first).filter(|at| *at < of.iterators.len());
+            let dtype = match slice.and_then(|at| of.body.params.get(at)) {
+                Some(&param) => self.plan.made(self.old, param),
+                None => self.old.value(value).ty.dtype,
+            };
+            self.value(value, dtype)
         };
         layer.inputs.iter().enumerate().map(input).collect()
     }

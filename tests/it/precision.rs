@@ -6,6 +6,7 @@
 mod answers;
 pub(crate) mod hostile;
 mod plain;
+mod written;
 
 use crate::support::Model;
 use onnx2plan::Kind;

@@ -110,13 +110,13 @@ pub(super) fn cases() -> Vec<Case> {
             name: "a state that adds up",
             model: adding_up("f32[8]"),
             data: |seed| x(between(seed, &[8], 0.5, 1.0)),
-            right: |x| each(x, |x| 3000.0 * x),
+            right: |x| each(x, |x| 2100.0 * x),
         },
         Case {
             name: "a counter in floats",
             model: counting(),
             data: |seed| x(between(seed, &[8], 0.5, 1.0)),
-            right: |x| each(x, |x| 3000.0 + x),
+            right: |x| each(x, |x| 2100.0 + x),
         },
     ]
 }
@@ -132,7 +132,7 @@ fn near(seed: u64) -> Tensor {
     Tensor::of(vec![16, 64], values).unwrap()
 }
 
-/// 3000 times: the state and `x`.
+/// 2100 times: the state and `x`.
 fn adding_up(ty: &str) -> Model {
     let body = Model::new(17)
         .input("i", "i64[]")
@@ -143,14 +143,14 @@ fn adding_up(ty: &str) -> Model {
         .output("on", "bool[]")
         .output("t", ty);
     y(of(ty)
-        .init("n", &[], &[3000i64])
+        .init("n", &[], &[2100i64])
         .init("yes", &[], &[true])
         .init("z", &[8], &[0f32; 8])
         .node("Loop", "n yes z", "y")
         .attr("body", body))
 }
 
-/// 3000 times one more, in a float, and `x` at the end.
+/// 2100 times one more, in a float, and `x` at the end.
 fn counting() -> Model {
     let body = Model::new(17)
         .input("i", "i64[]")
@@ -162,7 +162,7 @@ fn counting() -> Model {
         .output("on", "bool[]")
         .output("t", "f32[]");
     y(of("f32[8]")
-        .init("n", &[], &[3000i64])
+        .init("n", &[], &[2100i64])
         .init("yes", &[], &[true])
         .init("z", &[], &[0f32])
         .node("Loop", "n yes z", "c")
