@@ -9,6 +9,7 @@ mod plain;
 mod written;
 
 use crate::support::Model;
+use crate::tensorrt;
 use onnx2plan::Kind;
 use onnx2plan::convert::{Conversion, Source};
 use onnx2plan::eval;
@@ -16,6 +17,7 @@ use onnx2plan::import::Fitted;
 use onnx2plan::network::Caps;
 use onnx2plan::profiles;
 use onnx2plan::recipe::Part;
+use onnx2plan::recipe::precision::Precision;
 use onnx2plan::report::precision::Certificate;
 use onnx2plan::tensor::Tensor;
 use onnx2plan::verify::data::DataSet;
@@ -113,6 +115,63 @@ fn cheap(certificate: &Certificate) -> f64 {
     let counts = certificate.layers;
     let all = counts.f32 + counts.f16 + counts.bf16;
     (counts.f16 + counts.bf16) as f64 / all.max(1) as f64
+}
+
+#[test]
+fn the_types_that_were_chosen_come_about_again() {
+    let chosen = ["RMS norm of 300", "GELU in its tails", "an index computed in floats"];
+    for case in hostile::cases().iter().filter(|case| chosen.contains(&case.name)) {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::open(&case.model.write(folder.path()), &Part::default()).unwrap();
+        let mut fitted = Fitted::standard(Caps::modern());
+        fitted.recipe.precision = Precision::F16;
+        let mut conversion = Conversion::new(&source, fitted, Caps::modern()).unwrap();
+        conversion.plan(&profiles::Data::default()).unwrap();
+        let sets = [DataSet::of_inputs(&case.named(0))];
+        conversion.choose(&source, &sets, &AtomicBool::new(false)).unwrap();
+        let mut again = Fitted::standard(Caps::modern());
+        again.recipe = conversion.settled();
+        assert!(!again.recipe.keep.is_empty(), "{}", case.name);
+        let again = Conversion::new(&source, again, Caps::modern()).unwrap();
+        let text = |of: &Conversion| of.network().to_string();
+        assert_eq!(text(&again), text(&conversion), "{}", case.name);
+    }
+}
+
+#[test]
+fn what_stands_in_the_way_is_said() {
+    let case = hostile::cases().into_iter().find(|case| case.name == "x · 1e-9 / 1e-9").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = tensorrt::onnx2plan();
+    let output = command.arg(case.model.write(folder.path())).args(["--precision", "f16", "-q"]);
+    let output = output.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let model = folder.path().join("model.onnx");
+    assert_eq!(
+        said,
+        format!(
+            "error: no layer can compute in f16 and keep the outputs within 0.01\n  in {}\n  \
+             `Mul_a` (Mul): it overflows, or has no number where there is one\n  \
+             `Div_y` (Div): it overflows, or has no number where there is one\n\n\
+             hint: `--precision auto` also tries bf16, and takes f32 where nothing holds\n",
+            model.display()
+        )
+    );
+    assert!(!folder.path().join("model.plan").exists());
+}
+
+#[test]
+fn words_of_trtexec_point_to_precision() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = hostile::cases().remove(0).model.write(folder.path());
+    let output = tensorrt::onnx2plan().arg(model).arg("--fp16").arg("-q").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: `--fp16` is a word of trtexec: say `--precision f16`, which also keeps the outputs \
+         in a bound\n"
+    );
 }
 
 #[test]
