@@ -125,9 +125,8 @@ fn given_data(optimized: &Network, source: &Source, sets: &[DataSet]) -> Result<
     let moved = |seed: &u64| -> Option<Vec<Tensor>> {
         let first = chosen.first()?;
         let named = optimized.inputs.iter().zip(first);
-        let moved = named.map(|(input, tensor)| match sizes.contains(input) {
-            true => tensor.clone(),
-            false => random::moved(tensor, *seed),
+        let moved = named.map(|(input, tensor)| {
+            if sizes.contains(input) { tensor.clone() } else { random::moved(tensor, *seed) }
         });
         Some(moved.collect())
     };

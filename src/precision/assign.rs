@@ -3,10 +3,13 @@
 use super::constants::is_exact;
 use super::role::{Places, Role, decides, lacks, role};
 use super::units::Units;
-use crate::network::layer::{Cast, LoopOutput};
+use crate::network::layer::{Cast, Loop, LoopOutput};
 use crate::network::{Block, Layer, LayerId, LayerKind, Network, ValueId};
 use crate::tensor::DType;
 use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// How deep loops may lie in each other for their slices to be rounded in front of them.
+const MOST_TRIED: usize = 3;
 
 /// In which type each layer works, and in which types each value is wanted.
 #[derive(Debug)]
@@ -64,7 +67,7 @@ impl Plan {
             stays: HashMap::new(),
             ends,
         };
-        let mut planner = Planner { network, units, types, plan, moving: HashSet::new() };
+        let mut planner = Planner { network, units, types, plan, moving: HashSet::new(), depth: 0 };
         for &input in &network.inputs {
             if network.value(input).ty.dtype == DType::F32 {
                 planner.plan.made.insert(input, ends);
@@ -102,6 +105,8 @@ struct Planner<'n> {
     plan: Plan,
     /// Layers that only move their data.
     moving: HashSet<LayerId>,
+    /// How many loops are around.
+    depth: usize,
 }
 
 impl Planner<'_> {
@@ -211,25 +216,7 @@ impl Planner<'_> {
     /// of it takes them so.
     fn repeat(&mut self, id: LayerId, layer: &Layer) {
         let LayerKind::Loop(of) = &layer.kind else { return };
-        let first = usize::from(of.counted);
-        let iterated = layer.inputs.iter().skip(first).take(of.iterators.len());
-        let slices: Vec<(ValueId, ValueId)> =
-            iterated.copied().zip(of.body.params.iter().copied()).collect();
-        let own = self.units.of(id).and_then(|at| self.types.get(at)).copied();
-        for &(input, param) in &slices {
-            let made = self.made(input);
-            let cheap = own.filter(|own| made == DType::F32 && *own != DType::F32);
-            self.plan.made.insert(param, cheap.unwrap_or(made));
-        }
-        self.block(&of.body);
-        let params: Vec<ValueId> = slices.iter().map(|(_, param)| *param).collect();
-        if self.is_taken_in_f32(&of.body, params) {
-            for &(input, param) in &slices {
-                let made = self.made(input);
-                self.plan.made.insert(param, made);
-            }
-            self.block(&of.body);
-        }
+        let (first, slices) = self.body(id, layer, of);
         for (at, &input) in layer.inputs.iter().enumerate() {
             let slice = slices
                 .iter()
@@ -252,9 +239,42 @@ impl Planner<'_> {
         }
     }
 
+    /// Plans the body of a loop. Gives the values that are cut into slices, with their parameters,
+    /// and the place of the first among the loop's inputs.
+    fn body(&mut self, id: LayerId, layer: &Layer, of: &Loop) -> (usize, Vec<(ValueId, ValueId)>) {
+        let first = usize::from(of.counted);
+        let iterated = layer.inputs.iter().skip(first).take(of.iterators.len());
+        let slices: Vec<(ValueId, ValueId)> =
+            iterated.copied().zip(of.body.params.iter().copied()).collect();
+        let own = self.units.of(id).and_then(|at| self.types.get(at)).copied();
+        // Each try plans the loop once more, those inside it as well.
+        let cheap = own.filter(|own| *own != DType::F32 && self.depth < MOST_TRIED);
+        let mut tried = Vec::new();
+        for &(input, param) in &slices {
+            let made = self.made(input);
+            let slice = cheap.filter(|_| made == DType::F32);
+            tried.extend(slice.map(|_| param));
+            self.plan.made.insert(param, slice.unwrap_or(made));
+        }
+        self.depth += 1;
+        self.block(&of.body);
+        if self.is_taken_in_f32(&of.body, tried) {
+            for &(input, param) in &slices {
+                let made = self.made(input);
+                self.plan.made.insert(param, made);
+            }
+            self.block(&of.body);
+        }
+        self.depth -= 1;
+        (first, slices)
+    }
+
     /// Whether any of these values, or what only moves them, is taken in `f32` although it is not
     /// made so.
     fn is_taken_in_f32(&self, block: &Block, values: Vec<ValueId>) -> bool {
+        if values.is_empty() {
+            return false;
+        }
         let mut moved: HashSet<ValueId> = values.into_iter().collect();
         for layer in block.layers.iter().filter(|id| self.moving.contains(id)) {
             let layer = self.network.layer(*layer);

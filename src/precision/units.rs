@@ -127,13 +127,13 @@ fn attention(network: &Network, layers: &[LayerId]) -> Vec<Vec<LayerId>> {
 /// The layers from a product to this softmax, both included.
 fn back_to_product(network: &Network, softmax: LayerId) -> Option<Vec<LayerId>> {
     let mut group = vec![softmax];
-    let mut pending = vec![softmax];
+    let (mut pending, mut seen) = (vec![softmax], HashSet::from([softmax]));
     let mut found = false;
     while let Some(id) = pending.pop() {
         for maker in network.layer(id).inputs.iter().filter_map(|&value| network.maker(value)) {
             let layer = network.layer(maker);
             let product = is_product(&layer.kind);
-            if group.contains(&maker) || !(product || is_between(&layer.kind)) {
+            if !(product || is_between(&layer.kind)) || !seen.insert(maker) {
                 continue;
             }
             // A mask is computed beside: what leads to no product stays out of it.
@@ -141,7 +141,7 @@ fn back_to_product(network: &Network, softmax: LayerId) -> Option<Vec<LayerId>> 
                 group.push(maker);
                 found |= product;
             }
-            if !product && group.len() < MOST_BETWEEN {
+            if !product && seen.len() < 2 * MOST_BETWEEN {
                 pending.push(maker);
             }
         }
