@@ -77,6 +77,7 @@ pub mod network;
 pub mod onnx;
 pub mod opt;
 pub mod pipeline;
+pub mod precision;
 pub mod profiles;
 pub mod provision;
 pub mod recipe;

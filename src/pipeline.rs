@@ -6,7 +6,8 @@ use crate::legalize;
 use crate::network::{Caps, Network};
 use crate::onnx::Model;
 use crate::opt;
-use crate::recipe::Pass;
+use crate::precision::{self, Applied};
+use crate::recipe::{Pass, Recipe};
 use crate::valid::{self, Checked};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,10 @@ pub struct Prepared {
     pub network: Checked,
     /// Things the user should know that are no errors.
     pub notes: Vec<String>,
+    /// The network before its types were changed, where the recipe asks for that.
+    pub optimized: Option<Network>,
+    /// Those of the notes that are about the types.
+    pub type_notes: Vec<String>,
     /// What the optimization passes did.
     pub passes: opt::Log,
     /// Time to import the model.
@@ -35,8 +40,18 @@ pub fn prepare(model: &Model, fitted: &Fitted, caps: Caps) -> Result<Prepared> {
     let import_time = start.elapsed();
 
     let start = Instant::now();
-    let (network, passes) = finish(network, &fitted.recipe.without_passes, caps)?;
-    Ok(Prepared { network, notes, passes, import_time, optimize_time: start.elapsed() })
+    let (optimized, passes) = optimize(network, &fitted.recipe.without_passes)?;
+    let kept = fitted.recipe.bound().map(|_| optimized.clone());
+    let (network, told) = typed(optimized, &fitted.recipe, caps)?;
+    Ok(Prepared {
+        network,
+        notes: notes.into_iter().chain(told.iter().cloned()).collect(),
+        optimized: kept,
+        type_notes: told,
+        passes,
+        import_time,
+        optimize_time: start.elapsed(),
+    })
 }
 
 /// Imports a model with constants folded on the way.
@@ -47,11 +62,37 @@ pub fn import_model(model: &Model, fitted: &Fitted) -> Result<Imported> {
 
 /// From the imported network to the one that is emitted: check, optimize, legalize, check.
 pub fn finish(network: Network, without: &[Pass], caps: Caps) -> Result<(Checked, opt::Log)> {
+    let (network, passes) = optimize(network, without)?;
+    Ok((legal(network, caps)?, passes))
+}
+
+/// Checks and optimizes an imported network.
+fn optimize(network: Network, without: &[Pass]) -> Result<(Network, opt::Log)> {
     let mut network = valid::check(network)?.into_inner();
     let passes =
         opt::optimize(&mut network, without, &mut |pass, network| check_after(pass, network))?;
+    Ok((network, passes))
+}
+
+/// An optimized network in the types of a recipe, ready to emit, and what the user should know of
+/// the types.
+///
+/// # Errors
+/// Those of [`legal`].
+pub fn typed(network: Network, recipe: &Recipe, caps: Caps) -> Result<(Checked, Vec<String>)> {
+    match precision::apply(&network, recipe) {
+        None => Ok((legal(network, caps)?, Vec::new())),
+        Some(Applied { network, notes }) => Ok((legal(network, caps)?, notes)),
+    }
+}
+
+/// An optimized network as a library can build it.
+///
+/// # Errors
+/// What the library lacks.
+pub fn legal(mut network: Network, caps: Caps) -> Result<Checked> {
     legalize::legalize(&mut network, caps)?;
-    Ok((valid::check(network)?, passes))
+    valid::check(network)
 }
 
 /// In debug builds, charges a broken rule to the pass that broke it.

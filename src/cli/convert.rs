@@ -3,7 +3,7 @@
 use super::environment::{Environment, LibraryArguments};
 use super::output::{self, Output};
 use super::proof::ProofArguments;
-use super::recipe::RecipeArguments;
+use super::recipe::{self, RecipeArguments};
 use crate::convert::{Built, Conversion, ModelFiles, Source};
 use crate::error::{Error, Kind, Result};
 use crate::files;
@@ -11,6 +11,7 @@ use crate::profiles::{self, Data, of_data};
 use crate::recipe::ComputeCapability;
 use crate::recipe::sizes::End;
 use crate::report::manifest::{Manifest, Verdict};
+use crate::report::precision::Certificate;
 use crate::trt::{Library, LogSink};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -51,6 +52,7 @@ struct Converted {
     passes: BTreeMap<String, usize>,
     guesses: Vec<String>,
     notes: Vec<String>,
+    precision: Option<Certificate>,
     verification: Verdict,
 }
 
@@ -119,7 +121,8 @@ impl Arguments {
             .map_err(|error| error.in_model(model))?;
         let layers = conversion.network().live_layers().len();
         output.done(&format!("{}: {layers} layers", model.display()));
-        for note in &conversion.prepared.notes {
+        let about_types = &conversion.prepared.type_notes;
+        for note in conversion.prepared.notes.iter().filter(|note| !about_types.contains(note)) {
             output.note(note);
         }
         for (pass, count) in &conversion.prepared.passes {
@@ -131,6 +134,12 @@ impl Arguments {
         }
         for guess in profiles::guesses(&conversion.planned) {
             output.note(&format!("guessed: {guess}"));
+        }
+        let sets = || self.recipe.calibration(&source);
+        recipe::choose(&mut conversion, &source, sets, output)
+            .map_err(|error| error.in_model(model))?;
+        for note in &conversion.prepared.type_notes {
+            output.note(note);
         }
         Ok((source, conversion))
     }
@@ -197,6 +206,7 @@ impl Written {
             passes: passes.map(|(pass, count)| (pass.to_string(), *count)).collect(),
             guesses: profiles::guesses(&conversion.planned),
             notes: prepared.notes.clone(),
+            precision: manifest.precision,
             verification: manifest.verification,
         })
     }

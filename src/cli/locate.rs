@@ -61,7 +61,7 @@ impl LocateArguments {
             let inputs = named(set, &whole.part(&[], &wrong)?.model()?);
             let mut inner =
                 |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs, names);
-            locate::locate(&whole, &wrong, &inputs, &mut inner, candidate)
+            locate::locate(&whole, (&wrong, set.within), &inputs, &mut inner, candidate)
         });
         let mut located = match located {
             Err(error) => return Ok(unknown(&error.to_string())),

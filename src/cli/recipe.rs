@@ -1,12 +1,16 @@
 //! The recipe of a command, and where the values of its constants come from.
 
-use crate::convert::Given;
-use crate::error::Result;
+use super::output::Output;
+use crate::convert::{Conversion, Given, Source};
+use crate::error::{Error, Kind, Result};
 use crate::import::Fitted;
 use crate::network::Caps;
 use crate::onnx::Model;
 use crate::recipe::Recipe;
-use std::path::PathBuf;
+use crate::report::precision::Counts;
+use crate::verify::data::{self, DataSet};
+use crate::verify::npz;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RecipeArguments {
@@ -16,6 +20,57 @@ pub(super) struct RecipeArguments {
     /// all inputs that are short lists of whole numbers
     #[arg(long, value_name = "FOLDER")]
     pub(super) freeze_from: Option<PathBuf>,
+    /// Data that --precision chooses types by: a NumPy archive with an array for each input, a
+    /// folder of such archives, or one with input_0.pb, … [default: the test data beside the model,
+    /// else drawn inputs]
+    #[arg(long, value_name = "FILE.npz|FOLDER")]
+    pub(super) calibrate: Option<PathBuf>,
+    #[command(flatten)]
+    words: OtherWords,
+}
+
+/// What `trtexec` calls the types, answered with what to say here.
+#[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
+struct OtherWords {
+    #[arg(long, hide = true)]
+    fp16: bool,
+    #[arg(long, hide = true)]
+    bf16: bool,
+    #[arg(long, hide = true)]
+    int8: bool,
+    #[arg(long, hide = true)]
+    fp8: bool,
+    #[arg(long, hide = true)]
+    best: bool,
+}
+
+impl OtherWords {
+    /// The error for the first of these words, if one is there.
+    fn refused(&self) -> Result<()> {
+        let quantized = "quantize the model (Q/DQ nodes) and give `--precision f16` for the rest";
+        let words = [
+            (self.fp16, "--fp16", "say `--precision f16`, which also keeps the outputs in a bound"),
+            (
+                self.bf16,
+                "--bf16",
+                "say `--precision bf16`, which also keeps the outputs in a bound",
+            ),
+            (self.int8, "--int8", quantized),
+            (self.fp8, "--fp8", quantized),
+            (
+                self.best,
+                "--best",
+                "say `--precision auto`, which takes what keeps the outputs right",
+            ),
+        ];
+        match words.iter().find(|(given, ..)| *given) {
+            None => Ok(()),
+            Some((_, word, instead)) => {
+                Err(Error::new(Kind::Usage, format!("`{word}` is a word of trtexec: {instead}")))
+            }
+        }
+    }
 }
 
 impl RecipeArguments {
@@ -24,7 +79,95 @@ impl RecipeArguments {
     /// # Errors
     /// Those of [`Given::fit`].
     pub(super) fn fit(&self, model: &Model, caps: Caps) -> Result<Fitted> {
+        self.words.refused()?;
         let given = Given { folder: self.freeze_from.clone(), ..Given::default() };
         given.fit(&self.recipe, model, caps)
+    }
+
+    /// The data to choose types by: what the user names, else what is beside the model.
+    ///
+    /// # Errors
+    /// Whatever [`data::read`] and [`npz::read`] say.
+    pub(super) fn calibration(&self, source: &Source) -> Result<Vec<DataSet>> {
+        let Some(path) = &self.calibrate else { return source.data_beside() };
+        let inputs = source.inputs();
+        if !path.is_dir() {
+            return Ok(vec![archive(path, &inputs)?]);
+        }
+        let entries = std::fs::read_dir(path).map_err(|error| {
+            let message = format!("cannot read `{}`", path.display());
+            Error::new(Kind::Usage, message).with_source(error)
+        })?;
+        let mut archives: Vec<PathBuf> =
+            entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+        archives.retain(|path| path.extension().is_some_and(|extension| extension == "npz"));
+        archives.sort();
+        if archives.is_empty() {
+            return Ok(vec![data::read(path)?]);
+        }
+        archives.iter().map(|path| archive(path, &inputs)).collect()
+    }
+}
+
+/// The inputs of an archive as a data set.
+fn archive(path: &Path, inputs: &[&str]) -> Result<DataSet> {
+    let named = npz::read(path, inputs)?.into_iter();
+    let named = named.filter_map(|entry| {
+        let tensor = entry.data.tensor().ok()?.clone();
+        Some((entry.name, tensor))
+    });
+    let set = DataSet::of_inputs(&named.collect::<Vec<_>>());
+    Ok(DataSet { path: path.to_owned(), label: path.display().to_string(), ..set })
+}
+
+/// Chooses types where the recipe asks for that, and tells of it.
+pub(super) fn choose(
+    conversion: &mut Conversion,
+    source: &Source,
+    sets: impl FnOnce() -> Result<Vec<DataSet>>,
+    output: &mut Output,
+) -> Result<()> {
+    let recipe = &conversion.fitted.recipe;
+    if recipe.bound().is_none() {
+        return Ok(());
+    }
+    output.start("types");
+    conversion.choose(source, &sets()?, &super::CANCELLED)?;
+    if let Some(found) = &conversion.certificate {
+        let Counts { f32, f16, bf16 } = found.layers;
+        output.done(&format!(
+            "{f16} layers in f16, {bf16} in bf16, {f32} in f32; outputs within {} on {}",
+            found.within, found.chosen_on
+        ));
+        if found.cut_short {
+            output.warning("the time for choosing types was up: `--budget` gives it more");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        recipe: RecipeArguments,
+    }
+
+    #[test]
+    fn words_of_trtexec_are_answered() {
+        for (word, answer) in [
+            ("--fp16", "say `--precision f16`, which also keeps the outputs in a bound"),
+            ("--best", "say `--precision auto`, which takes what keeps the outputs right"),
+            ("--int8", "quantize the model (Q/DQ nodes) and give `--precision f16` for the rest"),
+        ] {
+            let line = Line::try_parse_from(["onnx2plan", word]).unwrap();
+            let error = line.recipe.words.refused().unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert_eq!(error.message(), format!("`{word}` is a word of trtexec: {answer}"));
+        }
     }
 }

@@ -104,7 +104,7 @@ impl Converting {
     fn both(&self, data: Option<&Path>) -> (Made, Result<Made>) {
         let line =
             Line::try_parse_from(["onnx2plan".to_owned()].iter().chain(&self.options)).unwrap();
-        let RecipeArguments { recipe, freeze_from: folder } = line.recipe;
+        let RecipeArguments { recipe, freeze_from: folder, .. } = line.recipe;
         let given = Given { folder, ..Given::default() };
         let asked = made(&self.model(), &recipe, &given, true).unwrap();
         let replayed = self.plan().recipe(data);

@@ -5,7 +5,7 @@ use super::environment::{Environment, LibraryArguments};
 use super::locate::{Found, LocateArguments};
 use super::machine;
 use super::output::{self, Output, counted};
-use super::recipe::RecipeArguments;
+use super::recipe::{self, RecipeArguments};
 use super::reference::ReferenceArguments;
 use super::table;
 use super::tolerance::ToleranceArguments;
@@ -209,6 +209,14 @@ impl Arguments {
         output.done(&format!("{}: {layers} layers", path.display()));
 
         work.sets = self.sets(&source, &mut conversion, environment)?;
+        if plan.is_none() {
+            let sets = || self.recipe.calibration(&source);
+            recipe::choose(&mut conversion, &source, sets, output)
+                .map_err(|error| error.in_model(path))?;
+        }
+        for set in &mut work.sets {
+            set.within = asked.recipe.bound();
+        }
         work.findings.take(&conversion)?;
         self.judge(&machine, plan, (&source, &conversion), work, output)
             .map_err(|error| error.in_model(path))?;

@@ -41,6 +41,7 @@ pub(super) fn manifest(
             frozen: constants.iter().map(frozen).collect(),
         },
         notes: conversion.notes(),
+        precision: conversion.certificate.clone(),
         verification: Verdict::NotRun,
     }
 }

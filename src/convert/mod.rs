@@ -6,6 +6,7 @@
 //! command line does that for one model, a zoo's worker for many.
 
 mod candidate;
+mod choice;
 mod explain;
 pub mod freezing;
 mod given;
@@ -35,6 +36,7 @@ use crate::pipeline::{self, Prepared};
 use crate::profiles::{self, Data, Planned};
 use crate::recipe::sizes::{Request, Sizes};
 use crate::recipe::{Frozen, Recipe};
+use crate::report::precision::Certificate;
 use crate::valid::Checked;
 use crate::verify::data::DataSet;
 use crate::verify::draw::{self, Shapes};
@@ -51,6 +53,8 @@ pub struct Conversion {
     pub prepared: Prepared,
     /// The shapes it is for: as many as the recipe asks for.
     pub planned: Vec<Planned>,
+    /// What says that the types which layers compute in are good enough, where they were chosen.
+    pub certificate: Option<Certificate>,
 }
 
 impl Conversion {
@@ -60,7 +64,7 @@ impl Conversion {
     /// Those of [`pipeline::prepare`].
     pub fn new(source: &Source, fitted: Fitted, caps: Caps) -> Result<Self> {
         let prepared = pipeline::prepare(&source.model, &fitted, caps)?;
-        Ok(Self { fitted, caps, prepared, planned: Vec::new() })
+        Ok(Self { fitted, caps, prepared, planned: Vec::new(), certificate: None })
     }
 
     /// Plans the shapes that the recipe asks for; `data` helps to guess the rest.

@@ -11,6 +11,7 @@ use crate::report::manifest::{Binding, File};
 use crate::report::model::{
     self, Culprit, ErrorByLayer, Latency, Layer, LayerError, Options, Report,
 };
+use crate::report::precision::Certificate;
 use crate::report::verification::Fault;
 use crate::report::zoo::Status;
 use crate::report::{Environment, Verification};
@@ -37,6 +38,8 @@ pub struct Findings {
     pub layers: Vec<Layer>,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// The types that layers compute in, where they were chosen.
+    pub precision: Option<Certificate>,
     /// How the outputs compare, one entry for each data set that was computed.
     pub verifications: Vec<Verification>,
     /// How long the plan takes on the first of them.
@@ -75,6 +78,7 @@ impl Findings {
         (self.inputs, self.outputs) = bindings(conversion.network(), &conversion.profiles());
         self.layers = layers(conversion.network())?;
         self.notes.clone_from(&conversion.prepared.notes);
+        self.precision.clone_from(&conversion.certificate);
         Ok(())
     }
 
@@ -105,6 +109,7 @@ impl Findings {
             outputs: self.outputs,
             layers: self.layers,
             notes: self.notes,
+            precision: self.precision,
             error_by_layer: by_layer,
             latency,
             culprit,

@@ -58,7 +58,11 @@ impl Conversion {
             Error::new(Kind::Environment, "cannot read the plan back").with_source(error)
         })?;
         let mut loaded = Loaded::load(gpu, &plan, log)?;
-        let verifications = loaded.judge(self, &source.inputs(), sets)?;
+        let mut sets = sets.to_vec();
+        for set in &mut sets {
+            set.within = self.fitted.recipe.bound();
+        }
+        let verifications = loaded.judge(self, &source.inputs(), &sets)?;
         let text = format!("{} on {}", counted(verifications.len()), gpu.1.info()?.name);
         Ok(Proof { verifications, text })
     }

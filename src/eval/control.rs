@@ -17,7 +17,7 @@ const MAX_ITERATIONS: usize = 1 << 20;
 
 /// Computes a `Conditional` layer: only the block that the condition picks.
 pub(super) fn run_conditional<'n>(
-    runner: &mut Runner<'n, '_>,
+    runner: &mut Runner<'n, '_, '_>,
     layer: &Layer,
     conditional: &'n Conditional,
 ) -> Result<Vec<Tensor>> {
@@ -34,7 +34,7 @@ pub(super) fn run_conditional<'n>(
 /// iteration changes nothing. So it is computed first, and the rest of the body only where it
 /// holds.
 pub(super) fn run_loop<'n>(
-    runner: &mut Runner<'n, '_>,
+    runner: &mut Runner<'n, '_, '_>,
     layer: &'n Layer,
     l: &'n Loop,
 ) -> Result<Vec<Tensor>> {
@@ -100,7 +100,7 @@ struct State<'n> {
 }
 
 impl<'n> State<'n> {
-    fn new(runner: &Runner<'_, '_>, layer: &Layer, l: &'n Loop) -> Result<Self, EvalError> {
+    fn new(runner: &Runner<'_, '_, '_>, layer: &Layer, l: &'n Loop) -> Result<Self, EvalError> {
         let mut inputs = (0..layer.inputs.len()).map(|i| input(runner, layer, i));
         let mut next = || {
             inputs.next().unwrap_or(Err(EvalError::Operands {
@@ -120,7 +120,7 @@ impl<'n> State<'n> {
     }
 
     /// Sets the parameters of the body.
-    fn enter(&self, runner: &mut Runner<'_, '_>) -> Result<(), EvalError> {
+    fn enter(&self, runner: &mut Runner<'_, '_, '_>) -> Result<(), EvalError> {
         let (iterators, params) = (self.iterated.len(), &self.l.body.params);
         let missing = EvalError::Operands { at: iterators, count: params.len() };
         let (slices, carried) = params.split_at_checked(iterators).ok_or(missing)?;
@@ -145,7 +145,7 @@ impl<'n> State<'n> {
     }
 
     /// Takes the results of the body.
-    fn leave(&mut self, runner: &Runner<'_, '_>) -> Result<(), EvalError> {
+    fn leave(&mut self, runner: &Runner<'_, '_, '_>) -> Result<(), EvalError> {
         let mut results = self.l.body.results.iter().skip(usize::from(self.l.while_result));
         for (tensor, &result) in self.recurrences.iter_mut().zip(results.by_ref()) {
             *tensor = runner.get(result)?.clone();
@@ -225,7 +225,7 @@ fn zeros(dtype: DType, dims: Vec<usize>) -> Result<Tensor, EvalError> {
 }
 
 fn input<'r>(
-    runner: &'r Runner<'_, '_>,
+    runner: &'r Runner<'_, '_, '_>,
     layer: &Layer,
     at: usize,
 ) -> Result<&'r Tensor, EvalError> {

@@ -51,7 +51,7 @@ mod window;
 
 pub use error::{EvalError, MAX_ELEMENTS};
 pub use rounding::Rounding;
-pub use run::{run, run_rounding, run_rounding_with, run_with};
+pub use run::{Watch, run, run_rounding, run_rounding_with, run_watching, run_with};
 
 use crate::network::LayerKind;
 use crate::tensor::Tensor;

@@ -29,7 +29,24 @@ pub fn run_with(
     inputs: &[Tensor],
     observe: &mut dyn FnMut(ValueId, &Tensor),
 ) -> Result<Vec<Tensor>> {
-    start(network, inputs, observe, None)
+    start(network, inputs, Hooks { observe, watch: None, rounding: None })
+}
+
+/// What is shown of a layer that was computed: what it took and what it gave.
+pub type Watch<'a> = dyn FnMut(LayerId, &[&Tensor], &[Tensor]) + 'a;
+
+/// The same as [`run`], showing each layer without nested blocks to `watch` as it is computed:
+/// layers in loops once per iteration.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_watching(
+    network: &Network,
+    inputs: &[Tensor],
+    watch: &mut Watch<'_>,
+) -> Result<Vec<Tensor>> {
+    let observe = &mut |_, _: &Tensor| {};
+    start(network, inputs, Hooks { observe, watch: Some(watch), rounding: None })
 }
 
 /// The same as [`run`] with results that are rounded at random.
@@ -54,17 +71,19 @@ pub fn run_rounding_with(
     rounding: &mut Rounding,
     observe: &mut dyn FnMut(ValueId, &Tensor),
 ) -> Result<Vec<Tensor>> {
-    start(network, inputs, observe, Some(rounding))
+    start(network, inputs, Hooks { observe, watch: None, rounding: Some(rounding) })
 }
 
-fn start(
-    network: &Network,
-    inputs: &[Tensor],
-    observe: &mut dyn FnMut(ValueId, &Tensor),
-    rounding: Option<&mut Rounding>,
-) -> Result<Vec<Tensor>> {
+/// Who looks on, or changes what is computed.
+struct Hooks<'o, 'w> {
+    observe: &'o mut dyn FnMut(ValueId, &Tensor),
+    watch: Option<&'o mut Watch<'w>>,
+    rounding: Option<&'o mut Rounding>,
+}
+
+fn start(network: &Network, inputs: &[Tensor], hooks: Hooks<'_, '_>) -> Result<Vec<Tensor>> {
     check_inputs(network, inputs)?;
-    let mut runner = Runner { network, values: HashMap::new(), observe, rounding, depth: 0 };
+    let mut runner = Runner { network, values: HashMap::new(), hooks, depth: 0 };
     for (&id, tensor) in network.inputs.iter().zip(inputs) {
         runner.set(id, tensor.clone());
     }
@@ -168,15 +187,14 @@ pub(super) fn uses(network: &Network, layer: &Layer, name: &mut dyn FnMut(ValueI
 }
 
 /// The values made so far.
-pub(super) struct Runner<'n, 'o> {
+pub(super) struct Runner<'n, 'o, 'w> {
     pub network: &'n Network,
     values: HashMap<ValueId, Tensor>,
-    observe: &'o mut dyn FnMut(ValueId, &Tensor),
-    rounding: Option<&'o mut Rounding>,
+    hooks: Hooks<'o, 'w>,
     depth: usize,
 }
 
-impl Runner<'_, '_> {
+impl Runner<'_, '_, '_> {
     /// A value that an earlier layer made.
     pub(super) fn get(&self, id: ValueId) -> Result<&Tensor, EvalError> {
         self.values.get(&id).ok_or(EvalError::Missing(id.index()))
@@ -184,7 +202,7 @@ impl Runner<'_, '_> {
 
     /// Makes a value.
     pub(super) fn set(&mut self, id: ValueId, tensor: Tensor) {
-        (self.observe)(id, &tensor);
+        (self.hooks.observe)(id, &tensor);
         self.values.insert(id, tensor);
     }
 
@@ -217,7 +235,9 @@ impl Runner<'_, '_> {
             LayerKind::Conditional(c) => {
                 self.nested(layer, |runner| control::run_conditional(runner, layer, c))?
             }
-            kind => self.plain(kind, &layer.inputs).map_err(|error| at(layer, &error))?.into_vec(),
+            kind => {
+                self.plain(id, kind, &layer.inputs).map_err(|error| at(layer, &error))?.into_vec()
+            }
         };
         for (&id, tensor) in layer.outputs.iter().zip(outputs) {
             self.set(id, tensor);
@@ -226,11 +246,22 @@ impl Runner<'_, '_> {
     }
 
     /// Computes a layer without nested blocks.
-    fn plain(&mut self, kind: &LayerKind, inputs: &[ValueId]) -> Result<Outputs, EvalError> {
-        let Self { values, rounding, .. } = self;
+    fn plain(
+        &mut self,
+        id: LayerId,
+        kind: &LayerKind,
+        inputs: &[ValueId],
+    ) -> Result<Outputs, EvalError> {
+        let Self { values, hooks: Hooks { watch, rounding, .. }, .. } = self;
         let get = |id: &ValueId| values.get(id).ok_or(EvalError::Missing(id.index()));
         let inputs = inputs.iter().map(get).collect::<Result<Vec<_>, _>>()?;
-        let Some(rounding) = rounding else { return super::layer(kind, &inputs) };
+        let Some(rounding) = rounding else {
+            let outputs = super::layer(kind, &inputs)?;
+            if let Some(watch) = watch {
+                watch(id, &inputs, &outputs);
+            }
+            return Ok(outputs);
+        };
         let moved = rounding.operands(kind, &inputs);
         let inputs = moved.as_ref().map_or(inputs, |moved| moved.iter().collect());
         let outputs = super::layer(kind, &inputs)?;

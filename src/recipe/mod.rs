@@ -7,6 +7,7 @@
 
 pub mod capability;
 pub mod freeze;
+pub mod precision;
 pub mod sizes;
 pub mod syntax;
 
@@ -17,6 +18,7 @@ mod tests;
 pub use capability::ComputeCapability;
 use clap::ValueEnum;
 pub use freeze::Frozen;
+use precision::{Bound, Kept, Precision, Real};
 use serde::{Deserialize, Serialize};
 use sizes::Sizes;
 use std::collections::BTreeMap;
@@ -69,6 +71,32 @@ pub struct Recipe {
     /// Scratch memory that the plan may use, in MiB [default: TensorRT's own choice]
     #[arg(long, value_name = "MIB")]
     pub workspace: Option<NonZeroU32>,
+    /// Type that layers compute in, where the outputs stay within the bound of --within; the others
+    /// compute in f32
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t)]
+    pub precision: Precision,
+    /// Type of a node, or of all nodes of an operator, such as Softmax=f32
+    #[arg(long, value_name = "NODE|OP=TYPE")]
+    pub keep: Vec<Kept>,
+    /// Type of the model's inputs and outputs that are f32 [default: f32]
+    #[arg(long, value_name = "TYPE", value_enum)]
+    pub io_precision: Option<Real>,
+    /// How far --precision may move an output, as a share of its largest number [default: 0.01]
+    #[arg(long, value_name = "SHARE")]
+    pub within: Option<Bound>,
+    /// Seconds that the choice of types may take [default: 120]
+    #[arg(long, value_name = "SECONDS")]
+    pub budget: Option<NonZeroU32>,
+}
+
+impl Recipe {
+    /// How far outputs may be off for the types that were chosen; `None` where none were.
+    pub fn bound(&self) -> Option<f64> {
+        let half = |kept: &Kept| kept.dtype != Real::F32;
+        let moves = self.precision != Precision::F32 || self.keep.iter().any(half);
+        let moves = moves || self.io_precision.is_some_and(|dtype| dtype != Real::F32);
+        moves.then(|| self.within.unwrap_or(Bound::STANDARD).into())
+    }
 }
 
 /// A part of a model instead of all of it.

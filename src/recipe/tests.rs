@@ -34,6 +34,11 @@ fn every_key_has_a_standard() {
         "tf32",
         "optimization_level",
         "workspace",
+        "precision",
+        "keep",
+        "io_precision",
+        "within",
+        "budget",
     ];
     let written: Vec<&String> = standard.as_object().unwrap().keys().collect();
     let mut keys = keys.to_vec();
@@ -57,6 +62,11 @@ fn keys_come_back_as_they_were_written() {
         "targets": ["sm89", "sm120"],
         "tf32": false,
         "optimization_level": 5,
+        "precision": "auto",
+        "keep": ["a=b=f32", "Softmax=bf16"],
+        "io_precision": "f16",
+        "within": 0.001,
+        "budget": 7,
     });
     let written = again(keys.clone());
     for (key, value) in keys.as_object().unwrap() {
@@ -92,6 +102,9 @@ fn values_that_cannot_be_are_refused() {
             "`outputs` and `to` both say what the outputs are: give one of them",
         ),
         (json!({ "dim": ["n=1", "n=1:2:3"] }), "`--dim` gives `n` twice"),
+        (json!({ "keep": ["x"] }), "`x`: written like NODE=f32, with f32, f16 or bf16"),
+        (json!({ "keep": ["x=i8"] }), "`x=i8`: written like NODE=f32, with f32, f16 or bf16"),
+        (json!({ "within": 2.0 }), "a bound is above 0 and at most 1, not 2"),
     ];
     for (keys, why) in cases {
         let error = serde_json::from_value::<Recipe>(keys).unwrap_err();

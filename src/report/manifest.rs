@@ -1,5 +1,6 @@
 //! The manifest beside a plan: what the plan was made from, with what, and what it holds.
 
+use super::precision::Certificate;
 use super::verification::Judgment;
 use crate::recipe::Recipe;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,9 @@ pub struct Manifest {
     pub options: Made,
     /// What the user should know about the conversion.
     pub notes: Vec<String>,
+    /// The types that layers compute in, where they were chosen, with the proof.
+    #[serde(default)]
+    pub precision: Option<Certificate>,
     /// Whether the plan was run and compared with a reference.
     pub verification: Verdict,
 }

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod merge;
 pub mod model;
 pub mod pages;
+pub mod precision;
 pub mod read;
 pub mod render;
 pub mod sarif;

@@ -4,6 +4,7 @@ use super::environment::Environment;
 use super::histogram::{self, Histogram};
 use super::latency;
 use super::manifest::{Binding, File};
+use super::precision::Certificate;
 use super::verification::{Candidate, Fault, Judgment, OutputComparison, Verification};
 use super::zoo::Status;
 use crate::recipe::Recipe;
@@ -54,6 +55,8 @@ pub struct Report {
     pub error: Option<serde_json::Value>,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// The types that layers compute in, where they were chosen, with the proof.
+    pub precision: Option<Certificate>,
 }
 
 impl Report {
@@ -79,6 +82,7 @@ impl Report {
             culprit: None,
             error: None,
             notes: Vec::new(),
+            precision: None,
         }
     }
 }

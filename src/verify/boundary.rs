@@ -2,18 +2,26 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::tensor::{DType, Tensor};
-use half::bf16;
+use half::{bf16, f16};
 
-/// The tensor as an input of type `to`: `f64` and `bf16` as `f32`, `i64` and `i8` as `i32`.
+/// The tensor as an input of type `to`: a real number as any other, `i64` and `i8` as `i32`.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a number that does not fit. Other types are left as they are: whoever takes
 /// them refuses them.
 pub fn enter(name: &str, tensor: &Tensor, to: DType) -> Result<Tensor> {
     match (tensor.dtype(), to) {
-        (DType::F64 | DType::BF16, DType::F32) => {
+        (DType::F64 | DType::F16 | DType::BF16, DType::F32) => {
             let values = tensor.to_f32s().map(std::borrow::Cow::into_owned).unwrap_or_default();
             made(tensor, values)
+        }
+        (DType::F64 | DType::F32, DType::F16) => {
+            let values = tensor.to_f32s().unwrap_or_default();
+            made(tensor, values.iter().map(|&value| f16::from_f32(value)).collect())
+        }
+        (DType::F64 | DType::F32, DType::BF16) => {
+            let values = tensor.to_f32s().unwrap_or_default();
+            made(tensor, values.iter().map(|&value| bf16::from_f32(value)).collect())
         }
         (DType::I64 | DType::I8, DType::I32) => {
             let values = tensor.to_i64s().unwrap_or_default();
@@ -49,6 +57,9 @@ pub fn leave(name: &str, tensor: Tensor, declared: Option<DType>) -> Result<Tens
         (DType::F32, Some(DType::BF16)) => {
             let values = tensor.to_f32s().unwrap_or_default();
             made(&tensor, values.iter().map(|&value| bf16::from_f32(value)).collect())
+        }
+        (DType::F16 | DType::BF16, Some(DType::F32)) => {
+            made(&tensor, tensor.to_f32s().unwrap_or_default().into_owned())
         }
         _ => Ok(tensor),
     }

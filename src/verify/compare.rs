@@ -31,10 +31,22 @@ pub fn tolerance(dtype: DType) -> Tolerance {
 /// small as well. Else numbers would agree with their opposites.
 pub fn scaled(dtype: DType, expected: &Constant) -> Tolerance {
     let Tolerance { absolute, relative } = tolerance(dtype);
-    let sizes = expected.tensor().map(numbers).unwrap_or_default().into_iter().map(f64::abs);
-    let largest = sizes.filter(|size| size.is_finite()).fold(0.0, f64::max);
+    let largest = expected.tensor().map(largest).unwrap_or_default();
     let scale = if largest > 0.0 { largest.min(1.0) } else { 1.0 };
     Tolerance { absolute: absolute * scale, relative }
+}
+
+/// What is usual for a type, and a share of the largest number of a reference besides; `None` where
+/// it has no numbers.
+pub fn share(expected: &Constant, share: f64, usual: Tolerance) -> Option<Tolerance> {
+    let largest = largest(expected.tensor().ok()?);
+    Some(Tolerance { absolute: usual.absolute + share * largest, ..usual })
+}
+
+/// The largest size of a finite element.
+fn largest(tensor: &Tensor) -> f64 {
+    let sizes = numbers(tensor).into_iter().map(f64::abs);
+    sizes.filter(|size| size.is_finite()).fold(0.0, f64::max)
 }
 
 /// Compares what was computed with what was expected, within [the type's tolerance](tolerance).
@@ -42,6 +54,19 @@ pub fn scaled(dtype: DType, expected: &Constant) -> Tolerance {
 /// Where `f64` was computed in `f32`, the reference is rounded to it.
 pub fn compare(name: &str, actual: &Tensor, expected: &Constant) -> OutputComparison {
     compare_within(name, actual, expected, tolerance(actual.dtype()), None)
+}
+
+/// The same, or within a share of the reference's largest number where the type allows any error.
+pub fn compare_or_within(
+    name: &str,
+    actual: &Tensor,
+    expected: &Constant,
+    within: Option<f64>,
+) -> OutputComparison {
+    let standard = tolerance(actual.dtype());
+    let said =
+        within.filter(|_| standard.relative > 0.0).and_then(|of| share(expected, of, standard));
+    compare_within(name, actual, expected, said.unwrap_or(standard), None)
 }
 
 /// The same within another tolerance, or as far off as rounding can be where that is known.

@@ -25,6 +25,9 @@ pub struct DataSet {
     /// How far real numbers may be off, where that is not [what is
     /// usual](super::compare::TOLERANCES).
     pub tolerance: Option<Tolerance>,
+    /// How far they may be off where nobody says so but the types were chosen by a bound: a share
+    /// of the largest number of each output.
+    pub within: Option<f64>,
     /// What goes in.
     pub inputs: Vec<Entry>,
     /// What should come out.
@@ -43,6 +46,7 @@ impl DataSet {
             label: String::new(),
             source: String::new(),
             tolerance: None,
+            within: None,
             inputs: inputs.iter().map(entry).collect(),
             outputs: Vec::new(),
         }
@@ -120,6 +124,7 @@ pub fn read(folder: &Path) -> Result<DataSet> {
         label: name.clone(),
         source: name,
         tolerance: None,
+        within: None,
         inputs: entries(folder, "input")?,
         outputs: entries(folder, "output")?,
     };

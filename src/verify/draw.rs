@@ -115,6 +115,7 @@ pub fn referred(reference: &mut Reference, what: String, inputs: Vec<Entry>) -> 
         path: what.into(),
         source: "ONNX Runtime".to_owned(),
         tolerance: None,
+        within: None,
         inputs,
         outputs: outputs.collect(),
     })

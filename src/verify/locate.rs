@@ -5,7 +5,7 @@
 //! computes is a [`Candidate`]: the evaluator on the CPU, or a plan on a GPU. Cutting at tensors
 //! leaves fusion inside a stretch as it is.
 
-use super::compare::compare;
+use super::compare::compare_or_within;
 use crate::error::{Error, Kind, Result};
 use crate::onnx::part::{Feed, Part, Whole};
 use crate::onnx::{self, Constant, Model};
@@ -49,7 +49,8 @@ pub struct Located {
 /// Looks for the first node, or the smallest group of nodes, with wrong outputs although its inputs
 /// are the reference's.
 ///
-/// `wrong` names the model's outputs that differ and `inputs` the data. `None` where the candidate
+/// `wrong` names the model's outputs that differ, with how far any may be off where types were
+/// chosen, and `inputs` the data. `None` where the candidate
 /// agrees with the reference after all: what it was compared with before says something else.
 ///
 /// # Errors
@@ -57,7 +58,7 @@ pub struct Located {
 /// smaller part that it cannot compute is not judged.
 pub fn locate(
     whole: &Whole,
-    wrong: &[&str],
+    (wrong, within): (&[&str], Option<f64>),
     inputs: &[(String, Tensor)],
     reference: &mut Inner<'_>,
     candidate: &mut dyn Candidate,
@@ -67,7 +68,7 @@ pub fn locate(
     let count = nodes.len();
     let wrong = wrong.iter().map(|&name| name.to_owned()).collect();
     let mut search =
-        Search { whole, nodes, wrong, known, reference, candidate, runs: 0, refused: None };
+        Search { whole, nodes, wrong, within, known, reference, candidate, runs: 0, refused: None };
     match (search.judge(0..count)?, search.refused.take()) {
         (None, refused) => {
             let unknown = || Error::new(Kind::Internal, "nothing was computed");
@@ -119,6 +120,7 @@ struct Search<'s> {
     /// The nodes in question, by position.
     nodes: Vec<usize>,
     wrong: BTreeSet<String>,
+    within: Option<f64>,
     /// What the reference says, as far as it was asked.
     known: HashMap<String, Tensor>,
     reference: &'s mut Inner<'s>,
@@ -194,7 +196,7 @@ impl Search<'_> {
             };
             let pairs = computed.iter().zip(&expected);
             let compare = |(actual, (name, expected)): (&Tensor, &(String, Tensor))| {
-                compare(name, actual, &Constant::Tensor(expected.clone()))
+                compare_or_within(name, actual, &Constant::Tensor(expected.clone()), self.within)
             };
             let outputs = pairs.map(compare).collect();
             return Ok(Some(Judged { part, inputs, expected, outputs }));

@@ -200,7 +200,8 @@ fn judge(
             let actual = boundary::leave(name, actual, declared)?;
             let standard = compare::scaled(actual.dtype(), expected);
             // Elements that must be equal stay so.
-            let tolerance = set.tolerance.filter(|_| standard.relative > 0.0).unwrap_or(standard);
+            let said = set.tolerance.or_else(|| compare::share(expected, set.within?, standard));
+            let tolerance = said.filter(|_| standard.relative > 0.0).unwrap_or(standard);
             Ok(compare::compare_within(name, &actual, expected, tolerance, spreads.get(name)))
         });
         compared.collect()
@@ -209,6 +210,7 @@ fn judge(
     let apart = |output: &OutputComparison| !output.agrees && output.statistics.is_some();
     // What the network cannot be evaluated for differs as it did.
     if set.tolerance.is_none()
+        && set.within.is_none()
         && outputs.iter().any(apart)
         && let Ok(Some(mut spreads)) = spreads()
     {

@@ -59,6 +59,25 @@ pub fn of_values(like: &Tensor, values: &[i64]) -> Result<Tensor> {
     })
 }
 
+/// Data like these: real numbers each moved by about a tenth of itself, many whole numbers in
+/// another order; others stay.
+pub fn moved(tensor: &Tensor, seed: u64) -> Tensor {
+    const TENTH: f32 = 0.1;
+    const MANY: usize = 16;
+    let mut draw = Draw(seed);
+    if tensor.len() >= MANY
+        && let Some(values) = tensor.values::<i64>()
+    {
+        let mut values = values.into_owned();
+        let by = usize::try_from(draw.next() % (values.len() as u64)).unwrap_or_default();
+        values.rotate_left(by);
+        return Tensor::of(tensor.dims().to_vec(), values).unwrap_or_else(|_| tensor.clone());
+    }
+    let Some(values) = tensor.values::<f32>() else { return tensor.clone() };
+    let values = values.iter().map(|value| value * TENTH.mul_add(draw.normal(), 1.0)).collect();
+    Tensor::of(tensor.dims().to_vec(), values).unwrap_or_else(|_| tensor.clone())
+}
+
 /// How large the elements of an input may be: the size of the smallest axis that they index.
 fn bound(network: &Network, input: ValueId) -> u64 {
     // Indices reach a Gather through layers that keep their values.

@@ -217,6 +217,8 @@ impl Attempt<'_> {
         let mut conversion = timed(&mut seconds.import, make)?;
         findings.take(&conversion)?;
         conversion.planned = planned(&conversion, &source.inputs(), sets)?;
+        let choose = || conversion.choose(source, sets, &AtomicBool::new(false));
+        timed(&mut seconds.import, choose)?;
         findings.take(&conversion)?;
         if sets.is_empty() {
             let library = machine.reference.as_ref().ok_or_else(no_reference)?;
@@ -226,6 +228,9 @@ impl Attempt<'_> {
             for set in sets.iter_mut() {
                 set.tolerance = job.settings.tolerance;
             }
+        }
+        for set in sets.iter_mut() {
+            set.within = job.settings.recipe.bound();
         }
         let gpu = machine.gpu().filter(|_| job.settings.on != On::Cpu);
         if gpu.is_none() {

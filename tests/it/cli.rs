@@ -139,7 +139,8 @@ fn a_conversion_says_what_happened() {
         "min": ["image:4x1x8x8"], "opt": ["image:4x1x8x8"], "max": ["image:32x1x8x8"],
         "dim": [], "shape": [], "profile": [], "strict_profiles": true, "rnn": "loop",
         "without_passes": [], "targets": ["sm89", "sm120"], "tf32": true,
-        "optimization_level": null, "workspace": null, "ranges": { "batch": [4, 32] }, "frozen": [],
+        "optimization_level": null, "workspace": null, "precision": "f32", "keep": [],
+        "io_precision": null, "within": null, "budget": null, "ranges": { "batch": [4, 32] }, "frozen": [],
     });
     assert_eq!(manifest["options"], options);
 

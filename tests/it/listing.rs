@@ -269,7 +269,9 @@ fn a_listing_stands_alone_and_its_mistakes_are_shown() {
     let (code, text) = fails(&["zoo.toml"]);
     assert_eq!(code, 2);
     assert!(
-        text.starts_with("error: zoo.toml:3:1: unknown key `tfx`, expected one of `dim`, "),
+        text.starts_with(
+            "error: zoo.toml:3:1: unknown key `tfx`, expected one of `budget`, `dim`, "
+        ),
         "{text}"
     );
     let (code, text) = fails(&["zoo.toml", "digits"]);

@@ -206,7 +206,7 @@ fn inputs() -> Vec<(String, Tensor)> {
 fn find(whole: &Whole, fault: &Fault, reference: &mut Inner<'_>) -> Option<Located> {
     let mut candidate =
         |model: &Model, inputs: &[(String, Tensor)]| run(model, inputs, Some(fault));
-    locate(whole, &["y"], &inputs(), reference, &mut candidate)
+    locate(whole, (&["y"], None), &inputs(), reference, &mut candidate)
         .unwrap_or_else(|error| panic!("{}: {error}", fault.name))
 }
 
@@ -250,11 +250,14 @@ fn planted_faults_are_found_in_plans() {
     let dir = tempfile::tempdir().unwrap();
     let whole = Whole::open(&model().write(dir.path())).unwrap();
     let mut right = |model: &Model, inputs: &[(String, Tensor)]| run(model, inputs, None);
-    assert!(locate(&whole, &["y"], &inputs(), &mut evaluated, &mut right).unwrap().is_none());
+    assert!(
+        locate(&whole, (&["y"], None), &inputs(), &mut evaluated, &mut right).unwrap().is_none()
+    );
     for fault in FAULTS {
         let mut wrong =
             |model: &Model, inputs: &[(String, Tensor)]| run(model, inputs, Some(fault));
-        let located = locate(&whole, &["y"], &inputs(), &mut evaluated, &mut wrong).unwrap();
+        let located =
+            locate(&whole, (&["y"], None), &inputs(), &mut evaluated, &mut wrong).unwrap();
         let located = located.unwrap_or_else(|| panic!("{}: nothing found", fault.name));
         assert_eq!(located.fault.nodes, fault.nodes, "{}", fault.name);
         println!(
@@ -282,7 +285,8 @@ fn what_cannot_be_computed_again_is_an_error() {
     let whole = Whole::open(&model().write(dir.path())).unwrap();
     let mut candidate =
         |_: &Model, _: &[(String, Tensor)]| Err(Error::new(Kind::TensorRt, "no memory"));
-    let error = locate(&whole, &["y"], &inputs(), &mut evaluated, &mut candidate).unwrap_err();
+    let error =
+        locate(&whole, (&["y"], None), &inputs(), &mut evaluated, &mut candidate).unwrap_err();
     assert_eq!((error.kind(), error.message()), (Kind::TensorRt, "no memory"));
 }
 

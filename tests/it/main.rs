@@ -26,6 +26,7 @@ mod locate;
 mod mutants;
 mod open;
 mod plans;
+mod precision;
 mod profiles;
 mod provision;
 mod python;

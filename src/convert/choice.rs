@@ -1,0 +1,153 @@
+//! The choice of types for a model: by which data, and what becomes of the network.
+
+use super::{Conversion, Source};
+use crate::error::{Error, Kind, Result};
+use crate::eval;
+use crate::network::{Caps, Network, sizing};
+use crate::pipeline;
+use crate::precision::{self, Choice, Data};
+use crate::profiles::{self, Sample};
+use crate::tensor::Tensor;
+use crate::verify::data::DataSet;
+use crate::verify::{self, boundary, random};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The most data sets that decide.
+const MOST_SETS: usize = 4;
+/// Seeds of drawn inputs that decide, and of those that check.
+const DECIDE: [u64; 2] = [0, 1];
+const CHECK: [u64; 6] = [2, 3, 4, 5, 6, 7];
+
+impl Conversion {
+    /// Chooses the types that layers compute in, where the recipe asks for a choice: by these data
+    /// sets, or by drawn inputs where there are none. Shapes must be planned. From here on the
+    /// recipe says the types that were chosen.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] where no types hold the bound; whatever stands in the way of computing
+    /// the network on the CPU.
+    pub fn choose(&mut self, source: &Source, sets: &[DataSet], cancel: &AtomicBool) -> Result<()> {
+        let Some(optimized) = self.prepared.optimized.take() else { return Ok(()) };
+        let chosen = self.chosen(&optimized, source, sets, cancel);
+        let chosen = chosen.and_then(|Choice { keep, certificate }| {
+            self.fitted.recipe.keep = keep;
+            self.certificate = Some(certificate);
+            pipeline::typed(optimized.clone(), &self.fitted.recipe, self.caps)
+        });
+        self.prepared.optimized = Some(optimized);
+        let (network, notes) = chosen?;
+        // What was said of the types before they were chosen.
+        let said = std::mem::take(&mut self.prepared.type_notes);
+        self.prepared.notes.retain(|note| !said.contains(note));
+        self.prepared.notes.extend(notes.iter().cloned());
+        (self.prepared.network, self.prepared.type_notes) = (network, notes);
+        Ok(())
+    }
+
+    fn chosen(
+        &self,
+        optimized: &Network,
+        source: &Source,
+        sets: &[DataSet],
+        cancel: &AtomicBool,
+    ) -> Result<Choice> {
+        let data = if sets.is_empty() {
+            self.drawn_data(optimized)?
+        } else {
+            given_data(optimized, source, sets)?
+        };
+        let caps = self.caps;
+        let mut evaluate = |network: Network, inputs: &[Tensor]| {
+            if cancel.load(Ordering::SeqCst) {
+                return Err(Error::new(Kind::Cancelled, "interrupted"));
+            }
+            evaluated(network, inputs, caps)
+        };
+        let recipe = &self.fitted.recipe;
+        precision::choose(optimized, recipe, &data, caps.bf16, &mut evaluate)
+    }
+
+    /// Inputs drawn at the likeliest sizes.
+    fn drawn_data(&self, optimized: &Network) -> Result<Data> {
+        let samples = profiles::samples(&self.planned, self.network());
+        let none = || Error::new(Kind::Internal, "no shapes were planned");
+        let sample = samples.into_iter().next().ok_or_else(none)?;
+        let shapes = self.running(optimized, &sample);
+        let draw = |seeds: &[u64]| -> Result<Vec<Vec<Tensor>>> {
+            seeds.iter().map(|&seed| drawn(optimized, &sample, shapes, seed)).collect()
+        };
+        Ok(Data {
+            chosen: draw(&DECIDE)?,
+            fresh: draw(&CHECK)?,
+            said: ["drawn inputs, seeds 0 and 1".into(), "drawn inputs of other seeds".into()],
+        })
+    }
+
+    /// The first shapes of a sample that the network runs at: guessed sizes need not be such.
+    fn running<'s>(&self, optimized: &Network, sample: &'s Sample) -> &'s [Vec<usize>] {
+        let runs = |shapes: &&Vec<Vec<usize>>| {
+            let inputs = drawn(optimized, sample, shapes, 0);
+            inputs.and_then(|inputs| evaluated(optimized.clone(), &inputs, self.caps)).is_ok()
+        };
+        if sample.others.is_empty() {
+            return &sample.shapes;
+        }
+        let mut all = std::iter::once(&sample.shapes).chain(&sample.others);
+        all.find(runs).unwrap_or(&sample.shapes)
+    }
+}
+
+/// Inputs drawn in these shapes, with the values that a sample has for those that hold sizes.
+fn drawn(
+    network: &Network,
+    sample: &Sample,
+    shapes: &[Vec<usize>],
+    seed: u64,
+) -> Result<Vec<Tensor>> {
+    let drawn = random::inputs(network, shapes, seed)?;
+    let named = network.inputs.iter().zip(drawn);
+    let valued = named.map(|(&input, tensor)| {
+        let values = sample.values.get(&*network.value(input).name);
+        values.map_or_else(|| Ok(tensor.clone()), |values| random::of_values(&tensor, values))
+    });
+    valued.collect()
+}
+
+/// Data sets that decide, and one that checks: the last of several, else the first with its real
+/// numbers moved.
+fn given_data(optimized: &Network, source: &Source, sets: &[DataSet]) -> Result<Data> {
+    let (names, sizes) = (source.inputs(), sizing::holding_sizes(optimized));
+    let inputs = |set: &DataSet| verify::inputs(optimized, &names, set);
+    let held = if sets.len() > 1 { sets.last() } else { None };
+    let count = sets.len() - usize::from(held.is_some());
+    let deciding = sets.get(..count.min(MOST_SETS)).unwrap_or(sets);
+    let chosen: Vec<Vec<Tensor>> = deciding.iter().map(inputs).collect::<Result<_>>()?;
+    let moved = |seed: &u64| -> Option<Vec<Tensor>> {
+        let first = chosen.first()?;
+        let named = optimized.inputs.iter().zip(first);
+        let moved = named.map(|(input, tensor)| {
+            if sizes.contains(input) { tensor.clone() } else { random::moved(tensor, *seed) }
+        });
+        Some(moved.collect())
+    };
+    let mut fresh: Vec<Vec<Tensor>> = held.map(inputs).transpose()?.into_iter().collect();
+    fresh.extend(CHECK.iter().skip(fresh.len()).filter_map(moved));
+    let labels: Vec<&str> = deciding.iter().map(|set| set.label.as_str()).collect();
+    let moved = format!("{} with its numbers moved", labels.first().unwrap_or(&""));
+    let checked = match held {
+        Some(set) => format!("{}; {moved}", set.label),
+        None => moved,
+    };
+    Ok(Data { chosen, fresh, said: [labels.join(", "), checked] })
+}
+
+/// The outputs of a network as a library would get it, in the types before.
+fn evaluated(network: Network, inputs: &[Tensor], caps: Caps) -> Result<Vec<Tensor>> {
+    let network = pipeline::legal(network, caps)?;
+    let values = network.inputs.iter().map(|&input| network.value(input)).zip(inputs);
+    let entered =
+        values.map(|(value, tensor)| boundary::enter(&value.name, tensor, value.ty.dtype));
+    let outputs = eval::run(&network, &entered.collect::<Result<Vec<_>>>()?)?;
+    let declared = verify::declared(&network).into_iter().zip(outputs);
+    declared.map(|((name, to), tensor)| boundary::leave(name, tensor, to)).collect()
+}

@@ -1,0 +1,136 @@
+//! What the choice of types came to, for manifests and reports.
+
+use super::assign::Plan;
+use super::search::{Found, Search};
+use super::{names, units::Units};
+use crate::network::{Layer, LayerId, LayerKind, Network};
+use crate::report::precision::{Certificate, Counts, NodeType, OutputError};
+use crate::site::Site;
+use crate::tensor::DType;
+use std::collections::HashSet;
+
+/// The certificate of what was found.
+pub(super) fn certificate(
+    search: &Search<'_, '_>,
+    found: &Found,
+    checked: Option<&[f64]>,
+    said: &[String; 2],
+) -> Certificate {
+    let (network, units) = (search.network, search.units);
+    let plan = Plan::new(network, units, &found.types, search.ends);
+    let output = |(at, (name, chosen)): (usize, (&str, &f64))| OutputError {
+        name: name.to_owned(),
+        chosen: *chosen,
+        checked: checked.and_then(|checked| checked.get(at)).copied(),
+    };
+    let outputs = names(network).zip(&found.errors).enumerate();
+    let [chosen_on, checked_on] = said.clone();
+    Certificate {
+        within: search.bound,
+        chosen_on,
+        checked_on,
+        outputs: outputs.map(output).collect(),
+        layers: counts(network, &plan),
+        runs: search.clock.runs,
+        seconds: search.clock.start.elapsed().as_secs_f64(),
+        cut_short: search.clock.cut_short,
+        nodes: nodes(search, found, &plan),
+    }
+}
+
+/// The type that a layer computes real numbers in; `None` where it computes none, or moves them.
+fn computes(network: &Network, plan: &Plan, id: LayerId) -> Option<DType> {
+    let layer = network.layer(id);
+    if is_aside(&layer.kind) || !gives_f32(network, layer) {
+        return None;
+    }
+    Some(plan.layer(id).map_or_else(
+        || layer.outputs.first().map_or(DType::F32, |&value| plan.made(network, value)),
+        |(_, dtype)| dtype,
+    ))
+}
+
+fn gives_f32(network: &Network, layer: &Layer) -> bool {
+    layer.outputs.iter().any(|&value| network.value(value).ty.dtype == DType::F32)
+}
+
+/// Whether a layer computes nothing: its type is a matter of where it stands.
+fn is_aside(kind: &LayerKind) -> bool {
+    matches!(
+        kind,
+        LayerKind::Constant(_)
+            | LayerKind::Cast(_)
+            | LayerKind::Loop(_)
+            | LayerKind::Conditional(_)
+            | LayerKind::Fill(_)
+            | LayerKind::Quantize(_)
+            | LayerKind::Dequantize(_)
+    )
+}
+
+fn counts(network: &Network, plan: &Plan) -> Counts {
+    let mut counts = Counts::default();
+    for dtype in network.live_layers().into_iter().filter_map(|id| computes(network, plan, id)) {
+        match dtype {
+            DType::F16 => counts.f16 += 1,
+            DType::BF16 => counts.bf16 += 1,
+            _ => counts.f32 += 1,
+        }
+    }
+    counts
+}
+
+/// A row for each node whose layers compute.
+fn nodes(search: &Search<'_, '_>, found: &Found, plan: &Plan) -> Vec<NodeType> {
+    let (network, units) = (search.network, search.units);
+    let mut seen: HashSet<&Site> = HashSet::new();
+    let mut rows = Vec::new();
+    for id in network.live_layers() {
+        let Some(dtype) = computes(network, plan, id) else { continue };
+        let reason = reason(search, found, plan, (units, id, dtype));
+        let own = units.of(id).and_then(|at| found.own.get(at)).copied();
+        for site in network.layer(id).sites.iter().filter(|site| site.place().index.is_some()) {
+            if seen.insert(site) {
+                rows.push(NodeType {
+                    node: site.label(),
+                    op: site.place().op.clone(),
+                    dtype: dtype.to_string(),
+                    error: own.filter(|own| own.is_finite() && *own > 0.0),
+                    reason: reason.clone(),
+                });
+            }
+        }
+    }
+    rows
+}
+
+/// Why a layer is in another type than the cheap one.
+fn reason(
+    search: &Search<'_, '_>,
+    found: &Found,
+    plan: &Plan,
+    (units, id, dtype): (&Units, LayerId, DType),
+) -> Option<String> {
+    if dtype == search.cheap {
+        return None;
+    }
+    if let Some(why) = plan.stays.get(&id) {
+        return Some((*why).to_owned());
+    }
+    let at = units.of(id)?;
+    let own = found.own.get(at).copied().unwrap_or_default();
+    let text = if search.fixed.get(at).is_some_and(Option::is_some) {
+        "`--keep` says so"
+    } else if found.types.get(at) == Some(&search.cheap) {
+        "it only moves numbers of this type"
+    } else if found.near.get(at) == Some(&true) {
+        "its numbers come near the end of f16"
+    } else if own.is_infinite() {
+        "it overflows, or has no number where there is one"
+    } else if own >= 0.5 {
+        "its numbers are lost: too small, too near each other, or too many"
+    } else {
+        "its rounding moves the outputs too far"
+    };
+    Some(text.to_owned())
+}

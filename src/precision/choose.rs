@@ -1,0 +1,212 @@
+//! The choice of types by data, checked on other data.
+
+use super::certify::certificate;
+use super::search::{Clock, Evaluate, Found, Search, Set, most, share};
+use super::units::Units;
+use super::{Policy, names, real};
+use crate::error::{Error, Kind, Result};
+use crate::network::Network;
+use crate::recipe::Recipe;
+use crate::recipe::precision::{Kept, Precision};
+use crate::report::precision::Certificate;
+use crate::site::Site;
+use crate::tensor::{DType, Tensor};
+use std::time::Duration;
+
+/// Seconds that the choice may take where nobody says another number.
+const BUDGET: u64 = 120;
+
+/// The share of the bound that data which did not decide may come to.
+const NEARLY: f64 = 0.8;
+
+/// The most nodes that a message names.
+const MOST_NAMED: usize = 8;
+
+/// What the types are chosen by.
+#[derive(Debug, Clone, Default)]
+pub struct Data {
+    /// Inputs that decide.
+    pub chosen: Vec<Vec<Tensor>>,
+    /// Inputs that check; where one does not hold, it decides too, and the others check.
+    pub fresh: Vec<Vec<Tensor>>,
+    /// Where both come from.
+    pub said: [String; 2],
+}
+
+/// The types that were chosen.
+#[derive(Debug)]
+pub struct Choice {
+    /// The type of each unit that is not in the recipe's, to keep: with these the same network
+    /// comes about again.
+    pub keep: Vec<Kept>,
+    /// The proof.
+    pub certificate: Certificate,
+}
+
+/// Chooses the types of a network as a recipe asks for. `bf16` says whether the library has it.
+///
+/// # Errors
+/// [`Kind::Mismatch`] where no types hold the bound; whatever stands in the way of computing the
+/// network.
+pub fn choose(
+    network: &Network,
+    recipe: &Recipe,
+    data: &Data,
+    bf16: bool,
+    evaluate: &mut Evaluate<'_>,
+) -> Result<Choice> {
+    let units = Units::new(network);
+    let policy = Policy::new(recipe, &units);
+    let budget = recipe.budget.map_or(BUDGET, |seconds| u64::from(seconds.get()));
+    let search = Search {
+        network,
+        units: &units,
+        cheap: policy.cheap,
+        ends: policy.ends,
+        fixed: policy.fixed,
+        bound: recipe.bound().unwrap_or(1.0),
+        evaluate,
+        sets: Vec::new(),
+        clock: Clock::new(Duration::from_secs(budget)),
+    };
+    let auto = recipe.precision == Precision::Auto;
+    let mut chooser = Chooser { search, auto, bf16 };
+    let (found, checked) = match chooser.checked(data) {
+        Err(error) if auto && error.kind() == Kind::Mismatch => chooser.in_f32(data)?,
+        found => found?,
+    };
+    let Chooser { search, .. } = chooser;
+    let keep = kept(&units, &found, recipe);
+    let certificate = certificate(&search, &found, checked.as_deref(), &data.said);
+    if recipe.precision != Precision::Auto && policy.cheap != DType::F32 && found.had_choice {
+        something_is_cheap(&certificate, policy.cheap)?;
+    }
+    Ok(Choice { keep, certificate })
+}
+
+struct Chooser<'a, 'e> {
+    search: Search<'a, 'e>,
+    auto: bool,
+    bf16: bool,
+}
+
+impl Chooser<'_, '_> {
+    /// Types that hold the bound on data that did not decide, and how far the outputs are off
+    /// there.
+    fn checked(&mut self, data: &Data) -> Result<(Found, Option<Vec<f64>>)> {
+        for inputs in &data.chosen {
+            let expected = self.search.reference(inputs)?;
+            self.search.sets.push((inputs.clone(), expected));
+        }
+        let mut found = self.found()?;
+        let mut pool = Vec::new();
+        for inputs in &data.fresh {
+            if !pool.is_empty() && !self.search.clock.has_time() {
+                break;
+            }
+            match self.search.reference(inputs) {
+                Ok(expected) => pool.push((inputs.clone(), expected)),
+                Err(error) if error.kind() == Kind::Cancelled => return Err(error),
+                // The network need not take what is like its data.
+                Err(_) => {}
+            }
+        }
+        while !pool.is_empty() {
+            let (off, far) = self.check(&found, &mut pool)?;
+            if far.is_empty() {
+                return Ok((found, Some(off)));
+            }
+            if pool.is_empty() {
+                return Err(self.unchecked(&off));
+            }
+            // They have shown more than those before: now they decide too.
+            self.search.sets.extend(far);
+            found = self.found()?;
+        }
+        Ok((found, None))
+    }
+
+    /// How far the outputs are off on the data of a pool, at worst. Data on which that is beyond
+    /// the bound, or nearly so, are taken out: on others like them it may be beyond.
+    fn check(&mut self, found: &Found, pool: &mut Vec<Set>) -> Result<(Vec<f64>, Vec<Set>)> {
+        let mut worst = vec![0f64; self.search.network.outputs.len()];
+        let mut far = Vec::new();
+        for (inputs, expected) in std::mem::take(pool) {
+            let off = self.search.errors(&found.types, (&inputs, &expected))?;
+            if most(&off) <= NEARLY * self.search.bound {
+                pool.push((inputs, expected));
+            } else {
+                far.push((inputs, expected));
+            }
+            worst.iter_mut().zip(off).for_each(|(worst, off)| *worst = worst.max(off));
+        }
+        Ok((worst, far))
+    }
+
+    /// All that is free in `f32`, which is what is left where nothing holds.
+    fn in_f32(&mut self, data: &Data) -> Result<(Found, Option<Vec<f64>>)> {
+        for fixed in &mut self.search.fixed {
+            fixed.get_or_insert(DType::F32);
+        }
+        self.auto = false;
+        self.search.sets.clear();
+        self.checked(data)
+    }
+
+    fn found(&mut self) -> Result<Found> {
+        let mut found = self.search.run()?;
+        if self.auto && self.bf16 {
+            self.search.widen(&mut found, DType::BF16)?;
+        }
+        Ok(found)
+    }
+
+    /// The error for types that hold where they were chosen, and nowhere else.
+    fn unchecked(&self, off: &[f64]) -> Error {
+        let mut error = Error::new(
+            Kind::Mismatch,
+            format!(
+                "the types that keep the outputs within {} do not on other data",
+                self.search.bound
+            ),
+        );
+        for (name, off) in names(self.search.network).zip(off) {
+            if *off > self.search.bound {
+                error = error.with_note(format!("output `{name}` is off by {}", share(*off)));
+            }
+        }
+        error.with_hint("name data that are like those of use with `--calibrate`")
+    }
+}
+
+/// What to keep, so that the same types come about again.
+fn kept(units: &Units, found: &Found, recipe: &Recipe) -> Vec<Kept> {
+    let Policy { cheap, fixed, .. } = Policy::new(recipe, units);
+    let mut keep = recipe.keep.clone();
+    for ((sites, fixed), chosen) in units.all.iter().zip(fixed).zip(&found.types) {
+        if fixed.unwrap_or(cheap) != *chosen
+            && let (Some(dtype), Some(site)) = (real(*chosen), sites.first())
+        {
+            keep.push(Kept { name: Site::label(site), dtype });
+        }
+    }
+    keep
+}
+
+/// Refuses a choice that leaves nothing to the type that was asked for.
+fn something_is_cheap(certificate: &Certificate, cheap: DType) -> Result<()> {
+    let counts = certificate.layers;
+    let wanted = if cheap == DType::BF16 { counts.bf16 } else { counts.f16 };
+    if wanted > 0 || counts.f32 == 0 {
+        return Ok(());
+    }
+    let within = certificate.within;
+    let message = format!("no layer can compute in {cheap} and keep the outputs within {within}");
+    let mut error = Error::new(Kind::Mismatch, message);
+    for node in certificate.nodes.iter().take(MOST_NAMED) {
+        let (name, op) = (&node.node, &node.op);
+        let reason = node.reason.as_deref().unwrap_or("its rounding moves the outputs too far");
+        error = error.with_note(format!("`{name}` ({op}): {reason}"));
+    }
+    Err(error.with_hint("`--precision auto` also tries bf16, and takes f32 where nothing holds"))
+}
