@@ -334,6 +334,24 @@ fn constants_are_met_before_an_axis_goes() {
     assert_same_numbers(networks, &[numbers(&[2, 3, 6, 1])]);
 }
 
+/// A constant that repeats the data stays where it is.
+#[test]
+fn constants_that_enlarge_are_met_after_an_axis_went() {
+    let mut net = Net::default();
+    let x = net.input(DType::F32, &[1, 3, 2, 1]);
+    let weights = Arg::Static(numbers(&[4, 3, 2, 1]));
+    let Deconvolution(of) = deconvolution(&[2, 1], &[1, 1], &[1, 1], weights);
+    let c = net.add(Convolution { maps: 4, groups: 1, pre_padding: vec![0, 0], ..of }, &[x]);
+    let row = net.add(Squeeze { axes: vec![3] }, &[c]);
+    let five = net.constant(numbers(&[1, 1, 5]));
+    let sum = net.add(ew(ElementWiseOperation::Sum), &[row, five]);
+    net.output(sum);
+    let networks = net.legalized();
+    let text = networks.1.to_string();
+    assert!(text.contains("f32[1, 4, 5] = ElementWise"), "{text}");
+    assert_same_numbers(networks, &[numbers(&[1, 3, 2, 1])]);
+}
+
 #[test]
 fn single_elements_are_normalized_to_their_bias() {
     let mut net = Net::default();

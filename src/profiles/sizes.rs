@@ -109,7 +109,9 @@ fn learn(ty: &mut ValueType, new: &ValueType) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::layer::{Conditional, ElementWise, ElementWiseOperation, Reshape, Shuffle};
+    use crate::network::layer::{
+        Conditional, ElementWise, ElementWiseOperation, Loop, Reshape, Shuffle,
+    };
     use crate::network::{Output, Shape};
     use crate::site::Site;
     use crate::tensor::DType;
@@ -168,6 +170,29 @@ mod tests {
         assert_eq!(messages(&network, &[("N", 3), ("M", 1)], &[]), Vec::<String>::new());
         assert_eq!(
             messages(&network, &[("N", 3), ("M", 4)], &[]),
+            ["axes of size 3 and 4 do not broadcast"]
+        );
+    }
+
+    #[test]
+    fn sizes_must_broadcast_in_a_loop_that_certainly_runs() {
+        let mut network = Network::default();
+        let a = network.add_input("a", f32s(&[Dim::named("N")]));
+        let b = network.add_input("b", f32s(&[Dim::named("M")]));
+        let count = network.add_input("count", ValueType::new(DType::I64, Shape::default()));
+        let mut body = Block::default();
+        let _ = sum(&mut network, &mut body, &[a, b]);
+        let (iterators, outputs) = (Vec::new(), Vec::new());
+        let (counted, capped, while_result) = (true, false, false);
+        let of = Loop { counted, capped, while_result, iterators, recurrences: 0, outputs, body };
+        let mut body = Block::default();
+        infer::add(&mut network, &mut body, of.into(), &[count], &[site()]).unwrap();
+        network.body = body;
+        let sizes = [("N", 3), ("M", 4)];
+        assert_eq!(messages(&network, &sizes, &[(count, &[0])]), Vec::<String>::new());
+        assert_eq!(messages(&network, &sizes, &[]), Vec::<String>::new());
+        assert_eq!(
+            messages(&network, &sizes, &[(count, &[2])]),
             ["axes of size 3 and 4 do not broadcast"]
         );
     }
