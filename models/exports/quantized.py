@@ -1,4 +1,4 @@
-"""Models that ONNX Runtime's quantizers, or a converter to half precision, write from PyTorch's."""
+"""Models that ONNX Runtime's quantizers and optimizers, or a converter to half precision, write from PyTorch's."""
 
 import contextlib
 import io
@@ -8,7 +8,9 @@ from pathlib import Path
 import onnx
 from onnxconverter_common import float16
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnxruntime.transformers import optimizer
 
 import common
 import torch_traced
@@ -73,6 +75,28 @@ def quantized_pairs_unet(before, after, sets):
     """Quantized and back, with zeros that are not in the middle."""
     unsigned = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QUInt8}
     static(before, after, sets, quant_format=QuantFormat.QDQ, **unsigned)
+
+
+@of(torch_traced.classifier, **IMAGE)
+def quantized_operators_classifier(before, after, sets):
+    """Operators of quantized data, some of ONNX Runtime's own: QLinearConv, QGemm, QLinearGlobalAveragePool."""
+    unsigned = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QUInt8}
+    static(before, after, sets, quant_format=QuantFormat.QOperator, **unsigned)
+
+
+@of(torch_traced.bert_masked, **TEXT)
+def quantized_blocks_bert(before, after, sets):
+    """Weights of 4 bits with a scale and a zero point for each block: MatMulNBits."""
+    quantizer = MatMulNBitsQuantizer(onnx.load(before), block_size=16, is_symmetric=False, accuracy_level=1)
+    quantizer.process()
+    onnx.save(quantizer.model.model, after)
+
+
+@of(torch_traced.bert_masked, **TEXT)
+def optimized_bert(before, after, sets):
+    """Fused by ONNX Runtime's optimizer: EmbedLayerNormalization, Attention, SkipLayerNormalization, BiasGelu."""
+    made = optimizer.optimize_model(str(before), "bert", num_heads=0, hidden_size=0, opt_level=0)
+    made.save_model_to_file(str(after))
 
 
 @of(torch_traced.text_reader, line="batch _ _ width")

@@ -1,7 +1,7 @@
 //! One node: its handler is looked up, its outputs are bound, and what is wrong is told.
 
 use super::build::ctx::Ctx;
-use super::build::graph::storable;
+use super::build::graph::{storable, widened};
 use super::build::op::{Handler, Op};
 use super::build::operand::Operand;
 use super::error::OpError;
@@ -87,10 +87,18 @@ impl Ctx<'_> {
         operands: Vec<Result<Operand, Arc<str>>>,
     ) -> Result<(), Problem> {
         let mut known = Vec::with_capacity(operands.len());
+        let wide = find(node).is_ok_and(|op| op.wide);
         for (name, operand) in node.inputs.iter().zip(operands) {
             known.push(match operand {
-                Ok(Operand::Data(tensor, site)) => {
-                    Operand::Value(self.materialize(name, tensor, &site, node)?)
+                Ok(Operand::Data(tensor, site)) => match widened(&tensor).filter(|_| wide) {
+                    Some(numbers) => {
+                        Operand::Wide(self.constant_at(numbers, &site), tensor.dtype())
+                    }
+                    None => Operand::Value(self.materialize(name, tensor, &site, node)?),
+                },
+                Ok(Operand::Wide(_, dtype)) if !wide => {
+                    let message = format!("input `{name}` has type {dtype}, which TensorRT lacks");
+                    return Err(Problem::new(Kind::Unsupported, node.site.clone(), message));
                 }
                 Ok(Operand::Foreign(what)) => {
                     let message = format!("input `{name}` is {what}");
@@ -107,8 +115,9 @@ impl Ctx<'_> {
                 }
             });
         }
-        let value = |operand: &Operand| {
-            if let Operand::Value(value) = operand { Some(*value) } else { None }
+        let value = |operand: &Operand| match operand {
+            Operand::Value(value) | Operand::Wide(value, _) => Some(*value),
+            _ => None,
         };
         self.inputs = known.iter().map(value).collect();
         self.operands = known;
@@ -176,6 +185,8 @@ impl Ctx<'_> {
                     .operands
                     .iter()
                     .zip(&node.inputs)
+                    // Where these are not taken, they did not come so far.
+                    .filter(|(of, _)| !matches!(of, Operand::Wide(..)))
                     .find_map(|(of, name)| Some((of.foreign()?, name)));
                 if let Some((what, name)) = foreign {
                     return Err(OpError::invalid(format!(

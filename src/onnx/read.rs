@@ -303,7 +303,7 @@ impl<'m> Reader<'m> {
 
     /// Version of the operator set of `domain` in `scope`.
     ///
-    /// ONNX Runtime takes its own for granted, and its optimizer writes files that do not import it.
+    /// ONNX Runtime takes its own for granted, and what its optimizer makes may not import it.
     pub(super) fn opset(&self, domain: &str, scope: &Scope<'_>) -> Option<i64> {
         let own = scope.call.and_then(|call| call.opset(domain));
         let stated = own.or_else(|| self.opsets.get(domain).copied());

@@ -93,6 +93,13 @@ fn every_broken_name_is_reported() {
 }
 
 #[test]
+fn onnx_runtimes_own_operators_need_no_import() {
+    let nodes = vec![node("g", "com.microsoft.Gelu", "x", "y", vec![])];
+    let model = read(&model(graph("x", "y", nodes))).unwrap();
+    assert_eq!(model.graph.nodes[0].opset, 1);
+}
+
+#[test]
 fn one_problem_reads_as_a_sentence_with_its_place() {
     let broken = model(graph("x", "y", vec![node("r", "Relu", "z", "y", vec![])]));
     let error = read(&broken).unwrap_err().in_model(Path::new("m.onnx"));

@@ -238,7 +238,7 @@ pub(crate) trait Element: bytemuck::NoUninit {
 macro_rules! elements {
     ($($ty:ty = $code:literal),*) => { $(impl Element for $ty { const CODE: i32 = $code; })* };
 }
-elements!(f32 = 1, u8 = 2, i8 = 3, i32 = 6, i64 = 7, bool = 9, f64 = 11);
+elements!(f32 = 1, u8 = 2, i8 = 3, u16 = 4, i16 = 5, i32 = 6, i64 = 7, bool = 9, f64 = 11);
 
 /// A tensor without a name.
 pub(crate) fn tensor<T: Element>(dims: &[i64], values: &[T]) -> pb::TensorProto {

@@ -140,3 +140,23 @@ pub(in crate::import) fn storable(tensor: Tensor) -> Result<Tensor, DType> {
         (dtype, _) => Err(dtype),
     }
 }
+
+/// Whole numbers of a type that TensorRT lacks, in `f32`, which holds all of them.
+pub(in crate::import) fn widened(tensor: &Tensor) -> Option<Tensor> {
+    let values: Vec<f32> = match tensor.dtype() {
+        DType::I16 | DType::U16 => {
+            tensor.to_i64s()?.into_iter().map(real).collect::<Option<_>>()?
+        }
+        DType::U4 => {
+            let both = tensor.bytes().iter().flat_map(|&byte| [byte & 15, byte >> 4]);
+            both.take(tensor.len()).map(f32::from).collect()
+        }
+        _ => return None,
+    };
+    Tensor::of(tensor.dims().to_vec(), values).ok()
+}
+
+/// A number of 16 bits as a real one.
+fn real(n: i64) -> Option<f32> {
+    i16::try_from(n).map(f32::from).or_else(|_| u16::try_from(n).map(f32::from)).ok()
+}

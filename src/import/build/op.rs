@@ -40,6 +40,8 @@ pub struct Op {
     pub inputs: &'static str,
     /// Attributes that do not change what is computed, or only in training.
     pub ignored: &'static [&'static str],
+    /// Whether it takes whole numbers in `f32` for those of a type that TensorRT lacks.
+    pub(crate) wide: bool,
     pub(crate) handler: Handler,
 }
 
@@ -76,6 +78,7 @@ const fn row(
         until: *opsets.end(),
         inputs,
         ignored: &[],
+        wide: false,
         handler,
     }
 }
@@ -87,6 +90,12 @@ impl Op {
     /// The same row with attributes that may stand in the file but are not read.
     pub(crate) const fn ignoring(mut self, attributes: &'static [&'static str]) -> Self {
         self.ignored = attributes;
+        self
+    }
+
+    /// The same row, which takes [`Operand::Wide`] too.
+    pub(crate) const fn wide(mut self) -> Self {
+        self.wide = true;
         self
     }
 

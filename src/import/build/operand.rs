@@ -5,7 +5,7 @@ use super::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::{ValueId, Values};
 use crate::site::Site;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 use std::sync::Arc;
 
 /// What an ONNX name stands for.
@@ -15,6 +15,8 @@ pub(crate) enum Operand {
     Value(ValueId),
     /// Data that is in no layer yet: an initializer nobody has used.
     Data(Tensor, Site),
+    /// Whole numbers in `f32` that stand for those of a type which TensorRT lacks, and that type.
+    Wide(ValueId, DType),
     /// A sequence. No layer holds one: who takes an element takes the value itself.
     List(Arc<[ValueId]>),
     /// An optional value that holds nothing.
@@ -34,6 +36,9 @@ impl Operand {
             Operand::List(_) => Some("a sequence"),
             Operand::Nothing => Some("an optional value that holds nothing"),
             Operand::Foreign(what) => Some(what),
+            Operand::Wide(_, DType::I16) => Some("numbers of type i16, which TensorRT lacks"),
+            Operand::Wide(_, DType::U16) => Some("numbers of type u16, which TensorRT lacks"),
+            Operand::Wide(..) => Some("numbers of type u4, which TensorRT lacks"),
             Operand::Value(_) | Operand::Data(..) | Operand::Absent | Operand::Poisoned => None,
         }
     }
@@ -67,6 +72,14 @@ impl Ctx<'_> {
     /// The node's input at this position, whatever it stands for.
     pub(in crate::import) fn operand(&self, at: usize) -> Operand {
         self.operands.get(at).cloned().unwrap_or(Operand::Absent)
+    }
+
+    /// The type that the node's input at this position has in the model.
+    pub(in crate::import) fn stated(&self, at: usize) -> Option<DType> {
+        match self.operands.get(at) {
+            Some(&Operand::Wide(_, dtype)) => Some(dtype),
+            _ => self.maybe(at).map(|value| self.dtype(value)),
+        }
     }
 
     /// The sequence that is the node's input at this position.

@@ -9,7 +9,8 @@ use super::elementwise::truncate;
 use super::matmul::multiply;
 use crate::import::build::axes::along;
 use crate::import::build::ctx::Ctx;
-use crate::import::build::op::{NOW, Op, onnx};
+use crate::import::build::op::{NOW, Op, onnx, with_lists};
+use crate::import::build::operand::Operand;
 use crate::import::error::OpError;
 use crate::network::layer::{
     Dequantize, ElementWiseOperation as Ew, Gather, GatherMode, Quantize, ReduceOperation,
@@ -26,18 +27,23 @@ const LINEAR_MATMUL: &str = "a a_scale a_zero_point b b_scale b_zero_point y_sca
 pub(super) const OPS: &[Op] = &[
     onnx("DequantizeLinear", 10..=12, "x x_scale x_zero_point?", |ctx, node| {
         dequantize(ctx, node, Scales::One)
-    }),
-    onnx("DequantizeLinear", 13..=NOW, "x x_scale x_zero_point?", dequantize_along),
+    })
+    .wide(),
+    onnx("DequantizeLinear", 13..=NOW, "x x_scale x_zero_point?", dequantize_along).wide(),
     onnx("DequantizeLinear", 1..=NOW, "x x_scale x_zero_point?", dequantize_along)
-        .of("com.microsoft"),
+        .of("com.microsoft")
+        .wide(),
     onnx("DynamicQuantizeLinear", 11..=NOW, "x", dynamic),
     onnx("QLinearConv", 10..=NOW, LINEAR_CONV, linear_conv),
     onnx("QLinearMatMul", 10..=NOW, LINEAR_MATMUL, linear_matmul),
-    onnx("QuantizeLinear", 10..=12, "x y_scale y_zero_point?", |ctx, node| {
+    with_lists("QuantizeLinear", 10..=12, "x y_scale y_zero_point?", |ctx, node| {
         quantize(ctx, node, Scales::One)
-    }),
-    onnx("QuantizeLinear", 13..=NOW, "x y_scale y_zero_point?", quantize_along),
-    onnx("QuantizeLinear", 1..=NOW, "x y_scale y_zero_point?", quantize_along).of("com.microsoft"),
+    })
+    .wide(),
+    with_lists("QuantizeLinear", 13..=NOW, "x y_scale y_zero_point?", quantize_along).wide(),
+    with_lists("QuantizeLinear", 1..=NOW, "x y_scale y_zero_point?", quantize_along)
+        .of("com.microsoft")
+        .wide(),
 ];
 
 /// How scale and zero point vary over the data.
@@ -117,20 +123,16 @@ impl Scales {
 }
 
 /// `QuantizeLinear` with scales along `axis`, or since opset 21 for blocks of it.
-fn quantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+fn quantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> {
     let scales = Scales::of(ctx, node)?;
     quantize(ctx, node, scales)
 }
 
 /// `QuantizeLinear`. Becomes Quantize for a zero point of 0 and a constant scale, but for `u8` and
 /// blocks; else arithmetic.
-fn quantize(ctx: &mut Ctx<'_>, node: &Node, scales: Scales) -> Result<Values, OpError> {
+fn quantize(ctx: &mut Ctx<'_>, node: &Node, scales: Scales) -> Result<Vec<Operand>, OpError> {
     let (x, scale, zero_point) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
-    let to = match (zero_point, output_dtype(node)?) {
-        (Some(zero_point), _) => ctx.dtype(zero_point),
-        (None, Some(dtype)) => dtype,
-        (None, None) => DType::U8,
-    };
+    let to = ctx.stated(2).or(output_dtype(node)?).unwrap_or(DType::U8);
     saturates(node, to)?;
     let precision = match node.attrs.int_or("precision", 0)? {
         0 => ctx.dtype(scale),
@@ -138,14 +140,21 @@ fn quantize(ctx: &mut Ctx<'_>, node: &Node, scales: Scales) -> Result<Values, Op
             .ok_or_else(|| OpError::invalid(format!("attribute `precision` is {code}")))?,
     };
     let (x, scale) = (ctx.cast(x, precision)?, ctx.cast(scale, precision)?);
-    if to != DType::U8 && scales.in_layers(ctx, scale, zero_point) {
-        return Ok(smallvec![ctx.add(Quantize { axis: scales.axis(), to }, &[x, scale])?]);
+    if to != DType::U8 && !is_wide(to) && scales.in_layers(ctx, scale, zero_point) {
+        let y = ctx.add(Quantize { axis: scales.axis(), to }, &[x, scale])?;
+        return Ok(Operand::of([y]));
     }
     let scale = scales.spread(ctx, scale, x)?;
     let quotient = ctx.binary(Ew::Div, x, scale)?;
     let quotient = ctx.cast(quotient, DType::F32)?;
     let zero_point = scales.zero_point(ctx, zero_point, x)?;
-    Ok(smallvec![store(ctx, quotient, zero_point, to)?])
+    let y = store(ctx, quotient, zero_point, to)?;
+    Ok(if is_wide(to) { vec![Operand::Wide(y, to)] } else { Operand::of([y]) })
+}
+
+/// Whether whole numbers in `f32` stand for those of a type.
+fn is_wide(dtype: DType) -> bool {
+    matches!(dtype, DType::I16 | DType::U16 | DType::U4)
 }
 
 /// `DequantizeLinear` with scales along `axis`, or since opset 21 for blocks of it.
@@ -159,7 +168,8 @@ fn dequantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 fn dequantize(ctx: &mut Ctx<'_>, node: &Node, scales: Scales) -> Result<Values, OpError> {
     let (x, scale, zero_point) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
     let to = output_dtype(node)?.unwrap_or(ctx.dtype(scale));
-    let signed = !matches!(ctx.dtype(x), DType::U8 | DType::I32);
+    let stated = ctx.stated(0).unwrap_or(ctx.dtype(x));
+    let signed = !matches!(stated, DType::U8 | DType::I32) && !is_wide(stated);
     if signed && scales.in_layers(ctx, scale, zero_point) {
         let scale = ctx.cast(scale, to)?;
         return Ok(smallvec![ctx.add(Dequantize { axis: scales.axis(), to }, &[x, scale])?]);
@@ -400,18 +410,30 @@ fn store(
     };
     match to {
         DType::U8 => {
-            let raised = ctx.binary_scalar(Ew::Max, moved, 0.0)?;
-            let clipped = ctx.binary_scalar(Ew::Min, raised, 255.0)?;
+            let clipped = clipped(ctx, moved, [0.0, 255.0])?;
             ctx.cast(clipped, DType::U8)
         }
         DType::I8 | DType::I4 | DType::F8E4M3 | DType::F4E2M1 => {
             ctx.add(Quantize { axis: None, to }, &[moved, one])
         }
+        DType::I16 => clipped(ctx, moved, [-32_768.0, 32_767.0]),
+        DType::U16 => clipped(ctx, moved, [0.0, 65_535.0]),
+        DType::U4 => clipped(ctx, moved, [0.0, 15.0]),
         dtype => {
             let what = "the result of a quantization";
-            Err(OpError::DType { what, dtype, supported: "i8, u8, f8e4m3, i4, f4e2m1" })
+            Err(OpError::DType {
+                what,
+                dtype,
+                supported: "i8, u8, i16, u16, f8e4m3, i4, u4, f4e2m1",
+            })
         }
     }
+}
+
+/// Numbers moved into a range.
+fn clipped(ctx: &mut Ctx<'_>, x: ValueId, [low, high]: [f64; 2]) -> Result<ValueId, OpError> {
+    let raised = ctx.binary_scalar(Ew::Max, x, low)?;
+    ctx.binary_scalar(Ew::Min, raised, high)
 }
 
 /// What quantized data means, in `f32`: (x − zero point) · scale, one of each for all data.

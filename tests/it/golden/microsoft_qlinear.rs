@@ -7,6 +7,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "images", model: images },
     Case { name: "products", model: products },
     Case { name: "linear", model: linear },
+    Case { name: "sixteen_bits", model: sixteen_bits },
 ];
 
 fn quantized(ty: &str) -> Model {
@@ -81,5 +82,20 @@ fn linear() -> Model {
         .attr("axis", 1)
         .node("com.microsoft.DequantizeLinear", "q s z", "y")
         .attr("axis", 1)
+        .output("y", "")
+}
+
+/// Numbers that TensorRT has no type for stand in `f32`.
+fn sixteen_bits() -> Model {
+    model()
+        .input("x", "f32[N, 2]")
+        .init("s", &[], &[0.015_625_f32])
+        .init("z", &[], &[32768u16])
+        .init("w", &[2], &[-300i16, 4000])
+        .init("wz", &[], &[-100i16])
+        .node("com.microsoft.QuantizeLinear", "x s z", "q")
+        .node("com.microsoft.DequantizeLinear", "q s z", "back")
+        .node("DequantizeLinear", "w s wz", "weights")
+        .node("Mul", "back weights", "y")
         .output("y", "")
 }

@@ -12,7 +12,7 @@ use crate::tensor::{DType, Tensor, volume};
 use smallvec::smallvec;
 
 pub(in crate::import::ops) const OPS: &[Op] = &[
-    row("GatherBlockQuantized", "data indices scales zero_points?", gather),
+    row("GatherBlockQuantized", "data indices scales zero_points?", gather).wide(),
     row("MatMulBnb4", "A B absmax", matmul_bnb4).ignoring(&["training_mode"]),
     row("MatMulNBits", "A B scales zero_points? g_idx? bias?", matmul_n_bits)
         .ignoring(&["accuracy_level"]),
@@ -223,18 +223,16 @@ fn gather(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (rank, along) = (dims.len(), integer(node, "quantize_axis", Some(1))?);
     let blocks = Blocks::new(&dims, ctx.axis(along, rank)?, size)?;
     let axis = ctx.axis(integer(node, "gather_axis", Some(0))?, rank)?;
-    let codes = Codes::of(&data, bits, dims.last().copied().unwrap_or(1))?;
+    let codes = codes_of(&data, bits, dims.last().copied().unwrap_or(1))?;
     let scales = numbers(ctx, 2, 1, blocks.count())?;
     let zeros = match ctx.constant_input(3)? {
-        Some(zeros) => {
-            let codes = Codes::of(&zeros, bits, blocks.last())?;
-            Some(codes.all()).filter(|zeros| zeros.len() == blocks.count())
-        }
+        Some(zeros) => Some(codes_of(&zeros, bits, blocks.last())?)
+            .filter(|zeros| zeros.len() == blocks.count()),
         None => Some(vec![zero; blocks.count()]),
     };
     let zeros =
         zeros.ok_or_else(|| OpError::invalid("input `zero_points` has not one for each scale"))?;
-    let all = codes.all().into_iter().enumerate().map(|(at, code)| {
+    let all = codes.into_iter().enumerate().map(|(at, code)| {
         let block = blocks.of(at);
         (code - entry(&zeros, block)) * entry(&scales, block)
     });
@@ -242,6 +240,14 @@ fn gather(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let table = constant(ctx, ctx.dtype(scale), dims, all.collect())?;
     let indices = ctx.input(1)?;
     Ok(smallvec![ctx.gather(table, indices, axis)?])
+}
+
+/// All codes of a tensor; those of a type that TensorRT lacks are real numbers by now.
+fn codes_of(tensor: &Tensor, bits: usize, row: usize) -> Result<Vec<f32>, OpError> {
+    match tensor.values::<f32>() {
+        Some(numbers) => Ok(numbers.into_owned()),
+        None => Ok(Codes::of(tensor, bits, row)?.all()),
+    }
 }
 
 /// The dimensions of data of which so many codes stand in one element.
