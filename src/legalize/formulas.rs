@@ -98,7 +98,7 @@ fn has_loop(network: &Network) -> bool {
 
 /// Whether a value is of a type that has the numbers of a formula.
 fn is_plain(network: &Network, value: ValueId) -> bool {
-    matches!(network.value(value).ty.dtype, DType::F32 | DType::F16)
+    matches!(network.value(value).ty.dtype, DType::F32 | DType::F16 | DType::BF16)
 }
 
 /// α·(e^x − 1) where x < 0, else x, where TensorRT-RTX fails at its own.

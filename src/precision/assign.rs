@@ -140,16 +140,17 @@ impl Planner<'_> {
     }
 
     fn layer(&mut self, id: LayerId, layer: &Layer) {
-        let chosen = self.units.of(id).and_then(|at| Some((at, *self.types.get(at)?)));
-        let (unit, own) = chosen.map_or((None, DType::F32), |(at, own)| (Some(at), own));
+        let unit = self.units.of(id);
+        let own = unit.and_then(|at| self.types.get(at).copied()).unwrap_or(DType::F32);
         let (data, dtype) = match role(self.network, layer, self.units.is_fused(id)) {
             Role::Computes(data) => {
-                let lacks = lacks(&layer.kind, own);
-                match lacks {
-                    Some(why) => drop(self.plan.stays.insert(id, why)),
-                    None => self.plan.choices.extend(unit),
+                if let Some(why) = lacks(&layer.kind, own) {
+                    self.plan.stays.insert(id, why);
+                    (data, DType::F32)
+                } else {
+                    self.plan.choices.extend(unit);
+                    (data, own)
                 }
-                (data, lacks.map_or(own, |_| DType::F32))
             }
             Role::Moves(data) => {
                 let (dtype, rounds) = self.widest(layer, &data, own);

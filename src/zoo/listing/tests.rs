@@ -142,7 +142,7 @@ fn mistakes_are_named_with_line_and_column() {
     const CASES: &[(&str, &str)] = &[
         (
             "[[model]]\npth = 1",
-            "zoo.toml:2:1: unknown key `pth`, expected one of `dim`, `expected`, ",
+            "zoo.toml:2:1: unknown key `pth`, expected one of `budget`, `dim`, ",
         ),
         ("[model", "zoo.toml:1:7: "),
         (
