@@ -46,7 +46,8 @@ pub struct Choice {
 /// Chooses the types of a network as a recipe asks for. `bf16` says whether the library has it.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] where no types hold the bound; whatever stands in the way of computing the
+/// [`Kind::Mismatch`] where no types hold the bound, [`Kind::Vacuous`] for data that say nothing of
+/// the types; whatever stands in the way of computing the
 /// network.
 pub fn choose(
     network: &Network,
@@ -98,6 +99,7 @@ impl Chooser<'_, '_> {
             let expected = self.search.reference(inputs)?;
             self.search.sets.push((inputs.clone(), expected));
         }
+        something_is_computed(&self.search.sets)?;
         let mut found = self.found()?;
         let mut pool = Vec::new();
         for inputs in &data.fresh {
@@ -177,6 +179,22 @@ impl Chooser<'_, '_> {
         }
         error.with_hint("name data that are like those of use with `--calibrate`")
     }
+}
+
+/// Refuses data for which no output has a number to choose by: whatever the types, it would not
+/// change.
+fn something_is_computed(sets: &[Set]) -> Result<()> {
+    let number = |value: &f32| value.is_finite() && *value != 0.0;
+    let says = |output: &Tensor| {
+        !output.dtype().is_float() || output.to_f32s().is_none_or(|v| v.iter().any(number))
+    };
+    let mut outputs = sets.iter().flat_map(|(_, expected)| expected);
+    if sets.is_empty() || outputs.any(says) {
+        return Ok(());
+    }
+    let message = "the outputs say nothing of the types: each number is 0, infinite or NaN";
+    let hint = "name data that are like those of use with `--calibrate`";
+    Err(Error::new(Kind::Vacuous, message).with_hint(hint))
 }
 
 /// What to keep, so that the same types come about again.

@@ -1,7 +1,7 @@
 //! Inputs drawn at random, the same for the same seed, within what the network does with them.
 
 use crate::error::{Error, Kind, Result};
-use crate::network::layer::GatherMode;
+use crate::network::layer::{Cast, GatherMode};
 use crate::network::{LayerKind, Network, ValueId};
 use crate::tensor::{DType, Tensor};
 use half::{bf16, f16};
@@ -9,13 +9,18 @@ use half::{bf16, f16};
 /// Indices below this bound are drawn where nothing says how far they may go.
 const SMALL: u64 = 8;
 
+/// What becomes a truth or a real number is a mask more often than not: with a 2 in it, a sum with
+/// the lowest number would go beyond that.
+const MASK: u64 = 2;
+
 /// The most elements that are drawn for one input.
 const MOST: usize = 1 << 30;
 
 /// A tensor for each input of a network, of the given shapes.
 ///
 /// Real numbers are normal with mean 0 and deviation 1. Whole numbers lie within the axes that they
-/// index, as far as that can be seen, else below 8.
+/// index, as far as that can be seen; else they are 0 and 1 where they become truths or real
+/// numbers, and below 8 elsewhere.
 ///
 /// # Errors
 /// [`Kind::Unsupported`] for types that cannot be drawn; [`Kind::Usage`] for more elements than
@@ -82,7 +87,7 @@ pub fn moved(tensor: &Tensor, seed: u64) -> Tensor {
 fn bound(network: &Network, input: ValueId) -> u64 {
     // Indices reach a Gather through layers that keep their values.
     let mut reached = vec![input];
-    let mut bounds = Vec::new();
+    let (mut bounds, mut masks) = (Vec::new(), false);
     for id in network.live_layers() {
         let layer = network.layer(id);
         match &layer.kind {
@@ -94,6 +99,7 @@ fn bound(network: &Network, input: ValueId) -> u64 {
             | LayerKind::Select
                 if layer.inputs.iter().any(|value| reached.contains(value)) =>
             {
+                masks |= matches!(&layer.kind, LayerKind::Cast(Cast { to }) if is_mask(*to));
                 reached.extend(&layer.outputs);
             }
             LayerKind::Gather(gather) if gather.mode != GatherMode::Nd => {
@@ -111,7 +117,12 @@ fn bound(network: &Network, input: ValueId) -> u64 {
             _ => {}
         }
     }
-    bounds.into_iter().min().unwrap_or(SMALL).max(1)
+    let usual = if masks { MASK } else { SMALL };
+    bounds.into_iter().min().unwrap_or(usual).max(1)
+}
+
+fn is_mask(dtype: DType) -> bool {
+    dtype == DType::Bool || dtype.is_float()
 }
 
 /// A tensor of a type and shape, whatever a network does with it: whole numbers are 0 or 1.
@@ -180,7 +191,7 @@ impl Draw {
 mod tests {
     use super::*;
     use crate::network::layer::Gather;
-    use crate::network::{Shape, ValueType};
+    use crate::network::{Block, Shape, ValueType};
     use crate::site::Site;
 
     #[test]
@@ -208,6 +219,20 @@ mod tests {
         let mean = values.iter().sum::<f32>() / 1e4;
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / 1e4;
         assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
+    }
+
+    #[test]
+    fn masks_have_both_values() {
+        let mut network = Network::default();
+        let shape = Shape::of(&[50]);
+        let mask = network.add_input("mask", ValueType::new(DType::I64, shape.clone()));
+        let count = network.add_input("count", ValueType::new(DType::I64, shape));
+        let mut body = Block::default();
+        let sites = [Site::tensor("main", "output", "y")];
+        let cast = Cast { to: DType::F32 };
+        crate::infer::add(&mut network, &mut body, cast.into(), &[mask], &sites).unwrap();
+        network.body = body;
+        assert_eq!([bound(&network, mask), bound(&network, count)], [2, 8]);
     }
 
     #[test]
