@@ -1,10 +1,10 @@
 //! A network in the types that its layers shall compute in.
 //!
 //! TensorRT computes each layer in the type of its operands, so the network itself must say the
-//! types: this writes them into it. Stages: [`role`] knows what each kind of layer can do, [`units`]
-//! which layers belong together, [`assign`] gives each value a type, [`rebuild`] makes the network
-//! anew with casts where types change. [`apply`] does that for types that are known; [`choose`]
-//! looks for them, by what they do to the numbers ([`survey`], [`search`]).
+//! types: this writes them into it. Stages: `role` knows what each kind of layer can do, `units`
+//! which layers belong together, `assign` gives each value a type, `rebuild` makes the network
+//! anew with casts where types change. [`apply`] does that for types that are known; [`choose()`]
+//! looks for them, by what they do to the numbers (`survey`, `search`).
 //!
 //! What is no number of the model's data is never touched: sizes, indices, truths, the scales of
 //! quantization, the state of a loop at its border, the model's inputs and outputs.

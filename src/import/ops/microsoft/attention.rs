@@ -35,7 +35,7 @@ pub(in crate::import::ops) const OPS: &[Op] = &[
 ];
 
 /// `Attention`: queries, keys and values are three parts of input · weights + bias; then
-/// [`attend`].
+/// [`attend`](Call::attend).
 fn attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, weights) = (ctx.input(0)?, ctx.input(1)?);
     let mut all = multiply(ctx, x, weights)?;
