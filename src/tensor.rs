@@ -195,6 +195,9 @@ pub enum TensorError {
         /// Bytes given.
         actual: usize,
     },
+    /// Real numbers are rounded to `f32`, `f16` and `bf16` only.
+    #[error("real numbers are not rounded to {0}")]
+    NotReal(DType),
 }
 
 /// Number of elements of a tensor of this shape; `None` where that overflows.
@@ -229,6 +232,16 @@ impl Tensor {
             }
         }
         Self::new(T::DTYPE, dims, Bytes::from_owner(Owned(values)))
+    }
+
+    /// A tensor of `f32`, `f16` or `bf16`, to which `values` are rounded half to even.
+    pub fn of_reals(dtype: DType, dims: Vec<usize>, values: Vec<f32>) -> Result<Self, TensorError> {
+        match dtype {
+            DType::F32 => Self::of(dims, values),
+            DType::F16 => Self::of(dims, values.into_iter().map(f16::from_f32).collect()),
+            DType::BF16 => Self::of(dims, values.into_iter().map(bf16::from_f32).collect()),
+            _ => Err(TensorError::NotReal(dtype)),
+        }
     }
 
     /// A tensor of booleans.

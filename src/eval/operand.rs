@@ -3,8 +3,7 @@
 use super::error::EvalError;
 use super::index::count;
 use crate::network::layer::Arg;
-use crate::tensor::{DType, Element, Tensor};
-use half::{bf16, f16};
+use crate::tensor::{DType, Element, Tensor, TensorError};
 use std::borrow::Cow;
 
 /// The operand at this position.
@@ -99,12 +98,10 @@ pub(super) fn rounded(
     dims: Vec<usize>,
     values: Vec<f32>,
 ) -> Result<Tensor, EvalError> {
-    Ok(match dtype {
-        DType::F16 => Tensor::of(dims, values.into_iter().map(f16::from_f32).collect())?,
-        DType::BF16 => Tensor::of(dims, values.into_iter().map(bf16::from_f32).collect())?,
-        DType::F32 => Tensor::of(dims, values)?,
-        _ => return Err(EvalError::Conversion { from: DType::F32, to: dtype }),
-    })
+    match Tensor::of_reals(dtype, dims, values) {
+        Err(TensorError::NotReal(to)) => Err(EvalError::Conversion { from: DType::F32, to }),
+        made => Ok(made?),
+    }
 }
 
 /// A buffer for a result of this shape.

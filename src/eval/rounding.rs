@@ -91,13 +91,7 @@ impl Rounding {
             let exact = value == value.trunc() && value.abs() <= whole;
             if exact || !value.is_finite() { value } else { value * by.mul_add(self.draw(), 1.0) }
         });
-        let dims = tensor.dims().to_vec();
-        let moved = match tensor.dtype() {
-            DType::F32 => Tensor::of(dims, moved.collect::<Vec<f32>>()),
-            DType::F16 => Tensor::of(dims, moved.map(f16::from_f32).collect()),
-            DType::BF16 => Tensor::of(dims, moved.map(bf16::from_f32).collect()),
-            _ => return tensor.clone(),
-        };
+        let moved = Tensor::of_reals(tensor.dtype(), tensor.dims().to_vec(), moved.collect());
         moved.unwrap_or_else(|_| tensor.clone())
     }
 

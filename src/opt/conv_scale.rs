@@ -8,7 +8,6 @@ use crate::network::edit::Editor;
 use crate::network::layer::{Arg, Convolution, Scale, ScaleMode};
 use crate::network::{LayerId, LayerKind, Network, ValueId};
 use crate::tensor::{DType, Tensor};
-use half::{bf16, f16};
 
 pub(super) fn run(network: &mut Network) -> usize {
     let layers = network.live_layers();
@@ -67,7 +66,7 @@ fn scaled(convolution: &Convolution, by: &Scale) -> Option<Convolution> {
     }
     let new_bias =
         bias.iter().zip(&factors).zip(&summands).map(|((b, factor), summand)| b * factor + summand);
-    let new_bias = tensor(weights.dtype(), vec![maps], new_bias.collect())?;
+    let new_bias = Tensor::of_reals(weights.dtype(), vec![maps], new_bias.collect()).ok()?;
 
     let new_weights = product(weights, &factors)?;
     mapped::release(weights.bytes());
@@ -96,11 +95,8 @@ fn product(weights: &Tensor, factors: &[f32]) -> Option<Tensor> {
     if weights.dtype() != DType::F32 {
         let values = weights.to_f32s()?;
         let maps = values.chunks(per_map.max(1)).zip(factors);
-        return tensor(
-            weights.dtype(),
-            dims,
-            maps.flat_map(|(map, factor)| map.iter().map(move |w| w * factor)).collect(),
-        );
+        let values = maps.flat_map(|(map, factor)| map.iter().map(move |w| w * factor));
+        return Tensor::of_reals(weights.dtype(), dims, values.collect()).ok();
     }
     // Read as bytes: in a file these gigabytes need not be aligned, and a copy that is would be one
     // too many.
@@ -110,17 +106,6 @@ fn product(weights: &Tensor, factors: &[f32]) -> Option<Tensor> {
         values.extend(map.iter().map(|&bytes| f32::from_le_bytes(bytes) * factor));
     }
     Tensor::of(dims, values).ok()
-}
-
-/// Numbers rounded to a floating-point type.
-pub(super) fn tensor(dtype: DType, dims: Vec<usize>, values: Vec<f32>) -> Option<Tensor> {
-    match dtype {
-        DType::F32 => Tensor::of(dims, values),
-        DType::F16 => Tensor::of(dims, values.into_iter().map(f16::from_f32).collect()),
-        DType::BF16 => Tensor::of(dims, values.into_iter().map(bf16::from_f32).collect()),
-        _ => return None,
-    }
-    .ok()
 }
 
 fn replace(editor: &mut Editor<'_>, front: LayerId, scale: LayerId, merged: Convolution) {

@@ -8,7 +8,7 @@
 //! What could turn a last digit into more stays: formulas whose result is rounded or compared, sums
 //! that are nearly taken back, and coefficients that overflow or vanish.
 
-use super::conv_scale::{tensor, weighs_maps};
+use super::conv_scale::weighs_maps;
 use crate::network::edit::Editor;
 use crate::network::layer::{ElementWiseOperation as Ew, Scale, ScaleMode, UnaryOperation as Un};
 use crate::network::{Dim, LayerId, LayerKind, Network, ValueId};
@@ -239,7 +239,7 @@ impl Formula {
             values.iter().all(|&value| holds(dtype, value)).then_some(())?;
             #[expect(clippy::cast_possible_truncation, reason = "rounding to the type")]
             let values = values.into_iter().map(|value| value as f32).collect();
-            tensor(dtype, vec![count], values).map(Some)
+            Tensor::of_reals(dtype, vec![count], values).ok().map(Some)
         };
         let (mode, channel_axis) = match self.extent {
             Extent::Uniform => (ScaleMode::Uniform, 1),

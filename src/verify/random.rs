@@ -4,7 +4,6 @@ use crate::error::{Error, Kind, Result};
 use crate::network::layer::{Cast, GatherMode};
 use crate::network::{LayerKind, Network, ValueId};
 use crate::tensor::{DType, Tensor};
-use half::{bf16, f16};
 
 /// Indices below this bound are drawn where nothing says how far they may go.
 const SMALL: u64 = 8;
@@ -135,10 +134,8 @@ fn tensor(draw: &mut Draw, dtype: DType, shape: &[usize], bound: u64) -> Option<
     let dims = shape.to_vec();
     let below = |draw: &mut Draw, limit: u64| draw.next() % bound.min(limit);
     match dtype {
-        DType::F32 => Tensor::of(dims, (0..count).map(|_| draw.normal()).collect()),
-        DType::F16 => Tensor::of(dims, (0..count).map(|_| f16::from_f32(draw.normal())).collect()),
-        DType::BF16 => {
-            Tensor::of(dims, (0..count).map(|_| bf16::from_f32(draw.normal())).collect())
+        DType::F32 | DType::F16 | DType::BF16 => {
+            Tensor::of_reals(dtype, dims, (0..count).map(|_| draw.normal()).collect())
         }
         DType::I64 => Tensor::of(
             dims,

@@ -1,19 +1,12 @@
 //! Constants with other numbers, of the same type and shape.
 
-use half::{bf16, f16};
-use onnx2plan::tensor::{DType, Tensor};
+use onnx2plan::tensor::Tensor;
 
 /// Each number by its position; `None` for other types than real numbers.
 pub(super) fn edited(tensor: &Tensor, change: impl Fn(usize, f32) -> f32) -> Option<Tensor> {
     let values = tensor.to_f32s()?;
     let changed = values.iter().enumerate().map(|(at, &value)| change(at, value));
-    let dims = tensor.dims().to_vec();
-    match tensor.dtype() {
-        DType::F32 => Tensor::of(dims, changed.collect::<Vec<f32>>()).ok(),
-        DType::F16 => Tensor::of(dims, changed.map(f16::from_f32).collect()).ok(),
-        DType::BF16 => Tensor::of(dims, changed.map(bf16::from_f32).collect()).ok(),
-        _ => None,
-    }
+    Tensor::of_reals(tensor.dtype(), tensor.dims().to_vec(), changed.collect()).ok()
 }
 
 /// The numbers of a matrix, or of what has its rows along the first axis, as if it had been read

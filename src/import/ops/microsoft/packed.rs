@@ -4,9 +4,8 @@ use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
 use crate::network::ValueId;
 use crate::onnx::Node;
-use crate::tensor::{DType, Tensor, volume};
+use crate::tensor::{DType, Tensor, TensorError, volume};
 use bytes::Bytes;
-use half::{bf16, f16};
 
 /// An attribute that is a size.
 pub(super) fn dimension(node: &Node, name: &str) -> Result<usize, OpError> {
@@ -150,14 +149,12 @@ pub(super) fn constant(
     dims: Vec<usize>,
     values: Vec<f32>,
 ) -> Result<ValueId, OpError> {
-    let tensor = match dtype {
-        DType::F32 => Tensor::of(dims, values)?,
-        DType::F16 => Tensor::of(dims, values.into_iter().map(f16::from_f32).collect())?,
-        DType::BF16 => Tensor::of(dims, values.into_iter().map(bf16::from_f32).collect())?,
-        _ => {
+    let tensor = match Tensor::of_reals(dtype, dims, values) {
+        Err(TensorError::NotReal(dtype)) => {
             let what = "the data";
             return Err(OpError::DType { what, dtype, supported: "f32, f16, bf16" });
         }
+        made => made?,
     };
     Ok(ctx.constant_value(tensor))
 }
