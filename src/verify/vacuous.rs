@@ -8,13 +8,12 @@
 use super::compare::{self, compare_within};
 use super::data::{self, DataSet};
 use super::random;
-use crate::network::{LayerKind, Network, Output, ValueId};
+use crate::network::{LayerKind, Network, Output, ValueId, sizing};
 use crate::onnx::Constant;
 use crate::report::Verification;
 use crate::report::verification::Judgment;
 use crate::tensor::{DType, Tensor};
-use half::{bf16, f16};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 /// Computes the outputs, in the model's order and types, of inputs in the model's types.
 pub(super) type Compute<'a> = dyn FnMut(&DataSet) -> crate::error::Result<Vec<Tensor>> + 'a;
@@ -31,13 +30,14 @@ pub(super) fn judge(
     verifications: &mut [Verification],
     compute: &mut Compute<'_>,
 ) {
-    let outputs = Outputs { network, inputs, sets };
+    let outputs = Outputs::new(network, inputs, sets);
     let agrees = |at: &usize| {
         let judged = |of: &Verification| of.outputs.get(*at).is_some_and(|output| output.agrees);
         verifications.iter().all(judged)
     };
+    let computed = outputs.computed();
     let open = (0..network.outputs.len()).filter(agrees);
-    let open = open.filter(|&at| outputs.is_computed(at) && !outputs.varies_with_data(at));
+    let open = open.filter(|at| computed.contains(at) && !outputs.varies_with_data(*at));
     for (at, why) in outputs.unmoved(open.collect(), compute) {
         for output in verifications.iter_mut().filter_map(|of| of.outputs.get_mut(at)) {
             output.judged(Judgment::Vacuous);
@@ -52,49 +52,51 @@ struct Outputs<'a> {
     network: &'a Network,
     inputs: &'a [&'a str],
     sets: &'a [DataSet],
+    /// What each data set expects of each output.
+    expected: Vec<Vec<Option<&'a Constant>>>,
 }
 
-impl Outputs<'_> {
-    /// What a data set expects of an output.
-    fn expected<'s>(&self, set: &'s DataSet, at: usize) -> Option<&'s Constant> {
-        let names: Vec<&str> = self.network.outputs.iter().map(|output| &*output.name).collect();
-        data::in_order(&set.outputs, &names).get(at).copied().flatten()
+impl<'a> Outputs<'a> {
+    fn new(network: &'a Network, inputs: &'a [&'a str], sets: &'a [DataSet]) -> Self {
+        let names: Vec<&str> = network.outputs.iter().map(|output| &*output.name).collect();
+        let expected = sets.iter().map(|set| data::in_order(&set.outputs, &names));
+        Self { network, inputs, sets, expected: expected.collect() }
     }
 
-    fn all_expected(&self, at: usize) -> Vec<&Tensor> {
-        let expected = self.sets.iter().filter_map(|set| self.expected(set, at)?.tensor().ok());
-        expected.collect()
+    /// What the data sets expect of an output.
+    fn expected(&self, at: usize) -> impl Iterator<Item = &'a Constant> {
+        self.expected.iter().filter_map(move |set| set.get(at).copied().flatten())
     }
 
-    /// Whether an output has real numbers that are computed from numbers that go in.
-    fn is_computed(&self, at: usize) -> bool {
-        let real = |output: &Output| {
+    fn tensors(&self, at: usize) -> impl Iterator<Item = &'a Tensor> {
+        self.expected(at).filter_map(|expected| expected.tensor().ok())
+    }
+
+    /// The outputs with real numbers that are computed from numbers that go in.
+    fn computed(&self) -> HashSet<usize> {
+        let fed = self.sets.iter().flat_map(|set| set.tensors(self.inputs));
+        let fed = fed.filter(|(_, tensor)| !tensor.is_empty()).map(|(name, _)| name.to_owned());
+        let reached = self.reached(&fed.collect());
+        let is_computed = |(at, output): (usize, &Output)| {
             let dtype = self.network.value(output.value).ty.dtype;
-            matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
+            let real = matches!(dtype, DType::F32 | DType::F16 | DType::BF16);
+            let filled = self.tensors(at).any(|tensor| !tensor.is_empty());
+            (real && filled && reached.contains(&output.value)).then_some(at)
         };
-        let filled = self.all_expected(at).iter().any(|tensor| !tensor.is_empty());
-        let fed = |name: &str| {
-            let all = self.sets.iter().flat_map(|set| set.tensors(self.inputs));
-            all.into_iter().any(|(fed, tensor)| fed == name && !tensor.is_empty())
-        };
-        filled && self.network.outputs.get(at).is_some_and(real) && self.is_driven(at, &fed)
+        self.network.outputs.iter().enumerate().filter_map(is_computed).collect()
     }
 
     /// Whether it is 0 throughout, in every data set, where one number says too little.
     fn is_zero(&self, at: usize) -> bool {
-        let expected = self.all_expected(at);
-        let zero = |tensor: &&Tensor| compare::numbers(tensor).iter().all(|&number| number == 0.0);
-        expected.iter().any(|tensor| tensor.len() > 1) && expected.iter().all(zero)
+        let zero = |tensor: &Tensor| compare::numbers(tensor).iter().all(|&number| number == 0.0);
+        self.tensors(at).any(|tensor| tensor.len() > 1) && self.tensors(at).all(zero)
     }
 
     /// Whether two data sets expect different numbers for inputs of the same shapes.
     fn varies_with_data(&self, at: usize) -> bool {
-        let Some((first, others)) = self.sets.split_first() else { return false };
-        let Some(expected) = self.expected(first, at) else { return false };
-        others
-            .iter()
-            .filter_map(|set| self.expected(set, at)?.tensor().ok())
-            .any(|other| other.dims() == expected.dims() && !is_within(other, expected, first))
+        let (mut others, first) = (self.tensors(at).skip(1), self.expected(at).next());
+        let (Some(first), Some(set)) = (first, self.sets.first()) else { return false };
+        others.any(|other| other.dims() == first.dims() && !is_within(other, first, set))
     }
 
     /// Which of these outputs stay what they are however the inputs move, and zeros where they move
@@ -105,41 +107,45 @@ impl Outputs<'_> {
         compute: &mut Compute<'_>,
     ) -> Vec<(usize, &'static str)> {
         let Some(set) = self.sets.first() else { return Vec::new() };
-        let (mut moved, mut found) = (BTreeSet::new(), Vec::new());
+        let (mut moved, mut found) = (HashSet::new(), Vec::new());
         for way in Way::ALL {
+            if open.is_empty() {
+                break;
+            }
             let (inputs, names) = self.moved(set, way);
-            if open.is_empty() || names.is_empty() {
+            if names.is_empty() {
                 continue;
             }
             let Ok(outputs) = compute(&DataSet::of_inputs(&inputs)) else { return Vec::new() };
             moved.extend(names);
             open.retain(|&at| {
-                let expected = self.expected(set, at);
-                outputs.get(at).zip(expected).is_some_and(|(a, e)| is_within(a, e, set))
+                let pair = outputs.get(at).zip(self.expected(at).next());
+                pair.is_some_and(|(actual, expected)| is_within(actual, expected, set))
             });
             found.extend(open.extract_if(.., |at| self.is_zero(*at)).map(|at| (at, ZERO)));
         }
         found.extend(open.into_iter().map(|at| (at, UNMOVED)));
-        found.retain(|(at, _)| self.is_driven(*at, &|name| moved.contains(name)));
+        let reached = self.reached(&moved);
+        let output = |at: usize| self.network.outputs.get(at).map(|output| output.value);
+        found.retain(|(at, _)| output(*at).is_some_and(|value| reached.contains(&value)));
         found
     }
 
-    /// Whether an output is computed from the numbers of such an input.
-    fn is_driven(&self, at: usize, by: &dyn Fn(&str) -> bool) -> bool {
-        let value = self.network.outputs.get(at).map(|output| output.value);
-        let drivers = value.map(|value| drivers(self.network, value)).unwrap_or_default();
-        drivers.iter().any(|&input| by(&self.network.value(input).name))
+    /// The values that are computed from the numbers, not just the sizes, of these inputs.
+    fn reached(&self, names: &HashSet<String>) -> HashSet<ValueId> {
+        let inputs = self.network.inputs.iter().copied();
+        let named = |id: &ValueId| names.contains(&*self.network.value(*id).name);
+        reached(self.network, inputs.filter(named).collect())
     }
 
-    /// All inputs, as far as they can be moved, and the names of those that were.
+    /// All inputs, as far as they can be moved, and the names of those that were. One that says
+    /// sizes stays: with another the network is another.
     fn moved(&self, set: &DataSet, way: Way) -> (Vec<(String, Tensor)>, Vec<String>) {
+        let sizes = sizing::holding_sizes(self.network).into_iter();
+        let sizes: HashSet<&str> = sizes.map(|input| &*self.network.value(input).name).collect();
         let mut names = Vec::new();
-        let sized = |name: &str| {
-            let of = self.network.inputs.iter().map(|&input| self.network.value(input));
-            of.filter(|value| *value.name == *name).any(|value| value.ty.elements.is_some())
-        };
         let move_one = |(name, tensor): (&str, &Tensor)| {
-            let moved = way.moved(tensor).filter(|moved| moved != tensor && !sized(name));
+            let moved = way.moved(tensor).filter(|moved| moved != tensor && !sizes.contains(name));
             if moved.is_some() {
                 names.push(name.to_owned());
             }
@@ -156,23 +162,22 @@ fn is_within(actual: &Tensor, expected: &Constant, set: &DataSet) -> bool {
     compare_within("", actual, expected, tolerance, None).agrees
 }
 
-/// The inputs of a network whose numbers, not just sizes, a value is computed from.
-pub(super) fn drivers(network: &Network, value: ValueId) -> Vec<ValueId> {
-    let mut seen = HashSet::from([value]);
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        let Some(maker) = network.maker(value) else { continue };
-        let layer = network.layer(maker);
-        if matches!(layer.kind, LayerKind::Shape) {
-            continue;
-        }
-        // What a loop or a branch computes may come from any value around it.
-        if !layer.kind.blocks().is_empty() {
-            return network.inputs.clone();
-        }
-        open.extend(layer.inputs.iter().filter(|&&input| seen.insert(input)));
+/// These values, and all that are computed from their numbers. What a loop or a branch gives may
+/// come from any value around it.
+pub(super) fn reached(network: &Network, from: HashSet<ValueId>) -> HashSet<ValueId> {
+    let mut reached = from;
+    if reached.is_empty() {
+        return reached;
     }
-    network.inputs.iter().copied().filter(|input| seen.contains(input)).collect()
+    for id in network.live_layers() {
+        let layer = network.layer(id);
+        let takes = layer.inputs.iter().any(|input| reached.contains(input));
+        let takes = takes && !matches!(layer.kind, LayerKind::Shape);
+        if takes || !layer.kind.blocks().is_empty() {
+            reached.extend(&layer.outputs);
+        }
+    }
+    reached
 }
 
 /// How inputs move.
@@ -194,14 +199,8 @@ impl Way {
     fn moved(self, tensor: &Tensor) -> Option<Tensor> {
         let dims = tensor.dims().to_vec();
         match tensor.dtype() {
-            DType::F32 => Tensor::of(dims, self.reals(tensor)?).ok(),
-            DType::F16 => {
-                let reals = self.reals(tensor)?.into_iter().map(f16::from_f32);
-                Tensor::of(dims, reals.collect()).ok()
-            }
-            DType::BF16 => {
-                let reals = self.reals(tensor)?.into_iter().map(bf16::from_f32);
-                Tensor::of(dims, reals.collect()).ok()
+            dtype @ (DType::F32 | DType::F16 | DType::BF16) => {
+                Tensor::of_reals(dtype, dims, self.reals(tensor)?).ok()
             }
             DType::I64 => Tensor::of(dims, self.turned(tensor.to_i64s()?)).ok(),
             DType::I32 => {
