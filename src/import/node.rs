@@ -92,7 +92,10 @@ impl Ctx<'_> {
             known.push(match operand {
                 Ok(Operand::Data(tensor, site)) => match widened(&tensor).filter(|_| wide) {
                     Some(numbers) => {
-                        Operand::Wide(self.constant_at(numbers, &site), tensor.dtype())
+                        let value = self.constant_at(numbers, &site);
+                        let operand = Operand::Wide(value, tensor.dtype());
+                        self.became(name, &operand);
+                        operand
                     }
                     None => Operand::Value(self.materialize(name, tensor, &site, node)?),
                 },
@@ -137,10 +140,15 @@ impl Ctx<'_> {
             Problem::new(Kind::Unsupported, node.site.clone(), message)
         })?;
         let value = self.constant_at(tensor, site);
-        if let Some(scope) = self.scopes.iter_mut().rev().find(|scope| scope.contains_key(name)) {
-            scope.insert(name.clone(), Operand::Value(value));
-        }
+        self.became(name, &Operand::Value(value));
         Ok(value)
+    }
+
+    /// What an initializer became is that for all who take it.
+    fn became(&mut self, name: &Arc<str>, operand: &Operand) {
+        if let Some(scope) = self.scopes.iter_mut().rev().find(|scope| scope.contains_key(name)) {
+            scope.insert(name.clone(), operand.clone());
+        }
     }
 
     /// The outputs of a node's handler; `None` where what failed has been reported already.

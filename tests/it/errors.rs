@@ -29,6 +29,7 @@ const CASES: &[(&str, Spoil)] = &[
     ("attribute-value", |dir| unary("Gelu").opset_is(20).attr("approximate", "sine").write(dir)),
     ("attribute-choice", |dir| unary("TRT_Scale").attr("mode", "PER_CHANNEL").write(dir)),
     ("attribute-missing", |dir| unary("Cast").write(dir)),
+    ("operators-of-onnx-runtime", of_onnx_runtime),
     ("node-inputs", |dir| {
         Model::new(17).input("x", "f32[2]").node("Add", "x", "y").output("y", "").write(dir)
     }),
@@ -143,6 +144,51 @@ fn lstm(others: &str, w: &[i64], r: &[i64], e: &[i64]) -> Model {
     } else {
         model.weights("e", e)
     }
+}
+
+/// What nodes of ONNX Runtime's own say that would be heeded by nobody.
+fn of_onnx_runtime(dir: &Path) -> PathBuf {
+    let grouped = |model: Model, y: &str| {
+        model
+            .node("com.microsoft.GroupQueryAttention", "qkv - - - - last total", y)
+            .attr("num_heads", 4)
+            .attr("kv_num_heads", 2)
+    };
+    let model = Model::new(17)
+        .opset("com.microsoft", 1)
+        .input("qkv", "f32[2, 3, 32]")
+        .input("packed", "f32[2, 3, 4, 3, 8]")
+        .input("x", "f32[1, 2, 4, 4]")
+        .input("flat", "u8[2, 4]")
+        .input("ids", "i32[2, 3]")
+        .init("last", &[2], &[2i32, 2])
+        .init("total", &[], &[3i32])
+        .weights("table", &[8, 2])
+        .init("length", &[1], &[3i64])
+        .weights("kernel", &[2, 2, 1, 1])
+        .init("step", &[], &[0.5f32])
+        .init("zero", &[], &[3u8])
+        .weights("words", &[9, 4])
+        .weights("gamma", &[4])
+        .weights("reals", &[2, 8])
+        .weights("scales", &[2, 1]);
+    let model = grouped(model, "a").attr("local_window_size", 0);
+    let model = grouped(model, "b").attr("local_window_size", 2).attr("causal", 0);
+    let model = grouped(model, "c - - d").attr("qk_output", 9);
+    let model = model
+        .node("com.microsoft.MultiHeadAttention", "packed qkv qkv", "e")
+        .attr("num_heads", 4)
+        .node("com.microsoft.RelativePositionBias", "table length length", "f")
+        .attr("max_distance", i64::MAX)
+        .node("com.microsoft.FusedConv", "x kernel", "g")
+        .attr("activation", "Clip")
+        .attr("activation_params", [0.5f32])
+        .node("com.microsoft.QLinearGlobalAveragePool", "flat step zero step zero", "h")
+        .node("com.microsoft.EmbedLayerNormalization", "ids ids words words - gamma gamma", "i")
+        .node("com.microsoft.GatherBlockQuantized", "reals ids scales", "j")
+        .attr("block_size", 16);
+    let names = ["a", "b", "c", "e", "f", "g", "h", "i", "j"];
+    names.iter().fold(model, |model, name| model.output(name, "")).write(dir)
 }
 
 fn many_unsupported(dir: &Path) -> PathBuf {

@@ -42,7 +42,7 @@ fn attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     if let Some(bias) = ctx.maybe(2) {
         all = ctx.binary(Ew::Sum, all, bias)?;
     }
-    refuse_sharing(ctx, node, &[6])?;
+    refuse_sharing(ctx, node, &[(6, PAST_LENGTH)])?;
     let (mask, past, bias) = (ctx.maybe(3), ctx.maybe(4), ctx.maybe(5));
     self_attention(ctx, node, all, [mask, past, bias])
 }
@@ -61,8 +61,15 @@ fn quantized_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError
     self_attention(ctx, node, all, [mask, past, None])
 }
 
-/// Refuses caches that are written in place, and what comes with them.
-fn refuse_sharing(ctx: &Ctx<'_>, node: &Node, inputs: &[usize]) -> Result<(), OpError> {
+const PAST_LENGTH: &str = "input `past_sequence_length`";
+const BEAMS: &str = "input `cache_indirection`";
+
+/// Refuses caches that are written in place, and what comes with them: these inputs.
+fn refuse_sharing(
+    ctx: &Ctx<'_>,
+    node: &Node,
+    inputs: &[(usize, &'static str)],
+) -> Result<(), OpError> {
     let zero = |what, name| match node.attrs.int_or(name, 0)? {
         0 => Ok(()),
         other => Err(OpError::Value { what, value: other.to_string(), supported: "0" }),
@@ -71,8 +78,8 @@ fn refuse_sharing(ctx: &Ctx<'_>, node: &Node, inputs: &[usize]) -> Result<(), Op
     zero("attribute `do_rotary`", "do_rotary")?;
     zero("attribute `output_qk`", "output_qk")?;
     zero("attribute `rotary_embedding_dim`", "rotary_embedding_dim")?;
-    match inputs.iter().find(|&&at| ctx.maybe(at).is_some()) {
-        Some(_) => Err(OpError::Feature("a cache that is written in place")),
+    match inputs.iter().find(|(at, _)| ctx.maybe(*at).is_some()) {
+        Some(&(_, what)) => Err(OpError::Feature(what)),
         None => Ok(()),
     }
 }
@@ -86,6 +93,12 @@ fn self_attention(
     [mask, past, bias]: [Option<ValueId>; 3],
 ) -> Result<Values, OpError> {
     let heads = required_head_count(node, "num_heads")?;
+    for (what, value, rank) in [("input `input`", Some(all), 3), ("input `past`", past, 5)] {
+        if let Some(found) = value.map(|value| ctx.rank(value)).filter(|found| *found != rank) {
+            let supported = if rank == 3 { "3" } else { "5" };
+            return Err(OpError::Rank { what, rank: found, supported });
+        }
+    }
     let hidden = ctx.size_of(all, ctx.rank(all).saturating_sub(1))?;
     let sizes = match node.attrs.ints("qkv_hidden_sizes")? {
         Some(&[q, k, v]) => ctx.fixed_numbers(&[q, k, v]),
@@ -121,13 +134,14 @@ fn one_of(ctx: &mut Ctx<'_>, x: ValueId, axis: usize, at: i64) -> Result<ValueId
 
 /// `MultiHeadAttention`, see [`multi_head`].
 fn multi_head_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    refuse_sharing(ctx, node, &[8, 9])?;
+    refuse_sharing(ctx, node, &[(8, PAST_LENGTH), (9, BEAMS)])?;
     multi_head(ctx, node, [3, 4, 5, 6, 7])
 }
 
 /// `DecoderMaskedMultiHeadAttention`: the same of one query.
 fn decoder_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    refuse_sharing(ctx, node, &[7, 8, 9])?;
+    let shared = [(7, PAST_LENGTH), (8, "input `beam_width`"), (9, BEAMS)];
+    refuse_sharing(ctx, node, &shared)?;
     if ctx.maybe(10).is_some() {
         // ONNX Runtime adds it on GPUs and leaves it out on the CPU.
         return Err(OpError::Feature("input `bias`"));
@@ -167,6 +181,10 @@ fn multi_head(
 fn packed(ctx: &mut Ctx<'_>) -> Result<[ValueId; 3], OpError> {
     let query = ctx.input(0)?;
     if ctx.rank(query) == 5 {
+        if ctx.maybe(1).or(ctx.maybe(2)).is_some() {
+            let message = "input `query` holds keys and values, and there are others";
+            return Err(OpError::invalid(message));
+        }
         return Ok([flat(ctx, query, 0)?, flat(ctx, query, 1)?, flat(ctx, query, 2)?]);
     }
     let key = ctx.input(1)?;

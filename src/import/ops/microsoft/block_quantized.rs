@@ -1,6 +1,6 @@
 //! Weights of 2, 4 or 8 bits with a scale for each block, as constants of the data's type.
 
-use super::packed::{Blocks, Codes, constant, dimension, integer};
+use super::packed::{Blocks, Codes, constant, dimension, integer, middle, width_of};
 use super::row;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::Op;
@@ -22,7 +22,8 @@ pub(in crate::import::ops) const OPS: &[Op] = &[
 /// says which block that is where it is not k / `block_size`. Becomes MatrixMultiply.
 fn matmul_n_bits(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (columns, depth) = (dimension(node, "N")?, dimension(node, "K")?);
-    let (size, bits) = (dimension(node, "block_size")?, bits(node)?);
+    let size = dimension(node, "block_size")?;
+    let bits = width_of("attribute `bits`", integer(node, "bits", Some(4))?)?;
     if node.attrs.int_or("weight_prepacked", 0)? != 0 {
         return Err(OpError::Feature("an order of weights that only one kernel knows"));
     }
@@ -64,28 +65,6 @@ fn matmul_n_bits(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         Some(bias) => ctx.binary(Ew::Sum, product, bias)?,
         None => product,
     }])
-}
-
-/// The attribute `bits`.
-fn bits(node: &Node) -> Result<usize, OpError> {
-    match integer(node, "bits", Some(4))? {
-        2 => Ok(2),
-        4 => Ok(4),
-        8 => Ok(8),
-        other => {
-            let (what, value) = ("attribute `bits`", other.to_string());
-            Err(OpError::Value { what, value, supported: "2, 4, 8" })
-        }
-    }
-}
-
-/// What unsigned codes of so many bits mean as 0 where nothing else is said.
-fn middle(bits: usize) -> f32 {
-    match bits {
-        2 => 2.0,
-        4 => 8.0,
-        _ => 128.0,
-    }
 }
 
 /// An element that the sizes checked before promise.
@@ -211,7 +190,14 @@ fn matmul_bnb4(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 /// `GatherBlockQuantized`: `Gather` from a table of codes, each less its zero point and times the
 /// scale of its block. Becomes Gather.
 fn gather(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let bits = bits(node)?;
+    let bits = width_of("attribute `bits`", integer(node, "bits", Some(4))?)?;
+    for (at, what) in [(0, "input `data`"), (3, "input `zero_points`")] {
+        if let Some(dtype) = ctx.stated(at)
+            && !matches!(dtype, DType::U8 | DType::I4 | DType::U4)
+        {
+            return Err(OpError::DType { what, dtype, supported: "u8, i4, u4" });
+        }
+    }
     let size = integer(node, "block_size", Some(128))?;
     let size = usize::try_from(size).ok().filter(|&size| size > 0);
     let size =

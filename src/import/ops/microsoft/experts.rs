@@ -1,7 +1,7 @@
 //! Mixtures of experts, computed by all experts for every token.
 
 use super::fused::halves;
-use super::packed::{Codes, constant, integer};
+use super::packed::{Codes, constant, integer, middle, width_of};
 use super::rest::{Gate, gated};
 use super::row;
 use crate::import::build::axes::along;
@@ -81,15 +81,10 @@ fn dequantized(
     bits: i64,
     block: i64,
 ) -> Result<ValueId, OpError> {
-    let (bits, middle) = match bits {
-        2 => (2, 2.0),
-        4 => (4, 8.0),
-        8 => (8, 128.0),
-        other => {
-            let (what, value) = ("the number of bits of a weight", other.to_string());
-            return Err(OpError::Value { what, value, supported: "2, 4, 8" });
-        }
-    };
+    let bits = width_of("the number of bits of a weight", bits)?;
+    let middle = middle(bits);
+    let block = usize::try_from(block)
+        .map_err(|_| OpError::invalid(format!("attribute `block_size` is {block}")))?;
     let name = ctx.input_name(at);
     let packed = ctx.constant_input(at)?;
     let packed = packed.ok_or_else(|| OpError::invalid(format!("input `{name}` is missing")))?;
@@ -101,7 +96,7 @@ fn dequantized(
     let depth = depth.ok_or_else(|| OpError::invalid("more weights than there can be"))?;
     let codes = Codes::of(&packed, bits, depth)?.all();
     let list = ctx.floats(scales)?.unwrap_or_default();
-    let size = usize::try_from(block).ok().filter(|&size| size > 0).unwrap_or(depth).max(1);
+    let size = if block == 0 { depth.max(1) } else { block };
     let count = depth.div_ceil(size);
     if volume(&[experts, rows, count]) != Some(list.len()) {
         return Err(OpError::invalid(format!(
@@ -193,7 +188,13 @@ fn activated(
             (0, Some(third)) => (x, third),
             (1, None) => interleaved(ctx, x)?,
             (2, None) => halves(ctx, x)?,
-            _ => return Err(OpError::invalid(format!("attribute `swiglu_fusion` is {fusion}"))),
+            (_, third) => {
+                let with = if third.is_some() { "with" } else { "without" };
+                return Err(OpError::invalid(format!(
+                    "attribute `swiglu_fusion` is {fusion} {with} input `fc3_experts_weights`: it \
+                     is 0 with it, and 1 or 2 without"
+                )));
+            }
         };
         return gated(ctx, open, up, &gate);
     }

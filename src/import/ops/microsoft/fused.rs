@@ -204,6 +204,17 @@ fn fused_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 fn activated(ctx: &mut Ctx<'_>, node: &Node, y: ValueId) -> Result<ValueId, OpError> {
     let name = node.attrs.string_or("activation", "")?;
     let parameters = node.attrs.floats("activation_params")?.unwrap_or_default();
+    let takes = match name {
+        "LeakyRelu" => 1,
+        "Clip" | "HardSigmoid" => 2,
+        _ => parameters.len(),
+    };
+    if parameters.len() != takes {
+        let count = parameters.len();
+        return Err(OpError::invalid(format!(
+            "attribute `activation_params` has {count} numbers; `{name}` takes {takes}"
+        )));
+    }
     let parameters: Vec<_> = parameters.iter().copied().map(Some).collect();
     named(ctx, name, &parameters, y)
 }

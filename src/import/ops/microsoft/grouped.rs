@@ -82,13 +82,17 @@ fn group_query_attention(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpErr
     let inner = match node.attrs.int_or("qk_output", 0)? {
         0 => return Ok(smallvec![y, key, value]),
         1 => ctx.cast(scores, dtype)?,
-        _ => shares,
+        2 => shares,
+        other => {
+            let (what, value) = ("attribute `qk_output`", other.to_string());
+            return Err(OpError::Value { what, value, supported: "0, 1, 2" });
+        }
     };
     Ok(smallvec![y, key, value, inner])
 }
 
-/// Refuses caches of 8 bits or less, caches that hold a window only, and padding before the end of
-/// the new tokens.
+/// Refuses caches of 8 bits or less, caches that hold a window only, padding before the end of the
+/// new tokens, and windows that mean nothing.
 fn refuse(ctx: &Ctx<'_>, node: &Node) -> Result<(), OpError> {
     for (what, name) in
         [("attribute `k_quant_type`", "k_quant_type"), ("attribute `v_quant_type`", "v_quant_type")]
@@ -105,6 +109,15 @@ fn refuse(ctx: &Ctx<'_>, node: &Node) -> Result<(), OpError> {
     }
     if ctx.maybe(16).is_some() {
         return Err(OpError::Feature("input `query_seqlens`"));
+    }
+    let window = node.attrs.int_or("local_window_size", -1)?;
+    let what = "attribute `local_window_size`";
+    if window == 0 {
+        return Err(OpError::Value { what, value: "0".to_owned(), supported: "-1, 1 and more" });
+    }
+    if window > 0 && node.attrs.int_or("causal", 1)? == 0 {
+        let (value, supported) = (format!("{window} with `causal` of 0"), "-1 with it");
+        return Err(OpError::Value { what, value, supported });
     }
     Ok(())
 }
@@ -288,7 +301,7 @@ fn visible(ctx: &mut Ctx<'_>, node: &Node, lengths: Lengths) -> Result<ValueId, 
     let own = ctx.binary(Ew::Sum, past, rows)?;
     let end = ctx.compute(Ew::Sum, own, 1)?;
     let before = ctx.binary(Ew::Less, columns, end)?;
-    if window <= 0 {
+    if window < 0 {
         return Ok(before);
     }
     let first = ctx.compute(Ew::Sub, own, window)?;

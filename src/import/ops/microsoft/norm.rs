@@ -101,9 +101,15 @@ fn embed_layer_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     };
     let places = rows(ctx, 3, positions)?;
     let mut sum = ctx.binary(Ew::Sum, words, places)?;
-    if let (Some(segments), Some(_)) = (ctx.maybe(1), ctx.maybe(4)) {
-        let segments = rows(ctx, 4, segments)?;
-        sum = ctx.binary(Ew::Sum, sum, segments)?;
+    match (ctx.maybe(1), ctx.maybe(4)) {
+        (Some(segments), Some(_)) => {
+            let segments = rows(ctx, 4, segments)?;
+            sum = ctx.binary(Ew::Sum, sum, segments)?;
+        }
+        (Some(_), None) => {
+            return Err(OpError::invalid("input `segment_ids` has no `segment_embedding`"));
+        }
+        (None, _) => {}
     }
     let (gamma, beta) = (ctx.input(5)?, ctx.input(6)?);
     let y = over_last_axis(ctx, sum, [Some(gamma), Some(beta)], epsilon, false)?;

@@ -20,6 +20,25 @@ pub(super) fn integer(node: &Node, name: &str, default: Option<i64>) -> Result<i
     value.ok_or_else(|| OpError::invalid(format!("attribute `{name}` is missing")))
 }
 
+/// A number of bits that codes may have.
+pub(super) fn width_of(what: &'static str, bits: i64) -> Result<usize, OpError> {
+    match bits {
+        2 => Ok(2),
+        4 => Ok(4),
+        8 => Ok(8),
+        other => Err(OpError::Value { what, value: other.to_string(), supported: "2, 4, 8" }),
+    }
+}
+
+/// What unsigned codes of so many bits mean as 0 where nothing else is said.
+pub(super) fn middle(bits: usize) -> f32 {
+    match bits {
+        2 => 2.0,
+        4 => 8.0,
+        _ => 128.0,
+    }
+}
+
 /// Rows of whole numbers of 2, 4 or 8 bits, the first in the lowest bits. Each row begins with a
 /// byte of its own.
 pub(super) struct Codes {

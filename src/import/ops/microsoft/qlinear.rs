@@ -114,6 +114,9 @@ fn global_average_pool(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError
     let last = node.attrs.int_or("channels_last", 0)? != 0;
     let x = operand(ctx, 0)?;
     let rank = ctx.rank(x);
+    if rank < 3 {
+        return Err(OpError::Rank { what: "input `X`", rank, supported: "3 and more" });
+    }
     let axes = if last { 1..rank.saturating_sub(1) } else { 2..rank };
     let y = ctx.reduce(ReduceOperation::Avg, x, axes.collect(), true)?;
     result(ctx, y, 3)

@@ -221,6 +221,10 @@ fn relative_positions(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError>
     let buckets = buckets.ok_or_else(|| ctx.open_size("the number of buckets", table, 0))?;
     let side = if both { buckets / 2 } else { buckets };
     let exact = side / 2;
+    if i32::try_from(farthest).is_err() {
+        let (what, value) = ("attribute `max_distance`", farthest.to_string());
+        return Err(OpError::Value { what, value, supported: "below 2^31" });
+    }
     if exact < 1 || farthest <= exact {
         return Err(OpError::invalid(format!("{buckets} buckets for distances up to {farthest}")));
     }
