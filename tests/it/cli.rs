@@ -567,8 +567,7 @@ fn errors_can_be_had_as_json() {
 #[test]
 fn the_list_of_operators_is_the_registry() {
     let table = text(&succeed(without_tensorrt().args(["ops", "--markdown"])).stdout);
-    let header =
-        "# Operators\n\nWritten by `onnx2plan ops --markdown`; opset ranges are those of ONNX, and\nmean nothing for operators of other domains, which have one version.\n\n";
+    let header = "# Operators\n\nWritten by `onnx2plan ops --markdown`; opset ranges are those of ONNX, and\nmean nothing for operators of other domains, which have one version.\n\n";
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ops.md");
     if let Some(difference) = check_file(&document, &format!("{header}{table}")) {
         panic!("{difference}\n\n{}", records::HOW);
