@@ -6,6 +6,7 @@
 mod answers;
 pub(crate) mod hostile;
 mod plain;
+mod said;
 mod written;
 
 use crate::support::Model;
