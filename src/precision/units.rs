@@ -1,8 +1,8 @@
 //! Layers whose types are chosen together.
 //!
 //! The layers of a node are one unit, and so are nodes that a layer stands for together, and those
-//! of attention: a cast inside would break TensorRT's fused kernel. A unit is named by any of its
-//! nodes.
+//! of attention: a cast inside would break TensorRT's fused kernel. Constants are in no unit: each
+//! user gets them in its own type. A unit is named by any of its nodes.
 
 use crate::network::layer::{ElementWiseOperation, Layer, LayerKind};
 use crate::network::{LayerId, Network, ValueId};
@@ -29,6 +29,7 @@ impl Units {
         let attention = attention(network, &layers);
         let mut groups = Groups::default();
         let mut labels: HashMap<String, LayerId> = HashMap::new();
+        let layers: Vec<LayerId> = layers.into_iter().filter(|&id| joins(network, id)).collect();
         for &id in &layers {
             for site in nodes(network.layer(id)) {
                 let first = *labels.entry(site.label()).or_insert(id);
@@ -72,6 +73,12 @@ impl Units {
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
+}
+
+/// Whether a layer belongs to the unit of its nodes. One constant, and one shape, stands for those
+/// of many nodes, which have nothing else in common.
+fn joins(network: &Network, id: LayerId) -> bool {
+    !matches!(network.layer(id).kind, LayerKind::Constant(_) | LayerKind::Shape)
 }
 
 /// The nodes of a layer; other sites name nothing that a user could choose a type for.
