@@ -13,6 +13,7 @@ mod assign;
 mod certify;
 mod choose;
 mod constants;
+mod data;
 mod notes;
 mod rebuild;
 mod role;
@@ -20,7 +21,8 @@ mod search;
 mod survey;
 mod units;
 
-pub use choose::{Choice, Data, choose};
+pub use choose::{Choice, choose};
+pub use data::{Data, Inputs, Label};
 pub use search::Evaluate;
 
 use crate::network::{Network, Output};

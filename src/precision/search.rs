@@ -5,6 +5,7 @@
 //! return, in halves. Each step computes the whole network as it would be built.
 
 use super::assign::Plan;
+use super::data::Label;
 use super::rebuild::rebuild;
 use super::survey::{Survey, apart, unit};
 use super::units::Units;
@@ -18,7 +19,12 @@ use std::time::{Duration, Instant};
 pub type Evaluate<'a> = dyn FnMut(Network, &[Tensor]) -> Result<Vec<Tensor>> + 'a;
 
 /// Inputs, with the outputs that they should give.
-pub(super) type Set = (Vec<Tensor>, Vec<Tensor>);
+#[derive(Debug, Clone)]
+pub(super) struct Set {
+    pub label: Label,
+    pub inputs: Vec<Tensor>,
+    pub expected: Vec<Tensor>,
+}
 
 /// The share of the bound that the search goes for, so that other data have room.
 const SHARE: f64 = 0.7;
@@ -33,7 +39,7 @@ pub(super) struct Search<'a, 'e> {
     pub fixed: Vec<Option<DType>>,
     pub bound: f64,
     pub evaluate: &'a mut Evaluate<'e>,
-    /// Inputs that decide, with the outputs that they should give.
+    /// The data that decide.
     pub sets: Vec<Set>,
     pub clock: Clock,
 }
@@ -102,7 +108,7 @@ impl Search<'_, '_> {
     pub(super) fn errors(
         &mut self,
         types: &[DType],
-        (inputs, expected): (&[Tensor], &[Tensor]),
+        Set { inputs, expected, .. }: &Set,
     ) -> Result<Vec<f64>> {
         let (network, _) = rebuild(self.network, &self.plan(types, self.ends));
         match self.computed(network, inputs) {
@@ -117,8 +123,8 @@ impl Search<'_, '_> {
         let mut worst = vec![0f64; self.network.outputs.len()];
         let sets = std::mem::take(&mut self.sets);
         let mut result = Ok(());
-        for (inputs, expected) in &sets {
-            match self.errors(types, (inputs, expected)) {
+        for set in &sets {
+            match self.errors(types, set) {
                 Ok(errors) => {
                     worst
                         .iter_mut()
@@ -148,8 +154,8 @@ impl Search<'_, '_> {
             self.fixed.iter().map(|fixed| fixed.unwrap_or(self.cheap)).collect();
         let plan = self.plan(&start, self.ends);
         let mut survey = Survey::default();
-        for (inputs, _) in &self.sets {
-            survey.look(self.network, &plan, self.cheap, inputs)?;
+        for set in &self.sets {
+            survey.look(self.network, &plan, self.cheap, &set.inputs)?;
         }
         let own = survey.own(self.network, self.units, &plan);
         let near = if self.cheap == DType::F16 {

@@ -4,6 +4,7 @@
 //! The right answers are computed here, in `f64`, by the formula that the network writes out.
 
 mod answers;
+mod choosing;
 pub(crate) mod hostile;
 mod plain;
 mod said;
