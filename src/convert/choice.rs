@@ -126,8 +126,14 @@ fn given_data(optimized: &Network, source: &Source, sets: &[DataSet]) -> Result<
     let deciding = sets.get(..count.min(MOST_SETS)).unwrap_or(sets);
     let chosen: Vec<Inputs> = deciding.iter().map(inputs).collect::<Result<_>>()?;
     let mut fresh: Vec<Inputs> = held.map(inputs).transpose()?.into_iter().collect();
-    let seeds = CHECK.iter().skip(fresh.len());
-    fresh.extend(seeds.filter_map(|&seed| Some(moved(optimized, chosen.first()?, seed))));
+    for &seed in CHECK.iter().skip(fresh.len()) {
+        // What cannot be moved would check itself.
+        let known =
+            |tensors: &[Tensor]| chosen.iter().chain(&fresh).any(|of| of.tensors == tensors);
+        let other = chosen.first().map(|first| moved(optimized, first, seed));
+        let other = other.filter(|other| !known(&other.tensors));
+        fresh.extend(other);
+    }
     Ok(Data { chosen, fresh })
 }
 
