@@ -12,8 +12,9 @@ use crate::verify::data::DataSet;
 use crate::verify::{self, boundary, random};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The most data sets that decide.
+/// The most data sets that decide, and the most of the others that check.
 const MOST_SETS: usize = 4;
+const MOST_HELD: usize = 6;
 /// Seeds of drawn inputs that decide, and of those that check.
 const DECIDE: [u64; 2] = [0, 1];
 const CHECK: [u64; 6] = [2, 3, 4, 5, 6, 7];
@@ -113,20 +114,20 @@ fn drawn(
     valued.collect()
 }
 
-/// Data sets that decide, and data that check: the last of several data sets, and the first with
-/// its numbers moved.
+/// Data sets that decide, and data that check: those of several data sets that do not decide, the
+/// last at least, and the first with its numbers moved.
 fn given_data(optimized: &Network, source: &Source, sets: &[DataSet]) -> Result<Data> {
     let names = source.inputs();
     let inputs = |set: &DataSet| -> Result<Inputs> {
         let label = Label { source: set.label.clone(), seed: None };
         Ok(Inputs { label, tensors: verify::inputs(optimized, &names, set)? })
     };
-    let held = if sets.len() > 1 { sets.last() } else { None };
-    let count = sets.len() - usize::from(held.is_some());
-    let deciding = sets.get(..count.min(MOST_SETS)).unwrap_or(sets);
+    let count = sets.len().saturating_sub(1).clamp(1, MOST_SETS);
+    let (deciding, held) = sets.split_at(count.min(sets.len()));
+    let held = held.get(held.len().saturating_sub(MOST_HELD)..).unwrap_or(held);
     let chosen: Vec<Inputs> = deciding.iter().map(inputs).collect::<Result<_>>()?;
-    let mut fresh: Vec<Inputs> = held.map(inputs).transpose()?.into_iter().collect();
-    for &seed in CHECK.iter().skip(fresh.len()) {
+    let mut fresh: Vec<Inputs> = held.iter().map(inputs).collect::<Result<_>>()?;
+    for &seed in CHECK.iter().skip(held.len().min(1)) {
         // What cannot be moved would check itself.
         let known =
             |tensors: &[Tensor]| chosen.iter().chain(&fresh).any(|of| of.tensors == tensors);

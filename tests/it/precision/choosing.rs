@@ -1,12 +1,18 @@
 //! What decides, what checks, and what the certificate says of both.
 
 use crate::support::Model;
+use onnx2plan::convert::{Conversion, Source};
 use onnx2plan::import::Fitted;
 use onnx2plan::network::{Caps, Network};
 use onnx2plan::precision::{self, Choice, Data, Inputs, Label};
+use onnx2plan::profiles;
+use onnx2plan::recipe::Part;
+use onnx2plan::report::precision::Certificate;
 use onnx2plan::tensor::Tensor;
+use onnx2plan::verify::data::DataSet;
 use onnx2plan::{Error, Kind, Result, eval, pipeline};
 use serde_json::json;
+use std::sync::atomic::AtomicBool;
 
 /// Loses `x` where that is small, and computes something else beside it.
 fn losing() -> Model {
@@ -71,4 +77,62 @@ fn the_certificate_names_what_decided_and_what_checked() {
     let found = found.certificate;
     assert_eq!((&*found.chosen_on, &*found.checked_on), ("usual", "no other data"));
     assert!(found.outputs.iter().all(|output| output.checked.is_none()), "{found:?}");
+}
+
+/// The certificate for a model in `f16` whose input `i` has these data, in order.
+fn certified(model: &Model, data: &[Tensor]) -> Certificate {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Source::open(&model.write(folder.path()), &Part::default()).unwrap();
+    let mut fitted = Fitted::standard(Caps::modern());
+    fitted.recipe = serde_json::from_value(json!({ "precision": "f16" })).unwrap();
+    let mut conversion = Conversion::new(&source, fitted, Caps::modern()).unwrap();
+    conversion.plan(&profiles::Data::default()).unwrap();
+    let set = |(at, tensor): (usize, &Tensor)| DataSet {
+        label: format!("set {at}"),
+        ..DataSet::of_inputs(&[("i".to_owned(), tensor.clone())])
+    };
+    let sets: Vec<DataSet> = data.iter().enumerate().map(set).collect();
+    conversion.choose(&source, &sets, &AtomicBool::new(false)).unwrap();
+    conversion.certificate.unwrap()
+}
+
+/// Looks rows up by `i` of this type.
+fn rows(ty: &str) -> Model {
+    Model::new(17)
+        .input("i", ty)
+        .weights("w", &[8, 16])
+        .node("Gather", "w i", "g")
+        .node("Tanh", "g", "y")
+        .output("y", "")
+}
+
+#[test]
+fn data_check_where_they_can_be_moved() {
+    let moved = "set 0 with its numbers moved, seeds 2";
+    for (model, data) in [
+        (rows("i32[24]"), Tensor::vector(&std::array::from_fn::<i32, 24, _>(|at| at as i32 % 7))),
+        (rows("i64[7]"), Tensor::vector(&[0i64, 1, 2, 3, 4, 5, 6])),
+    ] {
+        let found = certified(&model, &[data]);
+        assert_eq!(found.chosen_on, "set 0");
+        assert!(found.checked_on.starts_with(moved), "{}", found.checked_on);
+        assert!(found.outputs[0].checked.is_some());
+    }
+    for data in [Tensor::vector(&[3i64]), Tensor::vector(&[3i64, 3])] {
+        let found = certified(&rows(&format!("i64[{}]", data.len())), &[data]);
+        assert_eq!(found.checked_on, "no other data");
+        assert_eq!(found.outputs[0].checked, None);
+    }
+}
+
+#[test]
+fn data_sets_that_do_not_decide_check() {
+    let data: Vec<Tensor> = (0..12).map(|at| Tensor::vector(&[at % 8, at % 5, 1i64])).collect();
+    let found = certified(&rows("i64[3]"), &data);
+    assert_eq!(found.chosen_on, "set 0; set 1; set 2; set 3");
+    let held = "set 6; set 7; set 8; set 9; set 10; set 11; set 0 with its numbers moved, seed";
+    assert!(found.checked_on.starts_with(held), "{}", found.checked_on);
+    let two = certified(&rows("i64[3]"), &data[..2]);
+    assert_eq!(two.chosen_on, "set 0");
+    assert!(two.checked_on.starts_with("set 1; set 0 with"), "{}", two.checked_on);
 }
