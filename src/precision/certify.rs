@@ -133,6 +133,8 @@ fn reason(
         "it only moves numbers of this type"
     } else if found.near.get(at) == Some(&true) {
         "its numbers come near the end of f16"
+    } else if found.untried.contains(&at) {
+        "it was not tried: the time was up"
     } else if own.is_infinite() {
         "it overflows, or has no number where there is one"
     } else if own >= 0.5 {

@@ -20,6 +20,9 @@ const BUDGET: u64 = 120;
 /// The share of the bound that data which did not decide may come to.
 const NEARLY: f64 = 0.8;
 
+/// The hint where the search was cut short.
+const MORE_TIME: &str = "`--budget` gives the choice more time";
+
 /// The most nodes that a message names.
 const MOST_NAMED: usize = 8;
 
@@ -58,6 +61,7 @@ pub fn choose(
         bound: recipe.bound().unwrap_or(1.0),
         evaluate,
         sets: Vec::new(),
+        untried: Vec::new(),
         clock: Clock::new(Duration::from_secs(budget)),
     };
     let auto = recipe.precision == Precision::Auto;
@@ -159,19 +163,22 @@ impl Chooser<'_, '_> {
 
     /// The error for types that hold where they were chosen, and nowhere else.
     fn unchecked(&self, off: &[f64]) -> Error {
-        let mut error = Error::new(
-            Kind::Mismatch,
-            format!(
-                "the types that keep the outputs within {} do not on other data",
-                self.search.bound
-            ),
-        );
+        let within = self.search.bound;
+        let message =
+            format!("the types that keep the outputs within {within} do not on other data");
+        let cut_short = self.search.clock.cut_short;
+        let why = if cut_short { ", and the time to look for others was up" } else { "" };
+        let mut error = Error::new(Kind::Mismatch, message + why);
         for (name, off) in names(self.search.network).zip(off) {
             if *off > self.search.bound {
                 error = error.with_note(format!("output `{name}` is off by {}", share(*off)));
             }
         }
-        error.with_hint("name data that are like those of use with `--calibrate`")
+        error.with_hint(if cut_short {
+            MORE_TIME
+        } else {
+            "name data that are like those of use with `--calibrate`"
+        })
     }
 }
 
@@ -213,12 +220,23 @@ fn something_is_cheap(certificate: &Certificate, cheap: DType) -> Result<()> {
         return Ok(());
     }
     let within = certificate.within;
-    let message = format!("no layer can compute in {cheap} and keep the outputs within {within}");
+    let message = if certificate.cut_short {
+        format!(
+            "the time was up before a layer was found that can compute in {cheap} and keep the \
+             outputs within {within}"
+        )
+    } else {
+        format!("no layer can compute in {cheap} and keep the outputs within {within}")
+    };
     let mut error = Error::new(Kind::Mismatch, message);
     for node in certificate.nodes.iter().take(MOST_NAMED) {
         let (name, op) = (&node.node, &node.op);
         let reason = node.reason.as_deref().unwrap_or("its rounding moves the outputs too far");
         error = error.with_note(format!("`{name}` ({op}): {reason}"));
     }
-    Err(error.with_hint("`--precision auto` also tries bf16, and takes f32 where nothing holds"))
+    Err(error.with_hint(if certificate.cut_short {
+        MORE_TIME
+    } else {
+        "`--precision auto` also tries bf16, and takes f32 where nothing holds"
+    }))
 }

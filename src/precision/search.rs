@@ -12,6 +12,7 @@ use super::units::Units;
 use crate::error::{Error, Kind, Result};
 use crate::network::Network;
 use crate::tensor::{DType, Tensor};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// Computes a network of the chosen types as it will be built, on inputs of the network as it was
@@ -41,6 +42,8 @@ pub(super) struct Search<'a, 'e> {
     pub evaluate: &'a mut Evaluate<'e>,
     /// The data that decide.
     pub sets: Vec<Set>,
+    /// Units in `f32` of which nobody knows whether they have to be: the time was up.
+    pub untried: Vec<usize>,
     pub clock: Clock,
 }
 
@@ -81,6 +84,8 @@ pub(super) struct Found {
     pub had_choice: bool,
     /// Units that are in `f32` because their numbers come near the end of the type.
     pub near: Vec<bool>,
+    /// Units that are in `f32` because there was no time to try them.
+    pub untried: HashSet<usize>,
 }
 
 impl Search<'_, '_> {
@@ -172,8 +177,10 @@ impl Search<'_, '_> {
         }
         ranked.retain(|&at| !near[at]);
         ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+        self.untried.clear();
         let (types, errors) = self.take_back(types, &ranked)?;
-        Ok(Found { types, errors, own, had_choice, near })
+        let untried = std::mem::take(&mut self.untried).into_iter().collect();
+        Ok(Found { types, errors, own, had_choice, near, untried })
     }
 
     /// Takes units back until the bound holds, then gives back those that need not be.
@@ -213,8 +220,11 @@ impl Search<'_, '_> {
         let mut size = left.len() / 2;
         while size > 0 {
             let mut kept = Vec::new();
-            for part in left.chunks(size) {
+            for (at, part) in left.chunks(size).enumerate() {
                 if !self.clock.has_time() {
+                    // Of parts that did not hold, only those of one unit say something of it.
+                    let rest = left.iter().skip(at * size);
+                    self.untried.extend(rest.chain(kept.iter().filter(|_| size > 1)));
                     return Ok((types, errors));
                 }
                 let mut tried = types.clone();

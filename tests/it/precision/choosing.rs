@@ -13,6 +13,7 @@ use onnx2plan::verify::data::DataSet;
 use onnx2plan::{Error, Kind, Result, eval, pipeline};
 use serde_json::json;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// Loses `x` where that is small, and computes something else beside it.
 fn losing() -> Model {
@@ -135,4 +136,43 @@ fn data_sets_that_do_not_decide_check() {
     let two = certified(&rows("i64[3]"), &data[..2]);
     assert_eq!(two.chosen_on, "set 0");
     assert!(two.checked_on.starts_with("set 1; set 0 with"), "{}", two.checked_on);
+}
+
+/// Computes, and takes longer than a second the first time.
+fn slow() -> impl FnMut(Network, &[Tensor]) -> Result<Vec<Tensor>> {
+    let mut first = true;
+    move |network, inputs| {
+        if std::mem::take(&mut first) {
+            std::thread::sleep(Duration::from_millis(1100));
+        }
+        computed(network, inputs)
+    }
+}
+
+#[test]
+fn what_there_was_no_time_for_is_said() {
+    let options = json!({ "precision": "f16", "budget": 1 });
+    let data = Data { chosen: vec![inputs("small", [1.0, 2.0])], fresh: Vec::new() };
+    let error = choose(&losing(), options.clone(), &data, &mut slow()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Mismatch);
+    assert_eq!(
+        error.to_string(),
+        "the time was up before a layer was found that can compute in f16 and keep the outputs \
+         within 0.01\n  \
+         `Tanh_t` (Tanh): it was not tried: the time was up\n  \
+         `Add_u` (Add): it was not tried: the time was up\n  \
+         `Sub_y` (Sub): it was not tried: the time was up\n\n\
+         hint: `--budget` gives the choice more time"
+    );
+
+    let chosen = vec![inputs("usual", [1000.0, 900.0])];
+    let fresh = vec![inputs("small", [1.0, 2.0]), inputs("smaller", [0.1, 0.2])];
+    let data = Data { chosen, fresh };
+    let error = choose(&losing(), options, &data, &mut slow()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Mismatch);
+    let error = error.to_string();
+    let message = "the types that keep the outputs within 0.01 do not on other data, and the time \
+                   to look for others was up\n  output `y` is off by ";
+    assert!(error.starts_with(message), "{error}");
+    assert!(error.ends_with("hint: `--budget` gives the choice more time"), "{error}");
 }
