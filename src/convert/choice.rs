@@ -5,15 +5,16 @@ use crate::error::{Error, Kind, Result};
 use crate::eval;
 use crate::network::{Caps, Network, sizing};
 use crate::pipeline;
-use crate::precision::{self, Choice, Data};
+use crate::precision::{self, Choice, Data, Inputs, Label};
 use crate::profiles::{self, Sample};
 use crate::tensor::Tensor;
 use crate::verify::data::DataSet;
 use crate::verify::{self, boundary, random};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The most data sets that decide.
+/// The most data sets that decide, and the most of the others that check.
 const MOST_SETS: usize = 4;
+const MOST_HELD: usize = 6;
 /// Seeds of drawn inputs that decide, and of those that check.
 const DECIDE: [u64; 2] = [0, 1];
 const CHECK: [u64; 6] = [2, 3, 4, 5, 6, 7];
@@ -73,14 +74,14 @@ impl Conversion {
         let none = || Error::new(Kind::Internal, "no shapes were planned");
         let sample = samples.into_iter().next().ok_or_else(none)?;
         let shapes = self.running(optimized, &sample);
-        let draw = |seeds: &[u64]| -> Result<Vec<Vec<Tensor>>> {
-            seeds.iter().map(|&seed| drawn(optimized, &sample, shapes, seed)).collect()
+        let draw = |seeds: &[u64]| -> Result<Vec<Inputs>> {
+            let one = |&seed: &u64| {
+                let label = Label { source: "drawn inputs".to_owned(), seed: Some(seed) };
+                Ok(Inputs { label, tensors: drawn(optimized, &sample, shapes, seed)? })
+            };
+            seeds.iter().map(one).collect()
         };
-        Ok(Data {
-            chosen: draw(&DECIDE)?,
-            fresh: draw(&CHECK)?,
-            said: ["drawn inputs, seeds 0 and 1".into(), "drawn inputs of other seeds".into()],
-        })
+        Ok(Data { chosen: draw(&DECIDE)?, fresh: draw(&CHECK)? })
     }
 
     /// The first shapes of a sample that the network runs at: guessed sizes need not be such.
@@ -113,32 +114,42 @@ fn drawn(
     valued.collect()
 }
 
-/// Data sets that decide, and one that checks: the last of several, else the first with its real
-/// numbers moved.
+/// Data sets that decide, and data that check: those of several data sets that do not decide, the
+/// last at least, and the first with its numbers moved.
 fn given_data(optimized: &Network, source: &Source, sets: &[DataSet]) -> Result<Data> {
-    let (names, sizes) = (source.inputs(), sizing::holding_sizes(optimized));
-    let inputs = |set: &DataSet| verify::inputs(optimized, &names, set);
-    let held = if sets.len() > 1 { sets.last() } else { None };
-    let count = sets.len() - usize::from(held.is_some());
-    let deciding = sets.get(..count.min(MOST_SETS)).unwrap_or(sets);
-    let chosen: Vec<Vec<Tensor>> = deciding.iter().map(inputs).collect::<Result<_>>()?;
-    let moved = |seed: &u64| -> Option<Vec<Tensor>> {
-        let first = chosen.first()?;
-        let named = optimized.inputs.iter().zip(first);
-        let moved = named.map(|(input, tensor)| {
-            if sizes.contains(input) { tensor.clone() } else { random::moved(tensor, *seed) }
-        });
-        Some(moved.collect())
+    let names = source.inputs();
+    let inputs = |set: &DataSet| -> Result<Inputs> {
+        let label = Label { source: set.label.clone(), seed: None };
+        Ok(Inputs { label, tensors: verify::inputs(optimized, &names, set)? })
     };
-    let mut fresh: Vec<Vec<Tensor>> = held.map(inputs).transpose()?.into_iter().collect();
-    fresh.extend(CHECK.iter().skip(fresh.len()).filter_map(moved));
-    let labels: Vec<&str> = deciding.iter().map(|set| set.label.as_str()).collect();
-    let moved = format!("{} with its numbers moved", labels.first().unwrap_or(&""));
-    let checked = match held {
-        Some(set) => format!("{}; {moved}", set.label),
-        None => moved,
-    };
-    Ok(Data { chosen, fresh, said: [labels.join(", "), checked] })
+    let count = sets.len().saturating_sub(1).clamp(1, MOST_SETS);
+    let (deciding, held) = sets.split_at(count.min(sets.len()));
+    let held = held.get(held.len().saturating_sub(MOST_HELD)..).unwrap_or(held);
+    let chosen: Vec<Inputs> = deciding.iter().map(inputs).collect::<Result<_>>()?;
+    let mut fresh: Vec<Inputs> = held.iter().map(inputs).collect::<Result<_>>()?;
+    for &seed in CHECK.iter().skip(held.len().min(1)) {
+        // What cannot be moved would check itself.
+        let known =
+            |tensors: &[Tensor]| chosen.iter().chain(&fresh).any(|of| of.tensors == tensors);
+        let other = chosen.first().map(|first| moved(optimized, first, seed));
+        let other = other.filter(|other| !known(&other.tensors));
+        fresh.extend(other);
+    }
+    Ok(Data { chosen, fresh })
+}
+
+/// Inputs like these; what holds sizes stays.
+fn moved(network: &Network, inputs: &Inputs, seed: u64) -> Inputs {
+    let sizes = sizing::holding_sizes(network);
+    let named = network.inputs.iter().zip(&inputs.tensors);
+    let moved =
+        named.map(
+            |(input, tensor)| {
+                if sizes.contains(input) { tensor.clone() } else { random::moved(tensor, seed) }
+            },
+        );
+    let source = format!("{} with its numbers moved", inputs.label.source);
+    Inputs { label: Label { source, seed: Some(seed) }, tensors: moved.collect() }
 }
 
 /// The outputs of a network as a library would get it, in the types before.

@@ -93,7 +93,8 @@ impl Conversion {
         self.prepared.notes.iter().cloned().chain(guessed).collect()
     }
 
-    /// Inputs drawn at the ends of the planned shapes, with the reference's outputs.
+    /// Inputs drawn at the ends of the planned shapes, with the reference's outputs. They have the
+    /// model's types, for the reference computes the model, whatever types the recipe asks for.
     ///
     /// # Errors
     /// Those of [`draw::all`].
@@ -103,7 +104,8 @@ impl Conversion {
             let profiles::Sample { what, shapes, others, values } = sample;
             Shapes { what, shapes, others, values }
         });
-        draw::all(self.network(), &shapes.collect::<Vec<_>>(), seeds, reference)
+        let network = self.prepared.optimized.as_ref().unwrap_or_else(|| self.network());
+        draw::all(network, &shapes.collect::<Vec<_>>(), seeds, reference)
     }
 
     /// The recipe with which the same plan comes about again, with nothing left to be guessed, for

@@ -1,6 +1,7 @@
 //! What the choice of types came to, for manifests and reports.
 
 use super::assign::Plan;
+use super::data::{Label, said};
 use super::search::{Found, Search};
 use super::{names, units::Units};
 use crate::network::{Layer, LayerId, LayerKind, Network};
@@ -9,26 +10,33 @@ use crate::site::Site;
 use crate::tensor::DType;
 use std::collections::HashSet;
 
-/// The certificate of what was found.
+/// How far the outputs are off on data that did not decide.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// The data.
+    pub on: Vec<Label>,
+    /// How far each output is off there, at worst.
+    pub off: Vec<f64>,
+}
+
+/// The certificate of what was found, and checked if there were data for it.
 pub(super) fn certificate(
     search: &Search<'_, '_>,
     found: &Found,
-    checked: Option<&[f64]>,
-    said: &[String; 2],
+    checked: Option<&Checked>,
 ) -> Certificate {
     let (network, units) = (search.network, search.units);
     let plan = Plan::new(network, units, &found.types, search.ends);
     let output = |(at, (name, chosen)): (usize, (&str, &f64))| OutputError {
         name: name.to_owned(),
         chosen: *chosen,
-        checked: checked.and_then(|checked| checked.get(at)).copied(),
+        checked: checked.and_then(|checked| checked.off.get(at)).copied(),
     };
     let outputs = names(network).zip(&found.errors).enumerate();
-    let [chosen_on, checked_on] = said.clone();
     Certificate {
         within: search.bound,
-        chosen_on,
-        checked_on,
+        chosen_on: said(search.sets.iter().map(|set| &set.label)),
+        checked_on: said(checked.iter().flat_map(|checked| &checked.on)),
         outputs: outputs.map(output).collect(),
         layers: counts(network, &plan),
         runs: search.clock.runs,
@@ -125,6 +133,8 @@ fn reason(
         "it only moves numbers of this type"
     } else if found.near.get(at) == Some(&true) {
         "its numbers come near the end of f16"
+    } else if found.untried.contains(&at) {
+        "it was not tried: the time was up"
     } else if own.is_infinite() {
         "it overflows, or has no number where there is one"
     } else if own >= 0.5 {

@@ -1,6 +1,7 @@
 //! The choice of types by data, checked on other data.
 
-use super::certify::certificate;
+use super::certify::{Checked, certificate};
+use super::data::{Data, Inputs};
 use super::search::{Clock, Evaluate, Found, Search, Set, most, share};
 use super::units::Units;
 use super::{Policy, names, real};
@@ -19,19 +20,11 @@ const BUDGET: u64 = 120;
 /// The share of the bound that data which did not decide may come to.
 const NEARLY: f64 = 0.8;
 
+/// The hint where the search was cut short.
+const MORE_TIME: &str = "`--budget` gives the choice more time";
+
 /// The most nodes that a message names.
 const MOST_NAMED: usize = 8;
-
-/// What the types are chosen by.
-#[derive(Debug, Clone, Default)]
-pub struct Data {
-    /// Inputs that decide.
-    pub chosen: Vec<Vec<Tensor>>,
-    /// Inputs that check; where one does not hold, it decides too, and the others check.
-    pub fresh: Vec<Vec<Tensor>>,
-    /// Where both come from.
-    pub said: [String; 2],
-}
 
 /// The types that were chosen.
 #[derive(Debug)]
@@ -68,6 +61,7 @@ pub fn choose(
         bound: recipe.bound().unwrap_or(1.0),
         evaluate,
         sets: Vec::new(),
+        untried: Vec::new(),
         clock: Clock::new(Duration::from_secs(budget)),
     };
     let auto = recipe.precision == Precision::Auto;
@@ -78,7 +72,7 @@ pub fn choose(
     };
     let Chooser { search, .. } = chooser;
     let keep = kept(&units, &found, recipe);
-    let certificate = certificate(&search, &found, checked.as_deref(), &data.said);
+    let certificate = certificate(&search, &found, checked.as_ref());
     if recipe.precision != Precision::Auto && policy.cheap != DType::F32 && found.had_choice {
         something_is_cheap(&certificate, policy.cheap)?;
     }
@@ -94,10 +88,10 @@ struct Chooser<'a, 'e> {
 impl Chooser<'_, '_> {
     /// Types that hold the bound on data that did not decide, and how far the outputs are off
     /// there.
-    fn checked(&mut self, data: &Data) -> Result<(Found, Option<Vec<f64>>)> {
+    fn checked(&mut self, data: &Data) -> Result<(Found, Option<Checked>)> {
         for inputs in &data.chosen {
-            let expected = self.search.reference(inputs)?;
-            self.search.sets.push((inputs.clone(), expected));
+            let set = self.referred(inputs)?;
+            self.search.sets.push(set);
         }
         something_is_computed(&self.search.sets)?;
         let mut found = self.found()?;
@@ -106,8 +100,8 @@ impl Chooser<'_, '_> {
             if !pool.is_empty() && !self.search.clock.has_time() {
                 break;
             }
-            match self.search.reference(inputs) {
-                Ok(expected) => pool.push((inputs.clone(), expected)),
+            match self.referred(inputs) {
+                Ok(set) => pool.push(set),
                 Err(error) if error.kind() == Kind::Cancelled => return Err(error),
                 // The network need not take what is like its data.
                 Err(_) => {}
@@ -116,7 +110,8 @@ impl Chooser<'_, '_> {
         while !pool.is_empty() {
             let (off, far) = self.check(&found, &mut pool)?;
             if far.is_empty() {
-                return Ok((found, Some(off)));
+                let on = pool.into_iter().map(|set| set.label).collect();
+                return Ok((found, Some(Checked { on, off })));
             }
             if pool.is_empty() {
                 return Err(self.unchecked(&off));
@@ -128,25 +123,28 @@ impl Chooser<'_, '_> {
         Ok((found, None))
     }
 
+    /// Inputs with the outputs of the network as it is.
+    fn referred(&mut self, Inputs { label, tensors }: &Inputs) -> Result<Set> {
+        let expected = self.search.reference(tensors)?;
+        Ok(Set { label: label.clone(), inputs: tensors.clone(), expected })
+    }
+
     /// How far the outputs are off on the data of a pool, at worst. Data on which that is beyond
     /// the bound, or nearly so, are taken out: on others like them it may be beyond.
     fn check(&mut self, found: &Found, pool: &mut Vec<Set>) -> Result<(Vec<f64>, Vec<Set>)> {
         let mut worst = vec![0f64; self.search.network.outputs.len()];
         let mut far = Vec::new();
-        for (inputs, expected) in std::mem::take(pool) {
-            let off = self.search.errors(&found.types, (&inputs, &expected))?;
-            if most(&off) <= NEARLY * self.search.bound {
-                pool.push((inputs, expected));
-            } else {
-                far.push((inputs, expected));
-            }
+        for set in std::mem::take(pool) {
+            let off = self.search.errors(&found.types, &set)?;
+            let to = if most(&off) <= NEARLY * self.search.bound { &mut *pool } else { &mut far };
+            to.push(set);
             worst.iter_mut().zip(off).for_each(|(worst, off)| *worst = worst.max(off));
         }
         Ok((worst, far))
     }
 
     /// All that is free in `f32`, which is what is left where nothing holds.
-    fn in_f32(&mut self, data: &Data) -> Result<(Found, Option<Vec<f64>>)> {
+    fn in_f32(&mut self, data: &Data) -> Result<(Found, Option<Checked>)> {
         for fixed in &mut self.search.fixed {
             fixed.get_or_insert(DType::F32);
         }
@@ -165,19 +163,22 @@ impl Chooser<'_, '_> {
 
     /// The error for types that hold where they were chosen, and nowhere else.
     fn unchecked(&self, off: &[f64]) -> Error {
-        let mut error = Error::new(
-            Kind::Mismatch,
-            format!(
-                "the types that keep the outputs within {} do not on other data",
-                self.search.bound
-            ),
-        );
+        let within = self.search.bound;
+        let message =
+            format!("the types that keep the outputs within {within} do not on other data");
+        let cut_short = self.search.clock.cut_short;
+        let why = if cut_short { ", and the time to look for others was up" } else { "" };
+        let mut error = Error::new(Kind::Mismatch, message + why);
         for (name, off) in names(self.search.network).zip(off) {
             if *off > self.search.bound {
                 error = error.with_note(format!("output `{name}` is off by {}", share(*off)));
             }
         }
-        error.with_hint("name data that are like those of use with `--calibrate`")
+        error.with_hint(if cut_short {
+            MORE_TIME
+        } else {
+            "name data that are like those of use with `--calibrate`"
+        })
     }
 }
 
@@ -188,7 +189,7 @@ fn something_is_computed(sets: &[Set]) -> Result<()> {
     let says = |output: &Tensor| {
         !output.dtype().is_float() || output.to_f32s().is_none_or(|v| v.iter().any(number))
     };
-    let mut outputs = sets.iter().flat_map(|(_, expected)| expected);
+    let mut outputs = sets.iter().flat_map(|set| &set.expected);
     if sets.is_empty() || outputs.any(says) {
         return Ok(());
     }
@@ -219,12 +220,23 @@ fn something_is_cheap(certificate: &Certificate, cheap: DType) -> Result<()> {
         return Ok(());
     }
     let within = certificate.within;
-    let message = format!("no layer can compute in {cheap} and keep the outputs within {within}");
+    let message = if certificate.cut_short {
+        format!(
+            "the time was up before a layer was found that can compute in {cheap} and keep the \
+             outputs within {within}"
+        )
+    } else {
+        format!("no layer can compute in {cheap} and keep the outputs within {within}")
+    };
     let mut error = Error::new(Kind::Mismatch, message);
     for node in certificate.nodes.iter().take(MOST_NAMED) {
         let (name, op) = (&node.node, &node.op);
         let reason = node.reason.as_deref().unwrap_or("its rounding moves the outputs too far");
         error = error.with_note(format!("`{name}` ({op}): {reason}"));
     }
-    Err(error.with_hint("`--precision auto` also tries bf16, and takes f32 where nothing holds"))
+    Err(error.with_hint(if certificate.cut_short {
+        MORE_TIME
+    } else {
+        "`--precision auto` also tries bf16, and takes f32 where nothing holds"
+    }))
 }

@@ -13,6 +13,7 @@ mod assign;
 mod certify;
 mod choose;
 mod constants;
+mod data;
 mod notes;
 mod rebuild;
 mod role;
@@ -20,13 +21,13 @@ mod search;
 mod survey;
 mod units;
 
-pub use choose::{Choice, Data, choose};
+pub use choose::{Choice, choose};
+pub use data::{Data, Inputs, Label};
 pub use search::Evaluate;
 
 use crate::network::{Network, Output};
 use crate::recipe::Recipe;
 use crate::recipe::precision::{Kept, Precision, Real};
-use crate::site::Site;
 use crate::tensor::DType;
 use assign::Plan;
 use units::Units;
@@ -91,14 +92,12 @@ impl Policy {
     }
 }
 
-/// The units that an option means: those of the node of this name, else those of the operator.
+/// The units that an option means: that of the node of this name, else those of the operator.
 fn kept_units(kept: &Kept, units: &Units) -> Vec<usize> {
-    let having = |test: &dyn Fn(&Site) -> bool| -> Vec<usize> {
-        let of = units.all.iter().enumerate();
-        of.filter(|(_, sites)| sites.iter().any(test)).map(|(at, _)| at).collect()
-    };
-    let named = having(&|site| site.label() == kept.name);
-    if named.is_empty() { having(&|site| site.place().op == kept.name) } else { named }
+    match units.named(&kept.name) {
+        Some(at) => vec![at],
+        None => units.of_operator(&kept.name).collect(),
+    }
 }
 
 fn dtype(real: Real) -> DType {

@@ -5,12 +5,14 @@
 //! return, in halves. Each step computes the whole network as it would be built.
 
 use super::assign::Plan;
+use super::data::Label;
 use super::rebuild::rebuild;
 use super::survey::{Survey, apart, unit};
 use super::units::Units;
 use crate::error::{Error, Kind, Result};
 use crate::network::Network;
 use crate::tensor::{DType, Tensor};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// Computes a network of the chosen types as it will be built, on inputs of the network as it was
@@ -18,7 +20,12 @@ use std::time::{Duration, Instant};
 pub type Evaluate<'a> = dyn FnMut(Network, &[Tensor]) -> Result<Vec<Tensor>> + 'a;
 
 /// Inputs, with the outputs that they should give.
-pub(super) type Set = (Vec<Tensor>, Vec<Tensor>);
+#[derive(Debug, Clone)]
+pub(super) struct Set {
+    pub label: Label,
+    pub inputs: Vec<Tensor>,
+    pub expected: Vec<Tensor>,
+}
 
 /// The share of the bound that the search goes for, so that other data have room.
 const SHARE: f64 = 0.7;
@@ -33,8 +40,10 @@ pub(super) struct Search<'a, 'e> {
     pub fixed: Vec<Option<DType>>,
     pub bound: f64,
     pub evaluate: &'a mut Evaluate<'e>,
-    /// Inputs that decide, with the outputs that they should give.
+    /// The data that decide.
     pub sets: Vec<Set>,
+    /// Units in `f32` of which nobody knows whether they have to be: the time was up.
+    pub untried: Vec<usize>,
     pub clock: Clock,
 }
 
@@ -75,6 +84,8 @@ pub(super) struct Found {
     pub had_choice: bool,
     /// Units that are in `f32` because their numbers come near the end of the type.
     pub near: Vec<bool>,
+    /// Units that are in `f32` because there was no time to try them.
+    pub untried: HashSet<usize>,
 }
 
 impl Search<'_, '_> {
@@ -102,7 +113,7 @@ impl Search<'_, '_> {
     pub(super) fn errors(
         &mut self,
         types: &[DType],
-        (inputs, expected): (&[Tensor], &[Tensor]),
+        Set { inputs, expected, .. }: &Set,
     ) -> Result<Vec<f64>> {
         let (network, _) = rebuild(self.network, &self.plan(types, self.ends));
         match self.computed(network, inputs) {
@@ -117,8 +128,8 @@ impl Search<'_, '_> {
         let mut worst = vec![0f64; self.network.outputs.len()];
         let sets = std::mem::take(&mut self.sets);
         let mut result = Ok(());
-        for (inputs, expected) in &sets {
-            match self.errors(types, (inputs, expected)) {
+        for set in &sets {
+            match self.errors(types, set) {
                 Ok(errors) => {
                     worst
                         .iter_mut()
@@ -148,8 +159,8 @@ impl Search<'_, '_> {
             self.fixed.iter().map(|fixed| fixed.unwrap_or(self.cheap)).collect();
         let plan = self.plan(&start, self.ends);
         let mut survey = Survey::default();
-        for (inputs, _) in &self.sets {
-            survey.look(self.network, &plan, self.cheap, inputs)?;
+        for set in &self.sets {
+            survey.look(self.network, &plan, self.cheap, &set.inputs)?;
         }
         let own = survey.own(self.network, self.units, &plan);
         let near = if self.cheap == DType::F16 {
@@ -166,8 +177,10 @@ impl Search<'_, '_> {
         }
         ranked.retain(|&at| !near[at]);
         ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+        self.untried.clear();
         let (types, errors) = self.take_back(types, &ranked)?;
-        Ok(Found { types, errors, own, had_choice, near })
+        let untried = std::mem::take(&mut self.untried).into_iter().collect();
+        Ok(Found { types, errors, own, had_choice, near, untried })
     }
 
     /// Takes units back until the bound holds, then gives back those that need not be.
@@ -207,8 +220,11 @@ impl Search<'_, '_> {
         let mut size = left.len() / 2;
         while size > 0 {
             let mut kept = Vec::new();
-            for part in left.chunks(size) {
+            for (at, part) in left.chunks(size).enumerate() {
                 if !self.clock.has_time() {
+                    // Of parts that did not hold, only those of one unit say something of it.
+                    let rest = left.iter().skip(at * size);
+                    self.untried.extend(rest.chain(kept.iter().filter(|_| size > 1)));
                     return Ok((types, errors));
                 }
                 let mut tried = types.clone();

@@ -63,23 +63,34 @@ pub fn of_values(like: &Tensor, values: &[i64]) -> Result<Tensor> {
     })
 }
 
-/// Data like these: real numbers each moved by about a tenth of itself, many whole numbers in
-/// another order; others stay.
+/// Data like these: real numbers each moved by about a tenth of itself, whole numbers in another
+/// order; truths stay.
 pub fn moved(tensor: &Tensor, seed: u64) -> Tensor {
-    const TENTH: f32 = 0.1;
-    const MANY: usize = 16;
     let mut draw = Draw(seed);
-    if tensor.len() >= MANY
-        && let Some(values) = tensor.values::<i64>()
-    {
-        let mut values = values.into_owned();
-        let by = usize::try_from(draw.next() % (values.len() as u64)).unwrap_or_default();
-        values.rotate_left(by);
-        return Tensor::of(tensor.dims().to_vec(), values).unwrap_or_else(|_| tensor.clone());
-    }
-    let Some(values) = tensor.values::<f32>() else { return tensor.clone() };
-    let values = values.iter().map(|value| value * TENTH.mul_add(draw.normal(), 1.0)).collect();
-    Tensor::of(tensor.dims().to_vec(), values).unwrap_or_else(|_| tensor.clone())
+    let dims = || tensor.dims().to_vec();
+    let made = match tensor.dtype() {
+        DType::I64 => turned::<i64>(tensor, &mut draw),
+        DType::I32 => turned::<i32>(tensor, &mut draw),
+        DType::I8 => turned::<i8>(tensor, &mut draw),
+        DType::U8 => turned::<u8>(tensor, &mut draw),
+        dtype => tensor.to_f32s().and_then(|values| {
+            let moved = values.iter().map(|value| value * 0.1f32.mul_add(draw.normal(), 1.0));
+            if dtype == DType::F64 {
+                Tensor::of(dims(), moved.map(f64::from).collect()).ok()
+            } else {
+                Tensor::of_reals(dtype, dims(), moved.collect()).ok()
+            }
+        }),
+    };
+    made.unwrap_or_else(|| tensor.clone())
+}
+
+/// The elements in another order: each further by as many places.
+fn turned<T: crate::tensor::Element>(tensor: &Tensor, draw: &mut Draw) -> Option<Tensor> {
+    let mut values = tensor.values::<T>()?.into_owned();
+    let places = u64::try_from(values.len()).ok()?.checked_sub(1).filter(|places| *places > 0)?;
+    values.rotate_left(usize::try_from(1 + draw.next() % places).ok()?);
+    Tensor::of(tensor.dims().to_vec(), values).ok()
 }
 
 /// How large the elements of an input may be: the size of the smallest axis that they index.
@@ -216,6 +227,30 @@ mod tests {
         let mean = values.iter().sum::<f32>() / 1e4;
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / 1e4;
         assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
+    }
+
+    #[test]
+    fn what_is_moved_is_another_of_its_type() {
+        let reals: Vec<f32> = vec![1.0, -2.0, 3.0];
+        let half = |dtype| Tensor::of_reals(dtype, vec![3], reals.clone()).unwrap();
+        for tensor in [
+            half(DType::F32),
+            half(DType::F16),
+            half(DType::BF16),
+            Tensor::vector(&[1f64, -2.0, 3.0]),
+            Tensor::vector(&[1i64, 2, 3]),
+            Tensor::vector(&[1i32, 2]),
+            Tensor::vector(&[1u8, 2, 3]),
+        ] {
+            for seed in 0..10 {
+                let other = moved(&tensor, seed);
+                assert_ne!(other, tensor);
+                assert_eq!((other.dtype(), other.dims()), (tensor.dtype(), tensor.dims()));
+            }
+        }
+        for tensor in [Tensor::scalar(3i64), Tensor::vector::<i32>(&[]), Tensor::vector(&[0f32])] {
+            assert_eq!(moved(&tensor, 0), tensor);
+        }
     }
 
     #[test]

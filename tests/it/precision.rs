@@ -4,8 +4,10 @@
 //! The right answers are computed here, in `f64`, by the formula that the network writes out.
 
 mod answers;
+mod choosing;
 pub(crate) mod hostile;
 mod plain;
+mod said;
 mod written;
 
 use crate::support::Model;
@@ -155,7 +157,7 @@ fn what_stands_in_the_way_is_said() {
         said,
         format!(
             "error: no layer can compute in f16 and keep the outputs within 0.01\n  in {}\n  \
-             `Mul_a` (Mul): it overflows, or has no number where there is one\n  \
+             `Mul_a` (Mul): its numbers are lost: too small, too near each other, or too many\n  \
              `Div_y` (Div): it overflows, or has no number where there is one\n\n\
              hint: `--precision auto` also tries bf16, and takes f32 where nothing holds\n",
             model.display()

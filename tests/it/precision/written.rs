@@ -84,6 +84,32 @@ out "y" = %8
 }
 
 #[test]
+fn a_constant_that_nodes_share_does_not_make_them_one() {
+    let model = Model::new(17)
+        .input("x", "f32[2]")
+        .input("z", "f32[2]")
+        .init("c", &[], &[0.5f32])
+        .init("d", &[], &[0.5f32])
+        .node("Mul", "x c", "a")
+        .node("Mul", "z d", "b")
+        .output("a", "")
+        .output("b", "");
+    let expected = r#"in  %0 "x": f32[2]
+in  %1 "z": f32[2]
+%2: f16[2] = Cast(%1, f16)  # z
+%3: f32[1] = Constant([0.5])  # Mul_a + Mul_b
+%4: f16[1] = Constant([0.5])  # Mul_a + Mul_b
+%5: f32[2] = ElementWise(%0, %3, Prod)  # Mul_a
+%6: f16[2] = ElementWise(%2, %4, Prod)  # Mul_b
+%7: f32[2] = Cast(%6, f32)  # Mul_b
+out "a" = %5
+out "b" = %7
+"#;
+    check(&model, json!({ "precision": "f16", "keep": ["Mul_a=f32"] }), expected);
+    check(&model, json!({ "keep": ["Mul_a=f32", "Mul_b=f16"] }), expected);
+}
+
+#[test]
 fn inputs_and_outputs_change_where_that_is_asked_for() {
     let model = Model::new(17)
         .input("x", "f32[2]")
