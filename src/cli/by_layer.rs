@@ -2,7 +2,7 @@
 
 use super::environment::Environment;
 use super::locate::named;
-use super::output::Output;
+use super::output::{Output, counted};
 use crate::error::Result;
 use crate::onnx::part::Whole;
 use crate::verify::by_layer::{Compared, compare_nodes};
@@ -11,6 +11,7 @@ use crate::verify::locate::Candidate;
 use crate::verify::reference;
 
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Where numbers go wrong")]
 pub(super) struct ByLayerArguments {
     /// Also compare inside the model, node by node, with ONNX Runtime
     #[arg(long)]
@@ -41,7 +42,7 @@ impl ByLayerArguments {
         let mut inner =
             |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs, names);
         let nodes = compare_nodes(&whole, &inputs, &mut inner, candidate)?;
-        output.done(&format!("{} nodes", nodes.len()));
+        output.done(&counted(nodes.len(), "node"));
         Ok(nodes)
     }
 }

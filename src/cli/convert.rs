@@ -1,7 +1,7 @@
 //! `onnx2plan MODEL`: read, import, optimize, build, prove, write.
 
 use super::environment::{Environment, LibraryArguments};
-use super::output::{self, Output};
+use super::output::{self, Output, counted};
 use super::proof::ProofArguments;
 use super::recipe::{self, RecipeArguments};
 use crate::convert::{Built, Conversion, ModelFiles, Source};
@@ -20,11 +20,11 @@ use tempfile::NamedTempFile;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Arguments {
-    /// The ONNX model
+    /// ONNX models; the first that fails ends the command
     #[arg(value_name = "MODEL")]
-    model: Option<PathBuf>,
-    /// Where to write the plan; its manifest is written next to it [default: the model's name with
-    /// `.plan`]
+    models: Vec<PathBuf>,
+    /// Where to write the plan, or a folder for it; its manifest is written next to it [default:
+    /// the model's name with `.plan`]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print a summary as JSON
@@ -71,20 +71,52 @@ pub(super) fn run(
     environment: &Environment,
     output: &mut Output,
 ) -> Result<()> {
-    let Some(model) = arguments.model.as_deref() else {
-        return Err(Error::new(Kind::Usage, "no model given").with_hint("run `onnx2plan --help`"));
-    };
-    let plan = arguments.output.clone().unwrap_or_else(|| model.with_extension("plan"));
-    if plan == model {
-        let message = format!("the plan would overwrite the model `{}`", plan.display());
-        return Err(Error::new(Kind::Usage, message).with_hint("name another file with `--output`"));
+    let plans = arguments.plans()?;
+    if let (Some(folder), true) = (&arguments.output, plans.len() > 1) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Error::new(Kind::Environment, format!("cannot write to `{}`", folder.display()))
+                .with_source(error)
+        })?;
     }
+    let mut converted = Vec::with_capacity(plans.len());
+    let mut failed = None;
+    for (index, (model, plan)) in plans.iter().enumerate() {
+        let ended = one(arguments, (model, plan), environment, &mut converted, output);
+        if let Err(error) = ended {
+            let left = plans.len() - index - 1;
+            let error = if left == 0 { error } else { error.with_note(not_tried(left)) };
+            failed = Some(error);
+            break;
+        }
+    }
+    if arguments.json {
+        match &converted[..] {
+            [only] if plans.len() == 1 => output.json(only)?,
+            [] if plans.len() == 1 => {}
+            all => output.json(&all)?,
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+fn not_tried(models: usize) -> String {
+    format!("{} not tried; `onnx2plan zoo` goes on after a failure", counted(models, "model"))
+}
+
+/// Converts a model, and adds what happened, whatever the numbers are.
+fn one(
+    arguments: &Arguments,
+    (model, plan): (&Path, &Path),
+    environment: &Environment,
+    converted: &mut Vec<Converted>,
+    output: &mut Output,
+) -> Result<()> {
     let library = environment.library(&arguments.library, output)?;
     let device = arguments.proof.device(&library)?;
     let (source, conversion) = arguments.import(model, &library, output)?;
     super::unless_cancelled()?;
     let log = output::log_sink(output.is_verbose());
-    let (built, files) = build(&library, &source, &conversion, &plan, log.clone(), output)?;
+    let (built, files) = build(&library, &source, &conversion, plan, log.clone(), output)?;
     super::unless_cancelled()?;
     let (of, file) = ((&source, &conversion), built.to.as_file());
     let proof = arguments.proof.prove(of, (file, &log), (&library, device), environment, output)?;
@@ -92,21 +124,60 @@ pub(super) fn run(
     let manifest =
         Manifest { verification: proof.verdict(), ..conversion.manifest(&library, files, &built) };
     output.start("write");
-    let written = Written { plan, built, manifest };
-    let converted = written.persist(&source, &conversion, output)?;
+    let written = Written { plan: plan.to_owned(), built, manifest };
+    let done = written.persist(&source, &conversion, output)?;
     if proof.verifications.is_empty() {
         let why = &proof.text;
         output.warning(&format!("the plan was not run, and no numbers were compared: {why}"));
     }
-    if arguments.json {
-        output.json(&converted)?;
-    } else {
-        output.data(&converted.plan.display().to_string())?;
+    if !arguments.json {
+        output.data(&done.plan.display().to_string())?;
     }
+    converted.push(done);
     proof.objection().map_or(Ok(()), |error| Err(error.in_model(model)))
 }
 
 impl Arguments {
+    /// The models.
+    pub(super) fn models(&self) -> &[PathBuf] {
+        &self.models
+    }
+
+    /// The models and where their plans go.
+    fn plans(&self) -> Result<Vec<(&Path, PathBuf)>> {
+        let usage = |message| Error::new(Kind::Usage, message);
+        if self.models.is_empty() {
+            return Err(usage("no model given".into()).with_hint("run `onnx2plan --help`"));
+        }
+        let mut plans: Vec<(&Path, PathBuf)> = Vec::with_capacity(self.models.len());
+        for model in &self.models {
+            not_a_folder(model)?;
+            let plan = self.plan(model);
+            if plan == *model {
+                let message = format!("the plan would overwrite the model `{}`", plan.display());
+                return Err(usage(message).with_hint("name another file with `--output`"));
+            }
+            if plans.iter().any(|(_, other)| *other == plan) {
+                let message = format!("two models would write `{}`", plan.display());
+                return Err(usage(message).with_hint("convert them one at a time"));
+            }
+            plans.push((model, plan));
+        }
+        Ok(plans)
+    }
+
+    /// Where the plan of a model goes.
+    fn plan(&self, model: &Path) -> PathBuf {
+        let beside = model.with_extension("plan");
+        match &self.output {
+            None => beside,
+            Some(folder) if self.models.len() > 1 || folder.is_dir() => {
+                beside.file_name().map_or_else(|| folder.clone(), |name| folder.join(name))
+            }
+            Some(file) => file.clone(),
+        }
+    }
+
     /// Reads the model and makes its network, for shapes that are planned.
     fn import(
         &self,
@@ -120,13 +191,13 @@ impl Arguments {
         let mut conversion = Conversion::new(&source, fitted, library.caps())
             .map_err(|error| error.in_model(model))?;
         let layers = conversion.network().live_layers().len();
-        output.done(&format!("{}: {layers} layers", model.display()));
+        output.done(&format!("{}: {}", model.display(), counted(layers, "layer")));
         let about_types = &conversion.prepared.type_notes;
         for note in conversion.prepared.notes.iter().filter(|note| !about_types.contains(note)) {
             output.note(note);
         }
         for (pass, count) in &conversion.prepared.passes {
-            output.detail(&format!("pass {pass} changed {count} layers"));
+            output.detail(&format!("pass {pass} changed {}", counted(*count, "layer")));
         }
         conversion.plan(&Data::hints(data_beside(&source, &conversion)?))?;
         for unsaid in self.recipe.recipe.sizes.unsaid() {
@@ -210,6 +281,19 @@ impl Written {
             verification: manifest.verification,
         })
     }
+}
+
+/// Refuses a folder where a model is asked for.
+///
+/// # Errors
+/// [`Kind::Usage`] for a folder.
+pub(super) fn not_a_folder(model: &Path) -> Result<()> {
+    if !model.is_dir() {
+        return Ok(());
+    }
+    let shown = model.display();
+    Err(Error::new(Kind::Usage, format!("`{shown}` is a folder, not a model"))
+        .with_hint(format!("`onnx2plan zoo {shown}` takes every model in it")))
 }
 
 /// Shapes and values of the test data beside a model.

@@ -21,6 +21,7 @@ pub(super) struct Environment {
 
 /// Where to take TensorRT from, as several commands let the user say it.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "TensorRT library")]
 pub(super) struct LibraryArguments {
     /// A TensorRT library, or a folder that contains one
     #[arg(long, value_name = "PATH")]

@@ -1,7 +1,8 @@
 //! `onnx2plan inspect`: what a model holds, which node became which layers, which cannot be
 //! converted and why.
 
-use super::output::Output;
+use super::convert::not_a_folder;
+use super::output::{Output, counted};
 use crate::convert::Source;
 use crate::error::{Error, Problem, Result};
 use crate::import::{self, Fitted};
@@ -17,6 +18,10 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  onnx2plan inspect model.onnx              what each node becomes, what cannot be converted
+  onnx2plan inspect model.onnx --layers     the network of TensorRT layers
+  onnx2plan inspect model.onnx --json       for programs")]
 pub(super) struct Arguments {
     /// The ONNX model
     model: PathBuf,
@@ -61,8 +66,9 @@ struct Converted {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
-    let model = Source::open(&arguments.model, &arguments.part)?.model;
-    let recipe = Recipe { part: arguments.part.clone(), ..Recipe::default() };
+    not_a_folder(&arguments.model)?;
+    let Source { model, wanted, .. } = Source::open(&arguments.model, &arguments.part)?;
+    let recipe = Recipe { part: wanted, ..Recipe::default() };
     let fitted = Fitted { recipe, ..Fitted::default() };
     let folder = Folder::default();
     let fold = |kind: &_, inputs: &[&_], types: &[_]| folder.fold(kind, inputs, types);
@@ -80,14 +86,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     }
     let failure = (!problems.is_empty()).then(|| {
         let kind = import::failure(problems.clone()).kind();
-        let count = problems.len();
-        Error::new(
-            kind,
-            format!(
-                "{count} {} in the way",
-                if count == 1 { "problem is" } else { "problems are" }
-            ),
-        )
+        let are = if problems.len() == 1 { "is" } else { "are" };
+        Error::new(kind, format!("{} {are} in the way", counted(problems.len(), "problem")))
     });
     let inspection = Inspection {
         model: arguments.model.clone(),
@@ -172,7 +172,7 @@ fn text(inspection: &Inspection) -> String {
         inspection.ir_version,
         inspection.producer
     );
-    let _ = writeln!(out, "  {} bytes of weights", inspection.weights_bytes);
+    let _ = writeln!(out, "  {} of weights", counted(inspection.weights_bytes, "byte"));
     for (what, bindings) in [("input", &inspection.inputs), ("output", &inspection.outputs)] {
         for binding in bindings {
             let _ = writeln!(out, "  {what:<6}  {}  {}", binding.name, binding.ty);

@@ -1,7 +1,7 @@
 //! Where outputs differ: the first wrong node, for `verify`.
 
 use super::environment::Environment;
-use super::output::Output;
+use super::output::{Output, counted};
 use crate::error::Result;
 use crate::onnx::Model;
 use crate::onnx::part::Whole;
@@ -13,6 +13,7 @@ use crate::verify::reference;
 use std::path::PathBuf;
 
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Where numbers go wrong")]
 pub(super) struct LocateArguments {
     /// If outputs differ, write the first wrong node to this folder, as a model with its inputs and
     /// outputs
@@ -75,7 +76,7 @@ impl LocateArguments {
         if let Some(folder) = &self.reproducer {
             located.write(folder)?;
         }
-        output.done(&format!("{} parts of the model computed", located.fault.parts_run));
+        output.done(&format!("{} of the model computed", counted(located.fault.parts_run, "part")));
         Ok(Found::Fault(located.fault))
     }
 }

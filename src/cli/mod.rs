@@ -4,12 +4,14 @@
 
 mod by_layer;
 mod cache;
+mod color;
 mod convert;
 mod doctor;
 mod environment;
 mod inspect;
 mod locate;
 mod machine;
+mod manual;
 mod ops;
 mod output;
 mod proof;
@@ -23,31 +25,38 @@ mod tests;
 mod time;
 mod tolerance;
 mod verify;
+mod words;
 mod zoo;
 
 use crate::error::{Error, Kind};
 use crate::files;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use environment::Environment;
 use output::Output;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Turn an ONNX model into a TensorRT plan and check that the plan computes what the model says.
 ///
-/// Without a command, onnx2plan converts MODEL.
+/// Without a command, onnx2plan converts each MODEL.
 #[derive(Debug, Parser)]
 #[command(name = "onnx2plan", version, arg_required_else_help = true)]
-#[command(override_usage = "onnx2plan [OPTIONS] [MODEL]\n       onnx2plan [OPTIONS] <COMMAND>")]
-#[command(
-    after_help = "Exit codes: 0 done; 1 the numbers differ; 2 wrong command line; 3 invalid model;\n\
+#[command(override_usage = "onnx2plan [OPTIONS] <MODEL>...\n       onnx2plan [OPTIONS] <COMMAND>")]
+#[command(after_help = "Examples:
+  onnx2plan model.onnx                              write model.plan and model.plan.json
+  onnx2plan model.onnx --dim batch=1:8:32           a size known only at run time
+  onnx2plan model.onnx --precision f16              f16 where the outputs stay within a bound
+  onnx2plan verify model.onnx --on cpu              compare numbers without a GPU
+  onnx2plan zoo models --on cpu --report out        every model below a folder
+
+Exit codes: 0 done; 1 the numbers differ; 2 wrong command line; 3 invalid model;\n\
 4 unsupported model; 5 TensorRT refused the network or crashed; 6 something is missing on this\n\
 machine (library, GPU, reference, disk space); 7 rounding moves the numbers too far to judge them;\n\
-8 the numbers agree, but the data test nothing; 70 a bug in onnx2plan; 130 interrupted."
-)]
+8 the numbers agree, but the data test nothing; 70 a bug in onnx2plan; 130 interrupted.")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -59,6 +68,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Convert models, as without a command
+    Convert(Box<convert::Arguments>),
     /// Show what a model contains, what its nodes become, and which cannot be converted
     Inspect(inspect::Arguments),
     /// Check a converted model, or a plan, against test data or ONNX Runtime
@@ -82,10 +93,15 @@ enum Command {
     /// Show or clean the cache
     #[command(subcommand)]
     Cache(cache::Command),
+    /// Print a script that completes commands and options in a shell
+    Completions(manual::CompletionsArguments),
+    /// Print the manual as man pages
+    Man(manual::ManArguments),
 }
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Common {
     /// Print only data and errors
     #[arg(short, long, global = true)]
@@ -94,8 +110,11 @@ struct Common {
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
     /// Format of errors on stderr
-    #[arg(long, global = true, value_enum, default_value_t = ErrorFormat::Text)]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = ErrorFormat::Text)]
     error_format: ErrorFormat,
+    /// When to print in color
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -122,12 +141,11 @@ static CANCELLED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match parse() {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    color::set(&line);
+    let cli = match parse(&line) {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
-        }
+        Err(error) => return refuse(&error, &line),
     };
     let mut output = Output::new(cli.common.quiet, cli.common.verbose);
     // A zoo's own process only waits for its workers, and has a report to write when it is asked to
@@ -136,6 +154,13 @@ pub fn main() -> ExitCode {
     let result = interruptible(patience, cli.common.error_format).and_then(|()| {
         let environment = Environment::read();
         match cli.command {
+            Some(Command::Convert(arguments)) => {
+                convert::run(&arguments, &environment, &mut output)
+            }
+            Some(Command::Completions(arguments)) => {
+                manual::completions(&arguments, Cli::command(), &mut output)
+            }
+            Some(Command::Man(arguments)) => manual::man(&arguments, Cli::command(), &mut output),
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
             Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
             Some(Command::Time(arguments)) => time::run(&arguments, &environment, &mut output),
@@ -161,9 +186,15 @@ pub fn main() -> ExitCode {
 }
 
 /// Reads the command line. In front of a command only options of every command may stand.
-fn parse() -> Result<Cli, clap::Error> {
+fn parse(line: &[OsString]) -> Result<Cli, clap::Error> {
     let mut command = Cli::command();
-    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let raw = |kind, text: String, command: &clap::Command| {
+        clap::Error::raw(kind, format!("{text}\n")).with_cmd(command)
+    };
+    let matches = command.try_get_matches_from_mut(line).map_err(|error| {
+        let better = words::explain(&error, &command, line);
+        better.map_or(error, |text| raw(ErrorKind::UnknownArgument, text, &command))
+    })?;
     if let Some((name, own)) = matches.subcommand() {
         let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
         let of_conversion =
@@ -181,7 +212,32 @@ fn parse() -> Result<Cli, clap::Error> {
             return Err(verify.error(ErrorKind::ArgumentConflict, message));
         }
     }
-    Cli::from_arg_matches(&matches)
+    let cli = Cli::from_arg_matches(&matches)?;
+    let models = if cli.command.is_none() { cli.convert.models() } else { &[] };
+    let wrong = models.first().and_then(|model| words::no_command(&command, model));
+    match wrong.or_else(|| words::late_command(&command, models)) {
+        Some(text) => Err(raw(ErrorKind::InvalidSubcommand, text, &command)),
+        None => Ok(cli),
+    }
+}
+
+/// Shows help, or what is wrong with a command line, in the format that the line asks for.
+fn refuse(error: &clap::Error, line: &[OsString]) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let as_json = line.iter().any(|word| word == "--error-format=json")
+        || line.windows(2).any(|pair| pair == ["--error-format", "json"]);
+    if as_json {
+        let text = error.render().to_string();
+        let text = text.split("\n\nUsage:").next().unwrap_or_default();
+        let message = text.strip_prefix("error: ").unwrap_or(text).trim_end();
+        Output::new(true, false).error_json(&Error::new(Kind::Usage, message));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(Kind::Usage.exit_code())
 }
 
 /// The first Ctrl-C or SIGTERM asks the command to stop and clean up; the second one does not wait

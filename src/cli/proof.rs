@@ -10,6 +10,7 @@ use crate::verify::draw;
 use std::fs::File;
 
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Proof")]
 pub(super) struct ProofArguments {
     /// Run the plan and compare its outputs with a reference, or fail [default: if this machine
     /// can]

@@ -1,12 +1,12 @@
 //! The recipe of a command, and where the values of its constants come from.
 
-use super::output::Output;
+use super::output::{Output, counted};
 use crate::convert::{Conversion, Given, Source};
 use crate::error::{Error, Kind, Result};
 use crate::import::Fitted;
 use crate::network::Caps;
 use crate::onnx::Model;
-use crate::recipe::Recipe;
+use crate::recipe::{NETWORK, Recipe, TYPES};
 use crate::report::precision::Counts;
 use crate::verify::data::{self, DataSet};
 use crate::verify::npz;
@@ -18,59 +18,13 @@ pub(super) struct RecipeArguments {
     pub(super) recipe: Recipe,
     /// A folder with input_0.pb, …, that supplies values for --freeze; without --freeze, freezes
     /// all inputs that are short lists of whole numbers
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", help_heading = NETWORK)]
     pub(super) freeze_from: Option<PathBuf>,
     /// Data that --precision chooses types by: a NumPy archive with an array for each input, a
     /// folder of such archives, or one with input_0.pb, … [default: the test data beside the model,
     /// else drawn inputs]
-    #[arg(long, value_name = "FILE.npz|FOLDER")]
+    #[arg(long, value_name = "FILE.npz|FOLDER", help_heading = TYPES)]
     pub(super) calibrate: Option<PathBuf>,
-    #[command(flatten)]
-    words: OtherWords,
-}
-
-/// What `trtexec` calls the types, answered with what to say here.
-#[derive(Debug, Clone, clap::Args)]
-#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
-struct OtherWords {
-    #[arg(long, hide = true)]
-    fp16: bool,
-    #[arg(long, hide = true)]
-    bf16: bool,
-    #[arg(long, hide = true)]
-    int8: bool,
-    #[arg(long, hide = true)]
-    fp8: bool,
-    #[arg(long, hide = true)]
-    best: bool,
-}
-
-impl OtherWords {
-    /// The error for the first of these words, if one is there.
-    fn refused(&self) -> Result<()> {
-        let quantized = "quantize the model (Q/DQ nodes) and give `--precision f16` for the rest";
-        let words = [
-            (self.fp16, "--fp16", "say `--precision f16`, which also keeps the outputs in a bound"),
-            (
-                self.bf16,
-                "--bf16",
-                "say `--precision bf16`, which also keeps the outputs in a bound",
-            ),
-            (self.int8, "--int8", quantized),
-            (self.fp8, "--fp8", quantized),
-            (
-                self.best,
-                "--best",
-                "say `--precision auto`, which takes what keeps the outputs right",
-            ),
-        ];
-        match words.iter().find(|(given, ..)| *given) {
-            None => Ok(()),
-            Some((_, word, instead)) => {
-                Err(Error::new(Kind::Usage, format!("`{word}` is a word of trtexec: {instead}")))
-            }
-        }
-    }
 }
 
 impl RecipeArguments {
@@ -79,7 +33,6 @@ impl RecipeArguments {
     /// # Errors
     /// Those of [`Given::fit`].
     pub(super) fn fit(&self, model: &Model, caps: Caps) -> Result<Fitted> {
-        self.words.refused()?;
         let given = Given { folder: self.freeze_from.clone(), ..Given::default() };
         given.fit(&self.recipe, model, caps)
     }
@@ -136,38 +89,14 @@ pub(super) fn choose(
     if let Some(found) = &conversion.certificate {
         let Counts { f32, f16, bf16 } = found.layers;
         output.done(&format!(
-            "{f16} layers in f16, {bf16} in bf16, {f32} in f32; outputs within {} on {}",
-            found.within, found.chosen_on
+            "{} in f16, {bf16} in bf16, {f32} in f32; outputs within {} on {}",
+            counted(f16, "layer"),
+            found.within,
+            found.chosen_on
         ));
         if found.cut_short {
             output.warning("the time for choosing types was up: `--budget` gives it more");
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        recipe: RecipeArguments,
-    }
-
-    #[test]
-    fn words_of_trtexec_are_answered() {
-        for (word, answer) in [
-            ("--fp16", "say `--precision f16`, which also keeps the outputs in a bound"),
-            ("--best", "say `--precision auto`, which takes what keeps the outputs right"),
-            ("--int8", "quantize the model (Q/DQ nodes) and give `--precision f16` for the rest"),
-        ] {
-            let line = Line::try_parse_from(["onnx2plan", word]).unwrap();
-            let error = line.recipe.words.refused().unwrap_err();
-            assert_eq!(error.kind(), Kind::Usage);
-            assert_eq!(error.message(), format!("`{word}` is a word of trtexec: {answer}"));
-        }
-    }
 }

@@ -10,6 +10,7 @@ use crate::verify::npz;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Data to compare with")]
 pub(super) struct ReferenceArguments {
     /// A folder with input_0.pb, … and output_0.pb, … [default: every test_data_set_N next to the
     /// model]

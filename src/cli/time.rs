@@ -1,7 +1,7 @@
 //! `onnx2plan time`: how long plans take on this machine's GPU.
 
 use super::environment::{Environment, LibraryArguments};
-use super::output::Output;
+use super::output::{Output, counted};
 use crate::error::{Error, Kind, Result};
 use crate::mapped;
 use crate::report::latency::Latency;
@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  onnx2plan time a.plan b.plan              which is faster on this GPU")]
 pub(super) struct Arguments {
     /// Plans built by the same library; they take turns
     #[arg(required = true)]
@@ -63,7 +65,7 @@ pub(super) fn run(
     let mut sessions = sessions
         .map(|(engine, path)| bind(engine).map_err(|error| about(error, path)))
         .collect::<Result<Vec<_>>>()?;
-    output.done(&format!("{} plans on {}", sessions.len(), device.info()?.name));
+    output.done(&format!("{} on {}", counted(sessions.len(), "plan"), device.info()?.name));
 
     output.start("time");
     let mut latencies: Vec<Latency> = sessions.iter().map(|_| Latency::default()).collect();
@@ -76,7 +78,8 @@ pub(super) fn run(
             }
         }
     }
-    output.done(&format!("{} rounds of {} runs", arguments.rounds, arguments.runs));
+    let (rounds, runs) = (counted(arguments.rounds, "round"), counted(arguments.runs, "run"));
+    output.done(&format!("{rounds} of {runs}"));
     let plans = arguments.plans.iter().cloned();
     let outcomes: Vec<Timed> =
         plans.zip(latencies).map(|(plan, latency)| Timed { plan, latency }).collect();

@@ -4,6 +4,7 @@ use crate::report::verification::Tolerance;
 
 /// An element may differ by `atol` + `rtol` · |expected|.
 #[derive(Debug, Clone, Copy, clap::Args)]
+#[command(next_help_heading = "Tolerance")]
 pub(super) struct ToleranceArguments {
     /// Let elements be off by this much, instead of what their type and rounding allow; without
     /// --rtol, by no more than this

@@ -1,6 +1,7 @@
 //! `onnx2plan verify`: are the numbers right?
 
 use super::by_layer::ByLayerArguments;
+use super::convert::not_a_folder;
 use super::environment::{Environment, LibraryArguments};
 use super::locate::{Found, LocateArguments};
 use super::machine;
@@ -24,14 +25,19 @@ use crate::report::{self, Verification};
 use crate::verify::by_layer::Compared;
 use crate::verify::{self, data::DataSet};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Args, Command};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// The heading in `--help` of the options that are not given with a plan, because they made it.
-const SHAPING: &str = "Options that shape the network (for a plan, the manifest supplies them; only --freeze-from is allowed)";
-
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Examples:
+  onnx2plan verify model.onnx --on cpu                   without a GPU
+  onnx2plan verify model.plan                            a plan, as its manifest says
+  onnx2plan verify model.onnx --inputs x.npz             your inputs
+  onnx2plan verify model.onnx --reproducer bad/          the first wrong node as a model
+  
+  With a plan, its manifest says what shaped the network: the options under Sizes, Part of the
+model, Network, TensorRT's builder and Types of layers are not given again, but for --freeze-from.")]
 pub(super) struct Arguments {
     /// The ONNX model, or a plan (`.plan`) with its manifest next to it; the plan is run as it is
     model: PathBuf,
@@ -57,7 +63,7 @@ pub(super) struct Arguments {
     by_layer: ByLayerArguments,
     #[command(flatten)]
     library: LibraryArguments,
-    #[command(flatten, next_help_heading = SHAPING)]
+    #[command(flatten)]
     recipe: RecipeArguments,
 }
 
@@ -80,10 +86,12 @@ struct Judged<'a> {
 /// What is said of a plan although its manifest says it, if anything.
 pub(super) fn misplaced(command: &Command, matches: &ArgMatches) -> Option<String> {
     let plan = matches.get_one::<PathBuf>("model").filter(|path| is_plan(path))?;
+    let recipe = RecipeArguments::augment_args(Command::new(""));
     let given = |argument: &&Arg| {
         matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
     };
-    let shaping = |argument: &&Arg| argument.get_help_heading() == Some(SHAPING);
+    let shaping =
+        |argument: &&Arg| recipe.get_arguments().any(|other| other.get_id() == argument.get_id());
     let mut wrong = command.get_arguments().filter(shaping).filter(given);
     let wrong = wrong.find(|argument| argument.get_id() != "freeze_from")?;
     Some(format!(
@@ -97,6 +105,7 @@ pub(super) fn run(
     environment: &Environment,
     output: &mut Output,
 ) -> Result<()> {
+    not_a_folder(&arguments.model)?;
     // A report has a model, which nobody knows of a plan that is none.
     let plan = PlanFile::open(&arguments.model, arguments.source.as_deref())?;
     let mut work = Work::default();
@@ -206,7 +215,7 @@ impl Arguments {
             .map_err(|error| error.in_model(path))?;
         work.findings.take(&conversion)?;
         let layers = conversion.network().live_layers().len();
-        output.done(&format!("{}: {layers} layers", path.display()));
+        output.done(&format!("{}: {}", path.display(), counted(layers, "layer")));
 
         work.sets = self.sets(&source, &mut conversion, environment)?;
         if plan.is_none() {

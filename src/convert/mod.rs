@@ -62,7 +62,8 @@ impl Conversion {
     ///
     /// # Errors
     /// Those of [`pipeline::prepare`].
-    pub fn new(source: &Source, fitted: Fitted, caps: Caps) -> Result<Self> {
+    pub fn new(source: &Source, mut fitted: Fitted, caps: Caps) -> Result<Self> {
+        fitted.recipe.part = source.wanted.clone();
         let prepared = pipeline::prepare(&source.model, &fitted, caps)?;
         Ok(Self { fitted, caps, prepared, planned: Vec::new(), certificate: None })
     }

@@ -21,6 +21,8 @@ pub struct Source {
     pub model: Model,
     /// How long it took to read.
     pub took: Duration,
+    /// What was taken, by names of tensors.
+    pub wanted: recipe::Part,
     part: Option<Part>,
     /// New names of outputs.
     names: BTreeMap<String, String>,
@@ -37,9 +39,9 @@ impl Source {
     /// not have.
     pub fn open(path: &Path, wanted: &recipe::Part) -> Result<Self> {
         let start = Instant::now();
-        let (model, part) = load(path, wanted)?;
+        let (model, wanted, part) = load(path, wanted)?;
         let (took, names) = (start.elapsed(), wanted.names());
-        Ok(Self { path: path.to_owned(), model, took, part, names })
+        Ok(Self { path: path.to_owned(), model, took, wanted, part, names })
     }
 
     /// Names of the inputs, in order.
@@ -98,11 +100,12 @@ impl Source {
     }
 }
 
-fn load(path: &Path, wanted: &recipe::Part) -> Result<(Model, Option<Part>)> {
+fn load(path: &Path, wanted: &recipe::Part) -> Result<(Model, recipe::Part, Option<Part>)> {
     if wanted.is_all() {
-        return Ok((onnx::load(path)?, None));
+        return Ok((onnx::load(path)?, wanted.clone(), None));
     }
     let whole = Whole::open(path)?;
+    let wanted = tensors(wanted, &whole).map_err(|error| error.in_model(path))?;
     let from: Vec<_> = wanted.from.iter().map(|name| (name.as_str(), Feed::Declared)).collect();
     let mut to: Vec<&str> = wanted.wanted().map(|wanted| wanted.tensor.as_str()).collect();
     if to.is_empty() {
@@ -114,5 +117,14 @@ fn load(path: &Path, wanted: &recipe::Part) -> Result<(Model, Option<Part>)> {
             .with_hint("to make a tensor inside the model an output, use `--to`"));
     }
     let part = whole.part(&from, &to).map_err(|error| error.in_model(path))?;
-    Ok((part.model().map_err(|error| error.in_model(path))?, Some(part)))
+    Ok((part.model().map_err(|error| error.in_model(path))?, wanted, Some(part)))
+}
+
+/// The same part, with tensors in place of the nodes that it names.
+fn tensors(wanted: &recipe::Part, whole: &Whole) -> Result<recipe::Part> {
+    let mut named = wanted.clone();
+    for name in named.from.iter_mut().chain(named.to.iter_mut().map(|to| &mut to.tensor)) {
+        *name = whole.tensor(name)?;
+    }
+    Ok(named)
 }

@@ -8,6 +8,7 @@ use super::data::Data;
 use super::external::Folder;
 use super::model::Model;
 use super::{file, pb, read, wire, write};
+use crate::error::alike::nearest;
 use crate::error::{Error, Kind, Result};
 use crate::tensor::Tensor;
 use prost::Message;
@@ -93,6 +94,25 @@ impl Whole {
             .flat_map(|graph| &graph.output)
             .map(pb::ValueInfoProto::name)
             .collect()
+    }
+
+    /// The tensor of a name: that tensor, or the only output of the node of that name.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a node with several outputs.
+    pub fn tensor(&self, name: &str) -> Result<String> {
+        let is_tensor = self.proto.graph.iter().any(|graph| Names::of(graph).given(name))
+            || self.nodes.iter().any(|node| node.outputs.iter().any(|output| output == name));
+        let node = self.nodes.iter().find(|node| node.name == name).filter(|_| !is_tensor);
+        match node.map(|node| &node.outputs[..]) {
+            None | Some([]) => Ok(name.to_owned()),
+            Some([only]) => Ok(only.clone()),
+            Some(several) => {
+                let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+                let message = format!("node `{name}` has several outputs: name one of them");
+                Err(Error::new(Kind::Usage, message).with_note(names.join(", ")))
+            }
+        }
     }
 
     /// The nodes that compute `to` from `from` and from those of the model's inputs and constants
@@ -341,7 +361,14 @@ impl<'g> Names<'g> {
         {
             return Ok(name);
         }
-        Err(Error::new(Kind::Usage, format!("the model has no tensor `{name}`")))
+        let error = Error::new(Kind::Usage, format!("the model has no tensor or node `{name}`"));
+        let outputs = nodes.iter().flat_map(|node| &node.outputs).map(String::as_str);
+        let known = outputs.chain(self.inputs.keys().copied());
+        let known = known.chain(nodes.iter().map(|node| node.name.as_str()));
+        Err(match nearest(name, known) {
+            Some(meant) => error.with_hint(format!("did you mean `{meant}`?")),
+            None => error,
+        })
     }
 
     fn declared(&self, name: &str) -> Result<&'g pb::ValueInfoProto> {
@@ -481,6 +508,25 @@ mod tests {
         assert_eq!(model.graph.inputs[0].ty.to_string(), "f32[1]");
         let part = whole.part(&[("called", Feed::Constant(&called))], &["y"]).unwrap();
         assert_eq!(names(&part), [vec!["choice", "last"], vec!["c"], vec!["called", "w"], vec![]]);
+    }
+
+    #[test]
+    fn a_node_stands_for_its_only_output() {
+        let mut proto = sample();
+        if let Some(graph) = &mut proto.graph {
+            graph.node.push(node("two", "Split", "called", "left right", vec![]));
+        }
+        let whole = whole(proto, Path::new(""));
+        assert_eq!(whole.tensor("side").unwrap(), "z");
+        assert_eq!(whole.tensor("called").unwrap(), "called");
+        assert_eq!(whole.tensor("w").unwrap(), "w");
+        let error = whole.tensor("two").unwrap_err().to_string();
+        assert_eq!(error, "node `two` has several outputs: name one of them\n  `left`, `right`");
+        let error = whole.part(&[], &["caled"]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the model has no tensor or node `caled`\n\nhint: did you mean `called`?"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::any::Any;
 
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Sizes known only at run time")]
 struct Written {
     /// Smallest input shapes, such as x:1x3x224x224,y:1, or values of inputs that contain sizes,
     /// such as sizes=1,1,64

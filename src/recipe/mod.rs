@@ -26,6 +26,11 @@ use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::str::FromStr;
 
+/// Headings of the help.
+pub(crate) const NETWORK: &str = "Network";
+const BUILDER: &str = "TensorRT's builder";
+pub(crate) const TYPES: &str = "Types of layers";
+
 /// What shapes a plan besides the model.
 #[derive(Debug, Clone, PartialEq, Default, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
@@ -41,51 +46,51 @@ pub struct Recipe {
     pub sizes: Sizes,
     /// Make an input a constant, such as `axes=[0,2]` or `k=5`; without a value, take it from
     /// the data: that of --freeze-from, or a zoo's test data
-    #[arg(long, value_name = "NAME[=VALUE]")]
+    #[arg(long, value_name = "NAME[=VALUE]", help_heading = NETWORK)]
     pub freeze: Vec<Frozen>,
     /// Let every NonMaxSuppression output exactly N rows; unused rows contain -1, and rows beyond N
     /// are lost
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = NETWORK)]
     pub nms_fixed: Option<NonZeroU16>,
     /// Limit a Loop that collects values, and has no limit of its own, to N iterations; the rest is
     /// cut off. TensorRT must know a limit
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = NETWORK)]
     pub max_trip: Option<NonZeroU32>,
     /// What recurrent operators become; TensorRT 8.x also has a layer for many of them
-    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    #[arg(long, value_name = "FORM", value_enum, default_value_t, help_heading = NETWORK)]
     pub rnn: RnnForm,
     /// Skip an optimization pass
-    #[arg(long = "without-pass", value_name = "NAME", value_enum)]
+    #[arg(long = "without-pass", value_name = "NAME", value_enum, help_heading = NETWORK)]
     pub without_passes: Vec<Pass>,
     /// Compute capabilities to build for, such as sm89,sm120 [default: Ampere and later]
-    #[arg(long = "target", value_name = "SM", value_delimiter = ',')]
+    #[arg(long = "target", value_name = "SM", value_delimiter = ',', help_heading = BUILDER)]
     pub targets: Vec<ComputeCapability>,
     /// Do not use TF32 (10 bits of mantissa) for f32 products
-    #[arg(long)]
+    #[arg(long, help_heading = BUILDER)]
     #[serde(rename = "tf32", with = "inverted")]
     pub no_tf32: bool,
     /// From 0 (fastest build) to 5 (fastest plan); TensorRT-RTX ignores it [default: TensorRT's
     /// choice]
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", help_heading = BUILDER)]
     pub optimization_level: Option<Level>,
     /// Scratch memory that the plan may use, in MiB [default: TensorRT's own choice]
-    #[arg(long, value_name = "MIB")]
+    #[arg(long, value_name = "MIB", help_heading = BUILDER)]
     pub workspace: Option<NonZeroU32>,
     /// Type that layers compute in, where the outputs stay within the bound of --within; the others
     /// compute in f32
-    #[arg(long, value_name = "TYPE", value_enum, default_value_t)]
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t, help_heading = TYPES)]
     pub precision: Precision,
     /// Type of a node, or of all nodes of an operator, such as Softmax=f32
-    #[arg(long, value_name = "NODE|OP=TYPE")]
+    #[arg(long, value_name = "NODE|OP=TYPE", help_heading = TYPES)]
     pub keep: Vec<Kept>,
     /// Type of the model's inputs and outputs that are f32 [default: f32]
-    #[arg(long, value_name = "TYPE", value_enum)]
+    #[arg(long, value_name = "TYPE", value_enum, help_heading = TYPES)]
     pub io_precision: Option<Real>,
     /// How far --precision may move an output, as a share of its largest number [default: 0.01]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", help_heading = TYPES)]
     pub within: Option<Bound>,
     /// Seconds that the choice of types may take [default: 120]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", help_heading = TYPES)]
     pub budget: Option<NonZeroU32>,
 }
 
@@ -101,6 +106,7 @@ impl Recipe {
 
 /// A part of a model instead of all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, clap::Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Part of the model")]
 #[serde(try_from = "WrittenPart")]
 pub struct Part {
     /// Keep only these outputs; NAME=NEW renames one

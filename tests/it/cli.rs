@@ -188,7 +188,7 @@ fn without_options_the_plan_lies_beside_the_model() {
 #[test]
 fn usage_errors_are_as_recorded() {
     let mut records = Records::new("cli");
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 13] = [
         ("usage-target", &["--target", "ampere"]),
         ("usage-overwrite", &["--output", "MODEL"]),
         ("usage-option", &["--fast"]),
@@ -198,6 +198,10 @@ fn usage_errors_are_as_recorded() {
         ("usage-fixed-size", &["--opt", "image:1x3x8x8"]),
         ("usage-pass", &["--without-pass", "luck"]),
         ("usage-rnn", &["--rnn", "layer"]),
+        ("usage-word", &["--saveEngine=digits.plan"]),
+        ("usage-elsewhere", &["--reproducer", "bad"]),
+        ("usage-node", &["--from", "Relu_33"]),
+        ("usage-twice", &["MODEL"]),
     ];
     let (dir, model) = digits();
     let (dir, model) = (dir.path().display().to_string(), model.display().to_string());
@@ -237,7 +241,80 @@ fn options_of_every_command_stand_on_either_side_of_it() {
     );
     let (code, said) = fail(without_tensorrt().args(["model.onnx", "ops"]));
     assert_eq!(code, 2);
-    assert!(said.starts_with("error: `[MODEL]` is an option for converting a model; "), "{said}");
+    assert_eq!(said, "error: `ops` is a command: it goes in front of the models\n");
+}
+
+#[test]
+fn several_models_become_plans_until_one_fails() {
+    let (dir, model) = digits();
+    let (second, missing) = (dir.path().join("second.onnx"), dir.path().join("missing.onnx"));
+    fs::copy(&model, &second).unwrap();
+    let out = dir.path().join("out");
+    let mut command = onnx2plan();
+    command.args(["convert", "--json", "--quiet", "-o"]).args([&out, &model, &second]);
+    let done = parse(&succeed(&mut command).stdout);
+    assert_eq!(done[0]["plan"], json!(out.join("digits.plan")));
+    assert_eq!(done[1]["plan"], json!(out.join("second.plan")));
+    assert_eq!(names(&out).len(), 4);
+
+    let output = onnx2plan().arg("-q").args([&second, &missing, &model]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output.stdout), format!("{}\n", dir.path().join("second.plan").display()));
+    let said = text(&output.stderr);
+    assert!(
+        said.ends_with("\n  1 model not tried; `onnx2plan zoo` goes on after a failure\n"),
+        "{said}"
+    );
+    assert!(!dir.path().join("digits.plan").exists());
+}
+
+#[test]
+fn a_folder_leads_to_the_zoo_and_a_mistyped_command_to_the_right_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let shown = dir.path().display();
+    for command in [&[][..], &["convert"], &["inspect"], &["verify"]] {
+        let (code, said) = fail(without_tensorrt().args(command).arg(dir.path()));
+        let expected = format!(
+            "error: `{shown}` is a folder, not a model\n\nhint: `onnx2plan zoo {shown}` takes every \
+             model in it\n"
+        );
+        assert_eq!((code, said), (2, expected));
+    }
+    for line in [&["zooo", "models", "--on", "cpu"][..], &["zooo"], &["-q", "zooo", "models"]] {
+        let (code, said) = fail(without_tensorrt().args(line));
+        let expected = "error: there is no command `zooo`, and no such file: say `zoo`\n";
+        assert_eq!((code, said.as_str()), (2, expected));
+    }
+    let json = ["--error-format", "json"];
+    let (code, said) = fail(without_tensorrt().args(["model.onnx", "--saveEngine=x"]).args(json));
+    let error = parse(said.as_bytes());
+    assert_eq!((code, &error["kind"]), (2, &json!("usage")));
+    assert_eq!(error["message"], "`--saveEngine` is a word of trtexec: say `--output FILE`");
+}
+
+#[test]
+fn color_follows_the_command_line() {
+    let colored = |line: &[&str]| fail(without_tensorrt().args(line)).1.contains('\u{1b}');
+    assert!(colored(&["--color", "always", "missing.onnx"]));
+    assert!(colored(&["--color=always", "missing.onnx", "--fast"]), "errors about the line, too");
+    assert!(!colored(&["missing.onnx"]), "no terminal");
+}
+
+#[test]
+fn the_manual_has_a_page_for_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    succeed(without_tensorrt().args(["man", "--output"]).arg(dir.path()));
+    let pages = names(dir.path());
+    for page in ["onnx2plan.1", "onnx2plan-zoo.1", "onnx2plan-report-merge.1"] {
+        assert!(pages.contains(page), "{pages:?}");
+    }
+    assert!(!pages.iter().any(|page| page.contains("worker")), "{pages:?}");
+    let first = text(&succeed(without_tensorrt().arg("man")).stdout);
+    assert!(first.contains(".SH NAME\nonnx2plan "), "{first}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = text(&succeed(without_tensorrt().args(["completions", shell])).stdout);
+        assert!(script.contains("strict-profiles"), "{shell}");
+    }
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn an_improvement_is_reported_with_the_line_to_change() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         said(&output),
-        "error: 1 of 1 models are not as expected: 1 evaluated\n  `digits` got better: zoo.toml:4 \
+        "error: 1 of 1 model is not as expected: 1 evaluated\n  `digits` got better: zoo.toml:4 \
          can say evaluated\n"
     );
 }

@@ -1,6 +1,6 @@
 //! `onnx2plan report merge`: the reports of shards become one.
 
-use crate::cli::output::Output;
+use crate::cli::output::{Output, counted};
 use crate::cli::zoo::ending::EndingArguments;
 use crate::error::{Error, Kind, Result};
 use crate::report::{merge, read};
@@ -50,9 +50,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     let pages = models.iter().map(|(model, page)| (model.name.as_str(), page));
     folder::write(&arguments.output, &report, pages)?;
     output.done(&format!(
-        "{} models of {} parts: {}",
-        report.models.len(),
-        parts.len(),
+        "{} of {}: {}",
+        counted(report.models.len(), "model"),
+        counted(parts.len(), "part"),
         report.summary()
     ));
     if arguments.json {

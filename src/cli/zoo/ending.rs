@@ -1,6 +1,6 @@
 //! What a zoo's report means for the process: its exit code, and what CI systems are told.
 
-use crate::cli::output::Output;
+use crate::cli::output::{Output, counted};
 use crate::error::{Error, Kind, Result};
 use crate::report::github;
 use crate::report::render::{self, About};
@@ -29,6 +29,7 @@ pub(crate) enum FailOn {
 }
 
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Exit code and CI")]
 pub(crate) struct EndingArguments {
     /// When to fail; a status counts unless it is expected
     #[arg(
@@ -68,9 +69,10 @@ impl EndingArguments {
                 counts.push(format!("{count} {status}"));
             }
         }
-        let all = report.models.len();
+        let all = counted(report.models.len(), "model");
+        let are = if wrong.len() == 1 { "is" } else { "are" };
         let message =
-            format!("{} of {all} models are not as expected: {}", wrong.len(), counts.join(", "));
+            format!("{} of {all} {are} not as expected: {}", wrong.len(), counts.join(", "));
         let stale = wrong
             .iter()
             .filter_map(|model| Some(format!("`{}` got better: {}", model.name, model.stale()?)));

@@ -11,6 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Plans and results to keep")]
 pub(super) struct KeepArguments {
     /// Write NAME.plan and NAME.plan.json of each good model to this folder
     #[arg(short, long, value_name = "FOLDER")]

@@ -27,6 +27,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  onnx2plan zoo models --on cpu                 every model below a folder
+  onnx2plan zoo 'models/**/*.onnx'               the models that match a glob
+  onnx2plan zoo zoo.toml --tag quick            the models that a listing names
+  onnx2plan zoo models --report out --github    reports, and annotations in CI
+  onnx2plan zoo models --shard 1/4              one of four parts")]
 pub(super) struct Arguments {
     /// Models, folders to search for models, or globs; or one listing, such as zoo.toml
     #[arg(required = true)]
