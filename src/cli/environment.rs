@@ -59,7 +59,7 @@ impl Environment {
     pub(super) fn find(
         &self,
         tensorrt: Option<&PathBuf>,
-        path_of: fn(&Python) -> Vec<PathBuf>,
+        path_of: impl FnOnce(&Python) -> Vec<PathBuf>,
     ) -> (Option<Library>, Vec<Tried>) {
         let cache = self.cache().ok();
         let options = FindOptions {
@@ -67,9 +67,14 @@ impl Environment {
             cache: cache.as_deref().and_then(|cache| provision::installed(&TENSORRT_RTX, cache)),
             ..FindOptions::from_env(self.variables)
         };
-        let program = self.python.clone().unwrap_or_else(|| "python3".into());
-        let python = Python { program, cache, variable: self.variables };
+        let python = Python { cache, ..self.interpreter() };
         find::find(&options, || path_of(&python))
+    }
+
+    /// The interpreter whose packages and pip matter.
+    pub(super) fn interpreter(&self) -> Python {
+        let program = self.python.clone().unwrap_or_else(|| "python3".into());
+        Python { program, cache: None, variable: self.variables }
     }
 
     /// A library to build with: one that is there, else TensorRT-RTX fetched now.

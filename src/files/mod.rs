@@ -133,6 +133,13 @@ pub(crate) fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// Bytes that this user can still write to the disk of a path, which need not exist yet.
+pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
+    let there = path.ancestors().find(|path| path.exists())?;
+    let disk = rustix::fs::statvfs(there).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
 /// Name, size and hash of a file.
 pub(crate) fn describe(path: &Path) -> Result<File> {
     let cannot_read = |error| {

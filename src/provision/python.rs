@@ -105,6 +105,11 @@ impl Memory {
 }
 
 impl Python {
+    /// The file that would be started; `None` where there is none.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.programs().into_iter().find(|program| program.is_file())
+    }
+
     /// The folders in which it looks for packages, in their order; none where there is no such
     /// interpreter.
     pub fn search_path(&self) -> Vec<PathBuf> {

@@ -683,6 +683,33 @@ fn doctor_says_what_would_be_used() {
     let shown =
         text(&succeed(without_tensorrt().args(["doctor", "--tensorrt"]).arg(empty.path())).stdout);
     assert!(shown.contains("(--tensorrt): "), "{shown}");
+    let verdict = "\nnot ready: the library that was named cannot be used\n";
+    assert!(shown.contains(verdict), "{shown}");
+}
+
+#[test]
+fn doctor_says_what_to_do_next() {
+    let empty = tempfile::tempdir().unwrap();
+    let next = |more: &[&str], reference: Option<&Path>| {
+        let mut command = without_tensorrt();
+        command.args(["doctor", "--json"]).args(more).env("ONNX2PLAN_CACHE", empty.path());
+        if let Some(path) = reference {
+            command.env("ORT_DYLIB_PATH", path).env("ONNX2PLAN_CACHE", cache());
+        }
+        let json = parse(&succeed(&mut command).stdout);
+        assert!(json["disk_free_bytes"].as_u64().unwrap() > 0, "{json}");
+        assert!(Path::new(json["python"].as_str().unwrap()).is_file(), "{json}");
+        let verdict = json["verdict"].as_str().unwrap().split(':').next().unwrap().to_owned();
+        (verdict, json["next"].as_str().unwrap().to_owned())
+    };
+    let said = |verdict: &str, next: &str| (verdict.to_owned(), next.to_owned());
+    assert_eq!(
+        next(&["--offline"], None),
+        said("not ready", "onnx2plan setup --wheel FILE"),
+        "nothing is there, and nothing may be fetched"
+    );
+    let (verdict, next) = next(&[], Some(&onnx_runtime()));
+    assert!(verdict.starts_with("ready"), "{verdict}: {next}");
 }
 
 #[test]
