@@ -66,7 +66,7 @@ def test_an_inspection_names_what_a_model_holds(model):
 @pytest.mark.parametrize(
     ("options", "code", "kind", "message"),
     [
-        ({"shape": "image:1x3x8x8"}, 2, "usage", "axis 1 of input `image` has size 1"),
+        ({"shape": "image:1x3x8x8"}, 2, "usage", "input `image` is f32[batch, 1, 8, 8]"),
         ({"saveEngine": "x"}, 2, "usage", "`--saveEngine` is a word of trtexec: say `--output FILE`"),
         ({"to": "nowhere"}, 2, "usage", "the model has no tensor or node `nowhere`"),
     ],

@@ -7,6 +7,7 @@
 
 pub mod capability;
 pub mod freeze;
+pub mod line;
 pub mod precision;
 pub mod sizes;
 pub mod syntax;

@@ -56,8 +56,11 @@ fn case(model: &ModelReport) -> TestCase {
         status
             .set_message(format!("{}{expected}{reason}", model.status))
             .set_type(model.status.to_string());
-        if let Some(details) = &model.details {
-            status.set_description(details.clone());
+        let details = model.details.clone().or_else(|| model.hint.clone());
+        let again = model.command.as_ref().map(|command| format!("again: {command}"));
+        let told: Vec<String> = details.into_iter().chain(again).collect();
+        if !told.is_empty() {
+            status.set_description(told.join("\n\n"));
         }
     }
     let mut case = TestCase::new(model.name.clone(), status);

@@ -51,7 +51,11 @@ pub fn merge(parts: &[Saved]) -> Result<(Report, Vec<(ModelReport, Value)>)> {
     let options = Options { jobs, ..first.report.options.clone() };
     let seconds = parts.iter().map(|part| part.report.seconds).fold(0.0, f64::max);
     let models = pages.iter().map(|(model, _)| model.clone()).collect();
-    let mut report = Report { shards, ..Report::new(environment, options, seconds, models) };
+    let by_name: HashMap<&str, &Value> =
+        pages.iter().map(|(model, page)| (model.name.as_str(), page)).collect();
+    let report = Report::new(environment, options, seconds, models)
+        .explained(|model| by_name.get(model.name.as_str()).copied());
+    let mut report = Report { shards, ..report };
     let missing = report.missing();
     if !missing.is_empty() {
         notes.push(lacks(&missing));

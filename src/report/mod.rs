@@ -4,6 +4,7 @@
 //! makes pages of them; a view takes nothing but the JSON, so that a report read back from a file
 //! looks like a fresh one.
 
+pub mod causes;
 pub mod diff;
 pub mod environment;
 pub mod filters;

@@ -1,21 +1,23 @@
 //! A zoo's report as SARIF 2.1.0, which code scanners show: a result for each thing that is wrong
 //! with a node.
 
+use super::causes::{self, Wrong};
 use super::zoo::{ModelReport, Report, Status};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// `report.sarif`. `page` gives the report of a model, if there is one.
 pub fn log<'a>(report: &Report, page: impl Fn(&ModelReport) -> Option<&'a Value>) -> Value {
-    let rules: Vec<Value> = Status::ALL
-        .into_iter()
-        .filter(|status| status.exit_code() != 0)
-        .map(|status| {
-            json!({"id": status.to_string(), "shortDescription": {"text": meaning(status)}})
-        })
-        .collect();
+    let mut rules = BTreeMap::new();
+    let mut results = Vec::new();
+    for model in report.models.iter().filter(|model| model.status.exit_code() != 0) {
+        for wrong in causes::wrongs(model, page(model)) {
+            results.push(result(model, &wrong));
+            rules.entry(wrong.rule).or_insert(model.status);
+        }
+    }
+    let rules: Vec<Value> = rules.iter().map(|(id, status)| rule(id, *status)).collect();
     let driver = json!({"name": "onnx2plan", "version": env!("CARGO_PKG_VERSION"), "rules": rules});
-    let wrong = report.models.iter().filter(|model| model.status.exit_code() != 0);
-    let results: Vec<Value> = wrong.flat_map(|model| results(model, page(model))).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -40,49 +42,30 @@ fn meaning(status: Status) -> &'static str {
     }
 }
 
-/// One result for each problem, or for the first wrong nodes; else one for the model.
-fn results(model: &ModelReport, page: Option<&Value>) -> Vec<Value> {
-    let list =
-        |pointer: &str| page.and_then(|page| page.pointer(pointer)).and_then(Value::as_array);
-    let text = |value: &Value, key: &str| {
-        value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+/// A rule: what a status means, and of which operator.
+fn rule(id: &str, status: Status) -> Value {
+    let text = match id.split_once('/') {
+        Some((_, operator)) => format!("{}: {operator}", meaning(status)),
+        None => meaning(status).to_owned(),
     };
-    let problems = list("/error/problems").map_or(&[][..], Vec::as_slice);
-    if !problems.is_empty() {
-        let of = |problem: &Value| {
-            let site = problem.get("site").cloned().unwrap_or_default();
-            let name = [text(&site, "name"), text(&site, "output")]
-                .into_iter()
-                .find(|name| !name.is_empty());
-            let (name, graph, op) =
-                (name.unwrap_or_default(), text(&site, "graph"), text(&site, "op"));
-            let message = format!("{op}: {}", text(problem, "message"));
-            result(model, &message, Some((&name, format!("{graph}/{name}"))))
-        };
-        return problems.iter().map(of).collect();
-    }
-    let culprit = list("/culprit/nodes").map_or(&[][..], Vec::as_slice);
-    if !culprit.is_empty() {
-        let nodes = culprit.iter().filter_map(Value::as_str);
-        let message = "the numbers go wrong here first";
-        return nodes
-            .map(|node| result(model, message, Some((node, format!("main/{node}")))))
-            .collect();
-    }
-    vec![result(model, model.reason.as_deref().unwrap_or_default(), None)]
+    json!({"id": id, "shortDescription": {"text": text}})
 }
 
-fn result(model: &ModelReport, message: &str, node: Option<(&str, String)>) -> Value {
+fn result(model: &ModelReport, wrong: &Wrong) -> Value {
     let mut location = json!({"physicalLocation": {"artifactLocation": {"uri": uri(&model.path)}}});
-    if let (Some((name, qualified)), Some(fields)) = (node, location.as_object_mut()) {
+    if let (Some((name, graph)), Some(fields)) = (&wrong.node, location.as_object_mut()) {
+        let qualified = format!("{graph}/{name}");
         let node = json!([{"name": name, "fullyQualifiedName": qualified, "kind": "ONNX node"}]);
         fields.insert("logicalLocations".to_owned(), node);
     }
+    let text = if wrong.text.is_empty() { meaning(model.status) } else { &wrong.text };
+    let hint = wrong.hint.as_ref().map_or_else(String::new, |hint| format!("\nWay out: {hint}"));
     json!({
-        "ruleId": model.status.to_string(),
+        "ruleId": wrong.rule,
         "level": if model.as_expected { "note" } else { "error" },
-        "message": {"text": if message.is_empty() { meaning(model.status) } else { message }},
+        "message": {"text": format!("{text}{hint}")},
         "locations": [location],
+        "properties": {"model": model.name, "command": model.command},
     })
 }
 

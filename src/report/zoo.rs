@@ -1,5 +1,6 @@
 //! The report on many models: `docs/report-schema.md`, "A zoo".
 
+use super::causes::{self, Cause};
 use super::environment::Environment;
 use super::manifest::File;
 use super::model::SCHEMA;
@@ -135,6 +136,9 @@ pub struct Report {
     pub shards: Vec<Shard>,
     /// How many models have each status.
     pub counts: BTreeMap<Status, usize>,
+    /// What blocks models, the cause of most models first.
+    #[serde(default)]
+    pub causes: Vec<Cause>,
     /// Sorted by path, then name.
     pub models: Vec<ModelReport>,
     /// What the user should know.
@@ -164,9 +168,17 @@ impl Report {
             seconds,
             shards: Vec::new(),
             counts,
+            causes: Vec::new(),
             models,
             notes: Vec::new(),
         }
+    }
+
+    /// The same with the causes of what is wrong. `page` gives the report of a model, if there is
+    /// one.
+    #[must_use]
+    pub fn explained<'a>(self, page: impl Fn(&ModelReport) -> Option<&'a Value>) -> Self {
+        Self { causes: causes::of(&self.models, page), ..self }
     }
 
     /// The models that did not end as expected.
@@ -276,6 +288,12 @@ pub struct ModelReport {
     pub reason: Option<String>,
     /// The whole error, as a terminal would show it.
     pub details: Option<String>,
+    /// The way out, where there is one.
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// The command that does this model alone.
+    #[serde(default)]
+    pub command: Option<String>,
     /// Where the time went.
     pub seconds: Seconds,
     /// The most memory that the worker held meanwhile, in bytes.
@@ -313,6 +331,8 @@ impl ModelReport {
             exit_code: status.exit_code(),
             reason: None,
             details: None,
+            hint: None,
+            command: None,
             seconds: Seconds::default(),
             peak_rss_bytes: None,
             plan_bytes: None,

@@ -106,6 +106,19 @@ pub fn run(job: &Job, machine: &Machine, inputs: Result<Inputs>) -> Done {
     Done { outcome: Outcome { model, page, spent, notes: Vec::new() }, plan }
 }
 
+/// The way out: the error's own, or that of its first problem that has one; else what there is to
+/// do about any model that ends so.
+fn hint(status: Status, error: &Error) -> Option<String> {
+    let of_problem = || error.problems().iter().find_map(|problem| problem.hint.as_deref());
+    let of_any = || match status {
+        Status::Unsupported => Some("`--from` and `--to` convert the part of the model without it"),
+        Status::Differs => Some("`--reproducer FOLDER` saves the first wrong node as a model"),
+        Status::Invalid => Some("export the model again, or check it with `onnx.checker`"),
+        _ => None,
+    };
+    error.hint().or_else(of_problem).or_else(of_any).map(str::to_owned)
+}
+
 /// The model's entry in the zoo's report.
 fn model_report(
     job: &Job,
@@ -122,6 +135,7 @@ fn model_report(
     ModelReport {
         reason: error.map(reason::reason).or(not_run),
         details: error.map(ToString::to_string),
+        hint: error.and_then(|error| hint(status, error)),
         frozen: findings.frozen.clone(),
         seconds: progress.seconds,
         peak_rss_bytes: files::peak_rss_bytes(),

@@ -2,7 +2,7 @@
 
 use super::discover::{Found, shown};
 use crate::convert::On;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, line};
 use crate::report::verification::Tolerance;
 use crate::report::zoo::{ModelReport, Place, Status};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,30 @@ impl Job {
             timeout_seconds: None,
             memory_bytes: None,
         }
+    }
+}
+
+impl Job {
+    /// The command that does this model alone, as a shell takes it. `frozen` are the inputs that
+    /// became constants of the test data's values.
+    pub fn command(&self, frozen: &[String]) -> String {
+        let Settings { recipe, on, tolerance, .. } = &self.settings;
+        let mut words: Vec<String> =
+            ["onnx2plan", "verify", &self.path, "--on"].map(str::to_owned).into();
+        words.push(on.to_string());
+        words.extend(line::words(recipe));
+        if let (false, Some(data)) = (frozen.is_empty(), self.data.first()) {
+            let named = recipe.freeze.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let open = frozen.iter().filter(|name| !named.contains(name));
+            words.extend(open.flat_map(|name| ["--freeze".to_owned(), name.clone()]));
+            words.extend(["--freeze-from".to_owned(), shown(data)]);
+        }
+        if let Some(Tolerance { absolute, relative }) = tolerance {
+            words.extend(["--atol".to_owned(), absolute.to_string()]);
+            words.extend(["--rtol".to_owned(), relative.to_string()]);
+        }
+        // A NUL, which no shell takes, is in no path.
+        shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
     }
 }
 

@@ -147,11 +147,15 @@ fn one(
             }
             Death::Timeout => {
                 let reason = format!("took longer than {} s", limits.timeout.as_secs());
-                return Ok(retried_as(ended(job, Status::Timeout, &reason, &words), retried));
+                let mut ended = ended(job, Status::Timeout, &reason, &words);
+                ended.model.hint = Some("`--timeout SECONDS` gives models more time".to_owned());
+                return Ok(retried_as(ended, retried));
             }
             Death::Memory(bytes) => {
                 let reason = format!("the worker held {bytes} bytes, more than it may");
-                return Ok(retried_as(ended(job, Status::Failed, &reason, &words), retried));
+                let mut ended = ended(job, Status::Failed, &reason, &words);
+                ended.model.hint = Some("`--memory MIB` gives workers more memory".to_owned());
+                return Ok(retried_as(ended, retried));
             }
         }
     }
@@ -161,6 +165,7 @@ fn one(
 fn expected(job: &Job, outcome: Outcome) -> Outcome {
     let model = ModelReport {
         page: Some(pages::path(&job.name)).filter(|_| outcome.model.status != Status::Skipped),
+        command: Some(job.command(&outcome.model.frozen)),
         tags: job.tags.clone(),
         expected_at: job.expected_at.clone(),
         ..outcome.model

@@ -107,6 +107,7 @@ fn failed(outcome: Outcome, error: &Error) -> Outcome {
         status: Status::Failed,
         reason: Some(reason::reason(error)),
         details: Some(error.to_string()),
+        hint: error.hint().map(str::to_owned),
         exit_code: error.kind().exit_code(),
         ..model
     };

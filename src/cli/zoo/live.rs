@@ -1,11 +1,12 @@
 //! How far a zoo is: a table with bars on a terminal, a line for each model elsewhere.
 
+use super::left::{self, Left};
 use crate::cli::output::Output;
 use crate::report::zoo::{ModelReport, Status};
 use crate::zoo::job::{Job, Outcome};
 use crate::zoo::pool::Event;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ pub(super) struct Live<'a> {
     output: &'a Output,
     table: Option<Table>,
     counts: Mutex<Counts>,
+    /// Sizes in bytes, by name.
+    sizes: HashMap<String, u64>,
+    left: Mutex<Left>,
 }
 
 /// What is told of the models that are done.
@@ -32,9 +36,14 @@ struct Table {
 }
 
 impl<'a> Live<'a> {
-    pub(super) fn new(output: &'a Output, workers: usize, models: usize) -> Self {
-        let table = output.is_live().then(|| Table::new(workers, models));
-        Self { output, table, counts: Mutex::default() }
+    pub(super) fn new(output: &'a Output, workers: usize, jobs: &[Job]) -> Self {
+        let table = output.is_live().then(|| Table::new(workers, jobs.len()));
+        let bytes = |job: &Job| std::fs::metadata(&job.model).map_or(0, |file| file.len());
+        // Only the table tells how much is left.
+        let told = table.iter().flat_map(|_| jobs).filter(|job| job.skip.is_none());
+        let sizes: HashMap<String, u64> = told.map(|job| (job.name.clone(), bytes(job))).collect();
+        let left = Left::new(workers, sizes.values().copied().collect());
+        Self { output, table, counts: Mutex::default(), sizes, left: Mutex::new(left) }
     }
 
     pub(super) fn tell(&self, event: &Event<'_>) {
@@ -54,7 +63,14 @@ impl<'a> Live<'a> {
     fn done(&self, worker: usize, outcome: &Outcome) {
         let model = &outcome.model;
         let Some(table) = &self.table else { return self.output.item(&line(model)) };
-        if let Some(row) = table.workers.get(worker) {
+        let row = table.workers.get(worker);
+        if let (Some(row), Some(&bytes)) = (row, self.sizes.get(&model.name)) {
+            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            left.done(bytes, row.elapsed(), model.cached);
+            let words = left.left().map(|left| format!("about {} left", left::words(left)));
+            table.whole.set_message(words.unwrap_or_default());
+        }
+        if let Some(row) = row {
             row.set_message("");
         }
         let interrupted = model.status == Status::Skipped;
@@ -96,7 +112,7 @@ impl Table {
         };
         // Where a terminal has too few lines, the last ones are not shown.
         let length = models.try_into().unwrap_or(u64::MAX);
-        let whole = row("{wide_bar} {pos}/{len}  {elapsed}, {eta} left", ProgressBar::new(length));
+        let whole = row("{wide_bar} {pos}/{len}  {elapsed}  {msg}", ProgressBar::new(length));
         let counts = row("{wide_msg}", ProgressBar::new_spinner());
         let workers = (0..workers)
             .map(|_| row("  {spinner} {elapsed:>4} {wide_msg}", ProgressBar::new_spinner()));

@@ -2,6 +2,7 @@
 
 pub(super) mod ending;
 mod keep;
+mod left;
 mod live;
 pub(super) mod worker;
 
@@ -22,6 +23,7 @@ use crate::zoo::{discover, folder, listing};
 use ending::EndingArguments;
 use keep::{Folders, KeepArguments};
 use live::Live;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -102,7 +104,7 @@ pub(super) fn run(
     }
     let start = Instant::now();
     output.start_silent("zoo");
-    let live = Live::new(output, limits.jobs, jobs.len());
+    let live = Live::new(output, limits.jobs, &jobs);
     let tell = |event: Event<'_>| {
         live.tell(&event);
         match (&arguments.report, event) {
@@ -237,7 +239,10 @@ impl Arguments {
             listing: None,
         };
         let models = outcomes.iter().map(|outcome| outcome.model.clone()).collect();
-        let report = Report::new(environment, options, took.as_secs_f64(), models);
+        let pages: HashMap<&str, &serde_json::Value> =
+            outcomes.iter().map(|each| (each.model.name.as_str(), &each.page)).collect();
+        let report = Report::new(environment, options, took.as_secs_f64(), models)
+            .explained(|model| pages.get(model.name.as_str()).copied());
         let mut notes: Vec<String> =
             outcomes.iter().flat_map(|outcome| outcome.notes.iter().cloned()).collect();
         // Where the disk is full, every model says so.

@@ -5,6 +5,7 @@
 
 use super::mistakes::Mistakes;
 use crate::convert::On;
+use crate::error::alike::nearest;
 use crate::recipe::Recipe;
 use crate::report::zoo::Status;
 use serde::de::DeserializeOwned;
@@ -131,6 +132,9 @@ impl Entry {
 fn unknown<'k>(name: &str, known: impl Iterator<Item = &'k String>) -> String {
     let mut known: Vec<&String> = known.collect();
     known.sort();
+    if let Some(meant) = nearest(name, known.iter().map(|key| key.as_str())) {
+        return format!("unknown key `{name}`: did you mean `{meant}`?");
+    }
     let known: Vec<String> = known.into_iter().map(|key| format!("`{key}`")).collect();
     format!("unknown key `{name}`, expected one of {}", known.join(", "))
 }

@@ -1,5 +1,6 @@
 //! What is wrong with a listing, with file, line and column.
 
+use crate::error::alike::nearest;
 use crate::error::{Error, Kind, Result};
 use std::collections::BTreeSet;
 use std::iter;
@@ -51,6 +52,11 @@ impl<'t> Mistakes<'t> {
             if let Some(rest) = message.strip_prefix(word) {
                 message = format!("{ours}{rest}");
             }
+        }
+        let mut quoted = message.split('`').skip(1).step_by(2);
+        let value = quoted.next().filter(|_| message.starts_with("unknown"));
+        if let Some(meant) = value.and_then(|value| nearest(value, quoted)) {
+            message = format!("{message}; did you mean `{meant}`?");
         }
         self.add(at, message);
     }

@@ -15,6 +15,7 @@ mod tests;
 
 use super::discover::{Found, shown};
 use super::job::{Job, Settings};
+use crate::error::alike::nearest;
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::network::Caps;
@@ -77,8 +78,11 @@ fn entries(table: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> (Entry, Vec<Entr
                 mistakes.add(value.span().start, "models are written as [[model]]");
             }
             (other, _) => {
-                let known = "expected one of `defaults`, `model`";
-                mistakes.add(key.span().start, format!("unknown key `{other}`, {known}"));
+                let known = match nearest(other, ["defaults", "model"]) {
+                    Some(meant) => format!(": did you mean `{meant}`?"),
+                    None => ", expected one of `defaults`, `model`".to_owned(),
+                };
+                mistakes.add(key.span().start, format!("unknown key `{other}`{known}"));
             }
         }
     }

@@ -142,12 +142,16 @@ fn mistakes_are_named_with_line_and_column() {
     const CASES: &[(&str, &str)] = &[
         (
             "[[model]]\npth = 1",
-            "zoo.toml:2:1: unknown key `pth`, expected one of `budget`, `dim`, ",
+            "zoo.toml:2:1: unknown key `pth`: did you mean `path`?\n  2 | pth = 1",
+        ),
+        (
+            "[[model]]\nsublime = 1",
+            "zoo.toml:2:1: unknown key `sublime`, expected one of `budget`, `dim`, ",
         ),
         ("[model", "zoo.toml:1:7: "),
         (
             "[[model]]\npath = \"a/model.onnx\"\n  on = 'gpuu'",
-            "zoo.toml:3:8: unknown value `gpuu`, expected one of `gpu`, `cpu`, `auto`\n  3 | on = \
+            "zoo.toml:3:8: unknown value `gpuu`, expected one of `gpu`, `cpu`, `auto`; did you mean `gpu`?\n  3 | on = \
              'gpuu'",
         ),
         (
