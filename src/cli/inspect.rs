@@ -3,8 +3,9 @@
 
 use super::convert::not_a_folder;
 use super::output::{Output, counted};
-use crate::convert::Source;
-use crate::error::{Error, Problem, Result};
+use super::plan;
+use crate::convert::{Source, replay};
+use crate::error::{Error, Kind, Problem, Result};
 use crate::import::{self, Fitted};
 use crate::legalize;
 use crate::network::{Caps, Network};
@@ -21,9 +22,10 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   onnx2plan inspect model.onnx              what each node becomes, what cannot be converted
   onnx2plan inspect model.onnx --layers     the network of TensorRT layers
-  onnx2plan inspect model.onnx --json       for programs")]
+  onnx2plan inspect model.onnx --json       for programs
+  onnx2plan inspect model.plan              what a plan was made of, its profiles and layers")]
 pub(super) struct Arguments {
-    /// The ONNX model
+    /// The ONNX model, or a plan (`.plan`) with its manifest next to it
     model: PathBuf,
     /// Print the result as JSON
     #[arg(long)]
@@ -33,6 +35,17 @@ pub(super) struct Arguments {
     layers: bool,
     #[command(flatten)]
     part: Part,
+}
+
+impl Arguments {
+    fn plan(&self, output: &mut Output) -> Result<()> {
+        if self.layers || !self.part.is_all() {
+            let message = "a plan is shown whole: `--layers`, `--outputs`, `--from` and `--to` are \
+                           for models";
+            return Err(Error::new(Kind::Usage, message));
+        }
+        plan::inspect(&self.model, self.json, output)
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -67,6 +80,9 @@ struct Converted {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     not_a_folder(&arguments.model)?;
+    if replay::is_plan(&arguments.model) {
+        return arguments.plan(output);
+    }
     let Source { model, wanted, .. } = Source::open(&arguments.model, &arguments.part)?;
     let recipe = Recipe { part: wanted, ..Recipe::default() };
     let fitted = Fitted { recipe, ..Fitted::default() };

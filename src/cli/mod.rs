@@ -6,6 +6,7 @@ mod by_layer;
 mod cache;
 mod color;
 mod convert;
+mod diff;
 mod doctor;
 mod environment;
 mod inspect;
@@ -14,6 +15,7 @@ mod machine;
 mod manual;
 mod ops;
 mod output;
+mod plan;
 mod proof;
 mod recipe;
 mod reference;
@@ -70,10 +72,12 @@ struct Cli {
 enum Command {
     /// Convert models, as without a command
     Convert(Box<convert::Arguments>),
-    /// Show what a model contains, what its nodes become, and which cannot be converted
+    /// Show what a model contains, what its nodes become, and which cannot be converted; or a plan
     Inspect(inspect::Arguments),
     /// Check a converted model, or a plan, against test data or ONNX Runtime
     Verify(Box<verify::Arguments>),
+    /// Show how two plans differ in what they were made of and in their layers
+    Diff(diff::Arguments),
     /// Measure how long plans take on this machine's GPU
     Time(time::Arguments),
     /// Convert and verify many models in worker processes
@@ -163,6 +167,7 @@ pub fn main() -> ExitCode {
             Some(Command::Man(arguments)) => manual::man(&arguments, Cli::command(), &mut output),
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
             Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
+            Some(Command::Diff(arguments)) => diff::run(&arguments, &mut output),
             Some(Command::Time(arguments)) => time::run(&arguments, &environment, &mut output),
             Some(Command::Zoo(arguments)) => zoo::run(&arguments, &environment, &mut output),
             Some(Command::Report(command)) => report::run(&command, &mut output),

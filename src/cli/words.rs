@@ -1,81 +1,14 @@
 //! Words that are no options or commands here: those of trtexec and Polygraphy are answered with
 //! ours, mistyped commands with the command that was meant.
 
+mod table;
+
 use crate::error::alike::nearest;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-
-/// Words of a tool that mean the same, and what to say here.
-type Answer = (&'static str, &'static [&'static str], &'static str);
-
-const QUANTIZED: &str = "quantize the model (Q/DQ nodes) and give `--precision f16` for the rest";
-const TIMED: &str = "a conversion measures nothing: say `onnx2plan time PLAN`";
-const NO_DLA: &str = "plans for the DLA are not made here";
-const NO_PLUGINS: &str = "plugins are not loaded here; `onnx2plan ops` lists what converts without";
-const NO_FORMATS: &str = "inputs and outputs are always linear in memory, as the model says";
-
-/// Options of other tools that do not exist here.
-#[rustfmt::skip]
-const OPTIONS: &[Answer] = &[
-    ("trtexec", &["--onnx"], "name the model alone: `onnx2plan model.onnx`"),
-    ("trtexec", &["--saveEngine", "--saveAllEngines"], "say `--output FILE`"),
-    ("trtexec", &["--loadEngine"], "say `onnx2plan time PLAN` or `onnx2plan verify PLAN`"),
-    ("trtexec", &["--minShapes"], "say `--min NAME:1x3x224x224`"),
-    ("trtexec", &["--optShapes"], "say `--opt NAME:8x3x224x224`"),
-    ("trtexec", &["--maxShapes"], "say `--max NAME:32x3x224x224`"),
-    ("trtexec", &["--shapes"], "say `--shape NAME:1x3x224x224`"),
-    ("trtexec", &["--fp16"], "say `--precision f16`, which also keeps the outputs in a bound"),
-    ("trtexec", &["--bf16"], "say `--precision bf16`, which also keeps the outputs in a bound"),
-    ("trtexec", &["--best"], "say `--precision auto`, which takes what keeps the outputs right"),
-    ("trtexec", &["--int8", "--fp8", "--int4", "--calib"], QUANTIZED),
-    ("trtexec", &["--stronglyTyped"], "networks are always strongly typed: leave it out"),
-    ("trtexec", &["--layerPrecisions", "--precisionConstraints"], "say `--keep NODE=f32`"),
-    ("trtexec", &["--noTF32"], "say `--no-tf32`"),
-    ("trtexec", &["--memPoolSize"], "say `--workspace MIB`"),
-    ("trtexec", &["--builderOptimizationLevel"], "say `--optimization-level LEVEL`"),
-    ("trtexec", &["--hardwareCompatibilityLevel"], "say `--target SM` for each GPU to build for"),
-    ("trtexec", &["--skipInference", "--buildOnly"], "say `--no-verify`"),
-    ("trtexec", &["--dumpLayerInfo", "--exportLayerInfo"], "say `onnx2plan inspect PLAN`"),
-    ("trtexec", &["--loadInputs"], "say `onnx2plan verify MODEL --inputs FILE.npz`"),
-    ("trtexec", &["--loadRefOutputs", "--refPair"], "say `onnx2plan verify MODEL --data FOLDER`"),
-    ("trtexec", &["--iterations", "--duration", "--avgRuns"], TIMED),
-    ("trtexec", &["--warmUp", "--percentile", "--exportTimes"], TIMED),
-    ("trtexec", &["--useCudaGraph", "--noCudaGraph"], "`onnx2plan time` measures both ways"),
-    ("trtexec", &["--noDataTransfers"], "`onnx2plan time` never measures transfers: leave it out"),
-    ("trtexec", &["--useDLACore", "--allowGPUFallback", "--buildDLAStandalone"], NO_DLA),
-    ("trtexec", &["--plugins", "--staticPlugins", "--dynamicPlugins"], NO_PLUGINS),
-    ("trtexec", &["--inputIOFormats", "--outputIOFormats"], NO_FORMATS),
-    ("trtexec", &["--device"], "choose the GPU with the variable CUDA_VISIBLE_DEVICES"),
-    ("Polygraphy", &["--trt-min-shapes"], "say `--min NAME:1x3x224x224`"),
-    ("Polygraphy", &["--trt-opt-shapes"], "say `--opt NAME:8x3x224x224`"),
-    ("Polygraphy", &["--trt-max-shapes"], "say `--max NAME:32x3x224x224`"),
-    ("Polygraphy", &["--input-shapes"], "say `--shape NAME:1x3x224x224`"),
-    ("Polygraphy", &["--trt-outputs", "--onnx-outputs"], "say `--to TENSOR`"),
-    ("Polygraphy", &["--save-engine", "--convert-to"], "say `--output FILE`"),
-    ("Polygraphy", &["--trt", "--onnxrt"], "`onnx2plan verify MODEL` compares with ONNX Runtime"),
-    ("Polygraphy", &["--load-inputs", "--data-loader-script"], "say `--inputs FILE.npz`"),
-    ("Polygraphy", &["--load-outputs"], "say `--data FOLDER`"),
-    ("Polygraphy", &["--val-range"], "say `--inputs FILE.npz` with numbers of that range"),
-    ("Polygraphy", &["--validate"], "`verify` always looks for NaN and infinity: leave it out"),
-    ("Polygraphy", &["--pool-limit"], "say `--workspace MIB`"),
-    ("Polygraphy", &["--builder-optimization-level"], "say `--optimization-level LEVEL`"),
-    ("Polygraphy", &["--model-type", "--display-as"], "the file itself says it: leave it out"),
-    ("Polygraphy", &["--show"], "`inspect` shows all; `--json` prints it for programs"),
-];
-
-/// Commands of other tools that do not exist here.
-#[rustfmt::skip]
-const COMMANDS: &[Answer] = &[
-    ("Polygraphy", &["surgeon"], "say `onnx2plan MODEL --from TENSOR --to TENSOR`"),
-    ("Polygraphy", &["check"], "say `onnx2plan inspect MODEL`"),
-    ("Polygraphy", &["debug"], "say `onnx2plan verify MODEL --reproducer FOLDER`"),
-    ("Polygraphy", &["data"], "`onnx2plan verify MODEL --inputs FILE.npz` takes NumPy's archives"),
-    ("Polygraphy", &["template"], "no script is needed: `onnx2plan help` lists the options"),
-    ("Polygraphy", &["plugin"], NO_PLUGINS),
-    ("trtexec", &["trtexec"], "say `onnx2plan MODEL`"),
-];
+use table::{Answer, COMMANDS, OPTIONS};
 
 /// What to say in place of clap's own error, where more is known.
 pub(super) fn explain(error: &clap::Error, command: &Command, line: &[OsString]) -> Option<String> {
@@ -163,7 +96,10 @@ mod tests {
                 "say `--precision auto`, which takes what keeps the outputs right",
             ),
             (&["convert", "m.onnx", "--minShapes=x:1x3"], "say `--min NAME:1x3x224x224`"),
-            (&["zoo", "models", "--int8"], QUANTIZED),
+            (
+                &["zoo", "models", "--int8"],
+                "quantize the model (Q/DQ nodes) and give `--precision f16` for the rest",
+            ),
         ] {
             let word = line.iter().find_map(|word| word.strip_prefix("--")).unwrap();
             let word = word.split('=').next().unwrap();

@@ -50,10 +50,7 @@ impl PlanFile {
             };
             return model.map(given).map_or(Ok(None), Err);
         }
-        if !path.is_file() {
-            return Err(unusable(format!("there is no plan `{}`", path.display())));
-        }
-        let manifest = manifest(&files::with_suffix(path, ".json"))?;
+        let manifest = manifest_of(path)?;
         let name = Path::new(&manifest.model.name);
         if name.file_name() != Some(name.as_os_str()) {
             let message =
@@ -61,7 +58,6 @@ impl PlanFile {
             return Err(unusable(message).with_hint(AGAIN));
         }
         let model = model.map_or_else(|| path.with_file_name(name), Path::to_owned);
-        is_described(path, &manifest.plan, "plan", AGAIN)?;
         let hint = "name the model with `--model`, or build the plan again";
         is_described(&model, &manifest.model, "model", hint)?;
         for external in &manifest.external {
@@ -137,6 +133,20 @@ impl PlanFile {
         }
         Ok(())
     }
+}
+
+/// The manifest of a plan, which is the plan that it describes.
+///
+/// # Errors
+/// [`Kind::Usage`] where the plan or its manifest is missing, or the plan is another.
+pub fn manifest_of(plan: &Path) -> Result<Manifest> {
+    if !plan.is_file() {
+        let message = format!("there is no plan `{}`", plan.display());
+        return Err(Error::new(Kind::Usage, message));
+    }
+    let manifest = manifest(&files::with_suffix(plan, ".json"))?;
+    is_described(plan, &manifest.plan, "plan", AGAIN)?;
+    Ok(manifest)
 }
 
 /// Reads the manifest of a plan.

@@ -293,6 +293,54 @@ fn a_folder_leads_to_the_zoo_and_a_mistyped_command_to_the_right_one() {
 }
 
 #[test]
+fn a_plan_is_inspected_and_compared_by_its_manifest() {
+    let (dir, model) = digits();
+    let plans = ["one.plan", "two.plan"].map(|name| dir.path().join(name));
+    for (plan, options) in plans.iter().zip([&["--dim", "batch=4"][..], &["--no-tf32"]]) {
+        succeed(
+            onnx2plan().args(["-q", "--target", "sm89", "-o"]).args([plan, &model]).args(options),
+        );
+    }
+    let shown = text(&succeed(without_tensorrt().arg("inspect").arg(&plans[1])).stdout);
+    for line in [
+        "   built for  sm89\n",
+        " --rnn loop --strict-profiles --target sm89 --no-tf32\n",
+        "     numbers  unknown: the plan was not run\n",
+        "       input  image  f32[batch, 1, 8, 8]\n              from 1x1x8x8 to 8x1x8x8, optimized \
+         for 1x1x8x8\n",
+        "\n14 layers\n",
+    ] {
+        assert!(shown.contains(line), "{line}in\n{shown}");
+    }
+    let json =
+        parse(&succeed(without_tensorrt().args(["inspect", "--json"]).arg(&plans[0])).stdout);
+    assert_eq!(json["model"]["name"], "digits.onnx");
+
+    let diff = |more: &[&str]| {
+        text(&succeed(without_tensorrt().arg("diff").args(&plans).args(more)).stdout)
+    };
+    let shown = diff(&[]);
+    assert!(
+        shown.contains("input `image`\n  - f32[4, 1, 8, 8]\n  + f32[batch, 1, 8, 8] "),
+        "{shown}"
+    );
+    assert!(shown.contains("\noptions\n  - --"), "{shown}");
+    assert!(!shown.contains("built for"), "{shown}");
+    let json = parse(diff(&["--json"]).as_bytes());
+    let alike = json["layers_alike"].as_u64().unwrap();
+    let lists =
+        ["only_before", "only_after"].map(|list| json[list].as_array().unwrap().len() as u64);
+    assert_eq!(lists.map(|only| only + alike), [14, 14], "{json}");
+
+    fs::write(&plans[0], "another").unwrap();
+    let (code, said) = fail(without_tensorrt().arg("inspect").arg(&plans[0]));
+    assert_eq!(code, 2);
+    assert!(said.contains("one.plan` is not the plan that the manifest describes"), "{said}");
+    let (code, said) = fail(without_tensorrt().args(["inspect", "--layers"]).arg(&plans[1]));
+    assert!((code, said.contains("a plan is shown whole")) == (2, true), "{said}");
+}
+
+#[test]
 fn color_follows_the_command_line() {
     let colored = |line: &[&str]| fail(without_tensorrt().args(line)).1.contains('\u{1b}');
     assert!(colored(&["--color", "always", "missing.onnx"]));

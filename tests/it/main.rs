@@ -14,6 +14,7 @@
 
 mod cache;
 mod cli;
+mod compared;
 mod conformance;
 mod dynamic;
 mod errors;
