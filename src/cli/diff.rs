@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::recipe::line;
 use crate::report::manifest::{Binding, Manifest};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -40,7 +40,7 @@ struct Difference {
 
 #[derive(Debug, PartialEq, Serialize)]
 struct Fact {
-    fact: String,
+    what: String,
     before: String,
     after: String,
 }
@@ -54,10 +54,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
 
 fn difference(before: &Manifest, after: &Manifest) -> Difference {
     let (facts, others) = (facts(before), facts(after));
-    let names: std::collections::BTreeSet<&String> = facts.keys().chain(others.keys()).collect();
+    let names: BTreeSet<&String> = facts.keys().chain(others.keys()).collect();
     let absent = || "none".to_owned();
     let fact = |name: &String| Fact {
-        fact: name.clone(),
+        what: name.clone(),
         before: facts.get(name).cloned().unwrap_or_else(absent),
         after: others.get(name).cloned().unwrap_or_else(absent),
     };
@@ -106,11 +106,14 @@ fn layers(manifest: &Manifest) -> impl Iterator<Item = String> {
 
 fn text(difference: &Difference) -> String {
     let mut out = String::new();
-    for Fact { fact, before, after } in &difference.facts {
-        let _ = writeln!(out, "{fact}\n  - {}\n  + {}", before.trim_end(), after.trim_end());
+    for Fact { what, before, after } in &difference.facts {
+        let _ = writeln!(out, "{what}\n  - {}\n  + {}", before.trim_end(), after.trim_end());
     }
     let _ = writeln!(out, "{} alike", counted(difference.layers_alike, "layer"));
-    difference.only_before.iter().for_each(|layer| out.push_str(&format!("  - {layer}\n")));
-    difference.only_after.iter().for_each(|layer| out.push_str(&format!("  + {layer}\n")));
+    for (sign, layers) in [('-', &difference.only_before), ('+', &difference.only_after)] {
+        for layer in layers {
+            let _ = writeln!(out, "  {sign} {layer}");
+        }
+    }
     out
 }

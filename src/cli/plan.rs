@@ -43,7 +43,9 @@ fn text(path: &Path, manifest: &Manifest) -> String {
         bindings.iter().flat_map(|(what, all)| all.iter().map(move |b| (what, b)))
     {
         line(what, &format!("{}  {}[{}]", binding.name, binding.dtype, binding.shape.join(", ")));
-        ranges(binding).iter().for_each(|range| line("", range));
+        for range in ranges(binding) {
+            line("", &range);
+        }
     }
     let mut layers = Table::new();
     layers.load_style(presets::NOTHING);
@@ -53,7 +55,9 @@ fn text(path: &Path, manifest: &Manifest) -> String {
     }
     let _ = write!(out, "\n{}", counted(manifest.layers.len(), "layer"));
     let _ = write!(out, "\n{}\n", table::lines(&layers));
-    manifest.notes.iter().for_each(|note| out.push_str(&format!("\nnote: {note}")));
+    for note in &manifest.notes {
+        let _ = write!(out, "\nnote: {note}");
+    }
     out
 }
 

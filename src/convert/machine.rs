@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 /// Where to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum On {
     /// Run the plan on the GPU.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 /// A compute capability. Written `sm89`; NVIDIA also writes 8.9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct ComputeCapability(u32);
 

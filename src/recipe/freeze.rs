@@ -10,6 +10,7 @@ const MOST_AXES: usize = 8;
 
 /// An input that becomes a constant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Frozen {
     /// Its name.

@@ -34,6 +34,7 @@ pub(crate) const TYPES: &str = "Types of layers";
 
 /// What shapes a plan besides the model.
 #[derive(Debug, Clone, PartialEq, Default, clap::Args, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Recipe {
@@ -69,6 +70,7 @@ pub struct Recipe {
     /// Do not use TF32 (10 bits of mantissa) for f32 products
     #[arg(long, help_heading = BUILDER)]
     #[serde(rename = "tf32", with = "inverted")]
+    #[cfg_attr(test, schemars(with = "bool"))]
     pub no_tf32: bool,
     /// From 0 (fastest build) to 5 (fastest plan); TensorRT-RTX ignores it [default: TensorRT's
     /// choice]
@@ -107,6 +109,7 @@ impl Recipe {
 
 /// A part of a model instead of all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, clap::Args, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[command(next_help_heading = "Part of the model")]
 #[serde(try_from = "WrittenPart")]
 pub struct Part {
@@ -123,6 +126,7 @@ pub struct Part {
 
 /// The keys of a part, which may say too much.
 #[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 struct WrittenPart {
     outputs: Vec<Wanted>,
@@ -163,6 +167,7 @@ impl Part {
 /// A tensor that becomes an output, and its name as one: `NAME` or `NAME=NEW`. A name that has an
 /// `=` itself and stays as it is ends with another: `a=b=`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(from = "String", into = "String")]
 pub struct Wanted {
     /// Its name in the model.
@@ -190,6 +195,7 @@ impl From<Wanted> for String {
 
 /// What recurrent operators become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum RnnForm {
@@ -204,6 +210,7 @@ pub enum RnnForm {
 
 /// An optimization pass, by its name; `opt` says what each does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the passes are described where they are")]
 #[non_exhaustive]
@@ -224,6 +231,7 @@ impl fmt::Display for Pass {
 
 /// How much time TensorRT may take to find a fast plan, from 0 to 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Level(u8);
 

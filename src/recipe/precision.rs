@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 /// In which type the layers compute that may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Precision {
@@ -23,6 +24,7 @@ pub enum Precision {
 
 /// A type of real numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the names are the types")]
@@ -41,6 +43,7 @@ impl fmt::Display for Real {
 
 /// A node, or all nodes of an operator, with the type that its layers compute in: `Softmax=f32`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Kept {
     /// The node's name, or an operator.
@@ -77,6 +80,7 @@ impl From<Kept> for String {
 
 /// How far outputs may be off: a share of the largest number of each.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Bound(f64);
 

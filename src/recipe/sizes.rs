@@ -10,6 +10,7 @@ pub type Lists = BTreeMap<String, Vec<i64>>;
 
 /// What a user says about the sizes of one model, before the model is read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "Written", into = "Written")]
 pub struct Sizes {
     /// What holds for all profiles.
@@ -52,6 +53,7 @@ impl Request {
 
 /// What is said of one end of the ranges.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "super::syntax::Items", into = "super::syntax::Items")]
 pub struct End {
     /// Shapes of inputs.
@@ -93,6 +95,7 @@ impl End {
 
 /// A size by its name in the model, with its range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Size {
     /// The name: ONNX's `dim_param`, or `x.0` for an unnamed axis.

@@ -79,6 +79,7 @@ pub fn parse_size(text: &str) -> Result<Size, String> {
 /// Shapes and values of one end, each as a text of its own: `x:1x3`, `sizes=1,4`. One text with
 /// commas between them is read as well, in which no name may have a comma.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "a text like `x:1x3x224x224`")]
 pub(super) enum Items {
     One(String),
@@ -147,6 +148,7 @@ impl From<Size> for String {
 
 /// The keys that speak of sizes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub(super) struct Written {
     min: End,
@@ -160,6 +162,7 @@ pub(super) struct Written {
 
 /// The keys of one of several profiles.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 struct WrittenProfile {
     min: End,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 /// Something that is wrong with one model or several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cause {
     /// Its rule, the same in every report: a status, and the operator that is to blame if one is,
     /// as in `unsupported/NonMaxSuppression`.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The machine and its libraries. Holds no name of the host and no path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Environment {
     /// Name and version of the TensorRT library.
     pub library: Option<String>,
@@ -19,6 +20,7 @@ pub struct Environment {
 
 /// A GPU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gpu {
     /// As the driver calls it.
     pub name: String,

@@ -8,6 +8,7 @@ const MOST_BINS: i32 = 40;
 
 /// Elements by absolute error: a bin for each power of ten.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Histogram {
     /// log10 of the absolute error, rising by 1: bin i holds errors from 10^`edges[i]` up to
     /// 10^`edges[i + 1]`.

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 
 /// Runs of one plan, by CUDA's events.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Latency {
     /// Each run put into a stream by itself.
     pub stream: Timing,
@@ -41,6 +42,22 @@ impl Timing {
         runs.sort_by(f32::total_cmp);
         let at = (share * runs.len() as f64).ceil() as usize;
         runs.get(at.saturating_sub(1)).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+impl schemars::JsonSchema for Timing {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timing".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let number = serde_json::json!({"type": "number"});
+        let names = ["warmup", "runs", "min_ms", "median_ms", "p90_ms", "p99_ms", "max_ms"];
+        let fields: serde_json::Map<_, _> =
+            names.iter().map(|name| ((*name).to_owned(), number.clone())).collect();
+        // Older reports do not count the runs before those that count.
+        schemars::json_schema!({"type": "object", "properties": fields, "required": names[1..]})
     }
 }
 

@@ -11,6 +11,7 @@ pub const SCHEMA: u32 = 3;
 
 /// `model.plan.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Manifest {
     /// See [`SCHEMA`].
     pub schema: u32,
@@ -48,6 +49,7 @@ pub struct Manifest {
 
 /// What is known of a plan's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum Verdict {
     /// It was run, and every output agrees with the reference.
@@ -81,6 +83,7 @@ impl From<Judgment> for Verdict {
 
 /// A file by name, size and contents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct File {
     /// Name without folder.
     pub name: String,
@@ -92,6 +95,7 @@ pub struct File {
 
 /// An input or output of the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Binding {
     /// Its name.
     pub name: String,
@@ -110,6 +114,7 @@ pub struct Binding {
 
 /// A layer and where it came from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Layer {
     /// TensorRT's name for it.
     pub name: String,
@@ -119,6 +124,7 @@ pub struct Layer {
 
 /// How the plan was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Made {
     /// The recipe with which it comes about again: nothing is left to be guessed.
     #[serde(flatten)]
@@ -134,6 +140,7 @@ pub struct Made {
 /// small one, and of every one this is the hash, by which it is known where it comes from
 /// elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Frozen {
     /// Name of the input.
     pub name: String,

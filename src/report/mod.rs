@@ -20,6 +20,8 @@ pub mod precision;
 pub mod read;
 pub mod render;
 pub mod sarif;
+#[cfg(test)]
+pub(crate) mod schema;
 pub mod verification;
 pub mod zoo;
 

@@ -16,6 +16,7 @@ pub const SCHEMA: u32 = 1;
 
 /// `report.json` of a model.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// See [`SCHEMA`].
     pub schema: u32,
@@ -89,6 +90,7 @@ impl Report {
 
 /// What decides on the numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Options {
     /// What shaped the plan; what was guessed or taken from data is in it.
     #[serde(flatten)]
@@ -99,6 +101,7 @@ pub struct Options {
 
 /// What was fed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fed {
     /// Name of the input.
     pub name: String,
@@ -110,6 +113,7 @@ pub struct Fed {
 
 /// A comparison with a reference.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Run {
     /// Unique in the report.
     pub label: String,
@@ -129,6 +133,7 @@ pub struct Run {
 
 /// An output of a run.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunOutput {
     /// How it compares.
     #[serde(flatten)]
@@ -193,6 +198,7 @@ pub fn runs(made: Vec<Made<'_>>) -> Vec<Run> {
 
 /// How long one execution takes, inputs and outputs already on the GPU.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Latency {
     /// Label of the run whose shapes were measured.
     pub run: String,
@@ -212,6 +218,7 @@ impl Latency {
 
 /// Errors inside the model.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ErrorByLayer {
     /// Label of the run that was traced.
     pub run: String,
@@ -221,6 +228,7 @@ pub struct ErrorByLayer {
 
 /// How what a node computes compares.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LayerError {
     /// The last layer that the node became; empty where it has none of its own.
     pub layer: String,
@@ -240,6 +248,7 @@ pub struct LayerError {
 
 /// A layer of the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Layer {
     /// TensorRT's name for it.
     pub name: String,
@@ -251,6 +260,7 @@ pub struct Layer {
 
 /// The smallest part of the model whose outputs are wrong although its inputs are right.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Culprit {
     /// The nodes, how they compare, and how they were found.
     #[serde(flatten)]

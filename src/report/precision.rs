@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The types that were chosen for a plan, with their proof.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Certificate {
     /// How far an output may be off, as a share of its largest number.
     pub within: f64,
@@ -28,6 +29,7 @@ pub struct Certificate {
 
 /// How far an output is off.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OutputError {
     /// Its name.
     pub name: String,
@@ -39,6 +41,7 @@ pub struct OutputError {
 
 /// How many layers compute in which type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Counts {
     /// In `f32`.
     pub f32: usize,
@@ -50,6 +53,7 @@ pub struct Counts {
 
 /// The type of a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NodeType {
     /// The node, by its name.
     pub node: String,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What computed outputs that are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Candidate {
     /// A plan, on the GPU.
@@ -15,6 +16,7 @@ pub enum Candidate {
 
 /// What a comparison says, the gravest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Judgment {
     /// Every element is within what is allowed.
@@ -29,6 +31,7 @@ pub enum Judgment {
 
 /// One comparison of all outputs with a reference.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verification {
     /// What computed the outputs.
     pub candidate: Candidate,
@@ -48,6 +51,7 @@ pub struct Verification {
 /// The first node, or smallest group of nodes, whose outputs are wrong although its inputs are the
 /// reference's.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fault {
     /// The nodes in order, by name and operator.
     pub nodes: Vec<String>,
@@ -61,6 +65,7 @@ pub struct Fault {
 
 /// How one output compares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OutputComparison {
     /// Name of the output.
     pub name: String,
@@ -120,6 +125,7 @@ impl OutputComparison {
 
 /// An element may differ by `absolute` + `relative` · |expected|.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tolerance {
     /// Error allowed at 0.
     pub absolute: f64,
@@ -129,6 +135,7 @@ pub struct Tolerance {
 
 /// How far rounding alone moves an output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rounding {
     /// How many runs, rounded at random, say so.
     pub runs: usize,
@@ -145,6 +152,7 @@ pub struct Rounding {
 
 /// Differences over all elements. Errors are taken over the elements that are finite on both sides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Statistics {
     /// Number of elements.
     pub elements: usize,
@@ -168,6 +176,7 @@ pub struct Statistics {
 
 /// One element on both sides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Element {
     /// Its position along each axis.
     pub index: Vec<usize>,

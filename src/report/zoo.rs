@@ -14,6 +14,7 @@ use std::fmt;
 
 /// How a model ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Status {
@@ -119,6 +120,7 @@ impl fmt::Display for Status {
 
 /// `report.json` of a zoo.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// See [`SCHEMA`].
     pub schema: u32,
@@ -202,6 +204,7 @@ impl Report {
 
 /// The options of a zoo's command line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Options {
     /// What shapes plans, where the listing does not say otherwise.
     #[serde(flatten)]
@@ -249,6 +252,7 @@ impl Options {
 
 /// A part of a zoo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shard {
     /// Which, from 1.
     pub index: usize,
@@ -265,6 +269,7 @@ impl fmt::Display for Shard {
 /// One model of a zoo.
 #[allow(clippy::struct_excessive_bools, reason = "the fields of a JSON object")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModelReport {
     /// Its name, unique in the zoo.
     pub name: String,
@@ -375,6 +380,7 @@ impl ModelReport {
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Place {
     /// The file, relative to the folder that the command ran in.
     pub file: String,
@@ -390,6 +396,7 @@ impl fmt::Display for Place {
 
 /// Seconds per stage; absent where it was not reached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Seconds {
     /// Reading, importing and optimizing.
     pub import: Option<f64>,

@@ -18,6 +18,7 @@ use toml::de::{DeTable, DeValue};
 
 /// The keys of an entry that are not its recipe's.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub(super) struct Words {
     pub(super) path: Option<String>,
@@ -34,6 +35,7 @@ pub(super) struct Words {
 
 /// How far a number may be off.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table with `absolute` and `relative`")]
 pub(super) struct Allowed {
     pub(super) absolute: f64,

@@ -8,6 +8,8 @@
 mod entry;
 mod mistakes;
 mod paths;
+#[cfg(test)]
+mod schema;
 mod settings;
 
 #[cfg(test)]
