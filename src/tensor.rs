@@ -343,6 +343,33 @@ impl Tensor {
         })
     }
 
+    /// The largest size of a finite element, for errors to be seen in proportion to; 0 where there
+    /// is none.
+    ///
+    /// Numbers that stand for infinity, as masks leave them, do not count: those of 10,000 and more
+    /// that are 1,000 times as large as all below them.
+    pub fn scale(&self) -> f64 {
+        const INFINITE: f64 = 1e4;
+        const GAP: f64 = 1e3;
+        let values = self.values::<f64>().or_else(|| {
+            let values = self.to_f32s()?;
+            Some(values.iter().map(|&value| f64::from(value)).collect())
+        });
+        let sizes = values.unwrap_or_default().iter().map(|value| value.abs()).collect::<Vec<_>>();
+        let finite = || sizes.iter().copied().filter(|size| size.is_finite());
+        let usual = finite().filter(|&size| size < INFINITE).fold(0.0, f64::max);
+        let mut large: Vec<f64> = finite().filter(|&size| size >= INFINITE).collect();
+        large.sort_by(f64::total_cmp);
+        let mut scale = usual;
+        for size in large {
+            if scale > 0.0 && size >= GAP * scale {
+                break;
+            }
+            scale = size;
+        }
+        scale
+    }
+
     /// The elements as text, `[1.5, 2.0]`; of more than 8, or of types without a text, the start
     /// of their hash: `#5feceb66`.
     pub fn content(&self) -> String {
@@ -407,5 +434,16 @@ mod tests {
         assert_eq!(tensor.values::<i32>().unwrap().as_ref(), [1, 2]);
         assert_eq!(tensor.to_i64s().unwrap(), [1, 2]);
         assert!(tensor.values::<f32>().is_none());
+    }
+
+    #[test]
+    fn numbers_that_stand_for_infinity_have_no_scale() {
+        let scale = |values: &[f32]| Tensor::vector(values).scale();
+        assert!((scale(&[-3.0, 2.0]) - 3.0).abs() < 1e-9);
+        assert!((scale(&[-3.0, -1e9, f32::INFINITY]) - 3.0).abs() < 1e-9);
+        assert!((scale(&[-1e9]) - 1e9).abs() < 1e3);
+        assert!((scale(&[1.0, 9000.0, 2e5]) - 2e5).abs() < 1e-9);
+        assert!(scale(&[]).abs() < 1e-9);
+        assert!((Tensor::vector(&[2f64, -1e300]).scale() - 2.0).abs() < 1e-9);
     }
 }
