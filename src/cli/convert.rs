@@ -74,6 +74,7 @@ pub(super) fn run(
     let Some(model) = arguments.model.as_deref() else {
         return Err(Error::new(Kind::Usage, "no model given").with_hint("run `onnx2plan --help`"));
     };
+    arguments.recipe.check()?;
     let plan = arguments.output.clone().unwrap_or_else(|| model.with_extension("plan"));
     if plan == model {
         let message = format!("the plan would overwrite the model `{}`", plan.display());
@@ -138,9 +139,6 @@ impl Arguments {
         let sets = || self.recipe.calibration(&source);
         recipe::choose(&mut conversion, &source, sets, output)
             .map_err(|error| error.in_model(model))?;
-        for note in &conversion.prepared.type_notes {
-            output.note(note);
-        }
         Ok((source, conversion))
     }
 }

@@ -74,14 +74,41 @@ impl OtherWords {
 }
 
 impl RecipeArguments {
+    /// Refuses what means nothing, before anything is done.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`].
+    pub(super) fn check(&self) -> Result<()> {
+        self.words.refused()?;
+        self.unused()
+    }
+
     /// The recipe for a model.
     ///
     /// # Errors
     /// Those of [`Given::fit`].
     pub(super) fn fit(&self, model: &Model, caps: Caps) -> Result<Fitted> {
-        self.words.refused()?;
         let given = Given { folder: self.freeze_from.clone(), ..Given::default() };
         given.fit(&self.recipe, model, caps)
+    }
+
+    /// Refuses what says how types are chosen where none are.
+    fn unused(&self) -> Result<()> {
+        let Recipe { keep, within, budget, .. } = &self.recipe;
+        let options = [
+            (within.is_some(), "--within"),
+            (!keep.is_empty(), "--keep"),
+            (self.calibrate.is_some(), "--calibrate"),
+            (budget.is_some(), "--budget"),
+        ];
+        match options.iter().find(|(given, _)| *given) {
+            Some((_, option)) if self.recipe.bound().is_none() => {
+                let message = format!("`{option}` means nothing while all layers compute in f32");
+                let hint = "name a type with `--precision`";
+                Err(Error::new(Kind::Usage, message).with_hint(hint))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The data to choose types by: what the user names, else what is beside the model.
@@ -103,7 +130,16 @@ impl RecipeArguments {
         archives.retain(|path| path.extension().is_some_and(|extension| extension == "npz"));
         archives.sort();
         if archives.is_empty() {
-            return Ok(vec![data::read(path)?]);
+            let set = data::read_inputs(path).map_err(|error| match error.kind() {
+                Kind::Usage => {
+                    let message = format!("`{}` holds no data to choose types by", path.display());
+                    let hint = "a NumPy archive `*.npz` with an array for each input, or \
+                                input_0.pb, input_1.pb, …";
+                    Error::new(Kind::Usage, message).with_hint(hint)
+                }
+                _ => error,
+            });
+            return Ok(vec![set?]);
         }
         archives.iter().map(|path| archive(path, &inputs)).collect()
     }
@@ -142,6 +178,9 @@ pub(super) fn choose(
         if found.cut_short {
             output.warning("the time for choosing types was up: `--budget` gives it more");
         }
+    }
+    for note in &conversion.prepared.type_notes {
+        output.note(note);
     }
     Ok(())
 }

@@ -167,6 +167,7 @@ impl Arguments {
     fn asked(&self, plan: Option<&PlanFile>) -> Result<Asked> {
         let folder = &self.recipe.freeze_from;
         let Some(plan) = plan else {
+            self.recipe.check()?;
             let given = Given { folder: folder.clone(), ..Given::default() };
             return Ok(Asked { recipe: self.recipe.recipe.clone(), given, on: self.on });
         };

@@ -118,8 +118,30 @@ pub fn beside(model: &Path) -> Vec<PathBuf> {
 /// [`Kind::Environment`] where there are no outputs to compare with; whatever [`onnx::read_tensor`]
 /// says of a file.
 pub fn read(folder: &Path) -> Result<DataSet> {
+    let set = read_any(folder)?;
+    if set.outputs.is_empty() {
+        let message = format!("`{}` holds no output_0.pb to compare with", folder.display());
+        return Err(Error::new(Kind::Environment, message));
+    }
+    Ok(set)
+}
+
+/// Reads a folder with `input_0.pb`, …, whether or not it has outputs.
+///
+/// # Errors
+/// [`Kind::Usage`] where there are no inputs; whatever [`onnx::read_tensor`] says of a file.
+pub fn read_inputs(folder: &Path) -> Result<DataSet> {
+    let set = read_any(folder)?;
+    if set.inputs.is_empty() {
+        let message = format!("`{}` holds no input_0.pb", folder.display());
+        return Err(Error::new(Kind::Usage, message));
+    }
+    Ok(set)
+}
+
+fn read_any(folder: &Path) -> Result<DataSet> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let set = DataSet {
+    Ok(DataSet {
         path: folder.to_owned(),
         label: name.clone(),
         source: name,
@@ -127,12 +149,7 @@ pub fn read(folder: &Path) -> Result<DataSet> {
         within: None,
         inputs: entries(folder, "input")?,
         outputs: entries(folder, "output")?,
-    };
-    if set.outputs.is_empty() {
-        let message = format!("`{}` holds no output_0.pb to compare with", folder.display());
-        return Err(Error::new(Kind::Environment, message));
-    }
-    Ok(set)
+    })
 }
 
 fn entries(folder: &Path, kind: &str) -> Result<Vec<Entry>> {
