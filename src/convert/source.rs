@@ -84,8 +84,11 @@ impl Source {
     /// As [`Reference::open`].
     pub fn reference(&self, library: &Path) -> Result<Reference> {
         match &self.part {
-            None => Reference::open(library, &self.path),
-            Some(part) => Reference::of_bytes(library, "the part of the model", &part.bytes()?),
+            None => Reference::open(library, &self.path, &self.model),
+            Some(part) => {
+                let bytes = part.bytes()?;
+                Reference::of_bytes(library, "the part of the model", &bytes, &self.model)
+            }
         }
     }
 
