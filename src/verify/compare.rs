@@ -246,7 +246,7 @@ impl Sums {
     ) {
         let (a, e) = (actual.get(at), expected.get(at));
         let same = actual.same(expected, at);
-        let excess = if same {
+        let excess = if same || rounding.is_infinite() {
             0.0
         } else if a.is_finite() && e.is_finite() {
             let allowed = tolerance.absolute + tolerance.relative * e.abs() + rounding;
