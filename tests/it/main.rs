@@ -26,6 +26,7 @@ mod locate;
 mod mutants;
 mod open;
 mod plans;
+mod plugins;
 mod precision;
 mod profiles;
 mod provision;
