@@ -5,7 +5,7 @@ use crate::convert::{Conversion, Source};
 use crate::error::{Error, Kind, Result};
 use crate::profiles::Data;
 use crate::verify::data::{self, DataSet};
-use crate::verify::draw;
+use crate::verify::draw::{self, Extent};
 use crate::verify::npz;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,9 @@ pub(super) struct ReferenceArguments {
     /// outputs [default: 0,1]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     seed: Vec<u64>,
+    /// Draw inputs of the likeliest shapes only, with one seed
+    #[arg(long)]
+    quick: bool,
 }
 
 impl ReferenceArguments {
@@ -51,8 +54,10 @@ impl ReferenceArguments {
             return Ok(sets);
         }
         conversion.plan(&Data::default())?;
-        let seeds = if self.seed.is_empty() { &draw::SEEDS[..] } else { &self.seed };
-        conversion.drawn(seeds, &mut source.reference(&environment.reference()?)?)
+        let usual = if self.quick { Extent::QUICK } else { Extent::FULL };
+        let seeds = if self.seed.is_empty() { usual.seeds } else { &self.seed };
+        conversion
+            .drawn(Extent { seeds, ..usual }, &mut source.reference(&environment.reference()?)?)
     }
 }
 
@@ -73,12 +78,12 @@ fn named(source: &Source, folder: &Path) -> Result<DataSet> {
 pub(super) fn beside_or_drawn(
     source: &Source,
     conversion: &Conversion,
-    seeds: &[u64],
+    extent: Extent<'_>,
     environment: &Environment,
 ) -> Result<Vec<DataSet>> {
     let sets = source.data_beside()?;
     if sets.is_empty() {
-        return conversion.drawn(seeds, &mut source.reference(&environment.reference()?)?);
+        return conversion.drawn(extent, &mut source.reference(&environment.reference()?)?);
     }
     Ok(sets)
 }

@@ -37,6 +37,7 @@ fn case(model: &ModelReport) -> TestCase {
         (
             Status::Differs
             | Status::Undetermined
+            | Status::Unjudged
             | Status::Vacuous
             | Status::Unsupported
             | Status::Invalid

@@ -226,11 +226,14 @@ fn apart(output: &OutputComparison) -> bool {
     !output.agrees && output.statistics.is_some()
 }
 
+/// Compares all outputs, by how far rounding moves those that are named.
+type Within<'a> = dyn Fn(&HashMap<String, Spread>) -> Result<Vec<OutputComparison>> + 'a;
+
 /// Compares outputs again, by how far rounding moves them; what cannot be measured stays as it was.
 fn by_rounding(
     mut outputs: Vec<OutputComparison>,
     mut measured: Measured<'_>,
-    within: &dyn Fn(&HashMap<String, Spread>) -> Result<Vec<OutputComparison>>,
+    within: &Within<'_>,
 ) -> Result<Vec<OutputComparison>> {
     let names: HashSet<String> =
         outputs.iter().filter(|output| apart(output)).map(|output| output.name.clone()).collect();

@@ -7,7 +7,7 @@ use crate::onnx::part::Whole;
 use crate::onnx::{Graph, Model};
 use crate::tensor::{DType, Element, Tensor};
 use ort::environment::Environment;
-use ort::session::builder::{BuilderResult, GraphOptimizationLevel, SessionBuilder};
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{
     DynValue, PrimitiveTensorElementType, Tensor as OrtTensor, TensorElementType, ValueType,
@@ -66,9 +66,10 @@ impl Reference {
             exact_products(builder)
         } else {
             // What a graph says, not what a rewrite made of it.
-            builder.with_optimization_level(GraphOptimizationLevel::Disable)
+            let plain = builder.with_optimization_level(GraphOptimizationLevel::Disable);
+            plain.map_err(|error| error.to_string())
         }
-        .map_err(|error| unusable(error.to_string()))?;
+        .map_err(unusable)?;
         Ok(Self { session: commit(&mut builder).map_err(refused)? })
     }
 
@@ -131,13 +132,13 @@ fn sums_products_of_8_bits(graph: &Graph) -> bool {
 
 /// Has weights of `i8` turned to `u8`, whose products do not saturate. That is a rewrite of ONNX
 /// Runtime's, among others that are not wanted.
-fn exact_products(builder: SessionBuilder) -> BuilderResult {
+fn exact_products(builder: SessionBuilder) -> Result<SessionBuilder, String> {
     const UNWANTED: &str = "QDQSelectorActionTransformer;MatMulIntegerToFloatFusion;\
                             DynamicQuantizeMatMulFusion";
-    builder
-        .with_optimization_level(GraphOptimizationLevel::Level2)?
-        .with_disabled_optimizers(UNWANTED)?
-        .with_config_entry("session.x64quantprecision", "1")
+    let text = |error: ort::Error<SessionBuilder>| error.to_string();
+    let builder = builder.with_optimization_level(GraphOptimizationLevel::Level2).map_err(text)?;
+    let builder = builder.with_disabled_optimizers(UNWANTED).map_err(text)?;
+    builder.with_config_entry("session.x64quantprecision", "1").map_err(text)
 }
 
 /// The one environment that a process may have; it stays with the first library.

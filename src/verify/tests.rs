@@ -195,7 +195,9 @@ fn whole_numbers_are_exact() {
 /// are rounded at random.
 fn within(expected: &Tensor, exact: &Tensor, runs: &[&Tensor]) -> (usize, bool) {
     let mut moved = Moved::new(exact);
-    runs.iter().for_each(|run| moved.take(run));
+    for run in runs {
+        moved.take(run);
+    }
     let spread = moved.spread(runs.len());
     let expected = Constant::Tensor(expected.clone());
     let tolerance = compare::tolerance(exact.dtype());

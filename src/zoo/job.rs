@@ -67,6 +67,21 @@ pub struct Settings {
     pub freeze_from_data: bool,
     /// How far real numbers may be off, where that is not what is usual for their type.
     pub tolerance: Option<Tolerance>,
+    /// How much is compared.
+    pub verify: Effort,
+}
+
+/// How much of a model's numbers is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// All there is.
+    #[default]
+    Full,
+    /// Drawn inputs of the likeliest shapes, with one seed.
+    Quick,
+    /// Nothing: plans are built only.
+    None,
 }
 
 /// What came of a job, as a worker reports it.

@@ -84,9 +84,9 @@ impl Worker {
     /// Gives the user the plan, if it is good and wanted.
     fn handed_out(&self, job: &Job, done: Done) -> Outcome {
         let Done { outcome, plan } = done;
-        let (Some(folder), true) = (&self.output, outcome.model.status.is_good()) else {
-            return outcome;
-        };
+        let status = outcome.model.status;
+        let wanted = status.is_good() || status == Status::Unjudged;
+        let (Some(folder), true) = (&self.output, wanted) else { return outcome };
         let Some(plan) = plan else {
             let why =
                 outcome.model.reason.clone().unwrap_or_else(|| "no plan was built".to_owned());

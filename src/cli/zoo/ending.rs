@@ -17,6 +17,7 @@ pub(crate) enum FailOn {
     Improved,
     /// Never fail
     Never,
+    Unjudged,
     Undetermined,
     Vacuous,
     Differs,
@@ -104,6 +105,7 @@ impl EndingArguments {
             FailOn::Unexpected => !model.as_expected,
             FailOn::Improved => model.improved,
             FailOn::Never => false,
+            FailOn::Unjudged => !model.as_expected && model.status == Status::Unjudged,
             FailOn::Undetermined => !model.as_expected && model.status == Status::Undetermined,
             FailOn::Vacuous => !model.as_expected && model.status == Status::Vacuous,
             FailOn::Differs => !model.as_expected && model.status == Status::Differs,

@@ -15,7 +15,7 @@ use crate::report::manifest::File;
 use crate::report::zoo::{self, Report, Shard};
 use crate::report::{self, Environment as Described};
 use crate::trt::{Device, Library};
-use crate::zoo::job::{Job, Outcome, Settings};
+use crate::zoo::job::{Effort, Job, Outcome, Settings};
 use crate::zoo::pool::{self, Event, Limits};
 use crate::zoo::select::{self, Filter};
 use crate::zoo::{discover, folder, listing};
@@ -46,6 +46,8 @@ pub(super) struct Arguments {
     /// If a model does not convert otherwise, make inputs constants with the test data's values
     #[arg(long)]
     freeze_from_data: bool,
+    #[command(flatten)]
+    effort: EffortArguments,
     /// Only models whose name matches this glob, such as 'light/*'
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
@@ -74,6 +76,27 @@ pub(super) struct Arguments {
     json: bool,
     #[command(flatten)]
     library: LibraryArguments,
+}
+
+/// How much is compared.
+#[derive(Debug, clap::Args)]
+struct EffortArguments {
+    /// Draw inputs of the likeliest shapes only, with one seed
+    #[arg(long, conflicts_with = "no_verify")]
+    quick: bool,
+    /// Build plans without comparing their numbers
+    #[arg(long)]
+    no_verify: bool,
+}
+
+impl EffortArguments {
+    fn effort(&self) -> Effort {
+        match (self.no_verify, self.quick) {
+            (true, _) => Effort::None,
+            (false, true) => Effort::Quick,
+            (false, false) => Effort::Full,
+        }
+    }
 }
 
 pub(super) fn run(
@@ -161,6 +184,7 @@ impl Arguments {
             on: self.on,
             freeze_from_data: self.freeze_from_data,
             tolerance: self.tolerance.tolerance(),
+            verify: self.effort.effort(),
         })
     }
 

@@ -23,9 +23,6 @@ pub(crate) const OPS: &[Op] = &[
     plugin("EfficientNMS_TRT", "boxes scores anchors?", efficient),
 ];
 
-/// A score that nothing is below.
-const NONE: f64 = f32::MIN as f64;
-
 /// Boxes to choose from, sorted by falling score, in groups that do not see each other.
 struct Candidates {
     /// `[groups, candidates, 4]`, by their corners.
@@ -251,7 +248,7 @@ fn without(
 
 /// The lowest number of a type.
 fn lowest(dtype: DType) -> f64 {
-    if dtype == DType::F16 { half::f16::MIN.into() } else { NONE }
+    if dtype == DType::F16 { half::f16::MIN.into() } else { f32::MIN.into() }
 }
 
 /// The best of all classes of all boxes, in one group per image.
