@@ -7,6 +7,8 @@ use crate::profiles::Data;
 use crate::verify::data::{self, DataSet};
 use crate::verify::draw::{self, Extent};
 use crate::verify::npz;
+use crate::verify::steps;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -26,6 +28,10 @@ pub(super) struct ReferenceArguments {
     /// Draw inputs of the likeliest shapes only, with one seed
     #[arg(long)]
     quick: bool,
+    /// Let the model generate: after each data set N more steps, of which each takes what the one
+    /// before gave, as ONNX Runtime computes it
+    #[arg(long, value_name = "N")]
+    steps: Option<NonZeroU16>,
 }
 
 impl ReferenceArguments {
@@ -35,6 +41,26 @@ impl ReferenceArguments {
     /// # Errors
     /// Whatever [`data::read`], [`npz::read`] and ONNX Runtime say.
     pub(super) fn sets(
+        &self,
+        source: &Source,
+        conversion: &mut Conversion,
+        environment: &Environment,
+    ) -> Result<Vec<DataSet>> {
+        let mut sets = self.first(source, conversion, environment)?;
+        if let Some(steps) = self.steps {
+            let mut reference = source.reference(&environment.reference()?)?;
+            let inputs = source.inputs();
+            for first in std::mem::take(&mut sets) {
+                let more = steps::following(&mut reference, &first, &inputs, steps.get().into())?;
+                sets.push(first);
+                sets.extend(more);
+            }
+        }
+        Ok(sets)
+    }
+
+    /// The same without further steps.
+    fn first(
         &self,
         source: &Source,
         conversion: &mut Conversion,

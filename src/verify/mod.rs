@@ -15,6 +15,7 @@ pub mod npz;
 pub mod random;
 pub mod reference;
 pub mod rounding;
+pub mod steps;
 mod vacuous;
 
 #[cfg(test)]

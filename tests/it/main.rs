@@ -36,6 +36,7 @@ mod records;
 mod recurrent;
 mod report;
 mod shards;
+mod steps;
 mod support;
 mod tensorrt;
 mod traps;
