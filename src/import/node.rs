@@ -275,5 +275,17 @@ fn unknown(node: &Node) -> Problem {
     };
     let mut problem = Problem::new(Kind::Unsupported, node.site.clone(), message);
     problem.notes.extend(lacks::cause(&node.site.place().op).map(str::to_owned));
+    if is_plugin(node) && problem.notes.is_empty() {
+        let whose = "it stands for a plugin, of TensorRT's own library or of another";
+        problem.notes.push(format!("{whose}; docs/plugins.md lists those that are converted"));
+    }
     problem
+}
+
+/// Whether the name or the domain of a node is such as only plugins have.
+fn is_plugin(node: &Node) -> bool {
+    let Node { op, domain, .. } = node;
+    op.ends_with("_TRT")
+        || op.contains("Plugin")
+        || ["trt", "trt.plugins", "mmdeploy"].contains(&domain.to_lowercase().as_str())
 }

@@ -104,3 +104,19 @@ fn deformable_attention_weighs_samples_of_each_image() {
     let outputs = run(&model, &[value, places, weights]);
     assert_eq!(reals(&outputs[0]), [0.5 * 2.5 + 2.0 * 2.5]);
 }
+
+#[test]
+fn other_plugins_are_called_what_they_are() {
+    let model = Model::new(17)
+        .opset("TRT", 1)
+        .input("x", "f32[1, 4]")
+        .node("TRT.PyramidROIAlign_TRT", "x", "y")
+        .output("y", "f32[1, 4]");
+    let fitted = Fitted::standard(Caps::modern());
+    let error = pipeline::prepare(&model.read().unwrap(), &fitted, Caps::modern()).unwrap_err();
+    let said = error.to_string();
+    let note = "it stands for a plugin, of TensorRT's own library or of another; docs/plugins.md \
+                lists those that are converted";
+    assert!(said.contains("TRT.PyramidROIAlign_TRT"), "{said}");
+    assert!(said.contains(note), "{said}");
+}
