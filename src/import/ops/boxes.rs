@@ -195,15 +195,12 @@ fn sorted(ctx: &mut Ctx<'_>, of: &Suppression) -> Result<(ValueId, ValueId), OpE
     Ok((scores, places))
 }
 
-/// Whether box i overlaps box j, which comes behind it, by more than the threshold:
-/// `[groups, i, j]`.
+/// Whether box i overlaps box j by more than the threshold: `[groups, i, j]`.
 fn overlaps(ctx: &mut Ctx<'_>, boxes: ValueId, of: &Suppression) -> Result<ValueId, OpError> {
     let sides = sides(ctx, boxes, of.centers)?;
     let Overlap { shared, union } = overlap(ctx, sides, [0.0, 0.0])?;
     let ratio = ctx.binary(Ew::Div, shared, union)?;
-    let over = ctx.binary(Ew::Greater, ratio, of.iou)?;
-    let behind = behind(ctx, boxes)?;
-    ctx.binary(Ew::And, over, behind)
+    ctx.binary(Ew::Greater, ratio, of.iou)
 }
 
 /// Low and high end of each side of boxes `[groups, boxes, 4]`.
@@ -263,14 +260,6 @@ fn longer(ctx: &mut Ctx<'_>, length: ValueId, by: f64) -> Result<ValueId, OpErro
     if by == 0.0 { Ok(length) } else { ctx.binary_scalar(Ew::Sum, length, by) }
 }
 
-/// Whether box j comes behind box i: `[i, j]`.
-pub(super) fn behind(ctx: &mut Ctx<'_>, boxes: ValueId) -> Result<ValueId, OpError> {
-    let size = ctx.size_of(boxes, 1)?;
-    let numbers = ctx.count_up(size)?;
-    let rows = ctx.unsqueeze(numbers, vec![1])?;
-    ctx.binary(Ew::Less, rows, numbers)
-}
-
 /// Low and high end of a side that has two corners.
 fn ends(ctx: &mut Ctx<'_>, a: ValueId, b: ValueId) -> Result<(ValueId, ValueId), OpError> {
     Ok((ctx.binary(Ew::Min, a, b)?, ctx.binary(Ew::Max, a, b)?))
@@ -287,13 +276,14 @@ fn span(
 }
 
 /// Of good boxes in falling order, those that no better one that stays overlaps:
-/// `bool[groups, sorted]`.
+/// `bool[groups, sorted]`. A box that stays drops none before it, nor itself.
 pub(super) fn survivors(
     ctx: &mut Ctx<'_>,
     over: ValueId,
     good: ValueId,
 ) -> Result<ValueId, OpError> {
     let count = ctx.size_of(over, 1)?;
+    let numbers = ctx.count_up(count)?;
     let count = ctx.as_scalar(count)?;
     let (zero, one) = (ctx.scalar(DType::I64, 0.0)?, ctx.scalar(DType::I64, 1.0)?);
     let outputs = Repeat::new(Some(count), Some(count)).run(ctx, |ctx, repeat| {
@@ -302,7 +292,9 @@ pub(super) fn survivors(
         let number = repeat.carry_number(ctx, zero);
         let at = ctx.unsqueeze(number, vec![0])?;
         let this = ctx.gather(stays, at, 1)?;
-        let drops = ctx.binary(Ew::And, row, this)?;
+        let behind = ctx.binary(Ew::Less, at, numbers)?;
+        let drops = ctx.binary(Ew::And, row, behind)?;
+        let drops = ctx.binary(Ew::And, drops, this)?;
         let spared = ctx.unary(Un::Not, drops)?;
         let next =
             smallvec![ctx.binary(Ew::And, stays, spared)?, ctx.binary(Ew::Sum, number, one)?];

@@ -7,7 +7,7 @@ use super::plugin;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::Op;
 use crate::import::error::OpError;
-use crate::import::ops::boxes::{MOST_SORTED, Overlap, behind, counted, overlap, sides, survivors};
+use crate::import::ops::boxes::{MOST_SORTED, Overlap, counted, overlap, sides, survivors};
 use crate::network::layer::{
     ActivationType, Arg, ElementWiseOperation as Ew, Gather, GatherMode, ReduceOperation, TopK,
     TopKOperation, UnaryOperation as Un,
@@ -105,8 +105,6 @@ fn batched(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let Overlap { shared, union } = overlap(ctx, sides, more)?;
     let allowed = ctx.binary_scalar(Ew::Prod, union, iou.into())?;
     let over = ctx.binary(Ew::Greater, shared, allowed)?;
-    let behind = behind(ctx, candidates.boxes)?;
-    let over = ctx.binary(Ew::And, over, behind)?;
     let limit = ctx.scalar(ctx.dtype(scores), threshold.into())?;
     let good = ctx.binary(Ew::Greater, candidates.scores, limit)?;
     let stays = survivors(ctx, over, good)?;
@@ -369,8 +367,8 @@ fn pick(ctx: &mut Ctx<'_>, of: ValueId, places: ValueId) -> Result<ValueId, OpEr
     ctx.add(gather, &[of, places])
 }
 
-/// Whether candidate i overlaps candidate j, which comes behind it and is of the same class, by the
-/// threshold or more: `[groups, i, j]`. Boxes without an area overlap none.
+/// Whether candidate i overlaps candidate j, of the same class, by the threshold or more:
+/// `[groups, i, j]`. Boxes without an area overlap none.
 fn overlapping(
     ctx: &mut Ctx<'_>,
     of: &Candidates,
@@ -381,9 +379,7 @@ fn overlapping(
     let Overlap { shared, union } = overlap(ctx, sides, [0.0, 0.0])?;
     let allowed = ctx.binary_scalar(Ew::Prod, union, iou.into())?;
     let within = ctx.binary(Ew::Less, shared, allowed)?;
-    let over = ctx.unary(Un::Not, within)?;
-    let behind = behind(ctx, of.boxes)?;
-    let mut over = ctx.binary(Ew::And, over, behind)?;
+    let mut over = ctx.unary(Un::Not, within)?;
     if iou > 0.0 {
         let zero = ctx.scalar(ctx.dtype(shared), 0.0)?;
         let some = ctx.binary(Ew::Greater, shared, zero)?;
