@@ -1,5 +1,6 @@
 //! Files that appear whole or not at all, hashed on the way.
 
+pub(crate) mod place;
 pub(crate) mod store;
 
 use crate::error::{Error, Kind, Result};
@@ -19,12 +20,15 @@ const TEMPORARY: &str = ".onnx2plan-";
 /// How long what a killed process left is let be, in case its owner still lives.
 const STALE: Duration = Duration::from_hours(24);
 
-/// A temporary file in the folder of `path`, which vanishes unless it is [persisted](persist).
+/// A temporary file in the folder of `path`, which is made where it is missing. The file vanishes
+/// unless it is [persisted](persist), which may only replace a file.
 pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
+    place::replaceable(path)?;
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    std::fs::create_dir_all(folder).map_err(|error| cannot_write(path, error))?;
     clear(folder);
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
@@ -76,16 +80,25 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
     file.persist(path).map(drop).map_err(|error| cannot_write(path, error.error))
 }
 
-/// Gives a plan in a temporary file its name and writes its manifest beside it, whose path this
+/// Gives a plan in a temporary file its name and puts its manifest beside it, whose path this
 /// returns.
 ///
-/// At no moment does a manifest stand beside a plan that it does not describe.
+/// At no moment does a manifest stand beside a plan that it does not describe, and a disk that is
+/// full leaves both as they were: all that takes room is done before the first name is given.
 pub(crate) fn persist_plan(
     file: NamedTempFile,
     path: &Path,
     manifest: &Manifest,
 ) -> Result<PathBuf> {
-    let beside = with_suffix(path, ".json");
+    let beside = place::manifest_of(path);
+    let mut described = temporary_beside(&beside)?;
+    // At once: the serializer writes token by token.
+    let text =
+        serde_json::to_string_pretty(manifest).map_err(|error| cannot_write(path, error.into()))?;
+    writeln!(described, "{text}").map_err(|error| cannot_write(&beside, error))?;
+    for (file, path) in [(&file, path), (&described, &beside)] {
+        file.as_file().sync_all().map_err(|error| cannot_write(path, error))?;
+    }
     match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(cannot_write(&beside, error));
@@ -93,25 +106,12 @@ pub(crate) fn persist_plan(
         _ => {}
     }
     persist(file, path)?;
-    write_json(&beside, manifest)?;
+    persist(described, &beside)?;
     Ok(beside)
 }
 
-/// Writes a value as JSON, whole or not at all.
-pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
-    let mut file = temporary_beside(path)?;
-    // At once: the serializer writes token by token.
-    let text =
-        serde_json::to_string_pretty(value).map_err(|error| cannot_write(path, error.into()))?;
-    writeln!(file, "{text}").map_err(|error| cannot_write(path, error))?;
-    persist(file, path)
-}
-
-/// Writes a text, whole or not at all, into a folder that is made where it is missing.
+/// Writes a text, whole or not at all.
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| cannot_write(path, error))?;
-    }
     let mut file = temporary_beside(path)?;
     file.write_all(text.as_bytes()).map_err(|error| cannot_write(path, error))?;
     persist(file, path)
@@ -293,8 +293,13 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_written_is_named() {
-        let error = temporary_beside(Path::new("/nonexistent/a.plan")).unwrap_err();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let plan = file.join("a.plan");
+        let error = temporary_beside(&plan).unwrap_err();
         assert_eq!(error.kind(), Kind::Environment);
-        assert!(error.to_string().starts_with("cannot write `/nonexistent/a.plan`"), "{error}");
+        let expected = format!("cannot write `{}`", plan.display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
     }
 }

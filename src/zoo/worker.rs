@@ -53,10 +53,11 @@ impl Worker {
         files::forget_peak_rss();
         // What cannot be read has no key; it is found out again in no time.
         let inputs = Inputs::read(job);
+        let reads = inputs.as_ref().map(Inputs::reads).unwrap_or_default();
         let place = inputs.as_ref().ok().zip(self.cache.as_ref());
         let place = place.and_then(|(inputs, cache)| Some((cache, cache.key(job, inputs).ok()?)));
         let Some((cache, key)) = place else {
-            return self.handed_out(job, attempt::run(job, &self.machine, inputs));
+            return self.handed_out(job, attempt::run(job, &self.machine, inputs), &reads);
         };
         let (found, damage) = match cache.find(&key, job) {
             Ok(found) => (found, None),
@@ -76,13 +77,13 @@ impl Worker {
                 (done, kept.err().map(|error| error.to_string()))
             }
         };
-        let mut outcome = self.handed_out(job, done);
+        let mut outcome = self.handed_out(job, done, &reads);
         outcome.notes.extend(damage.into_iter().chain(unkept));
         outcome
     }
 
     /// Gives the user the plan, if it is good and wanted.
-    fn handed_out(&self, job: &Job, done: Done) -> Outcome {
+    fn handed_out(&self, job: &Job, done: Done, reads: &[PathBuf]) -> Outcome {
         let Done { outcome, plan } = done;
         let (Some(folder), true) = (&self.output, outcome.model.status.is_good()) else {
             return outcome;
@@ -93,7 +94,7 @@ impl Worker {
             let hint = "build it on a machine with a GPU, or leave out `--output`";
             return failed(outcome, &Error::new(Kind::Environment, why).with_hint(hint));
         };
-        match plan.write(folder, &job.name) {
+        match plan.write(folder, &job.name, reads) {
             Ok(()) => outcome,
             Err(error) => failed(outcome, &error),
         }

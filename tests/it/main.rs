@@ -25,6 +25,7 @@ mod listing;
 mod locate;
 mod mutants;
 mod open;
+mod outputs;
 mod plans;
 mod precision;
 mod profiles;

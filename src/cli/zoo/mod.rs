@@ -10,6 +10,7 @@ use super::output::{Output, counted};
 use super::tolerance::ToleranceArguments;
 use crate::convert::On;
 use crate::error::{Error, Kind, Result};
+use crate::files::place;
 use crate::recipe::Recipe;
 use crate::report::manifest::File;
 use crate::report::zoo::{self, Report, Shard};
@@ -92,6 +93,7 @@ pub(super) fn run(
     let folders = arguments.keep.folders(environment, output)?;
     let command = arguments.command(&jobs, &library, environment, folders.clone())?;
     if let Some(folder) = &arguments.report {
+        place::spare(&arguments.reads(&jobs), &folder::writes(folder, &jobs))?;
         folder::begin(folder)?;
     }
     let start = Instant::now();
@@ -124,6 +126,14 @@ pub(super) fn run(
 }
 
 impl Arguments {
+    /// The files that are known to be read; only workers know of external data.
+    fn reads(&self, jobs: &[Job]) -> Vec<PathBuf> {
+        let models = jobs.iter().map(|job| job.model.clone());
+        let data = jobs.iter().flat_map(|job| &job.data);
+        let data = data.flat_map(|folder| place::with_contents(folder));
+        self.paths.iter().cloned().chain(models).chain(data).collect()
+    }
+
     /// The models to work on, and the listing that has them.
     fn jobs(&self, library: &Library) -> Result<(Vec<Job>, Option<File>)> {
         let filter = Filter::new(&self.include, &self.exclude, &self.tag)?;
