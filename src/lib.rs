@@ -82,6 +82,7 @@ pub mod profiles;
 pub mod provision;
 pub mod recipe;
 pub mod report;
+mod shown;
 pub mod site;
 pub mod tensor;
 pub mod trt;

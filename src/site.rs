@@ -3,6 +3,7 @@
 //! A [`Site`] travels with every layer: error messages, TensorRT's layer metadata and reports all
 //! print it.
 
+use crate::shown::name;
 use std::fmt;
 use std::sync::Arc;
 
@@ -81,14 +82,15 @@ impl fmt::Display for Site {
             return write!(f, "{article} {}", place.op);
         }
         if place.name.is_empty() {
-            write!(f, "{}", self.label())?;
+            write!(f, "{}", name(&self.label()))?;
         } else {
-            write!(f, "`{}`", place.name)?;
+            write!(f, "`{}`", name(&place.name))?;
         }
+        let op = name(&place.op);
         if place.index.is_some() {
-            write!(f, " ({}, opset {})", place.op, place.opset)
+            write!(f, " ({op}, opset {})", place.opset)
         } else {
-            write!(f, " ({})", place.op)
+            write!(f, " ({op})")
         }
     }
 }

@@ -18,6 +18,7 @@ mod conformance;
 mod dynamic;
 mod errors;
 mod exports;
+mod foreign_text;
 mod golden;
 mod imports;
 mod layers;

@@ -111,7 +111,10 @@ fn rows(ty: &str) -> Model {
 fn data_check_where_they_can_be_moved() {
     let moved = "set 0 with its numbers moved, seeds 2";
     for (model, data) in [
-        (rows("i32[24]"), Tensor::vector(&std::array::from_fn::<i32, 24, _>(|at| at as i32 % 7))),
+        (
+            rows("i32[24]"),
+            Tensor::vector(&std::array::from_fn::<i32, 24, _>(|at| i32::try_from(at % 7).unwrap())),
+        ),
         (rows("i64[7]"), Tensor::vector(&[0i64, 1, 2, 3, 4, 5, 6])),
     ] {
         let found = certified(&model, &[data]);
