@@ -4,6 +4,7 @@
 //! stage wraps them once into an [`Error`] that knows the node. An error may hold many
 //! [`Problem`]s, so that a model with ten unsupported nodes is reported once, whole.
 
+pub(crate) mod bug;
 pub mod said;
 
 use crate::shown::{escaped, line, name};

@@ -25,7 +25,7 @@ mod tolerance;
 mod verify;
 mod zoo;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, bug};
 use crate::files;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -133,7 +133,9 @@ pub fn main() -> ExitCode {
     // A zoo's own process only waits for its workers, and has a report to write when it is asked to
     // stop.
     let patience = if matches!(cli.command, Some(Command::Zoo(_))) { None } else { Some(PATIENCE) };
-    let result = interruptible(patience, cli.common.error_format).and_then(|()| {
+    bug::quiet();
+    let work = || {
+        interruptible(patience, cli.common.error_format)?;
         let environment = Environment::read();
         match cli.command {
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
@@ -150,8 +152,8 @@ pub fn main() -> ExitCode {
             Some(Command::Cache(command)) => cache::run(&command, &environment, &mut output),
             None => convert::run(&cli.convert, &environment, &mut output),
         }
-    });
-    match result {
+    };
+    match bug::caught(work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             cli.common.error_format.show(&mut output, &error);

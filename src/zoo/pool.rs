@@ -177,7 +177,7 @@ fn retried_as(mut outcome: Outcome, retried: bool) -> Outcome {
 }
 
 /// The report on a model of which no worker reported.
-fn ended(job: &Job, status: Status, reason: &str, words: &str) -> Outcome {
+pub(super) fn ended(job: &Job, status: Status, reason: &str, words: &str) -> Outcome {
     let words = words.trim();
     let model = ModelReport {
         reason: Some(reason.to_owned()),

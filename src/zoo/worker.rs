@@ -3,8 +3,9 @@
 use super::attempt::{self, Done, Inputs};
 use super::cache::Cache;
 use super::job::{Job, Outcome};
+use super::pool;
 use crate::convert::{Machine, reason};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, bug};
 use crate::files;
 use crate::report::zoo::{ModelReport, Status};
 use serde_json::json;
@@ -35,7 +36,8 @@ impl Worker {
         for line in input.lines() {
             let job: Job = serde_json::from_str(&line.map_err(gone)?)
                 .map_err(|error| Error::new(Kind::Usage, "a line is no job").with_source(error))?;
-            let outcome = self.does(&job);
+            let outcome =
+                bug::caught(|| Ok(self.does(&job))).unwrap_or_else(|error| broken(&job, &error));
             serde_json::to_writer(&mut *output, &outcome)
                 .map_err(io::Error::from)
                 .and_then(|()| output.write_all(b"\n"))
@@ -99,6 +101,12 @@ impl Worker {
             Err(error) => failed(outcome, &error),
         }
     }
+}
+
+/// What is reported of a job that met a bug of ours. Nobody knows in what state that left us.
+fn broken(job: &Job, error: &Error) -> Outcome {
+    let outcome = pool::ended(job, Status::Failed, error.message(), "");
+    Outcome { spent: true, ..failed(outcome, error) }
 }
 
 /// What is left of a good outcome where its plan cannot be written.

@@ -100,3 +100,35 @@ fn names_are_cut_where_they_are_shown_and_nowhere_else() {
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["outputs"][0]["name"], long);
 }
+
+/// What is too wide for a column of a table, or of a message.
+#[test]
+fn texts_of_any_length_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = "n".repeat(70_000);
+    let names = Model::new(17).input(&long, "f32[2, 3]").input("y", "f32[4, 5]");
+    let names = names.node("MatMul", &format!("{long} y"), "z").output("z", "f32[2, 5]");
+    let rank = Model::new(17).input("x", "f32[1]").init("w", &vec![1; 1_000_000], &[0f32]);
+    let rank = rank.node("Add", "x w", "z").output("z", "f32[1]");
+    for (model, expected) in [
+        (names, "error: cannot import `MatMul_z` (MatMul, opset 17): axes of size 3 and 4 must"),
+        (rank, "error: cannot import `Add_z` (Add, opset 17): the rank of the output is 1000000"),
+    ] {
+        let output = onnx2plan().arg("-q").arg(model.write(dir.path())).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(3) && said.len() < 1500, "{said}");
+        assert!(said.starts_with(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_plan_is_not_lost_for_want_of_somebody_who_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y");
+    let model = model.output("y", "f32[2]").write(dir.path());
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = onnx2plan().arg("--verbose").arg(&model).stderr(full()).status().unwrap();
+    assert!(status.success() && dir.path().join("model.plan.json").is_file());
+    let wrong = onnx2plan().arg(dir.path().join("gone")).stderr(full()).status().unwrap();
+    assert_eq!(wrong.code(), Some(2));
+}
