@@ -110,6 +110,17 @@ impl Problem {
     }
 }
 
+/// How many problems are kept with all that is said of them.
+pub(crate) const MOST_KEPT: usize = 300;
+
+/// Adds a problem to others: of the first hundreds all that is said, of more only where they are.
+pub(crate) fn keep(problems: &mut Vec<Problem>, mut problem: Problem) {
+    if problems.len() >= MOST_KEPT {
+        problem = Problem::new(problem.kind, problem.site, "");
+    }
+    problems.push(problem);
+}
+
 impl Error {
     /// An error that says `message`: lower case, no full stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
@@ -227,7 +238,8 @@ impl Error {
             "exit_code": self.0.kind.exit_code(),
             "message": self.0.message,
             "model": self.0.model,
-            "problems": self.0.problems,
+            "problems": self.0.problems.get(..MOST_KEPT).unwrap_or(&self.0.problems),
+            "more_problems": self.0.problems.len().saturating_sub(MOST_KEPT),
             "notes": self.0.notes,
             "hint": self.0.hint,
             "causes": causes(self).collect::<Vec<_>>(),

@@ -73,6 +73,7 @@ pub mod import;
 pub mod infer;
 pub mod legalize;
 mod mapped;
+mod memory;
 pub mod network;
 pub mod onnx;
 pub mod opt;

@@ -144,7 +144,7 @@ fn converted(graph: &Graph, network: &Network) -> Vec<Converted> {
     }
     let node = |node: &onnx::Node| {
         let place = node.site.place();
-        let key = (place.graph.as_str(), place.index.unwrap_or_default());
+        let key = (&*place.graph, place.index.unwrap_or_default());
         Converted {
             node: node.site.label(),
             operator: place.op.clone(),

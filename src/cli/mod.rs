@@ -27,11 +27,13 @@ mod zoo;
 
 use crate::error::{Error, Kind, bug};
 use crate::files;
+use crate::memory;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use environment::Environment;
 use output::Output;
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -93,9 +95,21 @@ struct Common {
     /// Also print TensorRT's log and more details
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
+    /// Memory that data may take, in MiB; of a zoo, each worker's limit [default: half of the
+    /// machine's, which a zoo's workers share]
+    #[arg(long, global = true, value_name = "MIB")]
+    memory: Option<NonZeroU32>,
     /// Format of errors on stderr
     #[arg(long, global = true, value_enum, default_value_t = ErrorFormat::Text)]
     error_format: ErrorFormat,
+}
+
+impl Common {
+    /// The limit of memory that the user gives, in bytes.
+    fn memory_bytes(&self) -> Option<usize> {
+        self.memory
+            .map(|mib| usize::try_from(mib.get()).unwrap_or(usize::MAX).saturating_mul(1 << 20))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -134,6 +148,10 @@ pub fn main() -> ExitCode {
     // stop.
     let patience = if matches!(cli.command, Some(Command::Zoo(_))) { None } else { Some(PATIENCE) };
     bug::quiet();
+    let memory_bytes = cli.common.memory_bytes();
+    if let Some(bytes) = memory_bytes {
+        memory::limit(bytes);
+    }
     let work = || {
         interruptible(patience, cli.common.error_format)?;
         let environment = Environment::read();
@@ -141,7 +159,9 @@ pub fn main() -> ExitCode {
             Some(Command::Inspect(arguments)) => inspect::run(&arguments, &mut output),
             Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
             Some(Command::Time(arguments)) => time::run(&arguments, &environment, &mut output),
-            Some(Command::Zoo(arguments)) => zoo::run(&arguments, &environment, &mut output),
+            Some(Command::Zoo(arguments)) => {
+                zoo::run(&arguments, memory_bytes, &environment, &mut output)
+            }
             Some(Command::Report(command)) => report::run(&command, &mut output),
             Some(Command::Worker(arguments)) => {
                 zoo::worker::run(&arguments, &environment, &mut output)

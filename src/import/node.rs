@@ -7,7 +7,7 @@ use super::build::operand::Operand;
 use super::error::OpError;
 use super::{lacks, registry};
 use crate::Kind;
-use crate::error::Problem;
+use crate::error::{Problem, keep};
 use crate::network::{Maker, Value, ValueId};
 use crate::onnx::{Graph, Node};
 use crate::shown;
@@ -48,7 +48,7 @@ impl Ctx<'_> {
                 // What a file states of a value may be wrong, and what is no constant might have
                 // been one.
                 if !supposed || (problem.kind == Kind::Unsupported && !problem.wants_constant) {
-                    self.problems.push(problem);
+                    keep(&mut self.problems, problem);
                 }
                 None
             }

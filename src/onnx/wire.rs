@@ -6,6 +6,8 @@
 
 use super::pb;
 use super::window::Window;
+use crate::memory;
+use crate::site::Place;
 
 /// How deep messages may be nested: `prost`'s own limit, so that ours is the error that is seen.
 /// About 33 levels of subgraphs.
@@ -13,6 +15,12 @@ const MAX_DEPTH: usize = 100;
 
 /// What the decoded messages may take, besides the bytes they share with the file.
 const MAX_BYTES: usize = 1 << 30;
+
+/// The share of the budget for memory that they may take: one in so many.
+const SHARE_OF_BUDGET: usize = 4;
+
+/// What a node takes where it is made of its message, which is there as long.
+const NODE_BYTES: usize = size_of::<super::Node>() + size_of::<Place>();
 
 /// What a field that is no message takes at most, if it is a text or bytes: the larger of `String`
 /// and `Bytes`.
@@ -27,8 +35,8 @@ pub(super) enum WireError {
     NoField { message: &'static str, offset: usize },
     #[error("messages are nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    #[error("the decoded messages would take more than {} MiB", MAX_BYTES >> 20)]
-    TooMuch,
+    #[error("the decoded messages would take more than {0} MiB")]
+    TooMuch(usize),
 }
 
 /// The messages worth telling apart: those that hold others, or come in large numbers.
@@ -95,7 +103,7 @@ impl Message {
             Message::Model => ("ModelProto", size_of::<pb::ModelProto>()),
             Message::Graph => ("GraphProto", size_of::<pb::GraphProto>()),
             Message::Function => ("FunctionProto", size_of::<pb::FunctionProto>()),
-            Message::Node => ("NodeProto", size_of::<pb::NodeProto>()),
+            Message::Node => ("NodeProto", size_of::<pb::NodeProto>() + NODE_BYTES),
             Message::Attribute => ("AttributeProto", size_of::<pb::AttributeProto>()),
             Message::Tensor => ("TensorProto", size_of::<pb::TensorProto>()),
             Message::Sparse => ("SparseTensorProto", size_of::<pb::SparseTensorProto>()),
@@ -165,7 +173,8 @@ impl Scan<'_> {
 
     fn take(&mut self, bytes: usize) -> Result<(), WireError> {
         self.taken += bytes;
-        if self.taken > MAX_BYTES { Err(WireError::TooMuch) } else { Ok(()) }
+        let most = MAX_BYTES.min(memory::budget() / SHARE_OF_BUDGET);
+        if self.taken > most { Err(WireError::TooMuch(most >> 20)) } else { Ok(()) }
     }
 
     /// A variable-length number at `at`, which moves behind it; `None` where it is longer than 64

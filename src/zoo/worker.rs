@@ -7,6 +7,7 @@ use super::pool;
 use crate::convert::{Machine, reason};
 use crate::error::{Error, Kind, Result, bug};
 use crate::files;
+use crate::memory;
 use crate::report::zoo::{ModelReport, Status};
 use serde_json::json;
 use std::io::{self, BufRead, Write};
@@ -21,6 +22,8 @@ pub struct Worker {
     pub cache: Option<Cache>,
     /// The folder for plans that are good.
     pub output: Option<PathBuf>,
+    /// Memory that data may take, in bytes, for models that have no limit of their own.
+    pub data_bytes: usize,
 }
 
 impl Worker {
@@ -53,6 +56,8 @@ impl Worker {
     /// Does a job, or takes its result from the cache.
     fn does(&self, job: &Job) -> Outcome {
         files::forget_peak_rss();
+        let own = job.memory_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        memory::limit(own.unwrap_or(self.data_bytes));
         // What cannot be read has no key; it is found out again in no time.
         let inputs = Inputs::read(job);
         let reads = inputs.as_ref().map(Inputs::reads).unwrap_or_default();

@@ -24,6 +24,7 @@ mod imports;
 mod layers;
 mod listing;
 mod locate;
+mod memory;
 mod mutants;
 mod open;
 mod outputs;

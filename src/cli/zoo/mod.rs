@@ -11,6 +11,7 @@ use super::tolerance::ToleranceArguments;
 use crate::convert::On;
 use crate::error::{Error, Kind, Result};
 use crate::files::place;
+use crate::memory;
 use crate::recipe::Recipe;
 use crate::report::manifest::File;
 use crate::report::zoo::{self, Report, Shard};
@@ -41,9 +42,6 @@ pub(super) struct Arguments {
     /// Time limit for each model, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
-    /// Memory limit for each worker, in MiB
-    #[arg(long, value_name = "MIB")]
-    memory: Option<u64>,
     /// If a model does not convert otherwise, make inputs constants with the test data's values
     #[arg(long)]
     freeze_from_data: bool,
@@ -77,8 +75,13 @@ pub(super) struct Arguments {
     library: LibraryArguments,
 }
 
+/// What one worker may hold where the user does not say: so much of the machine's memory that the
+/// others still have some.
+const OF_MACHINE: [usize; 2] = [3, 4];
+
 pub(super) fn run(
     arguments: &Arguments,
+    memory_bytes: Option<usize>,
     environment: &Environment,
     output: &mut Output,
 ) -> Result<()> {
@@ -89,9 +92,9 @@ pub(super) fn run(
         // Said once, not by every worker.
         Device::open()?.fits(&library)?;
     }
-    let limits = arguments.limits();
+    let limits = arguments.limits(memory_bytes);
     let folders = arguments.keep.folders(environment, output)?;
-    let command = arguments.command(&jobs, &library, environment, folders.clone())?;
+    let command = arguments.command(&jobs, &limits, &library, environment, folders.clone())?;
     if let Some(folder) = &arguments.report {
         place::spare(&arguments.reads(&jobs), &folder::writes(folder, &jobs))?;
         folder::begin(folder)?;
@@ -174,12 +177,16 @@ impl Arguments {
         })
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self, memory_bytes: Option<usize>) -> Limits {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let jobs = self.jobs.unwrap_or(cores);
         Limits {
-            jobs: self.jobs.unwrap_or(cores),
+            jobs,
             timeout: Duration::from_secs(self.timeout),
-            memory_bytes: self.memory.map(|mib| mib << 20),
+            memory_bytes: memory_bytes
+                .or_else(|| memory::of_machine().map(|all| all / OF_MACHINE[1] * OF_MACHINE[0]))
+                .map(|bytes| bytes as u64),
+            data_bytes: memory_bytes.unwrap_or_else(|| memory::budget() / jobs.max(1)),
         }
     }
 
@@ -187,6 +194,7 @@ impl Arguments {
     fn command(
         &self,
         jobs: &[Job],
+        limits: &Limits,
         library: &Library,
         environment: &Environment,
         folders: Folders,
@@ -198,11 +206,13 @@ impl Arguments {
         let mut on = jobs.iter().map(|job| job.settings.on);
         let first = on.next().unwrap_or(self.on);
         let on = if on.all(|other| other == first) { first } else { On::Auto }.to_string();
+        let data_mib = (limits.data_bytes >> 20).max(1).to_string();
         let (library, reference) = (library.path().to_owned(), environment.reference().ok());
         Ok(move || {
             let mut command = Command::new(&program);
             command.arg("worker").arg("--on").arg(&on).arg("--tensorrt").arg(&library);
             command.arg("--parent").arg(std::process::id().to_string());
+            command.arg("--memory").arg(&data_mib);
             folders.tell(&mut command);
             if let Some(reference) = &reference {
                 command.arg("--reference").arg(reference);
