@@ -231,13 +231,19 @@ impl Error {
         self.0.model.as_deref()
     }
 
+    /// The messages of what caused it, in one line, if anything did.
+    pub(crate) fn causes_text(&self) -> Option<String> {
+        let causes = causes(self).collect::<Vec<_>>().join(": ");
+        Some(causes).filter(|causes| !causes.is_empty())
+    }
+
     /// The fields as JSON, for `--error-format json` and reports.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "kind": self.0.kind,
             "exit_code": self.0.kind.exit_code(),
             "message": self.0.message,
-            "model": self.0.model,
+            "model": self.0.model.as_ref().map(|model| model.display().to_string()),
             "problems": self.0.problems.get(..MOST_KEPT).unwrap_or(&self.0.problems),
             "more_problems": self.0.problems.len().saturating_sub(MOST_KEPT),
             "notes": self.0.notes,

@@ -6,6 +6,7 @@
 //! as they are.
 
 use std::fmt::Write;
+use std::path::Path;
 
 /// The most characters of a name.
 const MOST_OF_A_NAME: usize = 200;
@@ -89,6 +90,11 @@ pub(crate) fn value(value: &mut serde_json::Value) {
         serde_json::Value::Object(fields) => fields.values_mut().for_each(self::value),
         _ => {}
     }
+}
+
+/// A path in JSON, which holds nothing but Unicode.
+pub(crate) fn path<S: serde::Serializer>(path: impl AsRef<Path>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&path.as_ref().display())
 }
 
 fn push(out: &mut String, character: char) {

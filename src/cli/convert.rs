@@ -13,6 +13,7 @@ use crate::recipe::ComputeCapability;
 use crate::recipe::sizes::End;
 use crate::report::manifest::{Manifest, Verdict};
 use crate::report::precision::Certificate;
+use crate::shown;
 use crate::trt::{Library, LogSink};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -42,9 +43,10 @@ pub(super) struct Arguments {
 /// What happened, for `--json`.
 #[derive(Debug, Serialize)]
 struct Converted {
+    #[serde(serialize_with = "shown::path")]
     plan: PathBuf,
     /// `None` where the plan went to where nothing can stand beside it.
-    manifest: Option<PathBuf>,
+    manifest: Option<String>,
     plan_bytes: u64,
     layers: usize,
     seconds: Seconds,
@@ -125,6 +127,23 @@ impl Arguments {
         source.reads().into_iter().chain(named).collect()
     }
 
+    /// Shapes and values of the test data beside the model. Where nothing is compared with them,
+    /// they are no more than hints: what cannot be read is none.
+    fn hints(
+        &self,
+        source: &Source,
+        conversion: &Conversion,
+        output: &mut Output,
+    ) -> Result<Vec<End>> {
+        match data_beside(source, conversion) {
+            Err(error) if !self.proof.compares() => {
+                output.warning(&format!("the sizes are guessed without data: {}", error.message()));
+                Ok(Vec::new())
+            }
+            hints => hints,
+        }
+    }
+
     /// Reads the model and makes its network, for shapes that are planned.
     fn import(
         &self,
@@ -148,7 +167,7 @@ impl Arguments {
         for (pass, count) in &conversion.prepared.passes {
             output.detail(&format!("pass {pass} changed {count} layers"));
         }
-        conversion.plan(&Data::hints(data_beside(&source, &conversion)?))?;
+        conversion.plan(&Data::hints(self.hints(&source, &conversion, output)?))?;
         for unsaid in self.recipe.recipe.sizes.unsaid() {
             output.note(&unsaid);
         }
@@ -213,7 +232,7 @@ impl Written {
         let passes = prepared.passes.iter();
         Ok(Converted {
             plan,
-            manifest: beside,
+            manifest: beside.map(|path| path.display().to_string()),
             plan_bytes: file.bytes,
             layers: emitted.layers.len(),
             seconds: Seconds {

@@ -10,7 +10,7 @@ use crate::network::{Caps, Network};
 use crate::onnx::{self, Graph, Model};
 use crate::opt::fold::Folder;
 use crate::recipe::{Part, Recipe};
-use crate::shown::{escaped, name};
+use crate::shown::{self, escaped, name};
 use crate::site::Site;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,6 +32,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Serialize)]
 struct Inspection {
+    #[serde(serialize_with = "shown::path")]
     model: PathBuf,
     ir_version: i64,
     producer: String,

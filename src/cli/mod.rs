@@ -28,6 +28,7 @@ mod zoo;
 use crate::error::{Error, Kind, bug};
 use crate::files;
 use crate::memory;
+use crate::trt;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -36,7 +37,7 @@ use output::Output;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Turn an ONNX model into a TensorRT plan and check that the plan computes what the model says.
 ///
@@ -118,9 +119,14 @@ enum ErrorFormat {
     Json,
 }
 
-/// How long a command that was asked to stop may go on. TensorRT 8 answers when a build is done,
-/// which can take minutes, and other libraries do not answer within a step.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a command that was asked to stop may go on.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long while TensorRT builds. It answers between two steps, TensorRT 8 when a build is done,
+/// which can take minutes.
+const PATIENCE_WITH_TENSORRT: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether TensorRT has answered.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl ErrorFormat {
     fn show(self, output: &mut Output, error: &Error) {
@@ -215,7 +221,11 @@ fn interruptible(patience: Option<Duration>, format: ErrorFormat) -> Result<(), 
         }
         if let Some(patience) = patience {
             std::thread::spawn(move || {
+                let start = Instant::now();
                 std::thread::sleep(patience);
+                while trt::is_building() && start.elapsed() < PATIENCE_WITH_TENSORRT {
+                    std::thread::sleep(LOOK);
+                }
                 leave(format);
             });
         }

@@ -38,6 +38,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Serialize)]
 struct Timed {
+    #[serde(serialize_with = "crate::shown::path")]
     plan: PathBuf,
     latency: Latency,
 }

@@ -21,6 +21,7 @@ use crate::report::render::{self, About};
 use crate::report::verification::{Candidate, Fault, Judgment, OutputComparison};
 use crate::report::zoo::Status;
 use crate::report::{self, Verification};
+use crate::shown;
 use crate::verify::by_layer::Compared;
 use crate::verify::{self, data::DataSet};
 use clap::parser::ValueSource;
@@ -64,6 +65,7 @@ pub(super) struct Arguments {
 /// What came out, for `--json`.
 #[derive(Debug, Serialize)]
 struct Judged<'a> {
+    #[serde(serialize_with = "shown::path")]
     model: &'a Path,
     agrees: bool,
     /// The gravest of all comparisons.
@@ -104,6 +106,8 @@ pub(super) fn run(
         work.findings.recipe = asked.recipe.clone();
         arguments.verify(plan.as_ref(), &asked, environment, &mut work, output)
     });
+    // What was asked to stop did not do all that it should, even where it came to an end.
+    let result = result.and_then(|()| super::unless_cancelled());
     let Some(folder) = &arguments.report else { return result };
     let reads = std::mem::take(&mut work.reads);
     let report = work.report(arguments, plan.as_ref(), result.as_ref().err());

@@ -17,8 +17,11 @@ use tempfile::NamedTempFile;
 static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// How the names of temporary files begin.
 const TEMPORARY: &str = ".onnx2plan-";
-/// How long what a killed process left is let be, in case its owner still lives.
+/// How long what a killed process left is let be, in case its owner still lives, where nothing else
+/// tells.
 const STALE: Duration = Duration::from_hours(24);
+/// How long a file is let be that nobody has locked, for its owner may be about to.
+const NEW: Duration = Duration::from_secs(2);
 
 /// A temporary file in the folder of `path`, which is made where it is missing. The file vanishes
 /// unless it is [persisted](persist), which may only replace a file.
@@ -36,6 +39,8 @@ pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = builder.tempfile_in(folder).map_err(|error| cannot_write(path, error))?;
+    // As long as its owner lives it is nobody's to clear away. Without locks, only its age tells.
+    let _ = file.as_file().try_lock();
     TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner).push(file.path().to_owned());
     Ok(file)
 }
@@ -48,7 +53,7 @@ fn clear(folder: &Path) {
     }
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
-            && is_stale(&entry)
+            && (is_stale(&entry) || is_left(&entry))
         {
             // Litter that cannot be removed is no reason to fail.
             let _ = std::fs::remove_file(entry.path());
@@ -56,14 +61,22 @@ fn clear(folder: &Path) {
     }
 }
 
-/// Whether a temporary file or folder was left by a process that was killed.
+/// Whether a temporary file or folder is so old that its owner cannot live any more.
 fn is_stale(entry: &std::fs::DirEntry) -> bool {
-    let age = entry
-        .metadata()
-        .and_then(|metadata| metadata.modified())
-        .ok()
-        .and_then(|time| time.elapsed().ok());
-    age.is_some_and(|age| age > STALE)
+    age(entry).is_some_and(|age| age > STALE)
+}
+
+/// Whether a temporary file was left by a process that was killed: nobody holds its lock.
+fn is_left(entry: &std::fs::DirEntry) -> bool {
+    let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+    is_file
+        && age(entry).is_some_and(|age| age > NEW)
+        && std::fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+fn age(entry: &std::fs::DirEntry) -> Option<Duration> {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.ok().and_then(|time| time.elapsed().ok())
 }
 
 /// Removes the temporary files of this process, for an exit that drops nothing.
@@ -253,21 +266,30 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_of_killed_processes_go_after_a_day() {
+    fn leftovers_of_killed_processes_go_and_others_after_a_day() {
         let folder = tempfile::tempdir().unwrap();
         let hour = Duration::from_hours(1);
-        for (name, age) in
-            [(".onnx2plan-old", 25 * hour), (".onnx2plan-young", 23 * hour), ("other", 99 * hour)]
-        {
+        let mut owned = Vec::new();
+        for (name, age, lives) in [
+            (".onnx2plan-old", 25 * hour, true),
+            (".onnx2plan-left", hour, false),
+            (".onnx2plan-new", Duration::ZERO, false),
+            (".onnx2plan-young", 23 * hour, true),
+            ("other", 99 * hour, false),
+        ] {
             let file = std::fs::File::create(folder.path().join(name)).unwrap();
             file.set_modified(std::time::SystemTime::now() - age).unwrap();
+            if lives {
+                file.lock().unwrap();
+                owned.push(file);
+            }
         }
         write_text(&folder.path().join("text"), "").unwrap();
         let names =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(
             names.collect::<BTreeSet<_>>(),
-            [".onnx2plan-young", "other", "text"].map(Into::into).into()
+            [".onnx2plan-new", ".onnx2plan-young", "other", "text"].map(Into::into).into()
         );
     }
 

@@ -121,7 +121,12 @@ fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> R
         let entry = entry.map_err(unreadable)?;
         let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
         if kind.is_dir() && depth < MAX_DEPTH {
-            search(root, &path, depth + 1, found)?;
+            let before = found.len();
+            if search(root, &path, depth + 1, found).is_err() {
+                // It is an entry of its own, which fails, and the others are not lost.
+                found.truncate(before);
+                found.push(model(root, &path));
+            }
         } else if path.extension().is_some_and(|extension| extension == "onnx") && path.is_file() {
             found.push(model(root, &path));
         }

@@ -26,6 +26,7 @@ mod listing;
 mod locate;
 mod memory;
 mod mutants;
+mod odd_files;
 mod open;
 mod outputs;
 mod plans;

@@ -26,6 +26,7 @@ use keep::{Folders, KeepArguments};
 use live::Live;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
@@ -102,14 +103,16 @@ pub(super) fn run(
     let start = Instant::now();
     output.start_silent("zoo");
     let live = Live::new(output, limits.jobs, jobs.len());
+    // A disk that is full costs the pages of models, and not what is found out of the others.
+    let unwritten = Mutex::new(None);
     let tell = |event: Event<'_>| {
         live.tell(&event);
-        match (&arguments.report, event) {
-            (Some(folder), Event::Done(_, outcome)) => {
-                folder::write_model(folder, &outcome.model, &outcome.page)
-            }
-            _ => Ok(()),
+        if let (Some(folder), Event::Done(_, outcome)) = (&arguments.report, event)
+            && let Err(error) = folder::write_model(folder, &outcome.model, &outcome.page)
+        {
+            unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
+        Ok(())
     };
     let outcomes = pool::run(&jobs, &limits, &command, &super::CANCELLED, &tell)?;
     live.finish();
@@ -118,12 +121,17 @@ pub(super) fn run(
     output.done(&format!("{}: {}", counted(report.models.len(), "model"), report.summary()));
     if let Some(folder) = &arguments.report {
         let pages = outcomes.iter().map(|each| (each.model.name.as_str(), &each.page));
-        folder::write(folder, &report, pages)?;
+        if let Err(error) = folder::write(folder, &report, pages) {
+            unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
     }
     if arguments.json {
         output.json(&report)?;
     }
     super::unless_cancelled()?;
+    if let Some(error) = unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error.with_note(report.summary()));
+    }
     arguments.keep.tidy(&folders, output);
     arguments.ending.end(&report, output)
 }
@@ -163,6 +171,12 @@ impl Arguments {
         jobs.retain(|job| {
             filter.takes(job) && self.shard.is_none_or(|shard| select::is_in(shard, &job.name))
         });
+        // A part of a whole may be empty.
+        if jobs.is_empty() && self.shard.is_none() {
+            let message = "no model is left of those that were found";
+            return Err(Error::new(Kind::Usage, message)
+                .with_hint("see `--include`, `--exclude` and `--tag`"));
+        }
         Ok((jobs, listing))
     }
 
