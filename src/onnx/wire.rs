@@ -91,6 +91,7 @@ impl Message {
             | (Function, 9 | 14)
             | (Node, 9 | 10)
             | (ValueInfo, 4)
+            | (Type, 7)
             | (Tensor, 3 | 13 | 16)
             | (Training, 3 | 4) => Entry,
             _ => return None,
@@ -221,5 +222,53 @@ mod tests {
         }
         // Fields that the format does not have (yet) are no damage.
         assert_eq!(check_bytes(&[0xfa, 0x7f, 1, 0, 0xf1, 0x7f, 1, 2, 3, 4, 5, 6, 7, 8]), Ok(()));
+    }
+
+    /// The message that a message of the format is taken for.
+    fn known(name: &str) -> Message {
+        match name.trim_start_matches(".onnx.") {
+            "ModelProto" => Message::Model,
+            "GraphProto" => Message::Graph,
+            "FunctionProto" => Message::Function,
+            "NodeProto" => Message::Node,
+            "AttributeProto" => Message::Attribute,
+            "TensorProto" => Message::Tensor,
+            "SparseTensorProto" => Message::Sparse,
+            "ValueInfoProto" => Message::ValueInfo,
+            "TypeProto" => Message::Type,
+            "TypeProto.Tensor" | "TypeProto.SparseTensor" => Message::TensorType,
+            "TypeProto.Sequence" | "TypeProto.Optional" => Message::ElementOf,
+            "TypeProto.Map" => Message::MapType,
+            "TensorShapeProto" => Message::Shape,
+            "TensorShapeProto.Dimension" => Message::Dimension,
+            "TrainingInfoProto" => Message::Training,
+            _ => Message::Entry,
+        }
+    }
+
+    #[test]
+    fn numbers_of_fields_are_those_of_the_format() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
+        let set = protox::compile([format!("{root}/onnx.proto")], [root]).unwrap();
+        let mut left: Vec<_> =
+            set.file[0].message_type.iter().map(|of| (String::new(), of.clone())).collect();
+        let (mut messages, mut wrong) = (0, Vec::new());
+        while let Some((outer, message)) = left.pop() {
+            let name = format!("{outer}{}", message.name());
+            left.extend(message.nested_type.iter().map(|of| (format!("{name}."), of.clone())));
+            if known(&name) == Message::Entry {
+                continue;
+            }
+            messages += 1;
+            for field in &message.field {
+                let number = u64::try_from(field.number()).unwrap();
+                let holds = (!field.type_name().is_empty() && field.r#type == Some(11))
+                    .then(|| known(field.type_name()));
+                if known(&name).field(number) != holds {
+                    wrong.push(format!("{name}.{} = {number}: {holds:?}", field.name()));
+                }
+            }
+        }
+        assert_eq!((messages, wrong), (17, Vec::<String>::new()));
     }
 }

@@ -33,7 +33,7 @@ fn limited(command: &Command, arguments: &[&str], model: &Path) -> (Option<i32>,
 
 /// A model that expands its input and takes the exponential as often as this.
 fn expanded(folder: &Path, to: &[i64], times: usize) -> PathBuf {
-    let shape = tensor(&[to.len() as i64], to);
+    let shape = tensor(&[i64::try_from(to.len()).unwrap()], to);
     let mut model = Model::new(17).input("x", "f32[1, 1]").node("Constant", "", "s");
     model = model.attr("value", shape).node("Expand", "x s", "y0");
     for at in 0..times {
