@@ -3,6 +3,7 @@
 //! A [`Tensor`] shares its bytes: weights are slices of the mapped model file and are never copied
 //! on the way to TensorRT. There is no arithmetic here; that is `eval`'s.
 
+use crate::memory::Held;
 use bytes::Bytes;
 use half::{bf16, f16};
 use std::borrow::Cow;
@@ -224,14 +225,12 @@ impl Tensor {
 
     /// A tensor that owns `values`; their number must be the shape's volume.
     pub fn of<T: Element>(dims: Vec<usize>, values: Vec<T>) -> Result<Self, TensorError> {
-        // Kept as a vector of `T`, so that the bytes stay aligned for `values`.
-        struct Owned<T>(Vec<T>);
-        impl<T: Element> AsRef<[u8]> for Owned<T> {
-            fn as_ref(&self) -> &[u8] {
-                bytemuck::cast_slice(&self.0)
-            }
-        }
-        Self::new(T::DTYPE, dims, Bytes::from_owner(Owned(values)))
+        Self::new(T::DTYPE, dims, owned(values))
+    }
+
+    /// A tensor that owns `data`, whose length must be exactly what type and shape take.
+    pub fn of_bytes(dtype: DType, dims: Vec<usize>, data: Vec<u8>) -> Result<Self, TensorError> {
+        Self::new(dtype, dims, owned(data))
     }
 
     /// A tensor of `f32`, `f16` or `bf16`, to which `values` are rounded half to even.
@@ -249,7 +248,7 @@ impl Tensor {
         dims: Vec<usize>,
         values: impl IntoIterator<Item = bool>,
     ) -> Result<Self, TensorError> {
-        Self::new(DType::Bool, dims, values.into_iter().map(u8::from).collect::<Vec<_>>().into())
+        Self::of_bytes(DType::Bool, dims, values.into_iter().map(u8::from).collect())
     }
 
     /// A rank-0 tensor.
@@ -389,6 +388,19 @@ impl Tensor {
     pub fn reshaped(&self, dims: Vec<usize>) -> Result<Self, TensorError> {
         Self::new(self.dtype, dims, self.data.clone())
     }
+}
+
+/// The bytes of `values`, counted as memory that is held.
+fn owned<T: Element>(values: Vec<T>) -> Bytes {
+    // Kept as a vector of `T`, so that the bytes stay aligned for `values`.
+    struct Owned<T>(Vec<T>, #[allow(dead_code, reason = "counts while it lives")] Held);
+    impl<T: Element> AsRef<[u8]> for Owned<T> {
+        fn as_ref(&self) -> &[u8] {
+            bytemuck::cast_slice(&self.0)
+        }
+    }
+    let held = Held::new(size_of_val(&values[..]));
+    Bytes::from_owner(Owned(values, held))
 }
 
 /// Bytes as elements; copied only where they are not aligned for `T`.

@@ -7,11 +7,13 @@ use super::recipe::{self, RecipeArguments};
 use crate::convert::{Built, Conversion, ModelFiles, Source};
 use crate::error::{Error, Kind, Result};
 use crate::files;
+use crate::files::place::{self, Place};
 use crate::profiles::{self, Data, of_data};
 use crate::recipe::ComputeCapability;
 use crate::recipe::sizes::End;
 use crate::report::manifest::{Manifest, Verdict};
 use crate::report::precision::Certificate;
+use crate::shown;
 use crate::trt::{Library, LogSink};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -23,8 +25,8 @@ pub(super) struct Arguments {
     /// The ONNX model
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
-    /// Where to write the plan; its manifest is written next to it [default: the model's name with
-    /// `.plan`]
+    /// Where to write the plan; its manifest is written next to it. `-` writes the plan alone to
+    /// stdout [default: the model's name with `.plan`]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print a summary as JSON
@@ -41,8 +43,10 @@ pub(super) struct Arguments {
 /// What happened, for `--json`.
 #[derive(Debug, Serialize)]
 struct Converted {
+    #[serde(serialize_with = "shown::path")]
     plan: PathBuf,
-    manifest: PathBuf,
+    /// `None` where the plan went to where nothing can stand beside it.
+    manifest: Option<String>,
     plan_bytes: u64,
     layers: usize,
     seconds: Seconds,
@@ -75,17 +79,13 @@ pub(super) fn run(
         return Err(Error::new(Kind::Usage, "no model given").with_hint("run `onnx2plan --help`"));
     };
     arguments.recipe.check()?;
-    let plan = arguments.output.clone().unwrap_or_else(|| model.with_extension("plan"));
-    if plan == model {
-        let message = format!("the plan would overwrite the model `{}`", plan.display());
-        return Err(Error::new(Kind::Usage, message).with_hint("name another file with `--output`"));
-    }
+    let place = arguments.place(model)?;
     let library = environment.library(&arguments.library, output)?;
     let device = arguments.proof.device(&library)?;
-    let (source, conversion) = arguments.import(model, &library, output)?;
+    let (source, conversion) = arguments.import(model, &place, &library, output)?;
     super::unless_cancelled()?;
     let log = output::log_sink(output.is_verbose());
-    let (built, files) = build(&library, &source, &conversion, &plan, log.clone(), output)?;
+    let (built, files) = build(&library, &source, &conversion, &place, log.clone(), output)?;
     super::unless_cancelled()?;
     let (of, file) = ((&source, &conversion), built.to.as_file());
     let proof = arguments.proof.prove(of, (file, &log), (&library, device), environment, output)?;
@@ -93,7 +93,8 @@ pub(super) fn run(
     let manifest =
         Manifest { verification: proof.verdict(), ..conversion.manifest(&library, files, &built) };
     output.start("write");
-    let written = Written { plan, built, manifest };
+    let is_file = matches!(place, Place::File(_));
+    let written = Written { place, built, manifest };
     let converted = written.persist(&source, &conversion, output)?;
     if proof.verifications.is_empty() {
         let why = &proof.text;
@@ -101,22 +102,60 @@ pub(super) fn run(
     }
     if arguments.json {
         output.json(&converted)?;
-    } else {
+    } else if is_file {
         output.data(&converted.plan.display().to_string())?;
     }
     proof.objection().map_or(Ok(()), |error| Err(error.in_model(model)))
 }
 
 impl Arguments {
+    /// Where the plan goes, which is not in the place of the model.
+    fn place(&self, model: &Path) -> Result<Place> {
+        let path = self.output.clone().unwrap_or_else(|| model.with_extension("plan"));
+        let place = Place::of(&path)?;
+        if place == Place::Stdout && self.json {
+            return Err(Error::new(Kind::Usage, "the plan and `--json` both want stdout")
+                .with_hint("name a file with `--output`"));
+        }
+        place::spare(&[model.to_owned()], &place.files())?;
+        Ok(place)
+    }
+
+    /// All files that the command reads.
+    fn reads(&self, source: &Source) -> Vec<PathBuf> {
+        let named = [&self.recipe.freeze_from, &self.recipe.calibrate].into_iter().flatten();
+        let named = named.flat_map(|path| place::with_contents(path));
+        source.reads().into_iter().chain(named).collect()
+    }
+
+    /// Shapes and values of the test data beside the model. Where nothing is compared with them,
+    /// they are no more than hints: what cannot be read is none.
+    fn hints(
+        &self,
+        source: &Source,
+        conversion: &Conversion,
+        output: &mut Output,
+    ) -> Result<Vec<End>> {
+        match data_beside(source, conversion) {
+            Err(error) if !self.proof.compares() => {
+                output.warning(&format!("the sizes are guessed without data: {}", error.message()));
+                Ok(Vec::new())
+            }
+            hints => hints,
+        }
+    }
+
     /// Reads the model and makes its network, for shapes that are planned.
     fn import(
         &self,
         model: &Path,
+        place: &Place,
         library: &Library,
         output: &mut Output,
     ) -> Result<(Source, Conversion)> {
         output.start("import");
         let source = Source::open(model, &self.recipe.recipe.part)?;
+        place::spare(&self.reads(&source), &place.files())?;
         let fitted = self.recipe.fit(&source.model, library.caps())?;
         let mut conversion = Conversion::new(&source, fitted, library.caps())
             .map_err(|error| error.in_model(model))?;
@@ -129,7 +168,7 @@ impl Arguments {
         for (pass, count) in &conversion.prepared.passes {
             output.detail(&format!("pass {pass} changed {count} layers"));
         }
-        conversion.plan(&Data::hints(data_beside(&source, &conversion)?))?;
+        conversion.plan(&Data::hints(self.hints(&source, &conversion, output)?))?;
         for unsaid in self.recipe.recipe.sizes.unsaid() {
             output.note(&unsaid);
         }
@@ -149,14 +188,14 @@ fn build(
     library: &Library,
     source: &Source,
     conversion: &Conversion,
-    plan: &Path,
+    place: &Place,
     log: LogSink,
     output: &mut Output,
 ) -> Result<(Built<NamedTempFile>, ModelFiles)> {
     output.start("build");
     let (built, files) = std::thread::scope(|scope| {
         let hash = scope.spawn(|| source.files());
-        let to = files::temporary_beside(plan).map(|file| (files::name(plan), file));
+        let to = place.draft().map(|file| (files::name(place.path()), file));
         let built = to.and_then(|to| conversion.build(library, to, log, &super::CANCELLED));
         let failed = || Error::new(Kind::Internal, "hashing the model failed");
         (built, hash.join().unwrap_or_else(|_| Err(failed())))
@@ -169,7 +208,7 @@ fn build(
 
 /// A plan that is about to get its name.
 struct Written {
-    plan: PathBuf,
+    place: Place,
     built: Built<NamedTempFile>,
     manifest: Manifest,
 }
@@ -182,14 +221,16 @@ impl Written {
         conversion: &Conversion,
         output: &mut Output,
     ) -> Result<Converted> {
-        let Self { plan, built: Built { to, file, emitted, took, write }, manifest } = self;
-        let beside = files::persist_plan(to, &plan, &manifest)?;
-        output.done(&format!("{} ({} bytes) and its manifest", plan.display(), file.bytes));
+        let Self { place, built: Built { to, file, emitted, took, write }, manifest } = self;
+        let beside = place.take(to, &manifest)?;
+        let plan = place.path().to_owned();
+        let with = if beside.is_some() { "and its manifest" } else { "without a manifest" };
+        output.done(&format!("{} ({} bytes) {with}", plan.display(), file.bytes));
         let prepared = &conversion.prepared;
         let passes = prepared.passes.iter();
         Ok(Converted {
             plan,
-            manifest: beside,
+            manifest: beside.map(|path| path.display().to_string()),
             plan_bytes: file.bytes,
             layers: emitted.layers.len(),
             seconds: Seconds {

@@ -21,6 +21,11 @@ pub(super) struct ProofArguments {
 }
 
 impl ProofArguments {
+    /// Whether the plan is run and compared, if that can be.
+    pub(super) fn compares(&self) -> bool {
+        !self.no_verify
+    }
+
     /// The GPU to run the plan on; why there is none, where the user leaves it open. Asked before
     /// anything is built.
     ///

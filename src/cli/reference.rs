@@ -35,6 +35,11 @@ pub(super) struct ReferenceArguments {
 }
 
 impl ReferenceArguments {
+    /// The files and folders that are named.
+    pub(super) fn names(&self) -> impl Iterator<Item = &PathBuf> {
+        self.data.iter().chain(&self.inputs)
+    }
+
     /// The data sets named or found beside the model, else drawn ones with ONNX Runtime's outputs,
     /// at the smallest, the likeliest and the largest shapes of every profile.
     ///

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::files;
+use crate::files::place::with_contents;
 use crate::onnx::part::{Feed, Part, Whole};
 use crate::onnx::{self, Model};
 use crate::recipe::{self, Wanted};
@@ -68,6 +69,13 @@ impl Source {
         let sets = data::beside(&self.path);
         let sets = sets.iter().map(|folder| data::read(folder).map(|set| self.data(set)));
         sets.filter_map(Result::transpose).collect()
+    }
+
+    /// All files that are read of the model: its own, external data, and the test data beside it.
+    pub fn reads(&self) -> Vec<PathBuf> {
+        let own = std::iter::once(&self.path).chain(&self.model.external).cloned();
+        let data = data::beside(&self.path);
+        own.chain(data.iter().flat_map(|folder| with_contents(folder))).collect()
     }
 
     /// What was read, to cut parts out of it.

@@ -115,8 +115,8 @@ pub fn beside(model: &Path) -> Vec<PathBuf> {
 /// Reads a folder with `input_0.pb`, … and `output_0.pb`, ….
 ///
 /// # Errors
-/// [`Kind::Environment`] where there are no outputs to compare with; whatever [`onnx::read_tensor`]
-/// says of a file.
+/// [`Kind::Environment`] where there are no outputs to compare with, and for a file that is no
+/// tensor; whatever else [`onnx::read_tensor`] says of a file.
 pub fn read(folder: &Path) -> Result<DataSet> {
     let set = read_any(folder)?;
     if set.outputs.is_empty() {
@@ -156,7 +156,17 @@ fn entries(folder: &Path, kind: &str) -> Result<Vec<Entry>> {
     (0..MAX_FILES)
         .map(|n| folder.join(format!("{kind}_{n}.pb")))
         .take_while(|path| path.is_file())
-        .map(|path| onnx::read_tensor(&path).map(|(name, data)| Entry { name, data }))
+        .map(|path| match onnx::read_tensor(&path) {
+            Ok((name, data)) => Ok(Entry { name, data }),
+            // The model is none the worse for it.
+            Err(error) if error.kind() == Kind::Invalid => {
+                let message = format!("cannot read the test data `{}`", path.display());
+                let note = [error.message()].into_iter().map(str::to_owned);
+                let note = note.chain(error.causes_text()).collect::<Vec<_>>().join(": ");
+                Err(Error::new(Kind::Environment, message).with_note(note))
+            }
+            Err(error) => Err(error),
+        })
         .collect()
 }
 

@@ -35,6 +35,11 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// All files that are read.
+    pub fn reads(&self) -> Vec<PathBuf> {
+        self.source.reads()
+    }
+
     /// Reads the model and its test data, and hashes the model's files.
     ///
     /// # Errors

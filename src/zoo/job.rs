@@ -16,8 +16,10 @@ pub struct Job {
     /// The model file, as reports show it.
     pub path: String,
     /// The model file.
+    #[serde(with = "exact")]
     pub model: PathBuf,
     /// Folders with its test data.
+    #[serde(with = "exact")]
     pub data: Vec<PathBuf>,
     /// How it is converted and judged.
     pub settings: Settings,
@@ -51,6 +53,69 @@ impl Job {
             timeout_seconds: None,
             memory_bytes: None,
         }
+    }
+}
+
+/// Paths in JSON that may not be Unicode: a list of bytes where they are not.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::PathBuf;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    pub(super) enum Written {
+        Text(String),
+        Bytes(Vec<u8>),
+        Several(Vec<Written>),
+    }
+
+    /// A path, or several.
+    pub(super) trait Paths: Sized {
+        fn written(&self) -> Written;
+        fn read(written: Written) -> Option<Self>;
+    }
+
+    impl Paths for PathBuf {
+        fn written(&self) -> Written {
+            match self.to_str() {
+                Some(text) => Written::Text(text.to_owned()),
+                None => Written::Bytes(self.as_os_str().as_bytes().to_vec()),
+            }
+        }
+
+        fn read(written: Written) -> Option<Self> {
+            match written {
+                Written::Text(text) => Some(text.into()),
+                Written::Bytes(bytes) => Some(OsString::from_vec(bytes).into()),
+                Written::Several(_) => None,
+            }
+        }
+    }
+
+    impl Paths for Vec<PathBuf> {
+        fn written(&self) -> Written {
+            Written::Several(self.iter().map(Paths::written).collect())
+        }
+
+        fn read(written: Written) -> Option<Self> {
+            match written {
+                Written::Several(paths) => paths.into_iter().map(PathBuf::read).collect(),
+                // An empty list reads as one of bytes.
+                Written::Bytes(bytes) if bytes.is_empty() => Some(Vec::new()),
+                _ => None,
+            }
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(paths: &impl Paths, to: S) -> Result<S::Ok, S::Error> {
+        paths.written().serialize(to)
+    }
+
+    pub(super) fn deserialize<'d, P: Paths, D: Deserializer<'d>>(from: D) -> Result<P, D::Error> {
+        let written = Written::deserialize(from)?;
+        P::read(written).ok_or_else(|| serde::de::Error::custom("no path"))
     }
 }
 

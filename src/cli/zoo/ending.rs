@@ -148,7 +148,7 @@ fn kind(exit_code: u8) -> Kind {
 fn tell_github(report: &Report, output: &mut Output) -> Result<()> {
     let annotations = github::annotations(report);
     if !annotations.is_empty() {
-        output.data(&annotations)?;
+        output.commands(&annotations)?;
     }
     let Some(path) =
         std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from)
