@@ -5,8 +5,10 @@
 //! [`Problem`]s, so that a model with ten unsupported nodes is reported once, whole.
 
 pub(crate) mod alike;
+pub(crate) mod bug;
 pub mod said;
 
+use crate::shown::{escaped, line, name};
 use crate::site::Site;
 use said::Said;
 use std::fmt;
@@ -107,6 +109,17 @@ impl Problem {
             wants_constant: false,
         }
     }
+}
+
+/// How many problems are kept with all that is said of them.
+pub(crate) const MOST_KEPT: usize = 300;
+
+/// Adds a problem to others: of the first hundreds all that is said, of more only where they are.
+pub(crate) fn keep(problems: &mut Vec<Problem>, mut problem: Problem) {
+    if problems.len() >= MOST_KEPT {
+        problem = Problem::new(problem.kind, problem.site, "");
+    }
+    problems.push(problem);
 }
 
 impl Error {
@@ -219,14 +232,21 @@ impl Error {
         self.0.model.as_deref()
     }
 
+    /// The messages of what caused it, in one line, if anything did.
+    pub(crate) fn causes_text(&self) -> Option<String> {
+        let causes = causes(self).collect::<Vec<_>>().join(": ");
+        Some(causes).filter(|causes| !causes.is_empty())
+    }
+
     /// The fields as JSON, for `--error-format json` and reports.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "kind": self.0.kind,
             "exit_code": self.0.kind.exit_code(),
             "message": self.0.message,
-            "model": self.0.model,
-            "problems": self.0.problems,
+            "model": self.0.model.as_ref().map(|model| model.display().to_string()),
+            "problems": self.0.problems.get(..MOST_KEPT).unwrap_or(&self.0.problems),
+            "more_problems": self.0.problems.len().saturating_sub(MOST_KEPT),
             "notes": self.0.notes,
             "hint": self.0.hint,
             "causes": causes(self).collect::<Vec<_>>(),
@@ -242,29 +262,30 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
         if let [only] = inner.problems.as_slice() {
-            write!(f, "{} {}: {}", inner.message, only.site, only.message)?;
+            let (message, what) = (line(&inner.message), line(&only.message));
+            write!(f, "{message} {}: {what}", only.site)?;
             only.details(f, inner.model.as_deref())?;
         } else {
-            f.write_str(&inner.message)?;
+            f.write_str(&line(&inner.message))?;
             if inner.problems.is_empty()
                 && let Some(model) = &inner.model
             {
-                write!(f, "\n  in {}", model.display())?;
+                write!(f, "\n  in {}", path(model))?;
             }
             for problem in inner.problems.iter().take(SHOWN) {
-                write!(f, "\n\n{}: {}", problem.site, problem.message)?;
+                write!(f, "\n\n{}: {}", problem.site, line(&problem.message))?;
                 problem.details(f, inner.model.as_deref())?;
             }
             self.rest(f)?;
         }
         for cause in causes(self) {
-            write!(f, "\n  cause: {cause}")?;
+            write!(f, "\n  cause: {}", line(&cause))?;
         }
         for note in &inner.notes {
-            write!(f, "\n  {note}")?;
+            write!(f, "\n  {}", line(note))?;
         }
         if let Some(hint) = &inner.hint {
-            write!(f, "\n\nhint: {hint}")?;
+            write!(f, "\n\nhint: {}", line(hint))?;
         }
         Ok(())
     }
@@ -283,7 +304,7 @@ impl Error {
             *counts.entry(&problem.site.place().op).or_default() += 1;
         }
         for (op, count) in counts {
-            write!(f, "\n  {count:>6}  {op}")?;
+            write!(f, "\n  {count:>6}  {}", name(op))?;
         }
         Ok(())
     }
@@ -295,20 +316,25 @@ impl Problem {
         let place = self.site.place();
         f.write_str("\n  at ")?;
         if let Some(model) = model {
-            write!(f, "{}, ", model.display())?;
+            write!(f, "{}, ", path(model))?;
         }
-        write!(f, "graph `{}`", place.graph)?;
+        write!(f, "graph `{}`", name(&place.graph))?;
         if let Some(index) = place.index {
             write!(f, ", node {index}")?;
         }
-        for line in self.operands.iter().chain(&self.notes) {
-            write!(f, "\n  {line}")?;
+        for fact in self.operands.iter().chain(&self.notes) {
+            write!(f, "\n  {}", line(fact))?;
         }
         if let Some(hint) = &self.hint {
-            write!(f, "\n  hint: {hint}")?;
+            write!(f, "\n  hint: {}", line(hint))?;
         }
         Ok(())
     }
+}
+
+/// A path as it is shown, whole.
+fn path(path: &Path) -> String {
+    escaped(&path.display().to_string())
 }
 
 /// The messages of the chain of sources, nearest first.

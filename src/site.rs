@@ -3,6 +3,7 @@
 //! A [`Site`] travels with every layer: error messages, TensorRT's layer metadata and reports all
 //! print it.
 
+use crate::shown::name;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ pub struct Site(Arc<Place>);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Place {
     /// Path of the graph: `main`, or `main/If_3.then_branch` for a subgraph.
-    pub graph: String,
+    pub graph: Arc<str>,
     /// Position of the node in the file's node list; `None` for inputs, outputs and initializers.
     pub index: Option<usize>,
     /// The node's name, which may be empty; otherwise the tensor's name.
@@ -33,9 +34,16 @@ pub struct Place {
 
 impl Site {
     /// A node of the graph at path `graph`.
-    pub fn node(graph: &str, index: usize, name: &str, op: &str, opset: i64, output: &str) -> Self {
+    pub fn node(
+        graph: impl Into<Arc<str>>,
+        index: usize,
+        name: &str,
+        op: &str,
+        opset: i64,
+        output: &str,
+    ) -> Self {
         Self(Arc::new(Place {
-            graph: graph.to_owned(),
+            graph: graph.into(),
             index: Some(index),
             name: name.to_owned(),
             op: op.to_owned(),
@@ -45,9 +53,9 @@ impl Site {
     }
 
     /// An input, output or initializer (`what`) called `name`.
-    pub fn tensor(graph: &str, what: &str, name: &str) -> Self {
+    pub fn tensor(graph: impl Into<Arc<str>>, what: &str, name: &str) -> Self {
         Self(Arc::new(Place {
-            graph: graph.to_owned(),
+            graph: graph.into(),
             index: None,
             name: name.to_owned(),
             op: what.to_owned(),
@@ -81,14 +89,15 @@ impl fmt::Display for Site {
             return write!(f, "{article} {}", place.op);
         }
         if place.name.is_empty() {
-            write!(f, "{}", self.label())?;
+            write!(f, "{}", name(&self.label()))?;
         } else {
-            write!(f, "`{}`", place.name)?;
+            write!(f, "`{}`", name(&place.name))?;
         }
+        let op = name(&place.op);
         if place.index.is_some() {
-            write!(f, " ({}, opset {})", place.op, place.opset)
+            write!(f, " ({op}, opset {})", place.opset)
         } else {
-            write!(f, " ({})", place.op)
+            write!(f, " ({op})")
         }
     }
 }

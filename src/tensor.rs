@@ -3,6 +3,7 @@
 //! A [`Tensor`] shares its bytes: weights are slices of the mapped model file and are never copied
 //! on the way to TensorRT. There is no arithmetic here; that is `eval`'s.
 
+use crate::memory::Held;
 use bytes::Bytes;
 use half::{bf16, f16};
 use std::borrow::Cow;
@@ -224,14 +225,12 @@ impl Tensor {
 
     /// A tensor that owns `values`; their number must be the shape's volume.
     pub fn of<T: Element>(dims: Vec<usize>, values: Vec<T>) -> Result<Self, TensorError> {
-        // Kept as a vector of `T`, so that the bytes stay aligned for `values`.
-        struct Owned<T>(Vec<T>);
-        impl<T: Element> AsRef<[u8]> for Owned<T> {
-            fn as_ref(&self) -> &[u8] {
-                bytemuck::cast_slice(&self.0)
-            }
-        }
-        Self::new(T::DTYPE, dims, Bytes::from_owner(Owned(values)))
+        Self::new(T::DTYPE, dims, owned(values))
+    }
+
+    /// A tensor that owns `data`, whose length must be exactly what type and shape take.
+    pub fn of_bytes(dtype: DType, dims: Vec<usize>, data: Vec<u8>) -> Result<Self, TensorError> {
+        Self::new(dtype, dims, owned(data))
     }
 
     /// A tensor of `f32`, `f16` or `bf16`, to which `values` are rounded half to even.
@@ -249,7 +248,7 @@ impl Tensor {
         dims: Vec<usize>,
         values: impl IntoIterator<Item = bool>,
     ) -> Result<Self, TensorError> {
-        Self::new(DType::Bool, dims, values.into_iter().map(u8::from).collect::<Vec<_>>().into())
+        Self::of_bytes(DType::Bool, dims, values.into_iter().map(u8::from).collect())
     }
 
     /// A rank-0 tensor.
@@ -343,6 +342,33 @@ impl Tensor {
         })
     }
 
+    /// The largest size of a finite element, for errors to be seen in proportion to; 0 where there
+    /// is none.
+    ///
+    /// Numbers that stand for infinity, as masks leave them, do not count: those of 10,000 and more
+    /// that are 1,000 times as large as all below them.
+    pub fn scale(&self) -> f64 {
+        const INFINITE: f64 = 1e4;
+        const GAP: f64 = 1e3;
+        let values = self.values::<f64>().or_else(|| {
+            let values = self.to_f32s()?;
+            Some(values.iter().map(|&value| f64::from(value)).collect())
+        });
+        let sizes = values.unwrap_or_default().iter().map(|value| value.abs()).collect::<Vec<_>>();
+        let finite = || sizes.iter().copied().filter(|size| size.is_finite());
+        let usual = finite().filter(|&size| size < INFINITE).fold(0.0, f64::max);
+        let mut large: Vec<f64> = finite().filter(|&size| size >= INFINITE).collect();
+        large.sort_by(f64::total_cmp);
+        let mut scale = usual;
+        for size in large {
+            if scale > 0.0 && size >= GAP * scale {
+                break;
+            }
+            scale = size;
+        }
+        scale
+    }
+
     /// The elements as text, `[1.5, 2.0]`; of more than 8, or of types without a text, the start
     /// of their hash: `#5feceb66`.
     pub fn content(&self) -> String {
@@ -362,6 +388,19 @@ impl Tensor {
     pub fn reshaped(&self, dims: Vec<usize>) -> Result<Self, TensorError> {
         Self::new(self.dtype, dims, self.data.clone())
     }
+}
+
+/// The bytes of `values`, counted as memory that is held.
+fn owned<T: Element>(values: Vec<T>) -> Bytes {
+    // Kept as a vector of `T`, so that the bytes stay aligned for `values`.
+    struct Owned<T>(Vec<T>, #[allow(dead_code, reason = "counts while it lives")] Held);
+    impl<T: Element> AsRef<[u8]> for Owned<T> {
+        fn as_ref(&self) -> &[u8] {
+            bytemuck::cast_slice(&self.0)
+        }
+    }
+    let held = Held::new(size_of_val(&values[..]));
+    Bytes::from_owner(Owned(values, held))
 }
 
 /// Bytes as elements; copied only where they are not aligned for `T`.
@@ -407,5 +446,16 @@ mod tests {
         assert_eq!(tensor.values::<i32>().unwrap().as_ref(), [1, 2]);
         assert_eq!(tensor.to_i64s().unwrap(), [1, 2]);
         assert!(tensor.values::<f32>().is_none());
+    }
+
+    #[test]
+    fn numbers_that_stand_for_infinity_have_no_scale() {
+        let scale = |values: &[f32]| Tensor::vector(values).scale();
+        assert!((scale(&[-3.0, 2.0]) - 3.0).abs() < 1e-9);
+        assert!((scale(&[-3.0, -1e9, f32::INFINITY]) - 3.0).abs() < 1e-9);
+        assert!((scale(&[-1e9]) - 1e9).abs() < 1e3);
+        assert!((scale(&[1.0, 9000.0, 2e5]) - 2e5).abs() < 1e-9);
+        assert!(scale(&[]).abs() < 1e-9);
+        assert!((Tensor::vector(&[2f64, -1e300]).scale() - 2.0).abs() < 1e-9);
     }
 }

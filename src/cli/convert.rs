@@ -7,11 +7,13 @@ use super::recipe::{self, RecipeArguments};
 use crate::convert::{Built, Conversion, ModelFiles, Source};
 use crate::error::{Error, Kind, Result};
 use crate::files;
+use crate::files::place::{self, Place};
 use crate::profiles::{self, Data, of_data};
 use crate::recipe::ComputeCapability;
 use crate::recipe::sizes::End;
 use crate::report::manifest::{Manifest, Verdict};
 use crate::report::precision::Certificate;
+use crate::shown;
 use crate::trt::{Library, LogSink};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -23,8 +25,8 @@ pub(super) struct Arguments {
     /// ONNX models; the first that fails ends the command
     #[arg(value_name = "MODEL")]
     models: Vec<PathBuf>,
-    /// Where to write the plan, or a folder for it; its manifest is written next to it [default:
-    /// the model's name with `.plan`]
+    /// Where to write the plan, or a folder for it; its manifest is written next to it. `-` writes
+    /// the plan alone to stdout [default: the model's name with `.plan`]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print a summary as JSON
@@ -41,8 +43,10 @@ pub(super) struct Arguments {
 /// What happened, for `--json`.
 #[derive(Debug, Serialize)]
 struct Converted {
+    #[serde(serialize_with = "shown::path")]
     plan: PathBuf,
-    manifest: PathBuf,
+    /// `None` where the plan went to where nothing can stand beside it.
+    manifest: Option<String>,
     plan_bytes: u64,
     layers: usize,
     seconds: Seconds,
@@ -71,19 +75,14 @@ pub(super) fn run(
     environment: &Environment,
     output: &mut Output,
 ) -> Result<()> {
-    let plans = arguments.plans()?;
-    if let (Some(folder), true) = (&arguments.output, plans.len() > 1) {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            Error::new(Kind::Environment, format!("cannot write to `{}`", folder.display()))
-                .with_source(error)
-        })?;
-    }
-    let mut converted = Vec::with_capacity(plans.len());
+    arguments.recipe.check()?;
+    let places = arguments.places()?;
+    let mut converted = Vec::with_capacity(places.len());
     let mut failed = None;
-    for (index, (model, plan)) in plans.iter().enumerate() {
-        let ended = one(arguments, (model, plan), environment, &mut converted, output);
+    for (index, (model, place)) in places.iter().enumerate() {
+        let ended = one(arguments, (model, place), environment, &mut converted, output);
         if let Err(error) = ended {
-            let left = plans.len() - index - 1;
+            let left = places.len() - index - 1;
             let error = if left == 0 { error } else { error.with_note(not_tried(left)) };
             failed = Some(error);
             break;
@@ -91,8 +90,8 @@ pub(super) fn run(
     }
     if arguments.json {
         match &converted[..] {
-            [only] if plans.len() == 1 => output.json(only)?,
-            [] if plans.len() == 1 => {}
+            [only] if places.len() == 1 => output.json(only)?,
+            [] if places.len() == 1 => {}
             all => output.json(&all)?,
         }
     }
@@ -106,17 +105,17 @@ fn not_tried(models: usize) -> String {
 /// Converts a model, and adds what happened, whatever the numbers are.
 fn one(
     arguments: &Arguments,
-    (model, plan): (&Path, &Path),
+    (model, place): (&Path, &Place),
     environment: &Environment,
     converted: &mut Vec<Converted>,
     output: &mut Output,
 ) -> Result<()> {
     let library = environment.library(&arguments.library, output)?;
     let device = arguments.proof.device(&library)?;
-    let (source, conversion) = arguments.import(model, &library, output)?;
+    let (source, conversion) = arguments.import(model, place, &library, output)?;
     super::unless_cancelled()?;
     let log = output::log_sink(output.is_verbose());
-    let (built, files) = build(&library, &source, &conversion, plan, log.clone(), output)?;
+    let (built, files) = build(&library, &source, &conversion, place, log.clone(), output)?;
     super::unless_cancelled()?;
     let (of, file) = ((&source, &conversion), built.to.as_file());
     let proof = arguments.proof.prove(of, (file, &log), (&library, device), environment, output)?;
@@ -124,13 +123,14 @@ fn one(
     let manifest =
         Manifest { verification: proof.verdict(), ..conversion.manifest(&library, files, &built) };
     output.start("write");
-    let written = Written { plan: plan.to_owned(), built, manifest };
+    let is_file = matches!(place, Place::File(_));
+    let written = Written { place: place.clone(), built, manifest };
     let done = written.persist(&source, &conversion, output)?;
     if proof.verifications.is_empty() {
         let why = &proof.text;
         output.warning(&format!("the plan was not run, and no numbers were compared: {why}"));
     }
-    if !arguments.json {
+    if is_file && !arguments.json {
         output.data(&done.plan.display().to_string())?;
     }
     converted.push(done);
@@ -143,27 +143,34 @@ impl Arguments {
         &self.models
     }
 
-    /// The models and where their plans go.
-    fn plans(&self) -> Result<Vec<(&Path, PathBuf)>> {
+    /// The models and where their plans go, which is not in the place of any of them.
+    fn places(&self) -> Result<Vec<(&Path, Place)>> {
         let usage = |message| Error::new(Kind::Usage, message);
         if self.models.is_empty() {
             return Err(usage("no model given".into()).with_hint("run `onnx2plan --help`"));
         }
-        let mut plans: Vec<(&Path, PathBuf)> = Vec::with_capacity(self.models.len());
+        let stdout = self.output.as_deref() == Some(Path::new("-"));
+        if stdout && self.models.len() > 1 {
+            return Err(usage("several plans would go to stdout".into())
+                .with_hint("convert them one at a time"));
+        }
+        if stdout && self.json {
+            return Err(usage("the plan and `--json` both want stdout".into())
+                .with_hint("name a file with `--output`"));
+        }
+        let mut places: Vec<(&Path, Place)> = Vec::with_capacity(self.models.len());
         for model in &self.models {
             not_a_folder(model)?;
-            let plan = self.plan(model);
-            if plan == *model {
-                let message = format!("the plan would overwrite the model `{}`", plan.display());
-                return Err(usage(message).with_hint("name another file with `--output`"));
+            let place = Place::of(&self.plan(model))?;
+            place::spare(&self.models, &place.files())?;
+            if places.iter().any(|(_, other)| *other == place) {
+                let plan = place.path().display();
+                return Err(usage(format!("two models would write `{plan}`"))
+                    .with_hint("convert them one at a time"));
             }
-            if plans.iter().any(|(_, other)| *other == plan) {
-                let message = format!("two models would write `{}`", plan.display());
-                return Err(usage(message).with_hint("convert them one at a time"));
-            }
-            plans.push((model, plan));
+            places.push((model, place));
         }
-        Ok(plans)
+        Ok(places)
     }
 
     /// Where the plan of a model goes.
@@ -178,15 +185,41 @@ impl Arguments {
         }
     }
 
+    /// All files that the command reads.
+    fn reads(&self, source: &Source) -> Vec<PathBuf> {
+        let named = [&self.recipe.freeze_from, &self.recipe.calibrate].into_iter().flatten();
+        let named = named.flat_map(|path| place::with_contents(path));
+        source.reads().into_iter().chain(named).collect()
+    }
+
+    /// Shapes and values of the test data beside the model. Where nothing is compared with them,
+    /// they are no more than hints: what cannot be read is none.
+    fn hints(
+        &self,
+        source: &Source,
+        conversion: &Conversion,
+        output: &mut Output,
+    ) -> Result<Vec<End>> {
+        match data_beside(source, conversion) {
+            Err(error) if !self.proof.compares() => {
+                output.warning(&format!("the sizes are guessed without data: {}", error.message()));
+                Ok(Vec::new())
+            }
+            hints => hints,
+        }
+    }
+
     /// Reads the model and makes its network, for shapes that are planned.
     fn import(
         &self,
         model: &Path,
+        place: &Place,
         library: &Library,
         output: &mut Output,
     ) -> Result<(Source, Conversion)> {
         output.start("import");
         let source = Source::open(model, &self.recipe.recipe.part)?;
+        place::spare(&self.reads(&source), &place.files())?;
         let fitted = self.recipe.fit(&source.model, library.caps())?;
         let mut conversion = Conversion::new(&source, fitted, library.caps())
             .map_err(|error| error.in_model(model))?;
@@ -199,7 +232,7 @@ impl Arguments {
         for (pass, count) in &conversion.prepared.passes {
             output.detail(&format!("pass {pass} changed {}", counted(*count, "layer")));
         }
-        conversion.plan(&Data::hints(data_beside(&source, &conversion)?))?;
+        conversion.plan(&Data::hints(self.hints(&source, &conversion, output)?))?;
         for unsaid in self.recipe.recipe.sizes.unsaid() {
             output.note(&unsaid);
         }
@@ -209,9 +242,6 @@ impl Arguments {
         let sets = || self.recipe.calibration(&source);
         recipe::choose(&mut conversion, &source, sets, output)
             .map_err(|error| error.in_model(model))?;
-        for note in &conversion.prepared.type_notes {
-            output.note(note);
-        }
         Ok((source, conversion))
     }
 }
@@ -222,14 +252,14 @@ fn build(
     library: &Library,
     source: &Source,
     conversion: &Conversion,
-    plan: &Path,
+    place: &Place,
     log: LogSink,
     output: &mut Output,
 ) -> Result<(Built<NamedTempFile>, ModelFiles)> {
     output.start("build");
     let (built, files) = std::thread::scope(|scope| {
         let hash = scope.spawn(|| source.files());
-        let to = files::temporary_beside(plan).map(|file| (files::name(plan), file));
+        let to = place.draft().map(|file| (files::name(place.path()), file));
         let built = to.and_then(|to| conversion.build(library, to, log, &super::CANCELLED));
         let failed = || Error::new(Kind::Internal, "hashing the model failed");
         (built, hash.join().unwrap_or_else(|_| Err(failed())))
@@ -242,7 +272,7 @@ fn build(
 
 /// A plan that is about to get its name.
 struct Written {
-    plan: PathBuf,
+    place: Place,
     built: Built<NamedTempFile>,
     manifest: Manifest,
 }
@@ -255,14 +285,16 @@ impl Written {
         conversion: &Conversion,
         output: &mut Output,
     ) -> Result<Converted> {
-        let Self { plan, built: Built { to, file, emitted, took, write }, manifest } = self;
-        let beside = files::persist_plan(to, &plan, &manifest)?;
-        output.done(&format!("{} ({} bytes) and its manifest", plan.display(), file.bytes));
+        let Self { place, built: Built { to, file, emitted, took, write }, manifest } = self;
+        let beside = place.take(to, &manifest)?;
+        let plan = place.path().to_owned();
+        let with = if beside.is_some() { "and its manifest" } else { "without a manifest" };
+        output.done(&format!("{} ({} bytes) {with}", plan.display(), file.bytes));
         let prepared = &conversion.prepared;
         let passes = prepared.passes.iter();
         Ok(Converted {
             plan,
-            manifest: beside,
+            manifest: beside.map(|path| path.display().to_string()),
             plan_bytes: file.bytes,
             layers: emitted.layers.len(),
             seconds: Seconds {

@@ -12,10 +12,10 @@ use crate::network::{Caps, Network};
 use crate::onnx::{self, Graph, Model};
 use crate::opt::fold::Folder;
 use crate::recipe::{Part, Recipe};
+use crate::shown::{self, escaped, name};
 use crate::site::Site;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -50,6 +50,7 @@ impl Arguments {
 
 #[derive(Debug, Serialize)]
 struct Inspection {
+    #[serde(serialize_with = "shown::path")]
     model: PathBuf,
     ir_version: i64,
     producer: String,
@@ -160,7 +161,7 @@ fn converted(graph: &Graph, network: &Network) -> Vec<Converted> {
     }
     let node = |node: &onnx::Node| {
         let place = node.site.place();
-        let key = (place.graph.as_str(), place.index.unwrap_or_default());
+        let key = (&*place.graph, place.index.unwrap_or_default());
         Converted {
             node: node.site.label(),
             operator: place.op.clone(),
@@ -171,47 +172,39 @@ fn converted(graph: &Graph, network: &Network) -> Vec<Converted> {
 }
 
 fn text(inspection: &Inspection) -> String {
-    let mut out = format!("{}\n", inspection.model.display());
-    let opsets: Vec<String> = inspection
-        .opsets
-        .iter()
-        .map(
-            |(domain, opset)| {
-                if domain.is_empty() { opset.to_string() } else { format!("{domain} {opset}") }
-            },
-        )
-        .collect();
-    let _ = writeln!(
-        out,
-        "  opset {}, IR version {}, made by {}",
-        opsets.join(", "),
-        inspection.ir_version,
-        inspection.producer
-    );
-    let _ = writeln!(out, "  {} of weights", counted(inspection.weights_bytes, "byte"));
+    let opset = |(domain, opset): (&String, &i64)| {
+        if domain.is_empty() { opset.to_string() } else { format!("{domain} {opset}") }
+    };
+    let opsets: Vec<String> = inspection.opsets.iter().map(opset).collect();
+    let mut lines = vec![
+        inspection.model.display().to_string(),
+        format!(
+            "  opset {}, IR version {}, made by {}",
+            opsets.join(", "),
+            inspection.ir_version,
+            inspection.producer
+        ),
+        format!("  {} of weights", counted(inspection.weights_bytes, "byte")),
+    ];
     for (what, bindings) in [("input", &inspection.inputs), ("output", &inspection.outputs)] {
-        for binding in bindings {
-            let _ = writeln!(out, "  {what:<6}  {}  {}", binding.name, binding.ty);
-        }
+        let binding = |of: &Declared| format!("  {what:<6}  {}  {}", name(&of.name), of.ty);
+        lines.extend(bindings.iter().map(binding));
     }
-    let _ = writeln!(out, "\noperators");
-    for (operator, count) in &inspection.operators {
-        let _ = writeln!(out, "  {count:>6}  {operator}");
-    }
-    let _ = writeln!(out, "\nnodes and the layers they became");
+    lines.extend([String::new(), "operators".to_owned()]);
+    let operator = |(operator, count): (&String, &usize)| format!("  {count:>6}  {operator}");
+    lines.extend(inspection.operators.iter().map(operator));
+    lines.extend([String::new(), "nodes and the layers they became".to_owned()]);
     for node in &inspection.nodes {
         let layers = if node.layers.is_empty() { "-".to_owned() } else { node.layers.join(" ") };
-        let _ = writeln!(out, "  {} ({}): {layers}", node.node, node.operator);
+        lines.push(format!("  {} ({}): {layers}", name(&node.node), name(&node.operator)));
     }
     for note in &inspection.notes {
-        let _ = writeln!(out, "\nnote: {note}");
+        lines.extend([String::new(), format!("note: {note}")]);
     }
-    match inspection.problems.as_slice() {
-        [] => out.push_str("\nevery node can be converted"),
-        problems => {
-            let error = Error::of_problems("cannot convert", problems.to_vec());
-            let _ = write!(out, "\n{error}");
-        }
-    }
-    out
+    let verdict = match inspection.problems.as_slice() {
+        [] => "every node can be converted".to_owned(),
+        problems => Error::of_problems("cannot convert", problems.to_vec()).to_string(),
+    };
+    let lines = lines.iter().map(|line| escaped(line)).chain([String::new(), verdict]);
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -3,6 +3,7 @@
 use super::environment::Environment;
 use super::output::{Output, counted};
 use crate::error::Result;
+use crate::files::place;
 use crate::onnx::Model;
 use crate::onnx::part::Whole;
 use crate::report::verification::{Fault, Judgment, OutputComparison};
@@ -30,6 +31,13 @@ pub(super) enum Found {
 }
 
 impl LocateArguments {
+    /// The files that a reproducer would replace.
+    pub(super) fn writes(&self) -> Vec<PathBuf> {
+        let folders = self.reproducer.iter();
+        let folders = folders.flat_map(|folder| [folder.clone(), folder.join("test_data_set_0")]);
+        folders.flat_map(|folder| place::with_contents(&folder)).collect()
+    }
+
     /// Looks for the first node of the model that is wrong, with ONNX Runtime as the reference of
     /// all that is inside the model.
     ///

@@ -30,17 +30,20 @@ mod verify;
 mod words;
 mod zoo;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, bug};
 use crate::files;
+use crate::memory;
+use crate::trt;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use environment::Environment;
 use output::Output;
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Turn an ONNX model into a TensorRT plan and check that the plan computes what the model says.
 ///
@@ -113,6 +116,10 @@ struct Common {
     /// Also print TensorRT's log and more details
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
+    /// Memory that data may take, in MiB; of a zoo, each worker's limit [default: half of the
+    /// machine's, which a zoo's workers share]
+    #[arg(long, global = true, value_name = "MIB")]
+    memory: Option<NonZeroU32>,
     /// Format of errors on stderr
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = ErrorFormat::Text)]
     error_format: ErrorFormat,
@@ -121,15 +128,28 @@ struct Common {
     color: ColorChoice,
 }
 
+impl Common {
+    /// The limit of memory that the user gives, in bytes.
+    fn memory_bytes(&self) -> Option<usize> {
+        self.memory
+            .map(|mib| usize::try_from(mib.get()).unwrap_or(usize::MAX).saturating_mul(1 << 20))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ErrorFormat {
     Text,
     Json,
 }
 
-/// How long a command that was asked to stop may go on. TensorRT 8 answers when a build is done,
-/// which can take minutes, and other libraries do not answer within a step.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a command that was asked to stop may go on.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long while TensorRT builds. It answers between two steps, TensorRT 8 when a build is done,
+/// which can take minutes.
+const PATIENCE_WITH_TENSORRT: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether TensorRT has answered.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl ErrorFormat {
     fn show(self, output: &mut Output, error: &Error) {
@@ -155,7 +175,13 @@ pub fn main() -> ExitCode {
     // A zoo's own process only waits for its workers, and has a report to write when it is asked to
     // stop.
     let patience = if matches!(cli.command, Some(Command::Zoo(_))) { None } else { Some(PATIENCE) };
-    let result = interruptible(patience, cli.common.error_format).and_then(|()| {
+    bug::quiet();
+    let memory_bytes = cli.common.memory_bytes();
+    if let Some(bytes) = memory_bytes {
+        memory::limit(bytes);
+    }
+    let work = || {
+        interruptible(patience, cli.common.error_format)?;
         let environment = Environment::read();
         match cli.command {
             Some(Command::Convert(arguments)) => {
@@ -169,7 +195,9 @@ pub fn main() -> ExitCode {
             Some(Command::Verify(arguments)) => verify::run(&arguments, &environment, &mut output),
             Some(Command::Diff(arguments)) => diff::run(&arguments, &mut output),
             Some(Command::Time(arguments)) => time::run(&arguments, &environment, &mut output),
-            Some(Command::Zoo(arguments)) => zoo::run(&arguments, &environment, &mut output),
+            Some(Command::Zoo(arguments)) => {
+                zoo::run(&arguments, memory_bytes, &environment, &mut output)
+            }
             Some(Command::Report(command)) => report::run(&command, &mut output),
             Some(Command::Worker(arguments)) => {
                 zoo::worker::run(&arguments, &environment, &mut output)
@@ -180,8 +208,8 @@ pub fn main() -> ExitCode {
             Some(Command::Cache(command)) => cache::run(&command, &environment, &mut output),
             None => convert::run(&cli.convert, &environment, &mut output),
         }
-    });
-    match result {
+    };
+    match bug::caught(work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             cli.common.error_format.show(&mut output, &error);
@@ -254,7 +282,11 @@ fn interruptible(patience: Option<Duration>, format: ErrorFormat) -> Result<(), 
         }
         if let Some(patience) = patience {
             std::thread::spawn(move || {
+                let start = Instant::now();
                 std::thread::sleep(patience);
+                while trt::is_building() && start.elapsed() < PATIENCE_WITH_TENSORRT {
+                    std::thread::sleep(LOOK);
+                }
                 leave(format);
             });
         }

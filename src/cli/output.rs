@@ -1,8 +1,8 @@
 //! Printing: data, progress, notes and errors, each to where it belongs.
 
 use crate::error::{Error, Kind, Result};
+use crate::shown;
 use crate::trt::{LogSink, Severity};
-use anstream::{eprint, eprintln};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
@@ -47,6 +47,15 @@ impl Output {
 
     /// Prints data. A reader that went away is no error.
     pub(super) fn data(&mut self, text: &str) -> Result<()> {
+        self.write(&shown::lines(text))
+    }
+
+    /// Prints what a CI system obeys.
+    pub(super) fn commands(&mut self, text: &str) -> Result<()> {
+        self.write(text)
+    }
+
+    fn write(&mut self, text: &str) -> Result<()> {
         self.abandon();
         let mut out = anstream::stdout().lock();
         match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
@@ -61,7 +70,7 @@ impl Output {
     pub(super) fn json(&mut self, value: &impl serde::Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Error::new(Kind::Internal, "cannot write JSON").with_source(error))?;
-        self.data(&text)
+        self.write(&shown::json(&text))
     }
 
     /// Starts a phase that shows by itself how far it is.
@@ -107,8 +116,8 @@ impl Output {
             bar.finish_and_clear();
         }
         if !self.quiet {
-            let elapsed = phase.start.elapsed().as_secs_f64();
-            eprintln!("{DONE}{:>10}{DONE:#}  {what} {DIM}{elapsed:.2} s{DIM:#}", phase.name);
+            let (what, elapsed) = (shown::line(what), phase.start.elapsed().as_secs_f64());
+            say(&format!("{DONE}{:>10}{DONE:#}  {what} {DIM}{elapsed:.2} s{DIM:#}", phase.name));
         }
     }
 
@@ -122,44 +131,47 @@ impl Output {
     /// A fact that the user should see.
     pub(super) fn note(&mut self, text: &str) {
         if !self.quiet {
-            self.suspended(|| eprintln!("{DIM}      note{DIM:#}  {text}"));
+            self.suspended(|| say(&format!("{DIM}      note{DIM:#}  {}", shown::line(text))));
         }
     }
 
     /// Something that may surprise the user.
     pub(super) fn warning(&mut self, text: &str) {
         if !self.quiet {
-            self.suspended(|| eprintln!("{WARNING}   warning{WARNING:#}  {text}"));
+            let text = shown::line(text);
+            self.suspended(|| say(&format!("{WARNING}   warning{WARNING:#}  {text}")));
         }
     }
 
     /// A line on one of many things that a phase does; it may come from any thread.
     pub(super) fn item(&self, text: &str) {
         if !self.quiet {
-            self.suspended(|| eprintln!("{text}"));
+            self.suspended(|| say(&shown::line(text)));
         }
     }
 
     /// A line for those who want to know everything.
     pub(super) fn detail(&mut self, text: &str) {
         if self.verbose {
-            self.suspended(|| eprintln!("{DIM}{text}{DIM:#}"));
+            self.suspended(|| say(&format!("{DIM}{}{DIM:#}", shown::line(text))));
         }
     }
 
-    /// A line of TensorRT's own log; it may come from any thread.
-    fn library_line(line: &str) {
-        eprintln!("{DIM}[TensorRT] {line}{DIM:#}");
+    /// What TensorRT logs, in lines of its own; it may come from any thread.
+    fn library_lines(text: &str) {
+        for line in text.lines() {
+            say(&format!("{DIM}[TensorRT] {}{DIM:#}", shown::line(line)));
+        }
     }
 
     pub(super) fn error(&mut self, error: &Error) {
         self.abandon();
-        eprint!("{ERROR}error{ERROR:#}: {error}\n");
+        say(&format!("{ERROR}error{ERROR:#}: {}", shown::lines(&error.to_string())));
     }
 
     pub(super) fn error_json(&mut self, error: &Error) {
         self.abandon();
-        eprintln!("{}", error.to_json());
+        say(&shown::json(&error.to_json().to_string()));
     }
 
     /// Prints while the spinner is out of the way.
@@ -171,11 +183,17 @@ impl Output {
     }
 }
 
+/// Writes a line to stderr. Where that cannot be written to, there is nobody to tell of it: it is
+/// no reason to lose a plan.
+fn say(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
 /// Prints TensorRT's log: all of it, or only its errors.
 pub(super) fn log_sink(verbose: bool) -> LogSink {
     Arc::new(move |severity, line| {
         if verbose || severity == Severity::Error {
-            Output::library_line(line);
+            Output::library_lines(line);
         }
     })
 }

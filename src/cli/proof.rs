@@ -6,7 +6,7 @@ use super::reference;
 use crate::convert::{Conversion, Proof, Source};
 use crate::error::{Kind, Result};
 use crate::trt::{Device, Library, LogSink};
-use crate::verify::draw;
+use crate::verify::draw::Extent;
 use std::fs::File;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -22,6 +22,11 @@ pub(super) struct ProofArguments {
 }
 
 impl ProofArguments {
+    /// Whether the plan is run and compared, if that can be.
+    pub(super) fn compares(&self) -> bool {
+        !self.no_verify
+    }
+
     /// The GPU to run the plan on; why there is none, where the user leaves it open. Asked before
     /// anything is built.
     ///
@@ -56,7 +61,7 @@ impl ProofArguments {
             Ok(device) => device,
             Err(why) => return Ok(Proof::none(why)),
         };
-        let sets = match reference::beside_or_drawn(source, conversion, &draw::SEEDS, environment) {
+        let sets = match reference::beside_or_drawn(source, conversion, Extent::FULL, environment) {
             Err(error) if error.kind() == Kind::Environment && !self.verify => {
                 return Ok(Proof::none(error.message().to_owned()));
             }

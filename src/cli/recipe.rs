@@ -28,6 +28,14 @@ pub(super) struct RecipeArguments {
 }
 
 impl RecipeArguments {
+    /// Refuses what means nothing, before anything is done.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`].
+    pub(super) fn check(&self) -> Result<()> {
+        self.unused()
+    }
+
     /// The recipe for a model.
     ///
     /// # Errors
@@ -35,6 +43,25 @@ impl RecipeArguments {
     pub(super) fn fit(&self, model: &Model, caps: Caps) -> Result<Fitted> {
         let given = Given { folder: self.freeze_from.clone(), ..Given::default() };
         given.fit(&self.recipe, model, caps)
+    }
+
+    /// Refuses what says how types are chosen where none are.
+    fn unused(&self) -> Result<()> {
+        let Recipe { keep, within, budget, .. } = &self.recipe;
+        let options = [
+            (within.is_some(), "--within"),
+            (!keep.is_empty(), "--keep"),
+            (self.calibrate.is_some(), "--calibrate"),
+            (budget.is_some(), "--budget"),
+        ];
+        match options.iter().find(|(given, _)| *given) {
+            Some((_, option)) if self.recipe.bound().is_none() => {
+                let message = format!("`{option}` means nothing while all layers compute in f32");
+                let hint = "name a type with `--precision`";
+                Err(Error::new(Kind::Usage, message).with_hint(hint))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The data to choose types by: what the user names, else what is beside the model.
@@ -56,7 +83,16 @@ impl RecipeArguments {
         archives.retain(|path| path.extension().is_some_and(|extension| extension == "npz"));
         archives.sort();
         if archives.is_empty() {
-            return Ok(vec![data::read(path)?]);
+            let set = data::read_inputs(path).map_err(|error| match error.kind() {
+                Kind::Usage => {
+                    let message = format!("`{}` holds no data to choose types by", path.display());
+                    let hint = "a NumPy archive `*.npz` with an array for each input, or \
+                                input_0.pb, input_1.pb, …";
+                    Error::new(Kind::Usage, message).with_hint(hint)
+                }
+                _ => error,
+            });
+            return Ok(vec![set?]);
         }
         archives.iter().map(|path| archive(path, &inputs)).collect()
     }
@@ -97,6 +133,9 @@ pub(super) fn choose(
         if found.cut_short {
             output.warning("the time for choosing types was up: `--budget` gives it more");
         }
+    }
+    for note in &conversion.prepared.type_notes {
+        output.note(note);
     }
     Ok(())
 }

@@ -5,8 +5,10 @@ use crate::convert::{Conversion, Source};
 use crate::error::{Error, Kind, Result};
 use crate::profiles::Data;
 use crate::verify::data::{self, DataSet};
-use crate::verify::draw;
+use crate::verify::draw::{self, Extent};
 use crate::verify::npz;
+use crate::verify::steps;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -24,15 +26,47 @@ pub(super) struct ReferenceArguments {
     /// outputs [default: 0,1]
     #[arg(long, value_name = "N", value_delimiter = ',')]
     seed: Vec<u64>,
+    /// Draw inputs of the likeliest shapes only, with one seed
+    #[arg(long)]
+    quick: bool,
+    /// Let the model generate: after each data set N more steps, of which each takes what the one
+    /// before gave, as ONNX Runtime computes it
+    #[arg(long, value_name = "N")]
+    steps: Option<NonZeroU16>,
 }
 
 impl ReferenceArguments {
+    /// The files and folders that are named.
+    pub(super) fn names(&self) -> impl Iterator<Item = &PathBuf> {
+        self.data.iter().chain(&self.inputs)
+    }
+
     /// The data sets named or found beside the model, else drawn ones with ONNX Runtime's outputs,
     /// at the smallest, the likeliest and the largest shapes of every profile.
     ///
     /// # Errors
     /// Whatever [`data::read`], [`npz::read`] and ONNX Runtime say.
     pub(super) fn sets(
+        &self,
+        source: &Source,
+        conversion: &mut Conversion,
+        environment: &Environment,
+    ) -> Result<Vec<DataSet>> {
+        let mut sets = self.first(source, conversion, environment)?;
+        if let Some(steps) = self.steps {
+            let mut reference = source.reference(&environment.reference()?)?;
+            let inputs = source.inputs();
+            for first in std::mem::take(&mut sets) {
+                let more = steps::following(&mut reference, &first, &inputs, steps.get().into())?;
+                sets.push(first);
+                sets.extend(more);
+            }
+        }
+        Ok(sets)
+    }
+
+    /// The same without further steps.
+    fn first(
         &self,
         source: &Source,
         conversion: &mut Conversion,
@@ -52,8 +86,10 @@ impl ReferenceArguments {
             return Ok(sets);
         }
         conversion.plan(&Data::default())?;
-        let seeds = if self.seed.is_empty() { &draw::SEEDS[..] } else { &self.seed };
-        conversion.drawn(seeds, &mut source.reference(&environment.reference()?)?)
+        let usual = if self.quick { Extent::QUICK } else { Extent::FULL };
+        let seeds = if self.seed.is_empty() { usual.seeds } else { &self.seed };
+        conversion
+            .drawn(Extent { seeds, ..usual }, &mut source.reference(&environment.reference()?)?)
     }
 }
 
@@ -74,12 +110,12 @@ fn named(source: &Source, folder: &Path) -> Result<DataSet> {
 pub(super) fn beside_or_drawn(
     source: &Source,
     conversion: &Conversion,
-    seeds: &[u64],
+    extent: Extent<'_>,
     environment: &Environment,
 ) -> Result<Vec<DataSet>> {
     let sets = source.data_beside()?;
     if sets.is_empty() {
-        return conversion.drawn(seeds, &mut source.reference(&environment.reference()?)?);
+        return conversion.drawn(extent, &mut source.reference(&environment.reference()?)?);
     }
     Ok(sets)
 }

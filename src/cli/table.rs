@@ -2,6 +2,7 @@
 
 use crate::report::Verification;
 use crate::report::verification::{Judgment, OutputComparison};
+use crate::shown::name;
 use crate::verify::by_layer::Compared;
 use comfy_table::{Table, presets};
 
@@ -20,8 +21,8 @@ pub(super) fn by_layer(nodes: &[Compared]) -> String {
         let [differ, absolute, relative, cosine] = statistics(comparison);
         table.add_row([
             verdict,
-            node,
-            op,
+            &name(node),
+            &name(op),
             &comparison.actual,
             &differ,
             &absolute,
@@ -40,10 +41,10 @@ pub(super) fn by_output(verifications: &[Verification], caveat: Option<&str>) ->
     for verification in verifications {
         for output in &verification.outputs {
             let [differ, absolute, relative, cosine] = statistics(output);
-            let (name, verdict, data) = (&output.name, verdict(output), &verification.reference);
+            let (verdict, data) = (verdict(output), &name(&verification.reference));
             table.add_row([
                 verdict,
-                name,
+                &name(&output.name),
                 &output.actual,
                 &differ,
                 &absolute,
@@ -61,11 +62,12 @@ pub(super) fn by_output(verifications: &[Verification], caveat: Option<&str>) ->
 fn rounding(verifications: &[Verification]) -> String {
     let mut said = Vec::new();
     for verification in verifications {
-        for OutputComparison { name, rounding, .. } in &verification.outputs {
+        for OutputComparison { name: output, rounding, .. } in &verification.outputs {
             let Some(rounding) = rounding else { continue };
-            let (by, data) = (rounding.spread, &verification.reference);
+            let (by, data) = (rounding.spread, name(&verification.reference));
+            let output = name(output);
             said.push(format!(
-                "\n`{name}` is judged by rounding, which moves it by {by:.1e}: {data}"
+                "\n`{output}` is judged by rounding, which moves it by {by:.1e}: {data}"
             ));
         }
     }

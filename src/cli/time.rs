@@ -5,6 +5,7 @@ use super::output::{Output, counted};
 use crate::error::{Error, Kind, Result};
 use crate::mapped;
 use crate::report::latency::Latency;
+use crate::shown::escaped;
 use crate::tensor::Tensor;
 use crate::trt::{Device, Engine, LogSink, Session};
 use crate::verify::random;
@@ -39,6 +40,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Serialize)]
 struct Timed {
+    #[serde(serialize_with = "crate::shown::path")]
     plan: PathBuf,
     latency: Latency,
 }
@@ -127,7 +129,7 @@ fn table(outcomes: &[Timed]) -> String {
             let Some(timing) = timing else { continue };
             let ms = |share| format!("{:.4}", timing.quantile(share));
             table.add_row([
-                plan.display().to_string(),
+                escaped(&plan.display().to_string()),
                 how.to_owned(),
                 ms(0.5),
                 ms(0.9),

@@ -15,13 +15,14 @@ use crate::convert::{
     Conversion, Ending, Findings, Given, Loaded, Machine, On, Source, describe, reason,
 };
 use crate::error::{Error, Kind, Result};
-use crate::files;
+use crate::files::{self, place};
 use crate::profiles::{Data, of_data};
 use crate::recipe::Recipe;
 use crate::report::render::{self, About};
 use crate::report::verification::{Candidate, Fault, Judgment, OutputComparison};
 use crate::report::zoo::Status;
 use crate::report::{self, Verification};
+use crate::shown;
 use crate::verify::by_layer::Compared;
 use crate::verify::{self, data::DataSet};
 use clap::parser::ValueSource;
@@ -70,6 +71,7 @@ pub(super) struct Arguments {
 /// What came out, for `--json`.
 #[derive(Debug, Serialize)]
 struct Judged<'a> {
+    #[serde(serialize_with = "shown::path")]
     model: &'a Path,
     agrees: bool,
     /// The gravest of all comparisons.
@@ -108,15 +110,21 @@ pub(super) fn run(
     not_a_folder(&arguments.model)?;
     // A report has a model, which nobody knows of a plan that is none.
     let plan = PlanFile::open(&arguments.model, arguments.source.as_deref())?;
-    let mut work = Work::default();
+    let mut work = Work { reads: arguments.names(plan.as_ref()), ..Work::default() };
     let result = arguments.asked(plan.as_ref()).and_then(|asked| {
         work.findings.recipe = asked.recipe.clone();
         arguments.verify(plan.as_ref(), &asked, environment, &mut work, output)
     });
+    // What was asked to stop did not do all that it should, even where it came to an end.
+    let result = result.and_then(|()| super::unless_cancelled());
     let Some(folder) = &arguments.report else { return result };
+    let reads = std::mem::take(&mut work.reads);
     let report = work.report(arguments, plan.as_ref(), result.as_ref().err());
-    for (name, text) in render::files(About::Model, &report)? {
-        files::write_text(&folder.join(name), &text)?;
+    let texts = render::files(About::Model, &report)?;
+    let texts = texts.map(|(name, text)| (folder.join(name), text));
+    place::spare(&reads, &texts.each_ref().map(|(path, _)| path.clone()))?;
+    for (path, text) in texts {
+        files::write_text(&path, &text)?;
     }
     result
 }
@@ -135,6 +143,8 @@ struct Work {
     caveat: Option<&'static str>,
     sets: Vec<DataSet>,
     findings: Findings,
+    /// All files that were read, which nothing is written over.
+    reads: Vec<PathBuf>,
 }
 
 impl Work {
@@ -171,11 +181,25 @@ impl Work {
 }
 
 impl Arguments {
+    /// The files that the command line names to be read, with those in folders.
+    fn names(&self, plan: Option<&PlanFile>) -> Vec<PathBuf> {
+        let own = match plan {
+            Some(plan) => {
+                vec![self.model.clone(), place::manifest_of(&self.model), plan.model.clone()]
+            }
+            None => vec![self.model.clone()],
+        };
+        let recipe = [&self.recipe.freeze_from, &self.recipe.calibrate].into_iter().flatten();
+        let named = recipe.chain(self.reference.names());
+        own.into_iter().chain(named.flat_map(|path| place::with_contents(path))).collect()
+    }
+
     /// What to judge. A plan was made with what its manifest says, and only a GPU can say anything
     /// of it.
     fn asked(&self, plan: Option<&PlanFile>) -> Result<Asked> {
         let folder = &self.recipe.freeze_from;
         let Some(plan) = plan else {
+            self.recipe.check()?;
             let given = Given { folder: folder.clone(), ..Given::default() };
             return Ok(Asked { recipe: self.recipe.recipe.clone(), given, on: self.on });
         };
@@ -210,6 +234,8 @@ impl Arguments {
         }
         output.start("import");
         let source = Source::open(path, &asked.recipe.part)?;
+        work.reads.extend(source.reads());
+        place::spare(&work.reads, &self.locate.writes())?;
         let fitted = asked.given.fit(&asked.recipe, &source.model, machine.caps())?;
         let mut conversion = Conversion::new(&source, fitted, machine.caps())
             .map_err(|error| error.in_model(path))?;

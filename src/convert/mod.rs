@@ -39,7 +39,7 @@ use crate::recipe::{Frozen, Recipe};
 use crate::report::precision::Certificate;
 use crate::valid::Checked;
 use crate::verify::data::DataSet;
-use crate::verify::draw::{self, Shapes};
+use crate::verify::draw::{self, Extent, Shapes};
 use crate::verify::reference::Reference;
 
 /// A model that became a network.
@@ -99,14 +99,15 @@ impl Conversion {
     ///
     /// # Errors
     /// Those of [`draw::all`].
-    pub fn drawn(&self, seeds: &[u64], reference: &mut Reference) -> Result<Vec<DataSet>> {
-        let samples = profiles::samples(&self.planned, self.network());
+    pub fn drawn(&self, extent: Extent<'_>, reference: &mut Reference) -> Result<Vec<DataSet>> {
+        let mut samples = profiles::samples(&self.planned, self.network());
+        samples.retain(|sample| !extent.likeliest || sample.what.ends_with("opt"));
         let shapes = samples.iter().map(|sample| {
             let profiles::Sample { what, shapes, others, values } = sample;
             Shapes { what, shapes, others, values }
         });
         let network = self.prepared.optimized.as_ref().unwrap_or_else(|| self.network());
-        draw::all(network, &shapes.collect::<Vec<_>>(), seeds, reference)
+        draw::all(network, &shapes.collect::<Vec<_>>(), extent.seeds, reference)
     }
 
     /// The recipe with which the same plan comes about again, with nothing left to be guessed, for

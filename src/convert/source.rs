@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::files;
+use crate::files::place::with_contents;
 use crate::onnx::part::{Feed, Part, Whole};
 use crate::onnx::{self, Model};
 use crate::recipe::{self, Wanted};
@@ -72,6 +73,13 @@ impl Source {
         sets.filter_map(Result::transpose).collect()
     }
 
+    /// All files that are read of the model: its own, external data, and the test data beside it.
+    pub fn reads(&self) -> Vec<PathBuf> {
+        let own = std::iter::once(&self.path).chain(&self.model.external).cloned();
+        let data = data::beside(&self.path);
+        own.chain(data.iter().flat_map(|folder| with_contents(folder))).collect()
+    }
+
     /// What was read, to cut parts out of it.
     ///
     /// # Errors
@@ -86,8 +94,11 @@ impl Source {
     /// As [`Reference::open`].
     pub fn reference(&self, library: &Path) -> Result<Reference> {
         match &self.part {
-            None => Reference::open(library, &self.path),
-            Some(part) => Reference::of_bytes(library, "the part of the model", &part.bytes()?),
+            None => Reference::open(library, &self.path, &self.model),
+            Some(part) => {
+                let bytes = part.bytes()?;
+                Reference::of_bytes(library, "the part of the model", &bytes, &self.model)
+            }
         }
     }
 

@@ -221,7 +221,7 @@ fn stacked(
 
 fn zeros(dtype: DType, dims: Vec<usize>) -> Result<Tensor, EvalError> {
     let bytes = dtype.bytes_for(count(&dims)?).ok_or_else(|| EvalError::TooLarge(dims.clone()))?;
-    Ok(Tensor::new(dtype, dims, vec![0; bytes].into())?)
+    Ok(Tensor::of_bytes(dtype, dims, vec![0; bytes])?)
 }
 
 fn input<'r>(

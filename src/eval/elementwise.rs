@@ -84,7 +84,7 @@ fn logical(operation: Op, pairs: &Pairs, a: &[u8], b: &[u8]) -> Result<Tensor, E
         Op::Or => pairs.map(a, b, |a, b| u8::from(a != 0 || b != 0)),
         _ => pairs.map(a, b, |a, b| u8::from((a != 0) != (b != 0))),
     };
-    Ok(Tensor::new(DType::Bool, pairs.dims.clone(), values.into())?)
+    Ok(Tensor::of_bytes(DType::Bool, pairs.dims.clone(), values)?)
 }
 
 fn compared<T: Number>(
@@ -98,7 +98,7 @@ fn compared<T: Number>(
         Op::Less => pairs.map(a, b, |a, b| u8::from(a < b)),
         _ => pairs.map(a, b, |a, b| u8::from(a == b)),
     };
-    Ok(Tensor::new(DType::Bool, pairs.dims.clone(), values.into())?)
+    Ok(Tensor::of_bytes(DType::Bool, pairs.dims.clone(), values)?)
 }
 
 fn arithmetic<T: Number>(

@@ -85,6 +85,21 @@ pub enum EvalError {
     /// A result, or what is needed on the way to it, has more than [`MAX_ELEMENTS`] elements.
     #[error("a value of shape {0:?} is too large to evaluate")]
     TooLarge(Vec<usize>),
+    /// The budget has no room for a result, or for what is needed on the way to it.
+    #[error(
+        "a value of shape {dims:?} takes up to {bytes} bytes, but of the {budget} bytes that data \
+         may take, {left} are left"
+    )]
+    Memory {
+        /// Its shape.
+        dims: Vec<usize>,
+        /// What it takes at most.
+        bytes: usize,
+        /// What is left of the budget, in bytes.
+        left: usize,
+        /// The budget, in bytes.
+        budget: usize,
+    },
     /// The equation of an Einsum layer does not fit its operands.
     #[error("equation `{equation}` {rule}")]
     Equation {
@@ -128,6 +143,12 @@ pub enum EvalError {
 }
 
 impl EvalError {
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        let hint = "give more with `--memory`, or run it on a machine with more memory";
+        matches!(self, EvalError::Memory { .. }).then(|| hint.to_owned())
+    }
+
     /// Who can mend it.
     pub fn kind(&self) -> Kind {
         match self {
@@ -139,6 +160,7 @@ impl EvalError {
             | EvalError::NoIterations
             | EvalError::Conversion { .. } => Kind::Unsupported,
             EvalError::CutOff(_) => Kind::Usage,
+            EvalError::Memory { .. } => Kind::Environment,
             EvalError::Missing(_) => Kind::Internal,
             _ => Kind::Invalid,
         }

@@ -1,13 +1,37 @@
 //! Where elements lie: strides, broadcasting, walks over boxes.
 
 use super::error::{EvalError, MAX_ELEMENTS};
+use crate::memory;
 use crate::network::layer::SampleMode;
-use crate::tensor::volume;
+use crate::tensor::{DType, Tensor, volume};
 use std::ops::Range;
+
+/// The most bytes of an element while it is computed.
+const MOST_ELEMENT_BYTES: usize = 8;
 
 /// Number of elements of a value of this shape, if it is small enough to compute.
 pub(super) fn count(dims: &[usize]) -> Result<usize, EvalError> {
-    volume(dims).filter(|&n| n <= MAX_ELEMENTS).ok_or_else(|| EvalError::TooLarge(dims.to_vec()))
+    let count = volume(dims).filter(|&n| n <= MAX_ELEMENTS);
+    let count = count.ok_or_else(|| EvalError::TooLarge(dims.to_vec()))?;
+    room_for(count, || dims.to_vec())?;
+    Ok(count)
+}
+
+/// Whether the budget has room for a value of `count` elements.
+fn room_for(count: usize, dims: impl FnOnce() -> Vec<usize>) -> Result<(), EvalError> {
+    let (bytes, left) = (count.saturating_mul(MOST_ELEMENT_BYTES), memory::left());
+    if bytes <= left {
+        return Ok(());
+    }
+    Err(EvalError::Memory { dims: dims(), bytes, left, budget: memory::budget() })
+}
+
+/// Whether the budget has room for the operands as the numbers that a layer computes with.
+pub(super) fn room_to_widen(inputs: &[&Tensor]) -> Result<(), EvalError> {
+    let widened = inputs.iter().filter(|input| input.dtype() != DType::F32);
+    let count = widened.clone().map(|input| input.len()).sum();
+    let largest = widened.max_by_key(|input| input.len());
+    room_for(count, || largest.map(|input| input.dims().to_vec()).unwrap_or_default())
 }
 
 /// Refuses an axis outside `dims`; gives its size.

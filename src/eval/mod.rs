@@ -66,6 +66,7 @@ pub type Outputs = SmallVec<[Tensor; 2]>;
 /// Operands that the layer cannot take, indices outside the data, results that are too large or
 /// random.
 pub fn layer(kind: &LayerKind, inputs: &[&Tensor]) -> Result<Outputs, EvalError> {
+    index::room_to_widen(inputs)?;
     let output = match kind {
         LayerKind::Activation(layer) => unary::activation(layer, inputs),
         LayerKind::Cast(layer) => cast::cast(layer, inputs),

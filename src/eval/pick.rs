@@ -4,7 +4,6 @@
 use super::error::EvalError;
 use super::index::count;
 use crate::tensor::{DType, Tensor};
-use bytes::Bytes;
 use std::borrow::Cow;
 
 /// Elements of one type, numbered through all tensors it was made from.
@@ -78,7 +77,7 @@ impl<'a> Source<'a> {
             bits @ (2 | 4) => pack(&out, bits),
             _ => out,
         };
-        Ok(Tensor::new(self.dtype, dims, Bytes::from(packed))?)
+        Ok(Tensor::of_bytes(self.dtype, dims, packed)?)
     }
 
     /// A tensor of the elements at these positions.
@@ -129,7 +128,7 @@ mod tests {
 
     #[test]
     fn elements_of_every_width_move() {
-        let nibbles = Tensor::new(DType::I4, vec![3], Bytes::from_static(&[0x21, 0x03])).unwrap();
+        let nibbles = Tensor::of_bytes(DType::I4, vec![3], vec![0x21, 0x03]).unwrap();
         let reversed = Source::new(&nibbles).each(vec![3], [2, 1, 0].into_iter()).unwrap();
         assert_eq!(reversed.bytes()[..], [0x23, 0x01]);
         let longs = Tensor::vector(&[1i64, 2, 3]);

@@ -16,6 +16,8 @@
 //! - Products in TF32 have operands of 11 bits of mantissa: both are moved by 2⁻¹¹ of themselves,
 //!   or one by twice that where the other stands in the layer.
 //! - What is quantized is moved by its quotient's last place, before it becomes a step.
+//! - The last number of a type stands for infinity where it is used, as in masks: whatever is added
+//!   to it, it stays. It is not moved, and nothing is moved beyond it.
 //! - What is computed exactly is not moved: layers that move or compare data, and results that are
 //!   whole numbers, as positions and counts are, as far as the type has as many others between.
 
@@ -81,15 +83,19 @@ impl Rounding {
     /// Each element moved by up to `by` of itself.
     fn moved(&mut self, tensor: &Tensor, by: f32) -> Tensor {
         let Some(values) = tensor.to_f32s() else { return tensor.clone() };
-        let digits = match tensor.dtype() {
-            DType::F16 => f16::MANTISSA_DIGITS,
-            DType::BF16 => bf16::MANTISSA_DIGITS,
-            _ => f32::MANTISSA_DIGITS,
+        let (digits, end) = match tensor.dtype() {
+            DType::F16 => (f16::MANTISSA_DIGITS, f16::MAX.to_f32()),
+            DType::BF16 => (bf16::MANTISSA_DIGITS, bf16::MAX.to_f32()),
+            _ => (f32::MANTISSA_DIGITS, f32::MAX),
         };
         let whole = 2f32.powi(digits.cast_signed() - BITS_LEFT);
         let moved = values.iter().map(|&value| {
             let exact = value == value.trunc() && value.abs() <= whole;
-            if exact || !value.is_finite() { value } else { value * by.mul_add(self.draw(), 1.0) }
+            if exact || value.abs() >= end || value.is_nan() {
+                value
+            } else {
+                (value * by.mul_add(self.draw(), 1.0)).clamp(-end, end)
+            }
         });
         let moved = Tensor::of_reals(tensor.dtype(), tensor.dims().to_vec(), moved.collect());
         moved.unwrap_or_else(|_| tensor.clone())

@@ -286,10 +286,11 @@ impl Runner<'_, '_, '_> {
 /// The error of this layer, with its place in the model.
 pub(super) fn at(layer: &Layer, error: &EvalError) -> Error {
     match layer.sites.first() {
-        Some(site) => Error::of_problems(
-            "cannot evaluate",
-            vec![Problem::new(error.kind(), site.clone(), error.to_string())],
-        ),
+        Some(site) => {
+            let mut problem = Problem::new(error.kind(), site.clone(), error.to_string());
+            problem.hint = error.hint();
+            Error::of_problems("cannot evaluate", vec![problem])
+        }
         None => Error::new(
             error.kind(),
             format!("cannot evaluate a {} layer: {error}", layer.kind.name()),

@@ -1,5 +1,6 @@
 //! Files that appear whole or not at all, hashed on the way.
 
+pub(crate) mod place;
 pub(crate) mod store;
 
 use crate::error::{Error, Kind, Result};
@@ -16,15 +17,21 @@ use tempfile::NamedTempFile;
 static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// How the names of temporary files begin.
 const TEMPORARY: &str = ".onnx2plan-";
-/// How long what a killed process left is let be, in case its owner still lives.
+/// How long what a killed process left is let be, in case its owner still lives, where nothing else
+/// tells.
 const STALE: Duration = Duration::from_hours(24);
+/// How long a file is let be that nobody has locked, for its owner may be about to.
+const NEW: Duration = Duration::from_secs(2);
 
-/// A temporary file in the folder of `path`, which vanishes unless it is [persisted](persist).
+/// A temporary file in the folder of `path`, which is made where it is missing. The file vanishes
+/// unless it is [persisted](persist), which may only replace a file.
 pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
+    place::replaceable(path)?;
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    std::fs::create_dir_all(folder).map_err(|error| cannot_write(path, error))?;
     clear(folder);
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
@@ -32,6 +39,8 @@ pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = builder.tempfile_in(folder).map_err(|error| cannot_write(path, error))?;
+    // As long as its owner lives it is nobody's to clear away. Without locks, only its age tells.
+    let _ = file.as_file().try_lock();
     TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner).push(file.path().to_owned());
     Ok(file)
 }
@@ -44,7 +53,7 @@ fn clear(folder: &Path) {
     }
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
-            && is_stale(&entry)
+            && (is_stale(&entry) || is_left(&entry))
         {
             // Litter that cannot be removed is no reason to fail.
             let _ = std::fs::remove_file(entry.path());
@@ -52,14 +61,22 @@ fn clear(folder: &Path) {
     }
 }
 
-/// Whether a temporary file or folder was left by a process that was killed.
+/// Whether a temporary file or folder is so old that its owner cannot live any more.
 fn is_stale(entry: &std::fs::DirEntry) -> bool {
-    let age = entry
-        .metadata()
-        .and_then(|metadata| metadata.modified())
-        .ok()
-        .and_then(|time| time.elapsed().ok());
-    age.is_some_and(|age| age > STALE)
+    age(entry).is_some_and(|age| age > STALE)
+}
+
+/// Whether a temporary file was left by a process that was killed: nobody holds its lock.
+fn is_left(entry: &std::fs::DirEntry) -> bool {
+    let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+    is_file
+        && age(entry).is_some_and(|age| age > NEW)
+        && std::fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+fn age(entry: &std::fs::DirEntry) -> Option<Duration> {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.ok().and_then(|time| time.elapsed().ok())
 }
 
 /// Removes the temporary files of this process, for an exit that drops nothing.
@@ -76,16 +93,25 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
     file.persist(path).map(drop).map_err(|error| cannot_write(path, error.error))
 }
 
-/// Gives a plan in a temporary file its name and writes its manifest beside it, whose path this
+/// Gives a plan in a temporary file its name and puts its manifest beside it, whose path this
 /// returns.
 ///
-/// At no moment does a manifest stand beside a plan that it does not describe.
+/// At no moment does a manifest stand beside a plan that it does not describe, and a disk that is
+/// full leaves both as they were: all that takes room is done before the first name is given.
 pub(crate) fn persist_plan(
     file: NamedTempFile,
     path: &Path,
     manifest: &Manifest,
 ) -> Result<PathBuf> {
-    let beside = with_suffix(path, ".json");
+    let beside = place::manifest_of(path);
+    let mut described = temporary_beside(&beside)?;
+    // At once: the serializer writes token by token.
+    let text =
+        serde_json::to_string_pretty(manifest).map_err(|error| cannot_write(path, error.into()))?;
+    writeln!(described, "{text}").map_err(|error| cannot_write(&beside, error))?;
+    for (file, path) in [(&file, path), (&described, &beside)] {
+        file.as_file().sync_all().map_err(|error| cannot_write(path, error))?;
+    }
     match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(cannot_write(&beside, error));
@@ -93,25 +119,12 @@ pub(crate) fn persist_plan(
         _ => {}
     }
     persist(file, path)?;
-    write_json(&beside, manifest)?;
+    persist(described, &beside)?;
     Ok(beside)
 }
 
-/// Writes a value as JSON, whole or not at all.
-pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
-    let mut file = temporary_beside(path)?;
-    // At once: the serializer writes token by token.
-    let text =
-        serde_json::to_string_pretty(value).map_err(|error| cannot_write(path, error.into()))?;
-    writeln!(file, "{text}").map_err(|error| cannot_write(path, error))?;
-    persist(file, path)
-}
-
-/// Writes a text, whole or not at all, into a folder that is made where it is missing.
+/// Writes a text, whole or not at all.
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| cannot_write(path, error))?;
-    }
     let mut file = temporary_beside(path)?;
     file.write_all(text.as_bytes()).map_err(|error| cannot_write(path, error))?;
     persist(file, path)
@@ -260,21 +273,30 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_of_killed_processes_go_after_a_day() {
+    fn leftovers_of_killed_processes_go_and_others_after_a_day() {
         let folder = tempfile::tempdir().unwrap();
         let hour = Duration::from_hours(1);
-        for (name, age) in
-            [(".onnx2plan-old", 25 * hour), (".onnx2plan-young", 23 * hour), ("other", 99 * hour)]
-        {
+        let mut owned = Vec::new();
+        for (name, age, lives) in [
+            (".onnx2plan-old", 25 * hour, true),
+            (".onnx2plan-left", hour, false),
+            (".onnx2plan-new", Duration::ZERO, false),
+            (".onnx2plan-young", 23 * hour, true),
+            ("other", 99 * hour, false),
+        ] {
             let file = std::fs::File::create(folder.path().join(name)).unwrap();
             file.set_modified(std::time::SystemTime::now() - age).unwrap();
+            if lives {
+                file.lock().unwrap();
+                owned.push(file);
+            }
         }
         write_text(&folder.path().join("text"), "").unwrap();
         let names =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(
             names.collect::<BTreeSet<_>>(),
-            [".onnx2plan-young", "other", "text"].map(Into::into).into()
+            [".onnx2plan-new", ".onnx2plan-young", "other", "text"].map(Into::into).into()
         );
     }
 
@@ -300,8 +322,13 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_written_is_named() {
-        let error = temporary_beside(Path::new("/nonexistent/a.plan")).unwrap_err();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let plan = file.join("a.plan");
+        let error = temporary_beside(&plan).unwrap_err();
         assert_eq!(error.kind(), Kind::Environment);
-        assert!(error.to_string().starts_with("cannot write `/nonexistent/a.plan`"), "{error}");
+        let expected = format!("cannot write `{}`", plan.display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
     }
 }

@@ -41,6 +41,14 @@ pub const LACKS: &[Lack] = &[
         &["ImageDecoder"],
         "files of images are bytes of unknown length; decode them before the network",
     ),
+    whole(
+        &["TRT_FP4DynamicQuantize", "TRT_MXFP8DequantizeLinear", "TRT_MXFP8DynamicQuantize"],
+        "only GPUs from Blackwell on compute in these types; quantize to FP8 or INT8",
+    ),
+    whole(
+        &["TRT_Attention", "TRT_KVCacheUpdate", "TRT_MoE"],
+        "they stand for layers of TensorRT that older libraries lack; export ONNX's own Attention",
+    ),
     whole(&["MaxRoiPool"], "TensorRT has no layer for it; MaxPool and RoiAlign are converted"),
     whole(&["Multinomial"], "TensorRT draws no samples from a distribution given at run time"),
     whole(

@@ -106,7 +106,7 @@ impl<'a> Ctx<'a> {
             problems: Vec::new(),
             node: &node::import,
             formal: "",
-            site: Site::tensor(&model.graph.path, "model", &model.graph.name),
+            site: Site::tensor(model.graph.path.clone(), "model", &model.graph.name),
             inputs: Vec::new(),
             operands: Vec::new(),
             stand_ins: HashSet::new(),
@@ -128,7 +128,7 @@ impl<'a> Ctx<'a> {
     fn inputs(&mut self, graph: &Graph, fitted: &Fitted) {
         let freeze = &fitted.constants;
         for info in &graph.inputs {
-            let site = Site::tensor(&graph.path, "input", &info.name);
+            let site = Site::tensor(graph.path.clone(), "input", &info.name);
             let operand = match freeze.get(&*info.name) {
                 Some(tensor) => frozen(info, tensor).map(|()| {
                     self.notes.push(format!("input `{}` is frozen to {tensor:?}", info.name));
@@ -150,7 +150,7 @@ impl<'a> Ctx<'a> {
         for name in
             freeze.keys().filter(|name| !graph.inputs.iter().any(|info| *info.name == ***name))
         {
-            let site = Site::tensor(&graph.path, "input", name);
+            let site = Site::tensor(graph.path.clone(), "input", name);
             self.problems.push(Problem::new(
                 Kind::Usage,
                 site,
@@ -175,7 +175,7 @@ impl<'a> Ctx<'a> {
         let mut own = OwnNames::new(inputs, graph);
         let mut listed: HashSet<&str> = HashSet::new();
         for info in &graph.outputs {
-            let site = Site::tensor(&graph.path, "output", &info.name);
+            let site = Site::tensor(graph.path.clone(), "output", &info.name);
             self.site = site.clone();
             match self.output_value(&info.name, &mut taken) {
                 Ok(Some(value)) => {

@@ -7,13 +7,17 @@ use super::build::operand::Operand;
 use super::error::OpError;
 use super::{lacks, registry};
 use crate::Kind;
-use crate::error::Problem;
+use crate::error::{Problem, keep};
 use crate::network::{Maker, Value, ValueId};
 use crate::onnx::{Graph, Node};
+use crate::shown;
 use crate::site::Site;
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Columns of what a message says of a node's tensors are no wider; what is, sticks out.
+const WIDEST_COLUMN: usize = 60;
 
 /// What an output is that the handler of its node does not make.
 const NOT_CONVERTED: &str = "an output that is not converted";
@@ -44,7 +48,7 @@ impl Ctx<'_> {
                 // What a file states of a value may be wrong, and what is no constant might have
                 // been one.
                 if !supposed || (problem.kind == Kind::Unsupported && !problem.wants_constant) {
-                    self.problems.push(problem);
+                    keep(&mut self.problems, problem);
                 }
                 None
             }
@@ -220,13 +224,17 @@ impl Ctx<'_> {
                 Some(value) => (self.network.ty(value), self.origin(value)),
                 None => (String::new(), String::new()),
             };
-            rows.push([format!("in  {at} {}", op.input_name(at)), format!("`{name}`"), ty, from]);
+            let input = format!("in  {at} {}", op.input_name(at));
+            rows.push([input, format!("`{}`", shown::name(name)), shown::name(&ty), from]);
         }
         for (at, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            rows.push([format!("out {at}"), format!("`{name}`"), String::new(), String::new()]);
+            let name = format!("`{}`", shown::name(name));
+            rows.push([format!("out {at}"), name, String::new(), String::new()]);
         }
-        let width =
-            |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let width = |column: usize| {
+            let widths = rows.iter().map(|row| row[column].chars().count());
+            widths.max().unwrap_or(0).min(WIDEST_COLUMN)
+        };
         let (a, b, c) = (width(0), width(1), width(2));
         let line =
             |row: &[String; 4]| format!("{:a$}  {:b$}  {:c$}  {}", row[0], row[1], row[2], row[3]);
@@ -238,7 +246,7 @@ impl Ctx<'_> {
             None => "input".into(),
             Some(layer) => match self.network.layer(layer).sites.first() {
                 Some(site) if site.place().index.is_none() => site.place().op.clone(),
-                Some(site) => format!("from `{}`", site.label()),
+                Some(site) => format!("from `{}`", shown::name(&site.label())),
                 None => String::new(),
             },
         }
@@ -275,5 +283,17 @@ fn unknown(node: &Node) -> Problem {
     };
     let mut problem = Problem::new(Kind::Unsupported, node.site.clone(), message);
     problem.notes.extend(lacks::cause(&node.site.place().op).map(str::to_owned));
+    if is_plugin(node) && problem.notes.is_empty() {
+        let whose = "it stands for a plugin, of TensorRT's own library or of another";
+        problem.notes.push(format!("{whose}; docs/plugins.md lists those that are converted"));
+    }
     problem
+}
+
+/// Whether the name or the domain of a node is such as only plugins have.
+fn is_plugin(node: &Node) -> bool {
+    let Node { op, domain, .. } = node;
+    op.ends_with("_TRT")
+        || op.contains("Plugin")
+        || ["trt", "trt.plugins", "mmdeploy"].contains(&domain.to_lowercase().as_str())
 }

@@ -10,12 +10,14 @@
 //! [`LayerKind::attributes`](super::LayerKind::attributes) gives them, and behind `#` the nodes.
 
 use super::{Block, Network, ValueId};
+use crate::shown::escaped;
 use std::fmt;
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for &input in &self.inputs {
-            writeln!(f, "in  {input:?} {:?}: {}", self.value(input).name, self.ty(input))?;
+            let (name, ty) = (&self.value(input).name, escaped(&self.ty(input)));
+            writeln!(f, "in  {input:?} {name:?}: {ty}")?;
         }
         self.fmt_block(f, &self.body, 0)?;
         for output in &self.outputs {
@@ -38,7 +40,7 @@ impl Network {
     fn fmt_block(&self, f: &mut fmt::Formatter<'_>, block: &Block, depth: usize) -> fmt::Result {
         let indent = "  ".repeat(depth);
         for &param in &block.params {
-            writeln!(f, "{indent}param {param:?}: {}", self.ty(param))?;
+            writeln!(f, "{indent}param {param:?}: {}", escaped(&self.ty(param)))?;
         }
         for &id in &block.layers {
             let layer = self.layer(id);
@@ -51,8 +53,9 @@ impl Network {
             }
             let sites: Vec<_> = layer.sites.iter().map(crate::site::Site::label).collect();
             let name = layer.kind.name();
-            write!(f, "{indent}{} = {name}({})", outputs.join(", "), inputs.join(", "))?;
-            writeln!(f, "  # {}", sites.join(" + "))?;
+            let (outputs, inputs) = (outputs.join(", "), inputs.join(", "));
+            let text = format!("{outputs} = {name}({inputs})  # {}", sites.join(" + "));
+            writeln!(f, "{indent}{}", escaped(&text))?;
             for nested in layer.kind.blocks() {
                 writeln!(f, "{indent}  block")?;
                 self.fmt_block(f, nested, depth + 2)?;

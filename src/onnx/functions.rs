@@ -4,14 +4,21 @@ use super::attrs::{Attr, Attrs};
 use super::model::Node;
 use super::pb;
 use super::read::{Opsets, Reader, Scope, normal_domain, opsets};
-use crate::error::{Kind, Problem};
+use crate::error::{Kind, Problem, keep};
+use crate::memory;
 use crate::site::Site;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// How many nodes, names and list entries inlining may make: functions that call functions grow
-/// exponentially.
-const MAX_INLINED: usize = 2_000_000;
+/// How many bytes of nodes, names and list entries inlining may make: functions that call functions
+/// grow exponentially, and so do their names.
+const MAX_INLINED_BYTES: usize = 1 << 29;
+/// The share of the budget for memory that inlining may take: one in so many.
+const SHARE_OF_BUDGET: usize = 8;
+/// What a node takes besides its names, about.
+const NODE_BYTES: usize = 512;
+/// What a name takes besides its characters, or another value, about.
+const VALUE_BYTES: usize = 64;
 
 /// A local function of the model.
 pub(super) struct Function<'m> {
@@ -30,14 +37,14 @@ pub(super) fn functions<'m>(
     let mut functions = HashMap::new();
     for proto in &model.functions {
         let id = (normal_domain(proto.domain()), proto.name(), proto.overload());
-        let site = Site::tensor(&label(id.0, id.1), "function", proto.name());
+        let site = Site::tensor(label(id.0, id.1), "function", proto.name());
         match opsets(&proto.opset_import) {
             Ok(opsets) => {
                 if functions.insert(id, Function { proto, opsets }).is_some() {
-                    problems.push(Problem::new(Kind::Invalid, site, "is defined twice"));
+                    keep(problems, Problem::new(Kind::Invalid, site, "is defined twice"));
                 }
             }
-            Err(message) => problems.push(Problem::new(Kind::Invalid, site, message)),
+            Err(message) => keep(problems, Problem::new(Kind::Invalid, site, message)),
         }
     }
     functions
@@ -171,14 +178,14 @@ impl<'m> Reader<'m> {
             self.invalid(&call.site, message);
             return false;
         }
-        let size = proto.input.len() + proto.output.len() + proto.attribute.len();
-        let Some(inside) = self.enter(scope, &call.site, format!("{}/{label}", scope.path)) else {
+        let size = NODE_BYTES
+            + VALUE_BYTES * (proto.input.len() + proto.output.len() + proto.attribute.len())
+            + scope.path.len()
+            + proto.attribute_proto.iter().map(attr_size).sum::<usize>();
+        let Some(inside) = self.enter(scope, &call.site, &format!("{}/{label}", scope.path)) else {
             return false;
         };
-        if !self.count_inlined(
-            1 + size + proto.attribute_proto.iter().map(attr_size).sum::<usize>(),
-            &call.site,
-        ) {
+        if !self.count_inlined(size, &call.site) {
             return false;
         }
         let prefix = self
@@ -202,7 +209,8 @@ impl<'m> Reader<'m> {
         for (i, (from, to)) in copies.into_iter().enumerate() {
             let from = self.name(from, &inside);
             let opset = self.opset("", &inside).unwrap_or(1);
-            let site = Site::node(&inside.path, proto.node.len() + i, "", "Identity", opset, &to);
+            let site =
+                Site::node(inside.path.clone(), proto.node.len() + i, "", "Identity", opset, &to);
             let (domain, op, attrs) = (String::new(), "Identity".to_owned(), Attrs::default());
             into.push(Node {
                 site,
@@ -244,23 +252,23 @@ impl<'m> Reader<'m> {
         attrs
     }
 
-    /// Counts `size` more things made by inlining; false where that is too many, which is a problem
+    /// Counts `size` more bytes made by inlining; false where that is too much, which is a problem
     /// of the first `site` to cross the line.
     pub(super) fn count_inlined(&mut self, size: usize, site: &Site) -> bool {
-        let before = self.inlined;
+        let (before, most) = (self.inlined, most_inlined());
         self.inlined = before.saturating_add(size);
-        if before <= MAX_INLINED && self.inlined > MAX_INLINED {
+        if before <= most && self.inlined > most {
             let message = format!(
-                "inlining functions makes more than {MAX_INLINED} nodes, names and attribute values"
+                "inlining functions makes more than {most} bytes of nodes, names and attributes"
             );
-            self.problems.push(Problem::new(Kind::Unsupported, site.clone(), message));
+            keep(&mut self.problems, Problem::new(Kind::Unsupported, site.clone(), message));
         }
         !self.inlined_too_much()
     }
 
     /// Whether inlining was broken off, which leaves names undefined.
     pub(super) fn inlined_too_much(&self) -> bool {
-        self.inlined > MAX_INLINED
+        self.inlined > most_inlined()
     }
 }
 
@@ -282,15 +290,23 @@ fn bind_outputs<'s>(body: &mut Call<'s>, call: &Node) -> Vec<(&'s str, Arc<str>)
     copies
 }
 
-/// What an inlined node counts for.
-pub(super) fn node_size(node: &pb::NodeProto) -> usize {
-    1 + node.input.len() + node.output.len() + node.attribute.iter().map(attr_size).sum::<usize>()
+fn most_inlined() -> usize {
+    MAX_INLINED_BYTES.min(memory::budget() / SHARE_OF_BUDGET)
+}
+
+/// How many bytes a node of the body of `call` becomes, about. Each of its outputs is kept three
+/// times: as a name, as one that is taken, and in the node's site.
+pub(super) fn node_size(node: &pb::NodeProto, call: &Call<'_>) -> usize {
+    let name = |name: &String| VALUE_BYTES + call.prefix.len() + name.len();
+    let inputs: usize = node.input.iter().map(name).sum();
+    let outputs: usize = node.output.iter().map(name).sum();
+    let attributes: usize = node.attribute.iter().map(attr_size).sum();
+    NODE_BYTES + inputs + 3 * outputs + attributes + 2 * node.name().len() + node.op_type().len()
 }
 
 fn attr_size(attr: &pb::AttributeProto) -> usize {
-    1 + attr.ints.len()
-        + attr.floats.len()
-        + attr.strings.len()
-        + attr.tensors.len()
-        + attr.type_protos.len()
+    let strings: usize = attr.strings.iter().map(|text| VALUE_BYTES + text.len()).sum();
+    let values =
+        1 + attr.ints.len() + attr.floats.len() + attr.tensors.len() + attr.type_protos.len();
+    VALUE_BYTES * values + attr.name().len() + attr.s().len() + strings
 }

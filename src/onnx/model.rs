@@ -32,7 +32,7 @@ pub struct Model {
 #[derive(Debug, Clone)]
 pub struct Graph {
     /// Where it is: `main`, or `main/If_3.then_branch` for a subgraph.
-    pub path: String,
+    pub path: Arc<str>,
     /// Its name in the file; may be empty.
     pub name: String,
     /// Topologically sorted; the file's order wherever that is valid. Nodes of an inlined function

@@ -10,7 +10,7 @@ use super::external::{ExternalError, Folder};
 use super::functions::{Call, Functions, Prefixes, functions, label, node_size};
 use super::model::{DimSpec, Graph, Initializer, Model, Node, ValueInfo, ValueType};
 use super::{pb, sort};
-use crate::error::{Error, Kind, Problem, Result};
+use crate::error::{Error, Kind, Problem, Result, keep};
 use crate::site::Site;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -51,7 +51,7 @@ pub(super) fn model(proto: &pb::ModelProto, folder: &Path) -> Result<Model> {
         inlined: 0,
         problems,
     };
-    let graph = reader.graph(graph, &Scope { path: "main".to_owned(), depth: 0, call: None });
+    let graph = reader.graph(graph, &Scope { path: "main".into(), depth: 0, call: None });
     if !reader.inlined_too_much() {
         sort::undefined(&graph, &mut reader.problems);
     }
@@ -115,7 +115,7 @@ pub(super) struct Reader<'m> {
 /// Where a node list is: in which graph, and in the body of which function.
 pub(super) struct Scope<'s> {
     /// Path of the graph, with the calls that lead to it.
-    pub(super) path: String,
+    pub(super) path: Arc<str>,
     pub(super) depth: usize,
     pub(super) call: Option<&'s Call<'s>>,
 }
@@ -161,7 +161,7 @@ impl<'m> Reader<'m> {
                 "is an input or output of function `{}` and is defined again",
                 call.label()
             );
-            self.invalid(&Site::tensor(&scope.path, "value", name), message);
+            self.invalid(&Site::tensor(scope.path.clone(), "value", name), message);
         }
     }
 
@@ -186,7 +186,7 @@ impl<'m> Reader<'m> {
 
     /// The site of a value of the graph, which must have a name.
     fn tensor_site(&mut self, name: &str, what: &str, scope: &Scope<'_>) -> Site {
-        let site = Site::tensor(&scope.path, what, name);
+        let site = Site::tensor(scope.path.clone(), what, name);
         if name.is_empty() {
             self.invalid(&site, "has no name");
         }
@@ -266,14 +266,16 @@ impl<'m> Reader<'m> {
         let outputs = self.trimmed(&proto.output, scope);
         let first = outputs.first().map_or("", |name| &**name);
         let site = Site::node(
-            &scope.path,
+            scope.path.clone(),
             index,
             proto.name(),
             &label(domain, op),
             opset.unwrap_or(0),
             first,
         );
-        if scope.call.is_some() && !self.count_inlined(node_size(proto), &site) {
+        if let Some(call) = scope.call
+            && !self.count_inlined(node_size(proto, call), &site)
+        {
             return;
         }
         if op.is_empty() {
@@ -341,15 +343,15 @@ impl<'m> Reader<'m> {
         &mut self,
         scope: &Scope<'s>,
         site: &Site,
-        path: String,
+        path: &str,
     ) -> Option<Scope<'s>> {
         if scope.depth == MAX_DEPTH {
             let message =
                 format!("subgraphs and functions are nested deeper than {MAX_DEPTH} levels");
-            self.problems.push(Problem::new(Kind::Unsupported, site.clone(), message));
+            keep(&mut self.problems, Problem::new(Kind::Unsupported, site.clone(), message));
             return None;
         }
-        Some(Scope { path, depth: scope.depth + 1, call: scope.call })
+        Some(Scope { path: path.into(), depth: scope.depth + 1, call: scope.call })
     }
 
     /// The constant that `proto` describes, or `None` and a problem of `site`; `what` begins its
@@ -391,7 +393,7 @@ impl<'m> Reader<'m> {
 
     /// A rule broken at `site`.
     pub(super) fn invalid(&mut self, site: &Site, message: impl Into<String>) {
-        self.problems.push(Problem::new(Kind::Invalid, site.clone(), message));
+        keep(&mut self.problems, Problem::new(Kind::Invalid, site.clone(), message));
     }
 
     /// The problem that `error` is at `site`, once for each broken external file.
@@ -399,7 +401,7 @@ impl<'m> Reader<'m> {
         if !matches!(error, DataError::External(ExternalError::Again(_))) {
             let mut problem = Problem::new(error.kind(), site.clone(), format!("{what}{error}"));
             problem.hint = error.hint().map(str::to_owned);
-            self.problems.push(problem);
+            keep(&mut self.problems, problem);
         }
     }
 }

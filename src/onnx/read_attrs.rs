@@ -143,7 +143,7 @@ impl<'m> Reader<'m> {
         site: &Site,
         scope: &Scope<'_>,
     ) -> Option<Arc<Graph>> {
-        let inside = self.enter(scope, site, format!("{}/{label}", scope.path))?;
+        let inside = self.enter(scope, site, &format!("{}/{label}", scope.path))?;
         Some(Arc::new(self.graph(proto, &inside)))
     }
 }

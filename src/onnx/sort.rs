@@ -1,7 +1,7 @@
 //! The names of a graph: defined once, defined before use, and which ones come from outside.
 
 use super::model::{Graph, Node};
-use crate::error::{Kind, Problem};
+use crate::error::{Kind, Problem, keep};
 use crate::site::Site;
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
@@ -73,8 +73,8 @@ fn definitions(graph: &Graph, problems: &mut Vec<Problem>) -> HashMap<Arc<str>, 
         if let Entry::Vacant(entry) = definitions.entry(name.clone()) {
             entry.insert(Definition::Given(what));
         } else {
-            let site = Site::tensor(&graph.path, what, name);
-            problems.push(Problem::new(Kind::Invalid, site, "is defined twice"));
+            let site = Site::tensor(graph.path.clone(), what, name);
+            keep(problems, Problem::new(Kind::Invalid, site, "is defined twice"));
         }
     }
     for (i, node) in graph.nodes.iter().enumerate() {
@@ -92,7 +92,7 @@ fn definitions(graph: &Graph, problems: &mut Vec<Problem>) -> HashMap<Arc<str>, 
                             .map_or_else(String::new, |node| node.site.to_string()),
                     };
                     let message = format!("output `{name}` is already defined by {first}");
-                    problems.push(Problem::new(Kind::Invalid, node.site.clone(), message));
+                    keep(problems, Problem::new(Kind::Invalid, node.site.clone(), message));
                 }
             }
         }
@@ -149,7 +149,9 @@ fn cycles(graph: &Graph, producers: &[Vec<usize>], sorted: &[usize], problems: &
                 Some(seen) if *seen == 0 => *seen = walk,
                 Some(seen) if *seen == walk => {
                     let begin = path.iter().position(|&node| node == i).unwrap_or(0);
-                    problems.extend(cycle(graph, path.get(begin..).unwrap_or_default()));
+                    if let Some(found) = cycle(graph, path.get(begin..).unwrap_or_default()) {
+                        keep(problems, found);
+                    }
                     break;
                 }
                 _ => break,
@@ -198,16 +200,15 @@ fn undefined_in<'a>(graph: &'a Graph, missing: &mut HashSet<&'a str>, problems: 
         Problem::new(Kind::Invalid, node.site.clone(), message)
     };
     for node in &graph.nodes {
-        problems.extend(node.inputs.iter().filter(|name| take(name)).map(|name| reads(node, name)));
+        for name in node.inputs.iter().filter(|name| take(name)) {
+            keep(problems, reads(node, name));
+        }
         inner.extend(node.attrs.graphs().filter(|graph| !graph.captures.is_empty()));
     }
     for output in graph.outputs.iter().filter(|output| take(&output.name)) {
-        let site = Site::tensor(&graph.path, "output", &output.name);
-        problems.push(Problem::new(
-            Kind::Invalid,
-            site,
-            "no node, input or initializer defines it",
-        ));
+        let site = Site::tensor(graph.path.clone(), "output", &output.name);
+        let message = "no node, input or initializer defines it";
+        keep(problems, Problem::new(Kind::Invalid, site, message));
     }
     for graph in inner {
         undefined_in(graph, missing, problems);

@@ -51,14 +51,14 @@ fn what_a_subgraph_captures_its_node_waits_for() {
     let model = read(&model(graph("x cond early", "y", nodes))).unwrap();
     assert_eq!(lines(&model.graph), ["Relu x -> late in main", "If cond -> y in main"]);
     let then = model.graph.nodes[1].attrs.graph("then_branch").unwrap().unwrap();
-    assert_eq!(then.path, "main/pick.then_branch");
+    assert_eq!(&*then.path, "main/pick.then_branch");
     assert_eq!(
         then.captures.iter().map(|name| &**name).collect::<Vec<_>>(),
         ["cond", "late", "early"]
     );
     assert_eq!(then.nodes[1].site.to_string(), "node 0 -> \"p\" (If, opset 17)");
     let deep = then.nodes[1].attrs.graph("then_branch").unwrap().unwrap();
-    assert_eq!(deep.path, "main/pick.then_branch/If_0.then_branch");
+    assert_eq!(&*deep.path, "main/pick.then_branch/If_0.then_branch");
     assert!(model.graph.captures.is_empty());
 }
 
@@ -383,10 +383,8 @@ fn exponential_and_deep_functions_end_early() {
     let error =
         read(&with_functions(vec![node("", "local.F0", "x", "y", vec![])], functions)).unwrap_err();
     let messages: Vec<_> = error.problems().iter().map(|problem| &*problem.message).collect();
-    assert_eq!(
-        messages,
-        ["inlining functions makes more than 2000000 nodes, names and attribute values"]
-    );
+    let [message] = messages[..] else { panic!("{messages:?}") };
+    assert!(message.starts_with("inlining functions makes more than "), "{message}");
 
     let deep = (0..100).map(|i| {
         function(

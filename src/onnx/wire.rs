@@ -6,6 +6,8 @@
 
 use super::pb;
 use super::window::Window;
+use crate::memory;
+use crate::site::Place;
 
 /// How deep messages may be nested: `prost`'s own limit, so that ours is the error that is seen.
 /// About 33 levels of subgraphs.
@@ -13,6 +15,12 @@ const MAX_DEPTH: usize = 100;
 
 /// What the decoded messages may take, besides the bytes they share with the file.
 const MAX_BYTES: usize = 1 << 30;
+
+/// The share of the budget for memory that they may take: one in so many.
+const SHARE_OF_BUDGET: usize = 4;
+
+/// What a node takes where it is made of its message, which is there as long.
+const NODE_BYTES: usize = size_of::<super::Node>() + size_of::<Place>();
 
 /// What a field that is no message takes at most, if it is a text or bytes: the larger of `String`
 /// and `Bytes`.
@@ -27,8 +35,8 @@ pub(super) enum WireError {
     NoField { message: &'static str, offset: usize },
     #[error("messages are nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    #[error("the decoded messages would take more than {} MiB", MAX_BYTES >> 20)]
-    TooMuch,
+    #[error("the decoded messages would take more than {0} MiB")]
+    TooMuch(usize),
 }
 
 /// The messages worth telling apart: those that hold others, or come in large numbers.
@@ -83,6 +91,7 @@ impl Message {
             | (Function, 9 | 14)
             | (Node, 9 | 10)
             | (ValueInfo, 4)
+            | (Type, 7)
             | (Tensor, 3 | 13 | 16)
             | (Training, 3 | 4) => Entry,
             _ => return None,
@@ -95,7 +104,7 @@ impl Message {
             Message::Model => ("ModelProto", size_of::<pb::ModelProto>()),
             Message::Graph => ("GraphProto", size_of::<pb::GraphProto>()),
             Message::Function => ("FunctionProto", size_of::<pb::FunctionProto>()),
-            Message::Node => ("NodeProto", size_of::<pb::NodeProto>()),
+            Message::Node => ("NodeProto", size_of::<pb::NodeProto>() + NODE_BYTES),
             Message::Attribute => ("AttributeProto", size_of::<pb::AttributeProto>()),
             Message::Tensor => ("TensorProto", size_of::<pb::TensorProto>()),
             Message::Sparse => ("SparseTensorProto", size_of::<pb::SparseTensorProto>()),
@@ -165,7 +174,8 @@ impl Scan<'_> {
 
     fn take(&mut self, bytes: usize) -> Result<(), WireError> {
         self.taken += bytes;
-        if self.taken > MAX_BYTES { Err(WireError::TooMuch) } else { Ok(()) }
+        let most = MAX_BYTES.min(memory::budget() / SHARE_OF_BUDGET);
+        if self.taken > most { Err(WireError::TooMuch(most >> 20)) } else { Ok(()) }
     }
 
     /// A variable-length number at `at`, which moves behind it; `None` where it is longer than 64
@@ -212,5 +222,53 @@ mod tests {
         }
         // Fields that the format does not have (yet) are no damage.
         assert_eq!(check_bytes(&[0xfa, 0x7f, 1, 0, 0xf1, 0x7f, 1, 2, 3, 4, 5, 6, 7, 8]), Ok(()));
+    }
+
+    /// The message that a message of the format is taken for.
+    fn known(name: &str) -> Message {
+        match name.trim_start_matches(".onnx.") {
+            "ModelProto" => Message::Model,
+            "GraphProto" => Message::Graph,
+            "FunctionProto" => Message::Function,
+            "NodeProto" => Message::Node,
+            "AttributeProto" => Message::Attribute,
+            "TensorProto" => Message::Tensor,
+            "SparseTensorProto" => Message::Sparse,
+            "ValueInfoProto" => Message::ValueInfo,
+            "TypeProto" => Message::Type,
+            "TypeProto.Tensor" | "TypeProto.SparseTensor" => Message::TensorType,
+            "TypeProto.Sequence" | "TypeProto.Optional" => Message::ElementOf,
+            "TypeProto.Map" => Message::MapType,
+            "TensorShapeProto" => Message::Shape,
+            "TensorShapeProto.Dimension" => Message::Dimension,
+            "TrainingInfoProto" => Message::Training,
+            _ => Message::Entry,
+        }
+    }
+
+    #[test]
+    fn numbers_of_fields_are_those_of_the_format() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
+        let set = protox::compile([format!("{root}/onnx.proto")], [root]).unwrap();
+        let mut left: Vec<_> =
+            set.file[0].message_type.iter().map(|of| (String::new(), of.clone())).collect();
+        let (mut messages, mut wrong) = (0, Vec::new());
+        while let Some((outer, message)) = left.pop() {
+            let name = format!("{outer}{}", message.name());
+            left.extend(message.nested_type.iter().map(|of| (format!("{name}."), of.clone())));
+            if known(&name) == Message::Entry {
+                continue;
+            }
+            messages += 1;
+            for field in &message.field {
+                let number = u64::try_from(field.number()).unwrap();
+                let holds = (!field.type_name().is_empty() && field.r#type == Some(11))
+                    .then(|| known(field.type_name()));
+                if known(&name).field(number) != holds {
+                    wrong.push(format!("{name}.{} = {number}: {holds:?}", field.name()));
+                }
+            }
+        }
+        assert_eq!((messages, wrong), (17, Vec::<String>::new()));
     }
 }

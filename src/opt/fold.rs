@@ -1,6 +1,7 @@
 //! Layers of constants computed at build time.
 
 use crate::eval;
+use crate::memory;
 use crate::network::{LayerKind, ValueType};
 use crate::tensor::Tensor;
 use std::cell::Cell;
@@ -12,10 +13,14 @@ const MOST_TOTAL_GROWTH_BYTES: usize = 64 << 20;
 /// The largest output that is computed here; what is larger, TensorRT folds with less memory.
 const MOST_OUTPUT_BYTES: usize = 16 << 20;
 
+/// The share of the budget for memory that may be held by what is folded: one in so many.
+const SHARE_OF_BUDGET: usize = 4;
+
 /// Computes layers of constants within a budget.
 #[derive(Debug, Default)]
 pub struct Folder {
     grown_bytes: Cell<usize>,
+    made_bytes: Cell<usize>,
 }
 
 impl Folder {
@@ -37,7 +42,9 @@ impl Folder {
         let input_bytes: usize = inputs.iter().map(|tensor| tensor.bytes().len()).sum();
         let growth = output_bytes.saturating_sub(input_bytes);
         let total = self.grown_bytes.get().saturating_add(growth);
-        if output_bytes > MOST_OUTPUT_BYTES
+        let made = self.made_bytes.get().saturating_add(output_bytes);
+        if made > memory::budget() / SHARE_OF_BUDGET
+            || output_bytes > MOST_OUTPUT_BYTES
             || growth > MOST_GROWTH_BYTES
             || total > MOST_TOTAL_GROWTH_BYTES
         {
@@ -45,6 +52,7 @@ impl Folder {
         }
         let folded = eval::layer(kind, inputs).ok()?;
         self.grown_bytes.set(total);
+        self.made_bytes.set(made);
         Some(folded.into_vec())
     }
 }

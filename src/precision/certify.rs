@@ -127,7 +127,9 @@ fn reason(
     }
     let at = units.of(id)?;
     let own = found.own.get(at).copied().unwrap_or_default();
-    let text = if search.fixed.get(at).is_some_and(Option::is_some) {
+    let text = if search.given_up.contains(&at) {
+        "no other type holds the bound"
+    } else if search.fixed.get(at).is_some_and(Option::is_some) {
         "`--keep` says so"
     } else if found.types.get(at) == Some(&search.cheap) {
         "it only moves numbers of this type"

@@ -12,6 +12,7 @@ use crate::recipe::precision::{Kept, Precision};
 use crate::report::precision::Certificate;
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// Seconds that the choice may take where nobody says another number.
@@ -62,6 +63,7 @@ pub fn choose(
         evaluate,
         sets: Vec::new(),
         untried: Vec::new(),
+        given_up: HashSet::new(),
         clock: Clock::new(Duration::from_secs(budget)),
     };
     let auto = recipe.precision == Precision::Auto;
@@ -145,8 +147,11 @@ impl Chooser<'_, '_> {
 
     /// All that is free in `f32`, which is what is left where nothing holds.
     fn in_f32(&mut self, data: &Data) -> Result<(Found, Option<Checked>)> {
-        for fixed in &mut self.search.fixed {
-            fixed.get_or_insert(DType::F32);
+        for (at, fixed) in self.search.fixed.iter_mut().enumerate() {
+            if fixed.is_none() {
+                *fixed = Some(DType::F32);
+                self.search.given_up.insert(at);
+            }
         }
         self.auto = false;
         self.search.sets.clear();
@@ -189,8 +194,8 @@ fn something_is_computed(sets: &[Set]) -> Result<()> {
     let says = |output: &Tensor| {
         !output.dtype().is_float() || output.to_f32s().is_none_or(|v| v.iter().any(number))
     };
-    let mut outputs = sets.iter().flat_map(|set| &set.expected);
-    if sets.is_empty() || outputs.any(says) {
+    let outputs: Vec<&Tensor> = sets.iter().flat_map(|set| &set.expected).collect();
+    if outputs.iter().all(|output| output.is_empty()) || outputs.iter().any(|output| says(output)) {
         return Ok(());
     }
     let message = "the outputs say nothing of the types: each number is 0, infinite or NaN";

@@ -44,6 +44,8 @@ pub(super) struct Search<'a, 'e> {
     pub sets: Vec<Set>,
     /// Units in `f32` of which nobody knows whether they have to be: the time was up.
     pub untried: Vec<usize>,
+    /// Units in `f32` because nothing else holds.
+    pub given_up: HashSet<usize>,
     pub clock: Clock,
 }
 

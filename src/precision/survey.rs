@@ -245,8 +245,8 @@ fn largest(tensor: &Tensor) -> f64 {
     finite.fold(0.0, f64::max)
 }
 
-/// How far two tensors are apart: the largest difference as a share of the largest number that is
-/// expected. Infinite where one is no number and the other is, or other shapes; whole numbers and
+/// How far two tensors are apart: the largest difference as a share of the
+/// [scale](Tensor::scale) of what is expected. Infinite where one is no number and the other is, or other shapes; whole numbers and
 /// truths are equal or 1 apart.
 pub(super) fn apart(actual: &Tensor, expected: &Tensor) -> f64 {
     if actual.dims() != expected.dims() {
@@ -270,7 +270,7 @@ pub(super) fn apart(actual: &Tensor, expected: &Tensor) -> f64 {
             return f64::INFINITY;
         }
     }
-    let scale = largest(expected);
+    let scale = expected.scale();
     if most == 0.0 {
         0.0
     } else if scale == 0.0 {

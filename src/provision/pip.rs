@@ -14,6 +14,8 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_millis(100);
 /// Lines of pip's output that an error shows: enough for its longest message, the one about hashes.
 const LINES_SHOWN: usize = 8;
+/// Bytes of a line that are kept together.
+const LINE_BYTES: u64 = 64 << 10;
 /// `python -m pip`, but a `pip.py` in the current folder, which may have come with a model, is not
 /// run in pip's place.
 const RUN_PIP: &str = "import sys; sys.path[:] = filter(None, sys.path); \
@@ -151,8 +153,12 @@ fn largest_file(folder: &Path) -> u64 {
 /// The last lines, leaving out empty ones, of all that can be read.
 fn last_lines(from: impl Read) -> Vec<String> {
     let mut last = VecDeque::new();
-    for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
-        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+    let mut from = BufReader::new(from);
+    let mut bytes = Vec::new();
+    // A line without an end comes in pieces.
+    while let Ok(1..) = from.by_ref().take(LINE_BYTES).read_until(b'\n', &mut bytes) {
+        let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        bytes.clear();
         if !line.is_empty() {
             last.push_back(line);
         }

@@ -8,9 +8,9 @@ use crate::files;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, SystemTime};
 
 /// Prints the search path; then, after an empty line, what else decides on it: the interpreter, a
@@ -41,6 +41,8 @@ const MEMORY: &str = "python.json";
 /// What changed this shortly before Python was asked may change again without its time of change
 /// telling so.
 const TOO_YOUNG: Duration = Duration::from_secs(2);
+/// As much of an answer as is read.
+const ANSWER_BYTES: u64 = 1 << 20;
 /// As much of a shim as is read.
 const SHIM_BYTES: u64 = 4096;
 
@@ -160,15 +162,15 @@ impl Python {
 
     /// The search path and, from a Python that knows it, what else decides on that.
     fn ask(&self) -> (Vec<PathBuf>, Option<Vec<PathBuf>>) {
-        let Ok(output) = Command::new(&self.program).args(["-c", QUESTION]).output() else {
+        let Ok((said, status)) = answer(Command::new(&self.program).args(["-c", QUESTION])) else {
             return (Vec::new(), None);
         };
-        let said = String::from_utf8_lossy(&output.stdout);
+        let said = String::from_utf8_lossy(&said);
         let (folders, others) = said.split_once("\n\n").unwrap_or((&said, ""));
         let paths = |lines: &str| {
             lines.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
         };
-        (paths(folders), output.status.success().then(|| paths(others)))
+        (paths(folders), status.success().then(|| paths(others)))
     }
 
     /// What decides on the answer; `None` where that cannot be known, so that Python has to be
@@ -226,6 +228,21 @@ impl Python {
 pub fn forget(cache: &Path) {
     // Where there is nothing, nothing was remembered.
     let _ = fs::remove_file(cache.join(MEMORY));
+}
+
+/// What a program prints, as far as anybody reads on, and how it ended.
+fn answer(command: &mut Command) -> io::Result<(Vec<u8>, ExitStatus)> {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let mut said = Vec::new();
+    let read = child.stdout.take().map(|out| out.take(ANSWER_BYTES).read_to_end(&mut said));
+    if said.len() as u64 >= ANSWER_BYTES {
+        // It would print for ever, or wait for somebody who reads. It may have ended already.
+        let _ = child.kill();
+    }
+    let status = child.wait()?;
+    read.transpose()?;
+    Ok((said, status))
 }
 
 /// A path that Python named, and the files in such a folder that can lengthen the search path.

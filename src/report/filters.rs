@@ -1,5 +1,6 @@
 //! Numbers and texts as the views show them. What is absent shows as a dash.
 
+use crate::shown as text;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 
@@ -129,7 +130,7 @@ fn logarithm(value: &Value) -> Value {
 /// Any text as one line of Markdown that shows it as it is.
 fn markdown(text: &str) -> String {
     let characters: Vec<char> =
-        text.chars().map(|each| if each.is_control() { ' ' } else { each }).collect();
+        text.chars().map(|each| if text::is_plain(each) { each } else { ' ' }).collect();
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
     for (at, &each) in characters.iter().enumerate() {

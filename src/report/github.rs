@@ -1,6 +1,7 @@
 //! What GitHub Actions shows beside a change: workflow commands on stdout.
 
 use super::zoo::{ModelReport, Report};
+use crate::shown;
 
 /// One line for each model that is not as expected, or better: `::error file=…,title=…::…`.
 pub fn annotations(report: &Report) -> String {
@@ -25,7 +26,7 @@ fn line(level: &str, model: &ModelReport) -> String {
     format!(
         "::{level} file={place},title={}::{}\n",
         property(&format!("{}: {}", model.name, model.status)),
-        data(&format!("{}{expected}{stale}{text}", model.status))
+        data(&shown::lines(&format!("{}{expected}{stale}{text}", model.status)))
     )
 }
 
@@ -36,7 +37,7 @@ fn data(text: &str) -> String {
 
 /// A property, which a comma or a colon would end.
 fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    data(&shown::line(text)).replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]
@@ -53,10 +54,11 @@ mod tests {
         let model = model.expecting(Some(Status::Verified));
         assert_eq!(
             line("error", &model),
-            "::error file=models/a%3Ab.onnx,title=a%2Cb%3A%3Ac%0A%3A unsupported\
-             ::unsupported, expected verified%0A50%25 off%0A::warning::x\n"
+            "::error file=models/a%3Ab.onnx,title=a%2Cb%3A%3Ac\\n%3A unsupported\
+             ::unsupported, expected verified%0A50%25 off%0A\\u{3a}:warning::x\n"
         );
     }
+
     #[test]
     fn a_stale_expectation_is_shown_where_it_stands() {
         let at = Some(Place { file: "zoo.toml".to_owned(), line: 12 });

@@ -2,6 +2,7 @@
 
 use super::zoo::{ModelReport, Report, Status};
 use crate::error::{Error, Kind, Result};
+use crate::shown::{escaped, lines};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ fn case(model: &ModelReport) -> TestCase {
         (
             Status::Differs
             | Status::Undetermined
+            | Status::Unjudged
             | Status::Vacuous
             | Status::Unsupported
             | Status::Invalid
@@ -54,21 +56,21 @@ fn case(model: &ModelReport) -> TestCase {
     let reason = model.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     if !model.as_expected || model.status == Status::Skipped {
         status
-            .set_message(format!("{}{expected}{reason}", model.status))
+            .set_message(lines(&format!("{}{expected}{reason}", model.status)))
             .set_type(model.status.to_string());
         let details = model.details.clone().or_else(|| model.hint.clone());
         let again = model.command.as_ref().map(|command| format!("again: {command}"));
         let told: Vec<String> = details.into_iter().chain(again).collect();
         if !told.is_empty() {
-            status.set_description(told.join("\n\n"));
+            status.set_description(lines(&told.join("\n\n")));
         }
     }
-    let mut case = TestCase::new(model.name.clone(), status);
+    let mut case = TestCase::new(escaped(&model.name), status);
     let seconds = &model.seconds;
     let parts = [seconds.import, seconds.build, seconds.verify];
-    case.set_classname(model.path.clone()).set_time(duration(parts.into_iter().flatten().sum()));
+    case.set_classname(escaped(&model.path)).set_time(duration(parts.into_iter().flatten().sum()));
     if model.as_expected && model.status != Status::Skipped {
-        case.set_system_out(format!("{}{expected}{reason}{stale}", model.status));
+        case.set_system_out(lines(&format!("{}{expected}{reason}{stale}", model.status)));
     }
     case
 }

@@ -3,6 +3,7 @@
 use super::diff::Diff;
 use super::filters;
 use crate::error::{Error, Kind, Result};
+use crate::shown;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
@@ -44,8 +45,9 @@ pub fn files(about: About, original: &impl Serialize) -> Result<[(&'static str, 
     let broken = |what: &str, cause: String| {
         Error::new(Kind::Internal, format!("cannot write {what}")).with_note(cause)
     };
-    let report =
+    let mut report =
         serde_json::to_value(original).map_err(|error| broken("a report", error.to_string()))?;
+    shown::value(&mut report);
     let (markdown, html) = match about {
         About::Model => ("verification.md.j2", "verification.html.j2"),
         About::Zoo => ("zoo.md.j2", "zoo.html.j2"),

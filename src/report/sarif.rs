@@ -30,6 +30,7 @@ pub fn log<'a>(report: &Report, page: impl Fn(&ModelReport) -> Option<&'a Value>
 
 fn meaning(status: Status) -> &'static str {
     match status {
+        Status::Unjudged => "The plan was built, and its numbers were not compared",
         Status::Undetermined => "Rounding alone moves the numbers too far to say if they are right",
         Status::Vacuous => "The numbers agree with the reference, but would if they were wrong",
         Status::Differs => "The numbers differ from the reference",

@@ -23,6 +23,8 @@ pub enum Status {
     /// A plan was built; the network evaluated on the CPU agrees with the reference. The plan was
     /// not run.
     Evaluated,
+    /// A plan was built, and nobody compared its numbers: there was no time, or nobody wanted to.
+    Unjudged,
     /// Rounding alone moves the numbers too far to say whether they are right.
     Undetermined,
     /// Numbers agree with the reference, but would if they were wrong.
@@ -45,9 +47,10 @@ pub enum Status {
 
 impl Status {
     /// All of them, the best first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Verified,
         Self::Evaluated,
+        Self::Unjudged,
         Self::Undetermined,
         Self::Vacuous,
         Self::Differs,
@@ -79,7 +82,7 @@ impl Status {
             Self::Invalid => 3,
             Self::Unsupported => 4,
             Self::Failed | Self::Crashed | Self::Timeout => 5,
-            Self::Undetermined => 7,
+            Self::Undetermined | Self::Unjudged => 7,
             Self::Vacuous => 8,
         }
     }
@@ -105,6 +108,7 @@ impl fmt::Display for Status {
         f.write_str(match self {
             Status::Verified => "verified",
             Status::Evaluated => "evaluated",
+            Status::Unjudged => "unjudged",
             Status::Undetermined => "undetermined",
             Status::Vacuous => "vacuous",
             Status::Differs => "differs",

@@ -2,13 +2,39 @@
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// How many builds this process has TensorRT do now.
+static BUILDS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether TensorRT is building: a process that ends meanwhile takes the ground from under threads
+/// of its.
+pub fn is_building() -> bool {
+    BUILDS.load(Ordering::SeqCst) > 0
+}
+
+/// Counts as a build until it is dropped.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        BUILDS.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        BUILDS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// Takes the plan in pieces, from whichever thread TensorRT writes.
 pub(super) struct Job<'a> {
     to: Mutex<To<'a>>,
     cancel: &'a AtomicBool,
+    _counted: Counted,
 }
 
 struct To<'a> {
@@ -19,7 +45,11 @@ struct To<'a> {
 
 impl<'a> Job<'a> {
     pub(super) fn new(writer: &'a mut (dyn Write + Send), cancel: &'a AtomicBool) -> Self {
-        Self { to: Mutex::new(To { writer, bytes: 0, error: None }), cancel }
+        Self {
+            to: Mutex::new(To { writer, bytes: 0, error: None }),
+            cancel,
+            _counted: Counted::new(),
+        }
     }
 
     /// Called by the shim with the next bytes of the plan; false stops the build.

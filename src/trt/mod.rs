@@ -24,6 +24,7 @@ pub(crate) mod tests;
 pub use builder::{Builder, build};
 pub use device::{Device, DeviceInfo};
 pub use find::{FindOptions, Tried};
+pub use job::is_building;
 pub use library::Library;
 pub use log::{LogSink, Severity};
 pub use options::{BuildOptions, BuildStats, Flag};

@@ -115,19 +115,10 @@ pub fn beside(model: &Path) -> Vec<PathBuf> {
 /// Reads a folder with `input_0.pb`, … and `output_0.pb`, ….
 ///
 /// # Errors
-/// [`Kind::Environment`] where there are no outputs to compare with; whatever [`onnx::read_tensor`]
-/// says of a file.
+/// [`Kind::Environment`] where there are no outputs to compare with, and for a file that is no
+/// tensor; whatever else [`onnx::read_tensor`] says of a file.
 pub fn read(folder: &Path) -> Result<DataSet> {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let set = DataSet {
-        path: folder.to_owned(),
-        label: name.clone(),
-        source: name,
-        tolerance: None,
-        within: None,
-        inputs: entries(folder, "input")?,
-        outputs: entries(folder, "output")?,
-    };
+    let set = read_any(folder)?;
     if set.outputs.is_empty() {
         let message = format!("`{}` holds no output_0.pb to compare with", folder.display());
         return Err(Error::new(Kind::Environment, message));
@@ -135,11 +126,47 @@ pub fn read(folder: &Path) -> Result<DataSet> {
     Ok(set)
 }
 
+/// Reads a folder with `input_0.pb`, …, whether or not it has outputs.
+///
+/// # Errors
+/// [`Kind::Usage`] where there are no inputs; whatever [`onnx::read_tensor`] says of a file.
+pub fn read_inputs(folder: &Path) -> Result<DataSet> {
+    let set = read_any(folder)?;
+    if set.inputs.is_empty() {
+        let message = format!("`{}` holds no input_0.pb", folder.display());
+        return Err(Error::new(Kind::Usage, message));
+    }
+    Ok(set)
+}
+
+fn read_any(folder: &Path) -> Result<DataSet> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(DataSet {
+        path: folder.to_owned(),
+        label: name.clone(),
+        source: name,
+        tolerance: None,
+        within: None,
+        inputs: entries(folder, "input")?,
+        outputs: entries(folder, "output")?,
+    })
+}
+
 fn entries(folder: &Path, kind: &str) -> Result<Vec<Entry>> {
     (0..MAX_FILES)
         .map(|n| folder.join(format!("{kind}_{n}.pb")))
         .take_while(|path| path.is_file())
-        .map(|path| onnx::read_tensor(&path).map(|(name, data)| Entry { name, data }))
+        .map(|path| match onnx::read_tensor(&path) {
+            Ok((name, data)) => Ok(Entry { name, data }),
+            // The model is none the worse for it.
+            Err(error) if error.kind() == Kind::Invalid => {
+                let message = format!("cannot read the test data `{}`", path.display());
+                let note = [error.message()].into_iter().map(str::to_owned);
+                let note = note.chain(error.causes_text()).collect::<Vec<_>>().join(": ");
+                Err(Error::new(Kind::Environment, message).with_note(note))
+            }
+            Err(error) => Err(error),
+        })
         .collect()
 }
 

@@ -8,8 +8,21 @@ use crate::network::{Network, ValueId};
 use crate::onnx::Constant;
 use std::collections::BTreeMap;
 
-/// The seeds where none is named.
-pub const SEEDS: [u64; 2] = [0, 1];
+/// How much is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent<'a> {
+    /// The seeds.
+    pub seeds: &'a [u64],
+    /// Whether the likeliest shapes of each profile are enough.
+    pub likeliest: bool,
+}
+
+impl Extent<'static> {
+    /// What is drawn where nobody says anything else.
+    pub const FULL: Self = Self { seeds: &[0, 1], likeliest: false };
+    /// For those in a hurry.
+    pub const QUICK: Self = Self { seeds: &[0], likeliest: true };
+}
 
 /// The shapes that inputs are drawn in.
 #[derive(Debug, Clone, Copy)]

@@ -3,6 +3,7 @@
 use super::data::{Entry, at_boundary};
 use crate::error::{Error, Kind, Result};
 use crate::eval;
+use crate::memory;
 use crate::network::layer::Shuffle;
 use crate::onnx::Constant;
 use crate::tensor::{Element, Tensor, volume};
@@ -18,7 +19,7 @@ const MAX_BYTES: u64 = 1 << 33;
 ///
 /// # Errors
 /// [`Kind::Usage`] for a file that is no such archive, holds an array of another type, or one that
-/// is no input.
+/// is no input; [`Kind::Environment`] for an array that memory has no room for.
 pub fn read(path: &Path, inputs: &[&str]) -> Result<Vec<Entry>> {
     let shown = path.display();
     let usage = |message: String| Error::new(Kind::Usage, message);
@@ -43,7 +44,14 @@ pub fn read(path: &Path, inputs: &[&str]) -> Result<Vec<Entry>> {
             .with_note(format!("its inputs are {}", list(inputs))));
         }
         let mut bytes = Vec::new();
-        let read = file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|error| error.to_string());
+        // They are held twice while a tensor is made of them.
+        let most = MAX_BYTES.min(u64::try_from(memory::left() / 2).unwrap_or(MAX_BYTES));
+        let read = file.take(most + 1).read_to_end(&mut bytes).map_err(|error| error.to_string());
+        if bytes.len() as u64 > most {
+            let message = format!("array `{name}` of `{shown}` takes more than {most} bytes");
+            return Err(Error::new(Kind::Environment, message)
+                .with_hint("give more memory with `--memory`"));
+        }
         let tensor = read.and_then(|_| array(&bytes));
         let tensor = tensor
             .map_err(|why| usage(format!("cannot read array `{name}` of `{shown}`: {why}")))?;

@@ -1,6 +1,7 @@
 //! Inputs drawn at random, the same for the same seed, within what the network does with them.
 
 use crate::error::{Error, Kind, Result};
+use crate::memory;
 use crate::network::layer::{Cast, GatherMode};
 use crate::network::{LayerKind, Network, ValueId};
 use crate::tensor::{DType, Tensor};
@@ -28,7 +29,9 @@ pub fn inputs(network: &Network, shapes: &[Vec<usize>], seed: u64) -> Result<Vec
     let mut draw = Draw(seed);
     let one = |(&input, shape): (&ValueId, &Vec<usize>)| {
         let value = network.value(input);
-        if crate::tensor::volume(shape).is_none_or(|count| count > MOST) {
+        // Numbers are drawn in eight bytes at most.
+        let most = MOST.min(memory::left() / 8);
+        if crate::tensor::volume(shape).is_none_or(|count| count > most) {
             let message =
                 format!("input `{}` is too large to draw data for: {shape:?}", value.name);
             return Err(Error::new(Kind::Usage, message)

@@ -4,6 +4,7 @@
 use super::boundary;
 use crate::error::{Error, Kind, Result};
 use crate::onnx::part::Whole;
+use crate::onnx::{Graph, Model};
 use crate::tensor::{DType, Element, Tensor};
 use ort::environment::Environment;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -21,28 +22,30 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Loads a model with the library at `library` (`libonnxruntime.so`), without rewriting its
-    /// graph.
+    /// Loads the model in a file with the library at `library` (`libonnxruntime.so`), without
+    /// rewriting its graph but for [integer products](sums_products_of_8_bits). `model` is what the
+    /// file holds.
     ///
     /// # Errors
     /// [`Kind::Environment`] where the library cannot be used, [`Kind::Unsupported`] where it
     /// refuses the model.
-    pub fn open(library: &Path, model: &Path) -> Result<Self> {
-        let shown = format!("`{}`", model.display());
-        Self::load(library, &shown, |builder| builder.commit_from_file(model))
+    pub fn open(library: &Path, file: &Path, model: &Model) -> Result<Self> {
+        let shown = format!("`{}`", file.display());
+        Self::load(library, &shown, model, |builder| builder.commit_from_file(file))
     }
 
     /// The same for the bytes of a model file, which `what` names in errors.
     ///
     /// # Errors
     /// As [`Reference::open`].
-    pub fn of_bytes(library: &Path, what: &str, model: &[u8]) -> Result<Self> {
-        Self::load(library, what, |builder| builder.commit_from_memory(model))
+    pub fn of_bytes(library: &Path, what: &str, bytes: &[u8], model: &Model) -> Result<Self> {
+        Self::load(library, what, model, |builder| builder.commit_from_memory(bytes))
     }
 
     fn load(
         library: &Path,
         what: &str,
+        model: &Model,
         commit: impl FnOnce(&mut SessionBuilder) -> Result<Session, ort::Error>,
     ) -> Result<Self> {
         let unusable = |cause: String| {
@@ -58,12 +61,15 @@ impl Reference {
             Error::new(Kind::Unsupported, format!("ONNX Runtime cannot load {what}"))
                 .with_note(error.to_string())
         };
-        let mut builder =
-            Session::builder(environment).map_err(|error| unusable(error.to_string()))?;
-        // What a graph says, not what a rewrite made of it.
-        builder = builder
-            .with_optimization_level(GraphOptimizationLevel::Disable)
-            .map_err(|error| unusable(error.to_string()))?;
+        let builder = Session::builder(environment).map_err(|error| unusable(error.to_string()))?;
+        let mut builder = if sums_products_of_8_bits(&model.graph) {
+            exact_products(builder)
+        } else {
+            // What a graph says, not what a rewrite made of it.
+            let plain = builder.with_optimization_level(GraphOptimizationLevel::Disable);
+            plain.map_err(|error| error.to_string())
+        }
+        .map_err(unusable)?;
         Ok(Self { session: commit(&mut builder).map_err(refused)? })
     }
 
@@ -104,6 +110,37 @@ impl Reference {
     }
 }
 
+/// Whether a graph sums up products of numbers of 8 bits. On x86 processors without VNNI, ONNX
+/// Runtime saturates each two products of `u8` and `i8` at 16 bits, and the sum is wrong by up to a
+/// half.
+fn sums_products_of_8_bits(graph: &Graph) -> bool {
+    const PRODUCTS: [&str; 9] = [
+        "ConvInteger",
+        "DynamicQuantizeLSTM",
+        "DynamicQuantizeMatMul",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "QAttention",
+        "QGemm",
+        "QLinearConv",
+        "QLinearMatMul",
+    ];
+    graph.nodes.iter().any(|node| {
+        PRODUCTS.contains(&&*node.op) || node.attrs.graphs().any(sums_products_of_8_bits)
+    })
+}
+
+/// Has weights of `i8` turned to `u8`, whose products do not saturate. That is a rewrite of ONNX
+/// Runtime's, among others that are not wanted.
+fn exact_products(builder: SessionBuilder) -> Result<SessionBuilder, String> {
+    const UNWANTED: &str = "QDQSelectorActionTransformer;MatMulIntegerToFloatFusion;\
+                            DynamicQuantizeMatMulFusion";
+    let text = |error: ort::Error<SessionBuilder>| error.to_string();
+    let builder = builder.with_optimization_level(GraphOptimizationLevel::Level2).map_err(text)?;
+    let builder = builder.with_disabled_optimizers(UNWANTED).map_err(text)?;
+    builder.with_config_entry("session.x64quantprecision", "1").map_err(text)
+}
+
 /// The one environment that a process may have; it stays with the first library.
 fn environment(library: &Path) -> Result<&'static Environment, String> {
     static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
@@ -133,7 +170,7 @@ pub fn inner(
     let needed = |name: &str| model.graph.inputs.iter().any(|info| *info.name == *name);
     let inputs: Vec<_> = inputs.iter().filter(|(name, _)| needed(name)).cloned().collect();
     let what = "the model with inner tensors as outputs";
-    let outputs = Reference::of_bytes(library, what, &part.bytes()?)?.run(&inputs)?;
+    let outputs = Reference::of_bytes(library, what, &part.bytes()?, &model)?.run(&inputs)?;
     Ok(outputs.into_iter().map(|(_, tensor)| tensor).collect())
 }
 

@@ -9,14 +9,19 @@
 use super::{boundary, compare, digits};
 use crate::error::Result;
 use crate::eval::{self, Rounding};
-use crate::network::Network;
-use crate::report::verification;
+use crate::network::{LayerKind, Network};
+use crate::report::verification::{self, OutputComparison, Statistics};
 use crate::tensor::{DType, Tensor};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How many runs there are.
-const RUNS: usize = 5;
+/// How many runs there are; more of them where few elements lie beyond what those before have
+/// shown, because of few runs the extremes of many elements are not seen.
+pub const RUNS: [usize; 3] = [5, 10, 20];
+
+/// The most elements that more runs may explain: so many, or this share of all.
+const FEW: usize = 3;
+const FEW_OF_ALL: f64 = 0.05;
 
 /// A network that takes longer than this for a run is not measured.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,38 +56,6 @@ impl Spread {
     pub fn said(&self) -> verification::Rounding {
         self.said.clone()
     }
-
-    /// From what an output is, and what it was in runs that were rounded at random.
-    pub(super) fn of(exact: &Tensor, runs: &[&Tensor]) -> Self {
-        let numbers = compare::numbers(exact);
-        let mut spread = vec![0f64; numbers.len()];
-        for run in runs {
-            let run = compare::numbers(run);
-            for (spread, (a, b)) in spread.iter_mut().zip(numbers.iter().zip(run)) {
-                let moved = (a - b).abs();
-                *spread = spread.max(if moved.is_nan() { 0.0 } else { moved });
-            }
-        }
-        let lent = Lent::of(&numbers, &spread);
-        let lost = numbers.iter().zip(&spread).filter(|&(n, by)| *by > LOST * n.abs()).count();
-        let most = if numbers.iter().all(|number| is_whole(*number)) {
-            MOST_LOST_WHOLE
-        } else {
-            MOST_LOST_REAL
-        };
-        let lost = share(lost, numbers.len());
-        let usual = share_of(spread.iter().map(|by| by * by).sum(), spread.len()).sqrt();
-        let said = verification::Rounding {
-            runs: runs.len(),
-            spread: usual.min(f64::MAX),
-            lost,
-            determined: lost <= most,
-            lost_in: None,
-        };
-        let allowed =
-            numbers.iter().zip(&spread).map(|(number, own)| MARGIN * own.max(lent.to(*number)));
-        Self { allowed: allowed.collect(), said }
-    }
 }
 
 /// What elements of like size lend each other. Where one lands on the other side of a rounding
@@ -92,7 +65,7 @@ struct Lent(HashMap<i32, f64>);
 impl Lent {
     fn of(numbers: &[f64], spread: &[f64]) -> Self {
         let mut groups: HashMap<i32, (usize, f64, bool)> = HashMap::new();
-        for (number, by) in numbers.iter().zip(spread) {
+        for (number, by) in numbers.iter().zip(spread).filter(|(_, by)| by.is_finite()) {
             let group = groups.entry(size(*number)).or_insert((0, 0.0, true));
             *group = (group.0 + 1, group.1 + by * by, group.2 && is_whole(*number));
         }
@@ -126,44 +99,147 @@ fn share_of(sum: f64, count: usize) -> f64 {
     if count == 0 { 0.0 } else { sum / count as f64 }
 }
 
-/// The spread of each output, by name; `None` for a network that takes too long. `exact` are its
-/// outputs for these inputs. `declared` are the types in which outputs leave, as for
-/// [`declared`](super::declared); `tf32` says whether products of `f32` may be computed so.
-///
-/// # Errors
-/// Those of [`eval::run`].
-pub fn spreads(
-    network: &Network,
-    inputs: &[Tensor],
-    exact: Vec<Tensor>,
-    declared: &[(&str, Option<DType>)],
+/// Whether more runs may explain what is left of an output: few elements, or any where numbers go
+/// up and down in steps, of which a single one moves all that follows.
+pub(super) fn may_be_explained(output: &OutputComparison, network: &Network) -> bool {
+    let few =
+        |of: &Statistics| of.mismatches <= FEW || share(of.mismatches, of.elements) <= FEW_OF_ALL;
+    output.statistics.as_ref().is_some_and(few) || has_steps(network)
+}
+
+fn has_steps(network: &Network) -> bool {
+    let mut layers = network.live_layers().into_iter().map(|id| &network.layer(id).kind);
+    layers.any(|kind| matches!(kind, LayerKind::Quantize(_)))
+}
+
+/// How far rounding moves the outputs of a network, measured run by run.
+#[derive(Debug)]
+pub struct Measured<'a> {
+    network: &'a Network,
+    inputs: &'a [Tensor],
     tf32: bool,
-) -> Result<Option<HashMap<String, Spread>>> {
-    let leave = |outputs: Vec<Tensor>| -> Result<Vec<Tensor>> {
-        let each = outputs.into_iter().zip(declared);
+    /// The types in which outputs leave.
+    declared: &'a [(&'a str, Option<DType>)],
+    outputs: Vec<Moved>,
+    runs: usize,
+}
+
+impl<'a> Measured<'a> {
+    /// Of `exact`, the outputs for these inputs. `declared` are the types in which they leave, as
+    /// for [`declared`](super::declared); `tf32` says whether products of `f32` may be computed so.
+    ///
+    /// # Errors
+    /// Outputs that cannot leave in their types.
+    pub fn new(
+        network: &'a Network,
+        inputs: &'a [Tensor],
+        exact: Vec<Tensor>,
+        declared: &'a [(&'a str, Option<DType>)],
+        tf32: bool,
+    ) -> Result<Self> {
+        let mut measured = Self { network, inputs, tf32, declared, outputs: Vec::new(), runs: 0 };
+        let exact = measured.leave(exact)?;
+        measured.outputs = exact.iter().map(Moved::new).collect();
+        Ok(measured)
+    }
+
+    fn leave(&self, outputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        let each = outputs.into_iter().zip(self.declared);
         each.map(|(tensor, (name, to))| boundary::leave(name, tensor, *to)).collect()
-    };
-    let exact = leave(exact)?;
-    let mut runs = Vec::with_capacity(RUNS);
-    for seed in 0..RUNS {
-        let start = Instant::now();
-        let mut rounding = Rounding::new(seed as u64, tf32);
-        runs.push(leave(eval::run_rounding(network, inputs, &mut rounding)?)?);
-        if start.elapsed() > PATIENCE {
-            return Ok(None);
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        self.network
+    }
+
+    /// Runs until there are this many; `false` for a network that takes too long.
+    ///
+    /// # Errors
+    /// Those of [`eval::run`].
+    pub fn run(&mut self, runs: usize) -> Result<bool> {
+        while self.runs < runs {
+            let start = Instant::now();
+            let mut rounding = Rounding::new(self.runs as u64, self.tf32);
+            let outputs = eval::run_rounding(self.network, self.inputs, &mut rounding)?;
+            let outputs = self.leave(outputs)?;
+            for (moved, output) in self.outputs.iter_mut().zip(outputs) {
+                moved.take(&output);
+            }
+            self.runs += 1;
+            if start.elapsed() > PATIENCE {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The spread of each output, by name.
+    ///
+    /// # Errors
+    /// Those of [`eval::run`].
+    pub fn spreads(&self) -> Result<HashMap<String, Spread>> {
+        let each = self.declared.iter().zip(&self.outputs);
+        let named = each.map(|((name, _), moved)| ((*name).to_owned(), moved.spread(self.runs)));
+        let mut named: HashMap<String, Spread> = named.collect();
+        if named.values().any(|spread| !spread.said.determined) {
+            let mut rounding = Rounding::new(0, self.tf32);
+            let node = digits::lost_in(self.network, self.inputs, &mut rounding)?;
+            for spread in named.values_mut().filter(|spread| !spread.said.determined) {
+                spread.said.lost_in.clone_from(&node);
+            }
+        }
+        Ok(named)
+    }
+}
+
+/// An output, and how far each element has moved at most.
+#[derive(Debug)]
+pub(super) struct Moved {
+    numbers: Vec<f64>,
+    by: Vec<f64>,
+}
+
+impl Moved {
+    pub(super) fn new(exact: &Tensor) -> Self {
+        let numbers = compare::numbers(exact);
+        Self { by: vec![0.0; numbers.len()], numbers }
+    }
+
+    /// Another run.
+    #[allow(clippy::float_cmp, reason = "equal infinities are what is asked for")]
+    pub(super) fn take(&mut self, run: &Tensor) {
+        let run = compare::numbers(run);
+        for (by, (a, b)) in self.by.iter_mut().zip(self.numbers.iter().zip(run)) {
+            let stays = *a == b || a.is_nan() && b.is_nan();
+            // A number that rounding makes none, or one that it makes of none, moves without end.
+            let moved = if stays { 0.0 } else { (a - b).abs() };
+            *by = by.max(if moved.is_nan() { f64::INFINITY } else { moved });
         }
     }
-    let spreads = exact.iter().zip(declared).enumerate();
-    let named = spreads.map(|(at, (exact, (name, _)))| {
-        let others: Vec<&Tensor> = runs.iter().filter_map(|run| run.get(at)).collect();
-        ((*name).to_owned(), Spread::of(exact, &others))
-    });
-    let mut named: HashMap<String, Spread> = named.collect();
-    if named.values().any(|spread| !spread.said.determined) {
-        let node = digits::lost_in(network, inputs, &mut Rounding::new(0, tf32))?;
-        for spread in named.values_mut().filter(|spread| !spread.said.determined) {
-            spread.said.lost_in.clone_from(&node);
-        }
+
+    pub(super) fn spread(&self, runs: usize) -> Spread {
+        let Self { numbers, by } = self;
+        let lent = Lent::of(numbers, by);
+        let endless = by.iter().any(|by| by.is_infinite());
+        let lost = numbers.iter().zip(by).filter(|&(n, by)| *by > LOST * n.abs()).count();
+        let most = if numbers.iter().all(|number| is_whole(*number)) {
+            MOST_LOST_WHOLE
+        } else {
+            MOST_LOST_REAL
+        };
+        let lost = share(lost, numbers.len());
+        let finite = by.iter().filter(|by| by.is_finite());
+        let usual = share_of(finite.map(|by| by * by).sum(), by.len()).sqrt();
+        let said = verification::Rounding {
+            runs,
+            spread: usual.min(f64::MAX),
+            lost,
+            determined: lost <= most && !endless,
+            lost_in: None,
+        };
+        let allowed =
+            numbers.iter().zip(by).map(|(number, own)| MARGIN * own.max(lent.to(*number)));
+        Spread { allowed: allowed.collect(), said }
     }
-    Ok(Some(named))
 }

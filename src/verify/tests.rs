@@ -1,5 +1,6 @@
 use super::compare::compare;
 use super::data::{DataSet, Entry};
+use super::rounding::Moved;
 use super::*;
 use crate::network::layer::{
     Activation, ActivationType, Constant as ConstantLayer, ElementWise, ElementWiseOperation,
@@ -193,7 +194,11 @@ fn whole_numbers_are_exact() {
 /// What rounding explains of an output: its elements in a run as they are, and in runs where they
 /// are rounded at random.
 fn within(expected: &Tensor, exact: &Tensor, runs: &[&Tensor]) -> (usize, bool) {
-    let spread = Spread::of(exact, runs);
+    let mut moved = Moved::new(exact);
+    for run in runs {
+        moved.take(run);
+    }
+    let spread = moved.spread(runs.len());
     let expected = Constant::Tensor(expected.clone());
     let tolerance = compare::tolerance(exact.dtype());
     let found = compare::compare_within("y", exact, &expected, tolerance, Some(&spread));

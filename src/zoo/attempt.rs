@@ -1,7 +1,8 @@
 //! One model: convert, build, compute, compare.
 
-use super::job::{Job, Outcome};
+use super::job::{Effort, Job, Outcome};
 use super::plan::Plan;
+use super::waiting;
 use crate::convert::freezing::{self, Freezing};
 use crate::convert::{
     Conversion, Ending, Findings, Loaded, Machine, ModelFiles, On, Source, describe, reason,
@@ -17,7 +18,7 @@ use crate::report::model::Report;
 use crate::report::verification::{Candidate, OutputComparison};
 use crate::report::zoo::{ModelReport, Seconds, Status};
 use crate::trt::LogSink;
-use crate::verify::{self, data::DataSet};
+use crate::verify::{self, data::DataSet, draw::Extent};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +35,11 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// All files that are read.
+    pub fn reads(&self) -> Vec<PathBuf> {
+        self.source.reads()
+    }
+
     /// Reads the model and its test data, and hashes the model's files.
     ///
     /// # Errors
@@ -70,6 +76,18 @@ struct Progress {
     plan: Option<Plan>,
     /// Why no plan was built, though the network is good.
     unbuilt: Option<String>,
+    /// Why no numbers were compared, though there is a plan.
+    unjudged: Option<String>,
+    /// Whether something is still computed that nobody waits for.
+    late: bool,
+}
+
+/// Where outputs were computed.
+enum Judged {
+    OnGpu,
+    OnCpu,
+    /// Nowhere, and why.
+    Not(String),
 }
 
 /// Does a job whose files were read, if they could be. Whatever happens ends up in the report.
@@ -82,8 +100,12 @@ pub fn run(job: &Job, machine: &Machine, inputs: Result<Inputs>) -> Done {
     let wrong = verify::objection(&progress.findings.verifications);
     let (status, error) = match (result, wrong) {
         (Err(error), _) | (Ok(_), Some(error)) => (error.kind().into(), Some(error)),
-        (Ok(On::Gpu), None) => (Status::Verified, None),
-        (Ok(_), None) => (Status::Evaluated, None),
+        (Ok(Judged::OnGpu), None) => (Status::Verified, None),
+        (Ok(Judged::OnCpu), None) => (Status::Evaluated, None),
+        (Ok(Judged::Not(why)), None) => {
+            progress.unjudged = Some(why);
+            (Status::Unjudged, None)
+        }
     };
     let model = model_report(job, status, error.as_ref(), &progress);
     let mut plan = progress.plan;
@@ -102,7 +124,8 @@ pub fn run(job: &Job, machine: &Machine, inputs: Result<Inputs>) -> Done {
     };
     let page: Report = progress.findings.report(&sets, ending);
     let page = serde_json::to_value(page).unwrap_or_default();
-    let spent = machine.device.as_ref().is_some_and(|device| !device.answers());
+    // What is still evaluated holds a processor and memory until the worker ends.
+    let spent = progress.late || machine.device.as_ref().is_some_and(|device| !device.answers());
     Done { outcome: Outcome { model, page, spent, notes: Vec::new() }, plan }
 }
 
@@ -131,6 +154,7 @@ fn model_report(
     let not_run = format!("{not_run}: the plan was not run");
     let not_run = progress.unbuilt.clone().unwrap_or(not_run);
     let not_run = Some(not_run).filter(|_| status == Status::Evaluated);
+    let not_run = progress.unjudged.clone().or(not_run);
     let latency = findings.latency.as_ref();
     ModelReport {
         reason: error.map(reason::reason).or(not_run),
@@ -143,7 +167,7 @@ fn model_report(
         latency_ms: latency.map(|latency| f64::from(latency.stream.quantile(0.5))),
         layers: (!findings.layers.is_empty()).then_some(findings.layers.len()),
         outputs: worst(&findings.verifications),
-        exit_code: error.map_or(0, |error| error.kind().exit_code()),
+        exit_code: error.map_or(status.exit_code(), |error| error.kind().exit_code()),
         ..ModelReport::new(&job.name, &job.path, status)
     }
 }
@@ -166,14 +190,14 @@ fn worst(verifications: &[Verification]) -> Vec<OutputComparison> {
     worst
 }
 
-/// Says where outputs were computed.
 fn convert(
     job: &Job,
     machine: &Machine,
     inputs: Inputs,
     sets: &mut Vec<DataSet>,
     progress: &mut Progress,
-) -> Result<On> {
+) -> Result<Judged> {
+    let start = Instant::now();
     let Inputs { source, sets: read, files } = inputs;
     let settings = &job.settings;
     progress.seconds.import = Some(source.took.as_secs_f64());
@@ -199,7 +223,7 @@ fn convert(
         let import = progress.seconds.import;
         *progress =
             Progress { seconds: Seconds { import, ..Seconds::default() }, ..Progress::default() };
-        let attempt = Attempt { job, machine, source: &source, files: &files };
+        let attempt = Attempt { job, machine, source: &source, files: &files, start };
         match attempt.run(fitted.clone().freezing(frozen), sets, progress) {
             Err(error) if !matches!(error.kind(), Kind::Cancelled | Kind::Environment) => {
                 // What a level further on says is of interest only where freezing was all that was
@@ -220,13 +244,19 @@ struct Attempt<'a> {
     machine: &'a Machine,
     source: &'a Source,
     files: &'a ModelFiles,
+    /// When the job began.
+    start: Instant,
 }
 
 impl Attempt<'_> {
-    /// Says where outputs were computed.
-    fn run(&self, fitted: Fitted, sets: &mut Vec<DataSet>, progress: &mut Progress) -> Result<On> {
+    fn run(
+        &self,
+        fitted: Fitted,
+        sets: &mut Vec<DataSet>,
+        progress: &mut Progress,
+    ) -> Result<Judged> {
         let Self { job, machine, source, .. } = self;
-        let Progress { seconds, findings, unbuilt, .. } = progress;
+        let Progress { seconds, findings, .. } = progress;
         let make = || Conversion::new(source, fitted, machine.caps());
         let mut conversion = timed(&mut seconds.import, make)?;
         findings.take(&conversion)?;
@@ -234,46 +264,88 @@ impl Attempt<'_> {
         let choose = || conversion.choose(source, sets, &AtomicBool::new(false));
         timed(&mut seconds.import, choose)?;
         findings.take(&conversion)?;
+        if job.settings.verify == Effort::None {
+            self.build(&conversion, progress)?;
+            return Ok(Judged::Not("`--no-verify` says so".to_owned()));
+        }
         if sets.is_empty() {
-            let library = machine.reference.as_ref().ok_or_else(no_reference)?;
-            *sets = timed(&mut seconds.verify, || {
-                conversion.drawn(&verify::draw::SEEDS, &mut source.reference(library)?)
-            })?;
-            for set in sets.iter_mut() {
-                set.tolerance = job.settings.tolerance;
-            }
+            *sets = timed(&mut seconds.verify, || self.drawn(&conversion))?;
         }
         for set in sets.iter_mut() {
             set.within = job.settings.recipe.bound();
         }
-        let gpu = machine.gpu().filter(|_| job.settings.on != On::Cpu);
-        if gpu.is_none() {
-            findings.verifications =
-                timed(&mut seconds.verify, || evaluate(&conversion, &source.inputs(), sets))?;
+        match machine.gpu().filter(|_| job.settings.on != On::Cpu) {
+            None => self.evaluate(&conversion, sets, progress),
+            Some(gpu) => {
+                self.build(&conversion, progress)?;
+                let Progress { seconds, plan, .. } = progress;
+                let Some(plan) = plan else { return Ok(Judged::OnCpu) };
+                let (ran, latency) = timed(&mut seconds.verify, || {
+                    let mut loaded = Loaded::load(gpu, &plan.bytes, &quiet())?;
+                    let inputs = source.inputs();
+                    let ran = loaded.judge(&conversion, &inputs, sets)?;
+                    let latency = sets.first().map(|set| loaded.time(&inputs, set)).transpose()?;
+                    Ok::<_, Error>((ran, latency))
+                })?;
+                (progress.findings.verifications, progress.findings.latency) = (ran, latency);
+                Ok(Judged::OnGpu)
+            }
         }
-        let library = machine.library.as_ref();
-        let lacking = library.filter(|_| machine.device.is_none());
-        if let Some(site) = lacking.and_then(|lib| lib.lacks_device_for(conversion.network())) {
-            *unbuilt =
-                Some(format!("no plan was built: {site} can be built only where there is a GPU"));
-            return Ok(On::Cpu);
-        }
-        let plan = timed(&mut progress.seconds.build, || self.build(&conversion))?;
-        let plan = progress.plan.insert(plan);
-        let Some(gpu) = gpu else { return Ok(On::Cpu) };
-        let (ran, latency) = timed(&mut progress.seconds.verify, || {
-            let mut loaded = Loaded::load(gpu, &plan.bytes, &quiet())?;
-            let inputs = source.inputs();
-            let ran = loaded.judge(&conversion, &inputs, sets)?;
-            let latency = sets.first().map(|set| loaded.time(&inputs, set)).transpose()?;
-            Ok::<_, Error>((ran, latency))
-        })?;
-        (progress.findings.verifications, progress.findings.latency) = (ran, latency);
-        Ok(On::Gpu)
     }
 
-    /// Builds the plan into memory.
-    fn build(&self, conversion: &Conversion) -> Result<Plan> {
+    /// Inputs that are drawn, with the reference's outputs.
+    fn drawn(&self, conversion: &Conversion) -> Result<Vec<DataSet>> {
+        let Self { job, machine, source, .. } = self;
+        let library = machine.reference.as_ref().ok_or_else(no_reference)?;
+        let quick = job.settings.verify == Effort::Quick;
+        let extent = if quick { Extent::QUICK } else { Extent::FULL };
+        let mut sets = conversion.drawn(extent, &mut source.reference(library)?)?;
+        for set in &mut sets {
+            set.tolerance = job.settings.tolerance;
+        }
+        Ok(sets)
+    }
+
+    /// Builds the plan, then evaluates the network in the time that is left.
+    fn evaluate(
+        &self,
+        conversion: &Conversion,
+        sets: &[DataSet],
+        progress: &mut Progress,
+    ) -> Result<Judged> {
+        let built = self.build(conversion, progress);
+        let left = self.job.timeout_seconds.map(|limit| waiting::left(limit, self.start));
+        let inputs = self.source.inputs();
+        let found = timed(&mut progress.seconds.verify, || match left.filter(|_| built.is_ok()) {
+            None => verify::all_on_cpu(conversion.network(), &inputs, sets).map(Some),
+            Some(left) => waiting::evaluated(left, conversion, &inputs, sets),
+        })?;
+        built?;
+        let Some(found) = found else {
+            progress.late = true;
+            let seconds = progress.seconds.verify.unwrap_or_default();
+            return Ok(Judged::Not(format!(
+                "the plan was built, but evaluating the network took longer than {seconds:.0} s"
+            )));
+        };
+        progress.findings.verifications = found;
+        Ok(Judged::OnCpu)
+    }
+
+    /// Builds the plan into memory, where this machine can.
+    fn build(&self, conversion: &Conversion, progress: &mut Progress) -> Result<()> {
+        let library = self.machine.library.as_ref();
+        let lacking = library.filter(|_| self.machine.device.is_none());
+        if let Some(site) = lacking.and_then(|lib| lib.lacks_device_for(conversion.network())) {
+            let why = format!("no plan was built: {site} can be built only where there is a GPU");
+            progress.unbuilt = Some(why);
+            return Ok(());
+        }
+        progress.plan = Some(timed(&mut progress.seconds.build, || self.plan(conversion))?);
+        Ok(())
+    }
+
+    fn plan(&self, conversion: &Conversion) -> Result<Plan> {
         let none = || Error::new(Kind::Environment, "there is no TensorRT library");
         let library = self.machine.library.as_ref().ok_or_else(none)?;
         let to = (files::name(&self.job.model.with_extension("plan")), Vec::new());
@@ -286,14 +358,6 @@ impl Attempt<'_> {
 fn no_reference() -> Error {
     let message = "there is no test data to compare with, and no ONNX Runtime";
     Error::new(Kind::Environment, message).with_hint("run `onnx2plan setup --reference`")
-}
-
-fn evaluate(
-    conversion: &Conversion,
-    inputs: &[&str],
-    sets: &[DataSet],
-) -> Result<Vec<Verification>> {
-    verify::all_on_cpu(conversion.network(), inputs, sets)
 }
 
 /// Adds the time that something takes to a stage's.

@@ -87,10 +87,11 @@ fn fixed(pattern: &str) -> PathBuf {
 /// [`Kind::Usage`] for a text that is no glob, or matches nothing; those of a search.
 pub(super) fn matching(base: &Path, pattern: &str, root: &Path) -> Result<Vec<Found>> {
     let usage = |message: String| Error::new(Kind::Usage, message);
+    let shown = crate::shown::name(pattern);
     let glob = GlobBuilder::new(pattern.trim_start_matches("./")).literal_separator(true).build();
     // A set of one, because a single glob that is too large panics where it is compiled.
     let glob = glob.and_then(|glob| GlobSetBuilder::new().add(glob).build());
-    let glob = glob.map_err(|error| usage(format!("`{pattern}` is no glob: {}", error.kind())))?;
+    let glob = glob.map_err(|error| usage(format!("`{shown}` is no glob: {}", error.kind())))?;
     let here = |path: &Path| {
         if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() }
     };
@@ -104,7 +105,7 @@ pub(super) fn matching(base: &Path, pattern: &str, root: &Path) -> Result<Vec<Fo
         glob.is_match(below.strip_prefix(".").unwrap_or(below))
     });
     if found.is_empty() {
-        return Err(usage(format!("`{pattern}` matches no file that ends in .onnx")));
+        return Err(usage(format!("`{shown}` matches no file that ends in .onnx")));
     }
     found.sort_by(|a, b| a.model.cmp(&b.model));
     Ok(found)
@@ -120,7 +121,12 @@ fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Found>) -> R
         let entry = entry.map_err(unreadable)?;
         let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
         if kind.is_dir() && depth < MAX_DEPTH {
-            search(root, &path, depth + 1, found)?;
+            let before = found.len();
+            if search(root, &path, depth + 1, found).is_err() {
+                // It is an entry of its own, which fails, and the others are not lost.
+                found.truncate(before);
+                found.push(model(root, &path));
+            }
         } else if path.extension().is_some_and(|extension| extension == "onnx") && path.is_file() {
             found.push(model(root, &path));
         }

@@ -1,13 +1,24 @@
 //! The folder of a zoo's report: the report and its views, and a folder for each model.
 
+use super::job::Job;
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::report::render::{self, About};
 use crate::report::zoo::{ModelReport, Report};
-use crate::report::{junit, sarif};
+use crate::report::{junit, pages, sarif};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The files that the report on these jobs makes or replaces.
+pub fn writes(folder: &Path, jobs: &[Job]) -> Vec<PathBuf> {
+    let of_models = jobs.iter().map(|job| folder.join(pages::path(&job.name)));
+    let homes = of_models.chain([folder.join("report.html")]);
+    let texts = homes.flat_map(|home| {
+        ["report.html", "report.md", "report.json"].map(|name| home.with_file_name(name))
+    });
+    texts.chain(["junit.xml", "report.sarif"].map(|name| folder.join(name))).collect()
+}
 
 /// Takes away the report of an earlier run, which is not that of the pages that are about to be
 /// written.

@@ -16,8 +16,10 @@ pub struct Job {
     /// The model file, as reports show it.
     pub path: String,
     /// The model file.
+    #[serde(with = "exact")]
     pub model: PathBuf,
     /// Folders with its test data.
+    #[serde(with = "exact")]
     pub data: Vec<PathBuf>,
     /// How it is converted and judged.
     pub settings: Settings,
@@ -58,7 +60,7 @@ impl Job {
     /// The command that does this model alone, as a shell takes it. `frozen` are the inputs that
     /// became constants of the test data's values.
     pub fn command(&self, frozen: &[String]) -> String {
-        let Settings { recipe, on, tolerance, .. } = &self.settings;
+        let Settings { recipe, on, tolerance, verify, .. } = &self.settings;
         let mut words: Vec<String> =
             ["onnx2plan", "verify", &self.path, "--on"].map(str::to_owned).into();
         words.push(on.to_string());
@@ -73,8 +75,74 @@ impl Job {
             words.extend(["--atol".to_owned(), absolute.to_string()]);
             words.extend(["--rtol".to_owned(), relative.to_string()]);
         }
+        if *verify == Effort::Quick {
+            words.push("--quick".to_owned());
+        }
         // A NUL, which no shell takes, is in no path.
         shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+    }
+}
+
+/// Paths in JSON that may not be Unicode: a list of bytes where they are not.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::PathBuf;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    pub(super) enum Written {
+        Text(String),
+        Bytes(Vec<u8>),
+        Several(Vec<Written>),
+    }
+
+    /// A path, or several.
+    pub(super) trait Paths: Sized {
+        fn written(&self) -> Written;
+        fn read(written: Written) -> Option<Self>;
+    }
+
+    impl Paths for PathBuf {
+        fn written(&self) -> Written {
+            match self.to_str() {
+                Some(text) => Written::Text(text.to_owned()),
+                None => Written::Bytes(self.as_os_str().as_bytes().to_vec()),
+            }
+        }
+
+        fn read(written: Written) -> Option<Self> {
+            match written {
+                Written::Text(text) => Some(text.into()),
+                Written::Bytes(bytes) => Some(OsString::from_vec(bytes).into()),
+                Written::Several(_) => None,
+            }
+        }
+    }
+
+    impl Paths for Vec<PathBuf> {
+        fn written(&self) -> Written {
+            Written::Several(self.iter().map(Paths::written).collect())
+        }
+
+        fn read(written: Written) -> Option<Self> {
+            match written {
+                Written::Several(paths) => paths.into_iter().map(PathBuf::read).collect(),
+                // An empty list reads as one of bytes.
+                Written::Bytes(bytes) if bytes.is_empty() => Some(Vec::new()),
+                _ => None,
+            }
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(paths: &impl Paths, to: S) -> Result<S::Ok, S::Error> {
+        paths.written().serialize(to)
+    }
+
+    pub(super) fn deserialize<'d, P: Paths, D: Deserializer<'d>>(from: D) -> Result<P, D::Error> {
+        let written = Written::deserialize(from)?;
+        P::read(written).ok_or_else(|| serde::de::Error::custom("no path"))
     }
 }
 
@@ -91,6 +159,22 @@ pub struct Settings {
     pub freeze_from_data: bool,
     /// How far real numbers may be off, where that is not what is usual for their type.
     pub tolerance: Option<Tolerance>,
+    /// How much is compared.
+    pub verify: Effort,
+}
+
+/// How much of a model's numbers is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// All there is.
+    #[default]
+    Full,
+    /// Drawn inputs of the likeliest shapes, with one seed.
+    Quick,
+    /// Nothing: plans are built only.
+    None,
 }
 
 /// What came of a job, as a worker reports it.

@@ -14,4 +14,5 @@ pub mod listing;
 mod plan;
 pub mod pool;
 pub mod select;
+mod waiting;
 pub mod worker;

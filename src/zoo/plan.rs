@@ -1,7 +1,7 @@
 //! Where the plan of a job is written, if the user wants it.
 
 use crate::error::{Error, Kind, Result};
-use crate::files;
+use crate::files::{self, place};
 use crate::report::manifest::{File, Manifest};
 use bytes::Bytes;
 use std::io::Write;
@@ -24,14 +24,15 @@ impl Plan {
     /// not at all.
     ///
     /// # Errors
-    /// [`Kind::Environment`] for files that cannot be written.
-    pub(super) fn write(&self, folder: &Path, name: &str) -> Result<()> {
+    /// [`Kind::Environment`] for files that cannot be written; [`Kind::Usage`] where one of `reads`
+    /// would be overwritten.
+    pub(super) fn write(&self, folder: &Path, name: &str, reads: &[PathBuf]) -> Result<()> {
         let path = folder.join(path(name));
+        place::spare(reads, &[path.clone(), place::manifest_of(&path)])?;
         let cannot_write = |error| {
             Error::new(Kind::Environment, format!("cannot write `{}`", path.display()))
                 .with_source(error)
         };
-        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(cannot_write)?;
         let mut file = files::temporary_beside(&path)?;
         file.write_all(&self.bytes).map_err(cannot_write)?;
         let plan = File { name: files::name(&path), ..self.manifest.plan.clone() };

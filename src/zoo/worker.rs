@@ -3,9 +3,11 @@
 use super::attempt::{self, Done, Inputs};
 use super::cache::Cache;
 use super::job::{Job, Outcome};
+use super::pool;
 use crate::convert::{Machine, reason};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, bug};
 use crate::files;
+use crate::memory;
 use crate::report::zoo::{ModelReport, Status};
 use serde_json::json;
 use std::io::{self, BufRead, Write};
@@ -20,6 +22,8 @@ pub struct Worker {
     pub cache: Option<Cache>,
     /// The folder for plans that are good.
     pub output: Option<PathBuf>,
+    /// Memory that data may take, in bytes, for models that have no limit of their own.
+    pub data_bytes: usize,
 }
 
 impl Worker {
@@ -35,7 +39,8 @@ impl Worker {
         for line in input.lines() {
             let job: Job = serde_json::from_str(&line.map_err(gone)?)
                 .map_err(|error| Error::new(Kind::Usage, "a line is no job").with_source(error))?;
-            let outcome = self.does(&job);
+            let outcome =
+                bug::caught(|| Ok(self.does(&job))).unwrap_or_else(|error| broken(&job, &error));
             serde_json::to_writer(&mut *output, &outcome)
                 .map_err(io::Error::from)
                 .and_then(|()| output.write_all(b"\n"))
@@ -51,12 +56,15 @@ impl Worker {
     /// Does a job, or takes its result from the cache.
     fn does(&self, job: &Job) -> Outcome {
         files::forget_peak_rss();
+        let own = job.memory_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        memory::limit(own.unwrap_or(self.data_bytes));
         // What cannot be read has no key; it is found out again in no time.
         let inputs = Inputs::read(job);
+        let reads = inputs.as_ref().map(Inputs::reads).unwrap_or_default();
         let place = inputs.as_ref().ok().zip(self.cache.as_ref());
         let place = place.and_then(|(inputs, cache)| Some((cache, cache.key(job, inputs).ok()?)));
         let Some((cache, key)) = place else {
-            return self.handed_out(job, attempt::run(job, &self.machine, inputs));
+            return self.handed_out(job, attempt::run(job, &self.machine, inputs), &reads);
         };
         let (found, damage) = match cache.find(&key, job) {
             Ok(found) => (found, None),
@@ -76,28 +84,34 @@ impl Worker {
                 (done, kept.err().map(|error| error.to_string()))
             }
         };
-        let mut outcome = self.handed_out(job, done);
+        let mut outcome = self.handed_out(job, done, &reads);
         outcome.notes.extend(damage.into_iter().chain(unkept));
         outcome
     }
 
     /// Gives the user the plan, if it is good and wanted.
-    fn handed_out(&self, job: &Job, done: Done) -> Outcome {
+    fn handed_out(&self, job: &Job, done: Done, reads: &[PathBuf]) -> Outcome {
         let Done { outcome, plan } = done;
-        let (Some(folder), true) = (&self.output, outcome.model.status.is_good()) else {
-            return outcome;
-        };
+        let status = outcome.model.status;
+        let wanted = status.is_good() || status == Status::Unjudged;
+        let (Some(folder), true) = (&self.output, wanted) else { return outcome };
         let Some(plan) = plan else {
             let why =
                 outcome.model.reason.clone().unwrap_or_else(|| "no plan was built".to_owned());
             let hint = "build it on a machine with a GPU, or leave out `--output`";
             return failed(outcome, &Error::new(Kind::Environment, why).with_hint(hint));
         };
-        match plan.write(folder, &job.name) {
+        match plan.write(folder, &job.name, reads) {
             Ok(()) => outcome,
             Err(error) => failed(outcome, &error),
         }
     }
+}
+
+/// What is reported of a job that met a bug of ours. Nobody knows in what state that left us.
+fn broken(job: &Job, error: &Error) -> Outcome {
+    let outcome = pool::ended(job, Status::Failed, error.message(), "");
+    Outcome { spent: true, ..failed(outcome, error) }
 }
 
 /// What is left of a good outcome where its plan cannot be written.

@@ -367,12 +367,12 @@ fn the_manual_has_a_page_for_every_command() {
 
 #[test]
 fn a_plan_that_cannot_be_written_is_an_error() {
-    let (dir, model) = digits();
-    let plan = dir.path().join("missing/x.plan");
+    let (_dir, model) = digits();
+    let plan = model.join("x.plan");
     let (code, said) = fail(onnx2plan().arg("--quiet").arg("-o").args([&plan, &model]));
     assert_eq!(code, 6);
     assert!(said.starts_with(&format!("error: cannot write `{}`\n", plan.display())), "{said}");
-    assert!(said.contains("No such file or directory"), "{said}");
+    assert!(said.contains("cause: "), "{said}");
 }
 
 /// What `inspect` shows of a model, and of one that cannot be converted.
@@ -853,5 +853,5 @@ fn a_command_that_cannot_stop_is_ended() {
     let output = child.wait_with_output().unwrap();
     let said: Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!((output.status.code(), &said["message"]), (Some(130), &"interrupted".into()));
-    assert!((8..30).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert!((1..20).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
 }

@@ -1,10 +1,13 @@
 //! Whole numbers stay whole: none of their digits is lost on the way through types that hold fewer.
 
 use crate::support::Model;
+use crate::tensorrt::onnx_runtime;
+use onnx2plan::convert::Source;
 use onnx2plan::eval;
 use onnx2plan::import::Fitted;
 use onnx2plan::network::Caps;
 use onnx2plan::pipeline;
+use onnx2plan::recipe::Part;
 use onnx2plan::tensor::Tensor;
 use std::num::NonZeroU16;
 
@@ -170,4 +173,20 @@ fn nothing_has_a_mean() {
             assert_eq!(mean(2, vec![1, -5, 4, -8]), Tensor::vector(&[2i64, -6]));
         }
     }
+}
+
+/// ONNX Runtime saturates such products on processors without VNNI unless it is told not to.
+#[test]
+fn the_reference_sums_products_of_8_bits_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model::new(13)
+        .input("a", "u8[2, 64]")
+        .init("b", &[64, 1], &[127i8; 64])
+        .node("MatMulInteger", "a b", "y")
+        .output("y", "");
+    let source = Source::open(&model.write(folder.path()), &Part::default()).unwrap();
+    let mut reference = source.reference(&onnx_runtime()).unwrap();
+    let a = Tensor::of(vec![2, 64], vec![255u8; 128]).unwrap();
+    let outputs = reference.run(&[("a".to_owned(), a)]).unwrap();
+    assert_eq!(outputs[0].1.to_i64s().unwrap(), [64 * 255 * 127; 2]);
 }

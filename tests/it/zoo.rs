@@ -184,3 +184,67 @@ fn what_only_a_gpu_builds_is_evaluated_without_one() {
     let plans = dir.path().join("plans");
     assert_eq!(run(&[Path::new("--output"), &plans]), (6, "failed".to_owned(), why));
 }
+
+/// A folder with `model.onnx` and test data of one input and one output.
+fn with_data(folder: &Path, model: &Model, input: &Tensor, output: &Tensor) {
+    let data = folder.join("test_data_set_0");
+    fs::create_dir_all(&data).unwrap();
+    model.write(folder);
+    for (name, tensor) in [("input_0.pb", input), ("output_0.pb", output)] {
+        let values = tensor.to_f32s().unwrap();
+        let dims: Vec<i64> =
+            tensor.dims().iter().map(|&size| i64::try_from(size).unwrap()).collect();
+        fs::write(data.join(name), support::tensor(&dims, &values).encode_to_vec()).unwrap();
+    }
+}
+
+/// `zoo --on cpu` of a folder: exit code, status and reason of its model, and the plans.
+fn unjudged(folder: &Path, options: &[&str]) -> (i32, String, String, bool) {
+    let report = folder.join("report");
+    let mut command = tensorrt::onnx2plan();
+    command.args(["zoo", "--on", "cpu", "--no-cache", "--quiet", "--report"]).arg(&report);
+    command.args(options).arg("--output").arg(folder.join("plans")).arg(folder.join("models"));
+    let output = command.output().unwrap();
+    let text = fs::read_to_string(report.join("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let of_model = |field: &str| report["models"][0][field].as_str().unwrap().to_owned();
+    let has_plan = folder.join("plans/m.plan").exists();
+    (output.status.code().unwrap(), of_model("status"), of_model("reason"), has_plan)
+}
+
+#[test]
+fn plans_are_built_unjudged_where_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y").output("y", "");
+    let wrong = Tensor::vector(&[9f32, 9.0]);
+    with_data(&dir.path().join("models/m"), &model, &Tensor::vector(&[1f32, 2.0]), &wrong);
+    let why = "`--no-verify` says so".to_owned();
+    assert_eq!(unjudged(dir.path(), &["--no-verify"]), (0, "unjudged".to_owned(), why, true));
+}
+
+/// An evaluation without end costs the judgment, not the plan.
+#[test]
+fn what_takes_too_long_to_evaluate_is_not_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let body = Model::new(17)
+        .input("i", "i64[]")
+        .input("go", "bool[]")
+        .input("sum", "f32[2]")
+        .node("Identity", "go", "on")
+        .node("Mul", "sum sum", "squared")
+        .node("Tanh", "squared", "next")
+        .output("on", "bool[]")
+        .output("next", "f32[2]");
+    let model = Model::new(17)
+        .input("x", "f32[2]")
+        .init("count", &[], &[2_000_000_000i64])
+        .node("Loop", "count - x", "y")
+        .attr("body", body)
+        .output("y", "");
+    let x = Tensor::vector(&[0.5f32, 0.25]);
+    with_data(&dir.path().join("models/m"), &model, &x, &x);
+    let (code, status, reason, has_plan) = unjudged(dir.path(), &["--timeout", "12"]);
+    assert_eq!((code, status.as_str(), has_plan), (7, "unjudged", true), "{reason}");
+    let start = "the plan was built, but evaluating the network took longer than ";
+    assert!(reason.starts_with(start), "{reason}");
+}

@@ -5,6 +5,7 @@ use crate::cli::table;
 use crate::error::{Error, Kind, Result};
 use crate::report::diff::{self, Diff, Thresholds};
 use crate::report::{read, render};
+use crate::shown::{line, name};
 use comfy_table::{Table, presets};
 use std::path::PathBuf;
 
@@ -71,7 +72,8 @@ fn text(diff: &Diff) -> String {
     table.load_style(presets::NOTHING);
     table.set_header(["", "model", "what", "before", "now"]);
     for row in diff.rows() {
-        table.add_row([row.turn.to_string(), row.name, row.what, row.old, row.new]);
+        let cells = [row.name, row.what, row.old, row.new].map(|cell| name(&cell));
+        table.add_row(std::iter::once(row.turn.to_string()).chain(cells));
     }
     let mut lines: Vec<String> = Vec::new();
     if !diff.changes.is_empty() {
@@ -79,10 +81,12 @@ fn text(diff: &Diff) -> String {
     }
     for (what, entries) in [("added", &diff.added), ("removed", &diff.removed)] {
         lines.extend(
-            entries.iter().map(|entry| format!(" {what}: {} ({})", entry.name, entry.status)),
+            entries
+                .iter()
+                .map(|entry| format!(" {what}: {} ({})", name(&entry.name), entry.status)),
         );
     }
-    lines.extend(diff.notes.iter().map(|note| format!(" note: {note}")));
+    lines.extend(diff.notes.iter().map(|note| format!(" note: {}", line(note))));
     if !lines.is_empty() {
         lines.push(String::new());
     }

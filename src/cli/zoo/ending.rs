@@ -17,6 +17,7 @@ pub(crate) enum FailOn {
     Improved,
     /// Never fail
     Never,
+    Unjudged,
     Undetermined,
     Vacuous,
     Differs,
@@ -106,6 +107,7 @@ impl EndingArguments {
             FailOn::Unexpected => !model.as_expected,
             FailOn::Improved => model.improved,
             FailOn::Never => false,
+            FailOn::Unjudged => !model.as_expected && model.status == Status::Unjudged,
             FailOn::Undetermined => !model.as_expected && model.status == Status::Undetermined,
             FailOn::Vacuous => !model.as_expected && model.status == Status::Vacuous,
             FailOn::Differs => !model.as_expected && model.status == Status::Differs,
@@ -148,7 +150,7 @@ fn kind(exit_code: u8) -> Kind {
 fn tell_github(report: &Report, output: &mut Output) -> Result<()> {
     let annotations = github::annotations(report);
     if !annotations.is_empty() {
-        output.data(&annotations)?;
+        output.commands(&annotations)?;
     }
     let Some(path) =
         std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from)

@@ -3,6 +3,7 @@
 use super::left::{self, Left};
 use crate::cli::output::Output;
 use crate::report::zoo::{ModelReport, Status};
+use crate::shown;
 use crate::zoo::job::{Job, Outcome};
 use crate::zoo::pool::Event;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -56,7 +57,7 @@ impl<'a> Live<'a> {
     fn begun(&self, worker: usize, job: &Job) {
         if let Some(row) = self.table.as_ref().and_then(|table| table.workers.get(worker)) {
             row.reset_elapsed();
-            row.set_message(job.name.clone());
+            row.set_message(shown::name(&job.name));
         }
     }
 
@@ -138,7 +139,8 @@ fn line(model: &ModelReport) -> String {
     let again = if model.retried { "(tried again)" } else { "" };
     let cached = if model.cached { "(from the cache)" } else { "" };
     let reason = model.reason.as_deref().filter(|_| !model.status.is_good()).unwrap_or_default();
-    let parts = [model.name.as_str(), reason, &expected, again, cached];
+    let name = shown::name(&model.name);
+    let parts = [name.as_str(), reason, &expected, again, cached];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     format!("{:<11} {}", model.status.to_string(), parts.join("  "))
 }

@@ -11,12 +11,14 @@ use super::output::{Output, counted};
 use super::tolerance::ToleranceArguments;
 use crate::convert::On;
 use crate::error::{Error, Kind, Result};
+use crate::files::place;
+use crate::memory;
 use crate::recipe::Recipe;
 use crate::report::manifest::File;
 use crate::report::zoo::{self, Report, Shard};
 use crate::report::{self, Environment as Described};
 use crate::trt::{Device, Library};
-use crate::zoo::job::{Job, Outcome, Settings};
+use crate::zoo::job::{Effort, Job, Outcome, Settings};
 use crate::zoo::pool::{self, Event, Limits};
 use crate::zoo::select::{self, Filter};
 use crate::zoo::{discover, folder, listing};
@@ -26,6 +28,7 @@ use live::Live;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
@@ -48,12 +51,11 @@ pub(super) struct Arguments {
     /// Time limit for each model, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
-    /// Memory limit for each worker, in MiB
-    #[arg(long, value_name = "MIB")]
-    memory: Option<u64>,
     /// If a model does not convert otherwise, make inputs constants with the test data's values
     #[arg(long)]
     freeze_from_data: bool,
+    #[command(flatten)]
+    effort: EffortArguments,
     /// Only models whose name matches this glob, such as 'light/*'
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
@@ -84,8 +86,34 @@ pub(super) struct Arguments {
     library: LibraryArguments,
 }
 
+/// What one worker may hold where the user does not say: so much of the machine's memory that the
+/// others still have some.
+const OF_MACHINE: [usize; 2] = [3, 4];
+
+/// How much is compared.
+#[derive(Debug, clap::Args)]
+struct EffortArguments {
+    /// Draw inputs of the likeliest shapes only, with one seed
+    #[arg(long, conflicts_with = "no_verify")]
+    quick: bool,
+    /// Build plans without comparing their numbers
+    #[arg(long)]
+    no_verify: bool,
+}
+
+impl EffortArguments {
+    fn effort(&self) -> Effort {
+        match (self.no_verify, self.quick) {
+            (true, _) => Effort::None,
+            (false, true) => Effort::Quick,
+            (false, false) => Effort::Full,
+        }
+    }
+}
+
 pub(super) fn run(
     arguments: &Arguments,
+    memory_bytes: Option<usize>,
     environment: &Environment,
     output: &mut Output,
 ) -> Result<()> {
@@ -96,23 +124,26 @@ pub(super) fn run(
         // Said once, not by every worker.
         Device::open()?.fits(&library)?;
     }
-    let limits = arguments.limits();
+    let limits = arguments.limits(memory_bytes);
     let folders = arguments.keep.folders(environment, output)?;
-    let command = arguments.command(&jobs, &library, environment, folders.clone())?;
+    let command = arguments.command(&jobs, &limits, &library, environment, folders.clone())?;
     if let Some(folder) = &arguments.report {
+        place::spare(&arguments.reads(&jobs), &folder::writes(folder, &jobs))?;
         folder::begin(folder)?;
     }
     let start = Instant::now();
     output.start_silent("zoo");
     let live = Live::new(output, limits.jobs, &jobs);
+    // A disk that is full costs the pages of models, and not what is found out of the others.
+    let unwritten = Mutex::new(None);
     let tell = |event: Event<'_>| {
         live.tell(&event);
-        match (&arguments.report, event) {
-            (Some(folder), Event::Done(_, outcome)) => {
-                folder::write_model(folder, &outcome.model, &outcome.page)
-            }
-            _ => Ok(()),
+        if let (Some(folder), Event::Done(_, outcome)) = (&arguments.report, event)
+            && let Err(error) = folder::write_model(folder, &outcome.model, &outcome.page)
+        {
+            unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
+        Ok(())
     };
     let outcomes = pool::run(&jobs, &limits, &command, &super::CANCELLED, &tell)?;
     live.finish();
@@ -121,17 +152,30 @@ pub(super) fn run(
     output.done(&format!("{}: {}", counted(report.models.len(), "model"), report.summary()));
     if let Some(folder) = &arguments.report {
         let pages = outcomes.iter().map(|each| (each.model.name.as_str(), &each.page));
-        folder::write(folder, &report, pages)?;
+        if let Err(error) = folder::write(folder, &report, pages) {
+            unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
     }
     if arguments.json {
         output.json(&report)?;
     }
     super::unless_cancelled()?;
+    if let Some(error) = unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error.with_note(report.summary()));
+    }
     arguments.keep.tidy(&folders, output);
     arguments.ending.end(&report, output)
 }
 
 impl Arguments {
+    /// The files that are known to be read; only workers know of external data.
+    fn reads(&self, jobs: &[Job]) -> Vec<PathBuf> {
+        let models = jobs.iter().map(|job| job.model.clone());
+        let data = jobs.iter().flat_map(|job| &job.data);
+        let data = data.flat_map(|folder| place::with_contents(folder));
+        self.paths.iter().cloned().chain(models).chain(data).collect()
+    }
+
     /// The models to work on, and the listing that has them.
     fn jobs(&self, library: &Library) -> Result<(Vec<Job>, Option<File>)> {
         let filter = Filter::new(&self.include, &self.exclude, &self.tag)?;
@@ -158,6 +202,12 @@ impl Arguments {
         jobs.retain(|job| {
             filter.takes(job) && self.shard.is_none_or(|shard| select::is_in(shard, &job.name))
         });
+        // A part of a whole may be empty.
+        if jobs.is_empty() && self.shard.is_none() {
+            let message = "no model is left of those that were found";
+            return Err(Error::new(Kind::Usage, message)
+                .with_hint("see `--include`, `--exclude` and `--tag`"));
+        }
         Ok((jobs, listing))
     }
 
@@ -169,15 +219,20 @@ impl Arguments {
             on: self.on,
             freeze_from_data: self.freeze_from_data,
             tolerance: self.tolerance.tolerance(),
+            verify: self.effort.effort(),
         })
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self, memory_bytes: Option<usize>) -> Limits {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let jobs = self.jobs.unwrap_or(cores);
         Limits {
-            jobs: self.jobs.unwrap_or(cores),
+            jobs,
             timeout: Duration::from_secs(self.timeout),
-            memory_bytes: self.memory.map(|mib| mib << 20),
+            memory_bytes: memory_bytes
+                .or_else(|| memory::of_machine().map(|all| all / OF_MACHINE[1] * OF_MACHINE[0]))
+                .map(|bytes| bytes as u64),
+            data_bytes: memory_bytes.unwrap_or_else(|| memory::budget() / jobs.max(1)),
         }
     }
 
@@ -185,6 +240,7 @@ impl Arguments {
     fn command(
         &self,
         jobs: &[Job],
+        limits: &Limits,
         library: &Library,
         environment: &Environment,
         folders: Folders,
@@ -196,11 +252,13 @@ impl Arguments {
         let mut on = jobs.iter().map(|job| job.settings.on);
         let first = on.next().unwrap_or(self.on);
         let on = if on.all(|other| other == first) { first } else { On::Auto }.to_string();
+        let data_mib = (limits.data_bytes >> 20).max(1).to_string();
         let (library, reference) = (library.path().to_owned(), environment.reference().ok());
         Ok(move || {
             let mut command = Command::new(&program);
             command.arg("worker").arg("--on").arg(&on).arg("--tensorrt").arg(&library);
             command.arg("--parent").arg(std::process::id().to_string());
+            command.arg("--memory").arg(&data_mib);
             folders.tell(&mut command);
             if let Some(reference) = &reference {
                 command.arg("--reference").arg(reference);

@@ -4,6 +4,7 @@ use crate::cli::environment::{Environment, LibraryArguments};
 use crate::cli::output::Output;
 use crate::convert::{Machine, On, with_gpu};
 use crate::error::{Error, Kind, Result};
+use crate::memory;
 use crate::trt::Device;
 use crate::zoo::cache::{Cache, Maker};
 use crate::zoo::worker::Worker;
@@ -44,7 +45,8 @@ pub(crate) fn run(
     };
     let machine = Machine::new(Some(library), device, arguments.reference.clone())?;
     let cache = arguments.cache.as_deref().map(|folder| open(folder, &machine)).transpose()?;
-    let worker = Worker { machine, cache, output: arguments.output.clone() };
+    let worker =
+        Worker { machine, cache, output: arguments.output.clone(), data_bytes: memory::budget() };
     worker.serve(io::stdin().lock(), &mut io::stdout().lock())
 }
 

@@ -70,7 +70,7 @@ impl Ctx<'_> {
         match self.graph_output(&info.name) {
             Ok(value) => value.map(Operand::Value).ok_or(OpError::Reported),
             Err((kind, message)) => {
-                let site = Site::tensor(&graph.path, "output", &info.name);
+                let site = Site::tensor(graph.path.clone(), "output", &info.name);
                 self.problems.push(Problem::new(kind, site, message));
                 Err(OpError::Reported)
             }

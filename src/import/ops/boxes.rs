@@ -27,7 +27,7 @@ const MOST_BOXES: usize = 5000;
 /// The same, as the largest number of boxes that can be asked for.
 const MOST_OUTPUT: f64 = 5000.0;
 /// The most elements that a TopK layer gives.
-const MOST_SORTED: i64 = 3840;
+pub(super) const MOST_SORTED: i64 = 3840;
 
 /// The operands, with one batch entry per batch entry and class: ONNX orders by class, the layer by
 /// score.
@@ -195,23 +195,56 @@ fn sorted(ctx: &mut Ctx<'_>, of: &Suppression) -> Result<(ValueId, ValueId), OpE
     Ok((scores, places))
 }
 
-/// Whether box i overlaps box j, which comes behind it, by more than the threshold:
-/// `[groups, i, j]`.
+/// Whether box i overlaps box j by more than the threshold: `[groups, i, j]`.
 fn overlaps(ctx: &mut Ctx<'_>, boxes: ValueId, of: &Suppression) -> Result<ValueId, OpError> {
+    let sides = sides(ctx, boxes, of.centers)?;
+    let Overlap { shared, union } = overlap(ctx, sides, [0.0, 0.0])?;
+    let ratio = ctx.binary(Ew::Div, shared, union)?;
+    ctx.binary(Ew::Greater, ratio, of.iou)
+}
+
+/// Low and high end of each side of boxes `[groups, boxes, 4]`.
+pub(super) fn sides(
+    ctx: &mut Ctx<'_>,
+    boxes: ValueId,
+    centers: bool,
+) -> Result<[Side; 2], OpError> {
     let [a, b, c, d] = [0, 1, 2, 3].map(|at| column(ctx, boxes, 2, at));
-    let sides = if of.centers {
-        [span(ctx, a?, c?)?, span(ctx, b?, d?)?]
+    if centers {
+        Ok([span(ctx, a?, c?)?, span(ctx, b?, d?)?])
     } else {
-        [ends(ctx, a?, c?)?, ends(ctx, b?, d?)?]
-    };
+        Ok([ends(ctx, a?, c?)?, ends(ctx, b?, d?)?])
+    }
+}
+
+/// Low and high end of a side.
+pub(super) type Side = (ValueId, ValueId);
+
+/// Areas of two boxes each: `[groups, i, j]`.
+pub(super) struct Overlap {
+    /// The area that both cover.
+    pub(super) shared: ValueId,
+    /// The area that at least one covers.
+    pub(super) union: ValueId,
+}
+
+/// How boxes overlap. What two boxes share, and what each covers, is longer by so much on each side:
+/// 1 where an end is the last pixel inside.
+pub(super) fn overlap(
+    ctx: &mut Ctx<'_>,
+    sides: [Side; 2],
+    [more_shared, more_covered]: [f64; 2],
+) -> Result<Overlap, OpError> {
     let (mut shared, mut area): (Option<ValueId>, Option<ValueId>) = (None, None);
     for (low, high) in sides {
         let (low_j, high_j) =
             (ctx.transpose(low, vec![0, 2, 1])?, ctx.transpose(high, vec![0, 2, 1])?);
         let (from, to) = (ctx.binary(Ew::Max, low, low_j)?, ctx.binary(Ew::Min, high, high_j)?);
         let along = ctx.binary(Ew::Sub, to, from)?;
+        let along = longer(ctx, along, more_shared)?;
         let along = ctx.binary_scalar(Ew::Max, along, 0.0)?;
         let length = ctx.binary(Ew::Sub, high, low)?;
+        let length = longer(ctx, length, more_covered)?;
         shared = Some(shared.map_or(Ok(along), |shared| ctx.binary(Ew::Prod, shared, along))?);
         area = Some(area.map_or(Ok(length), |area| ctx.binary(Ew::Prod, area, length))?);
     }
@@ -220,14 +253,11 @@ fn overlaps(ctx: &mut Ctx<'_>, boxes: ValueId, of: &Suppression) -> Result<Value
     };
     let area_j = ctx.transpose(area, vec![0, 2, 1])?;
     let both = ctx.binary(Ew::Sum, area, area_j)?;
-    let union = ctx.binary(Ew::Sub, both, shared)?;
-    let ratio = ctx.binary(Ew::Div, shared, union)?;
-    let over = ctx.binary(Ew::Greater, ratio, of.iou)?;
-    let size = ctx.size_of(boxes, 1)?;
-    let numbers = ctx.count_up(size)?;
-    let rows = ctx.unsqueeze(numbers, vec![1])?;
-    let behind = ctx.binary(Ew::Less, rows, numbers)?;
-    ctx.binary(Ew::And, over, behind)
+    Ok(Overlap { shared, union: ctx.binary(Ew::Sub, both, shared)? })
+}
+
+fn longer(ctx: &mut Ctx<'_>, length: ValueId, by: f64) -> Result<ValueId, OpError> {
+    if by == 0.0 { Ok(length) } else { ctx.binary_scalar(Ew::Sum, length, by) }
 }
 
 /// Low and high end of a side that has two corners.
@@ -246,9 +276,14 @@ fn span(
 }
 
 /// Of good boxes in falling order, those that no better one that stays overlaps:
-/// `bool[groups, sorted]`.
-fn survivors(ctx: &mut Ctx<'_>, over: ValueId, good: ValueId) -> Result<ValueId, OpError> {
+/// `bool[groups, sorted]`. A box that stays drops none before it, nor itself.
+pub(super) fn survivors(
+    ctx: &mut Ctx<'_>,
+    over: ValueId,
+    good: ValueId,
+) -> Result<ValueId, OpError> {
     let count = ctx.size_of(over, 1)?;
+    let numbers = ctx.count_up(count)?;
     let count = ctx.as_scalar(count)?;
     let (zero, one) = (ctx.scalar(DType::I64, 0.0)?, ctx.scalar(DType::I64, 1.0)?);
     let outputs = Repeat::new(Some(count), Some(count)).run(ctx, |ctx, repeat| {
@@ -257,7 +292,9 @@ fn survivors(ctx: &mut Ctx<'_>, over: ValueId, good: ValueId) -> Result<ValueId,
         let number = repeat.carry_number(ctx, zero);
         let at = ctx.unsqueeze(number, vec![0])?;
         let this = ctx.gather(stays, at, 1)?;
-        let drops = ctx.binary(Ew::And, row, this)?;
+        let behind = ctx.binary(Ew::Less, at, numbers)?;
+        let drops = ctx.binary(Ew::And, row, behind)?;
+        let drops = ctx.binary(Ew::And, drops, this)?;
         let spared = ctx.unary(Un::Not, drops)?;
         let next =
             smallvec![ctx.binary(Ew::And, stays, spared)?, ctx.binary(Ew::Sum, number, one)?];
@@ -272,7 +309,7 @@ fn survivors(ctx: &mut Ctx<'_>, over: ValueId, good: ValueId) -> Result<ValueId,
 }
 
 /// How many of the values before and at each place along an axis are true.
-fn counted(ctx: &mut Ctx<'_>, truths: ValueId, axis: usize) -> Result<ValueId, OpError> {
+pub(super) fn counted(ctx: &mut Ctx<'_>, truths: ValueId, axis: usize) -> Result<ValueId, OpError> {
     let numbers = ctx.cast(truths, DType::I32)?;
     let sum =
         Cumulative { operation: CumulativeOperation::Sum, axis, exclusive: false, reverse: false };

@@ -20,6 +20,7 @@ mod matmul;
 mod microsoft;
 mod native;
 mod norm;
+mod nvidia;
 mod pool;
 mod power;
 mod quantize;
@@ -68,6 +69,8 @@ pub(super) const FAMILIES: &[(&str, &[Op])] = &[
     ("microsoft_rest", microsoft::rest::OPS),
     ("native", native::OPS),
     ("norm", norm::OPS),
+    ("nvidia_nms", nvidia::nms::OPS),
+    ("nvidia_plugins", nvidia::plugins::OPS),
     ("pool", pool::OPS),
     ("power", power::OPS),
     ("quantize", quantize::OPS),

@@ -151,16 +151,25 @@ fn computed_batch_norm(
 
 /// `InstanceNormalization`. Becomes Normalization over the spatial axes.
 fn instance_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let x = ctx.input(0)?;
+    let (x, scale, bias) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
+    let epsilon = node.attrs.float_or("epsilon", 1e-5)?;
+    Ok(smallvec![instance_norm_of(ctx, x, [scale, bias], epsilon)?])
+}
+
+/// (x − mean) / √(variance + ε) · scale + bias of each channel, with one scale and bias per channel.
+pub(super) fn instance_norm_of(
+    ctx: &mut Ctx<'_>,
+    x: ValueId,
+    [scale, bias]: [ValueId; 2],
+    epsilon: f32,
+) -> Result<ValueId, OpError> {
     let rank = ctx.rank(x);
     if rank < 3 {
         return Err(OpError::Rank { what: "input `input`", rank, supported: "3 or more" });
     }
-    let (scale, bias) = (ctx.input(1)?, ctx.input(2)?);
     let (scale, bias) = (along(ctx, scale, 1, rank)?, along(ctx, bias, 1, rank)?);
-    let epsilon = node.attrs.float_or("epsilon", 1e-5)?;
     let layer = Normalization { epsilon, axes: (2..rank).collect(), groups: 1 };
-    Ok(smallvec![ctx.add(layer, &[x, scale, bias])?])
+    ctx.add(layer, &[x, scale, bias])
 }
 
 /// `GroupNormalization`, see [`group_norm_of`].

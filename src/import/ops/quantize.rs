@@ -9,7 +9,7 @@ use super::elementwise::truncate;
 use super::matmul::multiply;
 use crate::import::build::axes::along;
 use crate::import::build::ctx::Ctx;
-use crate::import::build::op::{NOW, Op, onnx, with_lists};
+use crate::import::build::op::{ANY_DOMAIN, NOW, OfValues, Op, onnx, with_lists};
 use crate::import::build::operand::Operand;
 use crate::import::error::OpError;
 use crate::network::layer::{
@@ -44,7 +44,23 @@ pub(super) const OPS: &[Op] = &[
     with_lists("QuantizeLinear", 1..=NOW, "x y_scale y_zero_point?", quantize_along)
         .of("com.microsoft")
         .wide(),
+    of_modelopt("TRT_FP8DequantizeLinear", dequantize_along),
+    of_modelopt("TRT_INT4DequantizeLinear", dequantize_along),
+    with_lists("TRT_FP8QuantizeLinear", 1..=NOW, "x scale", |ctx, node| {
+        quantize_to(ctx, node, Scales::of(ctx, node)?, DType::F8E4M3)
+    })
+    .of(ANY_DOMAIN),
+    with_lists("TRT_INT4QuantizeLinear", 1..=NOW, "x scale", |ctx, node| {
+        quantize_to(ctx, node, Scales::of(ctx, node)?, DType::I4)
+    })
+    .of(ANY_DOMAIN),
 ];
+
+/// A row for what ModelOpt writes where ONNX's operator had no such type yet; the type is that of
+/// the data.
+const fn of_modelopt(name: &'static str, handler: OfValues) -> Op {
+    onnx(name, 1..=NOW, "x scale", handler).of(ANY_DOMAIN)
+}
 
 /// How scale and zero point vary over the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,8 +147,17 @@ fn quantize_along(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpErro
 /// `QuantizeLinear`. Becomes Quantize for a zero point of 0 and a constant scale, but for `u8` and
 /// blocks; else arithmetic.
 fn quantize(ctx: &mut Ctx<'_>, node: &Node, scales: Scales) -> Result<Vec<Operand>, OpError> {
-    let (x, scale, zero_point) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
     let to = ctx.stated(2).or(output_dtype(node)?).unwrap_or(DType::U8);
+    quantize_to(ctx, node, scales, to)
+}
+
+fn quantize_to(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    scales: Scales,
+    to: DType,
+) -> Result<Vec<Operand>, OpError> {
+    let (x, scale, zero_point) = (ctx.input(0)?, ctx.input(1)?, ctx.maybe(2));
     saturates(node, to)?;
     let precision = match node.attrs.int_or("precision", 0)? {
         0 => ctx.dtype(scale),
@@ -305,6 +330,15 @@ pub(super) fn saturates(node: &Node, to: DType) -> Result<(), OpError> {
     Ok(())
 }
 
+/// The numbers of an `f8e8m0` tensor, in `f32`: 2^(byte − 127), and NaN for 255.
+fn powers_of_two(tensor: &Tensor) -> Result<Tensor, OpError> {
+    let power = |&byte: &u8| {
+        if byte == u8::MAX { f32::NAN } else { (f32::from(byte) - 127.0).exp2() }
+    };
+    let powers = tensor.bytes().iter().map(power).collect();
+    Ok(Tensor::of(tensor.dims().to_vec(), powers)?)
+}
+
 /// ONNX's Cast: a Cast, or Quantize and Dequantize with a scale of 1 for the types that TensorRT
 /// converts only so.
 pub(super) fn convert(ctx: &mut Ctx<'_>, x: ValueId, to: DType) -> Result<ValueId, OpError> {
@@ -316,7 +350,10 @@ pub(super) fn convert(ctx: &mut Ctx<'_>, x: ValueId, to: DType) -> Result<ValueI
     }
     let x = match from {
         DType::F8E4M3 | DType::F4E2M1 | DType::I4 => real(ctx, x)?,
-        DType::F8E8M0 => return lacks("the input", from),
+        DType::F8E8M0 => match ctx.constant(x).map(|powers| powers_of_two(&powers)) {
+            Some(powers) => ctx.constant_value(powers?),
+            None => return lacks("the input", from),
+        },
         _ => x,
     };
     let numbers = match to {

@@ -219,6 +219,21 @@ fn neighbors_near(
 /// For a number that depends on the regions see
 /// [`adaptive`].
 fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values, OpError> {
+    let bin = match node.attrs.string_or("mode", "avg")? {
+        "avg" => ReduceOperation::Avg,
+        "max" => ReduceOperation::Max,
+        other => return Err(OpError::invalid(format!("attribute `mode` is `{other}`"))),
+    };
+    roi_align_by(ctx, node, half_pixel, bin)
+}
+
+/// The same with what becomes of the samples of a bin, whatever the node says of it.
+pub(super) fn roi_align_by(
+    ctx: &mut Ctx<'_>,
+    node: &Node,
+    half_pixel: bool,
+    bin: ReduceOperation,
+) -> Result<Values, OpError> {
     let (images, regions, image) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     if ctx.rank(images) != 4 || ctx.rank(regions) != 2 {
         return Err(OpError::invalid("input `X` is not of rank 4, or input `rois` not of rank 2"));
@@ -226,11 +241,7 @@ fn roi_align(ctx: &mut Ctx<'_>, node: &Node, half_pixel: bool) -> Result<Values,
     let (rows, columns) =
         (size_attribute(node, "output_height", 1, 1)?, size_attribute(node, "output_width", 1, 1)?);
     let samples = size_attribute(node, "sampling_ratio", 0, 0)?;
-    let (joint, bin) = match node.attrs.string_or("mode", "avg")? {
-        "avg" => (Ew::Sum, ReduceOperation::Avg),
-        "max" => (Ew::Max, ReduceOperation::Max),
-        other => return Err(OpError::invalid(format!("attribute `mode` is `{other}`"))),
-    };
+    let joint = if bin == ReduceOperation::Max { Ew::Max } else { Ew::Sum };
     let scale = f64::from(node.attrs.float_or("spatial_scale", 1.0)?);
     let regions = ctx.cast(regions, DType::F32)?;
     if samples == 0 {
@@ -475,8 +486,8 @@ struct Deform {
 }
 
 impl Deform {
-    fn of(ctx: &Ctx<'_>, node: &Node) -> Result<Self, OpError> {
-        let (x, w) = (ctx.input(0)?, ctx.input(1)?);
+    /// Of data and kernel in so many groups, with offsets in so many.
+    fn of(ctx: &Ctx<'_>, [x, w]: [ValueId; 2], groups: i64, offsets: i64) -> Result<Self, OpError> {
         for (what, value) in [("input `X`", x), ("input `W`", w)] {
             if ctx.rank(value) != 4 {
                 return Err(OpError::Rank { what, rank: ctx.rank(value), supported: "4" });
@@ -487,17 +498,10 @@ impl Deform {
             size.ok_or_else(|| ctx.open_size("the kernel's shape", w, axis))
         };
         let (maps, per_group, height, width) = (size(0)?, size(1)?, size(2)?, size(3)?);
-        let groups = size_attribute(node, "group", 1, 1)?;
-        let offsets = size_attribute(node, "offset_group", 1, 1)?;
         // Data of an unknown number of channels has as many as the kernel takes.
         let channels =
             ctx.shape(x).get(1).and_then(Dim::known).unwrap_or(per_group.saturating_mul(groups));
         let kernel = [height, width];
-        if node.attrs.ints("kernel_shape")?.is_some_and(|shape| shape != kernel) {
-            return Err(OpError::invalid(format!(
-                "attribute `kernel_shape` is not that of input `W`, {kernel:?}"
-            )));
-        }
         if per_group.checked_mul(groups) != Some(channels)
             || maps % groups != 0
             || channels % offsets != 0
@@ -540,10 +544,63 @@ impl Deform {
 /// matrix.
 fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (x, w, offset) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
-    let form = Deform::of(ctx, node)?;
-    let [channels, per_group, maps] = form.channels;
+    let groups = size_attribute(node, "group", 1, 1)?;
+    let offsets = size_attribute(node, "offset_group", 1, 1)?;
+    let form = Deform::of(ctx, [x, w], groups, offsets)?;
+    let kernel = form.kernel;
+    if node.attrs.ints("kernel_shape")?.is_some_and(|shape| shape != kernel) {
+        return Err(OpError::invalid(format!(
+            "attribute `kernel_shape` is not that of input `W`, {kernel:?}"
+        )));
+    }
     let (strides, dilations) = (sizes(node, "strides", 2)?, sizes(node, "dilations", 2)?);
     let pads = whole_list(node, "pads", 4)?;
+    let steps = |axis: usize| {
+        let pick = |list: &[usize]| list.get(axis).map_or(1, |&n| int(n));
+        [pick(&strides), pick(&dilations), pads.get(axis).copied().unwrap_or(0)]
+    };
+    let inputs = DeformInputs { x, w, offset, mask: ctx.maybe(4), bias: ctx.maybe(3) };
+    Ok(smallvec![deformed(ctx, &form, &inputs, [steps(0), steps(1)])?])
+}
+
+/// `ModulatedDeformConv2d` of TensorRT's plugins: the same by other names.
+pub(super) fn modulated_deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
+    let (x, offset, mask, w) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?, ctx.input(3)?);
+    let groups = size_attribute(node, "group", 1, 1)?;
+    let offsets = size_attribute(node, "deformable_group", 1, 1)?;
+    let form = Deform::of(ctx, [x, w], groups, offsets)?;
+    let pair = |name: &str, default: i64| match node.attrs.ints(name)? {
+        None => Ok([default; 2]),
+        Some(&[rows, columns]) => Ok([rows, columns]),
+        Some(other) => Err(OpError::invalid(format!("attribute `{name}` is {other:?}"))),
+    };
+    let (stride, pad) = (pair("stride", 1)?, pair("padding", 0)?);
+    let dilation = pair("dilation", 1)?;
+    if stride.iter().chain(&dilation).any(|&n| n < 1) {
+        return Err(OpError::invalid(format!("strides {stride:?}, dilations {dilation:?}")));
+    }
+    let steps = [0, 1].map(|axis| [stride[axis], dilation[axis], pad[axis]]);
+    let inputs = DeformInputs { x, w, offset, mask: Some(mask), bias: ctx.maybe(4) };
+    Ok(smallvec![deformed(ctx, &form, &inputs, steps)?])
+}
+
+/// What a [`deform_conv`] takes.
+struct DeformInputs {
+    x: ValueId,
+    w: ValueId,
+    offset: ValueId,
+    mask: Option<ValueId>,
+    bias: Option<ValueId>,
+}
+
+/// The layers of a [`deform_conv`], with stride, dilation and padding of each axis.
+fn deformed(
+    ctx: &mut Ctx<'_>,
+    form: &Deform,
+    &DeformInputs { x, w, offset, mask, bias }: &DeformInputs,
+    steps: [[i64; 3]; 2],
+) -> Result<ValueId, OpError> {
+    let [channels, per_group, maps] = form.channels;
     let [batch, _, rows, columns] = ctx.sizes(offset)?[..] else {
         return Err(OpError::Rank {
             what: "input `offset`",
@@ -556,9 +613,7 @@ fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let moves = ctx.cast(offset, DType::F32)?;
     let moves = ctx.reshape_to(moves, &[batch, groups, taps, two, rows, columns])?;
     let mut along = |axis: usize, places| -> Result<Neighbors, OpError> {
-        let pick = |list: &[usize]| list.get(axis).map_or(1, |&n| int(n));
-        let steps = [pick(&strides), pick(&dilations), pads.get(axis).copied().unwrap_or(0)];
-        let regular = form.taps_along(ctx, axis, places, steps)?;
+        let regular = form.taps_along(ctx, axis, places, steps[axis])?;
         let at = ctx.scalar(DType::I64, if axis == 0 { 0.0 } else { 1.0 })?;
         let shift = ctx.add(
             Gather { mode: GatherMode::Default, axis: 3, element_wise_dims: 0 },
@@ -578,7 +633,7 @@ fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let grouped = ctx.reshape_to(x, &[images, depth, height, width])?;
     let corners = corners(ctx, grouped, image, &y, &across)?;
     let mut sampled = folded(ctx, &corners, Ew::Sum)?;
-    if let Some(mask) = ctx.maybe(4) {
+    if let Some(mask) = mask {
         let mask = ctx.reshape_to(mask, &[batch, groups, taps, rows, columns, one])?;
         sampled = ctx.binary(Ew::Prod, sampled, mask)?;
     }
@@ -593,9 +648,9 @@ fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let product = ctx.add(product, &[kernel, sampled])?;
     let maps = ctx.number(maps);
     let mut result = ctx.reshape_to(product, &[batch, maps, rows, columns])?;
-    if let Some(bias) = ctx.maybe(3) {
+    if let Some(bias) = bias {
         let bias = crate::import::build::axes::along(ctx, bias, 1, 4)?;
         result = ctx.binary(Ew::Sum, result, bias)?;
     }
-    Ok(smallvec![result])
+    Ok(result)
 }

@@ -224,6 +224,7 @@ fn is_lasting(outcome: &Outcome) -> bool {
     let lasting = [
         Status::Verified,
         Status::Evaluated,
+        Status::Unjudged,
         Status::Undetermined,
         Status::Vacuous,
         Status::Differs,

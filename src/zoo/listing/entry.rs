@@ -8,6 +8,7 @@ use crate::convert::On;
 use crate::error::alike::nearest;
 use crate::recipe::Recipe;
 use crate::report::zoo::Status;
+use crate::zoo::job::Effort;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -29,6 +30,7 @@ pub(super) struct Words {
     pub(super) on: Option<On>,
     pub(super) freeze_from_data: Option<bool>,
     pub(super) tolerance: Option<Allowed>,
+    pub(super) verify: Option<Effort>,
     pub(super) timeout: Option<NonZeroU64>,
     pub(super) memory: Option<NonZeroU32>,
 }
@@ -109,6 +111,7 @@ impl Entry {
         );
         words.on = words.on.or(more.on);
         words.freeze_from_data = words.freeze_from_data.or(more.freeze_from_data);
+        words.verify = words.verify.or(more.verify);
         words.tolerance = words.tolerance.or(more.tolerance);
         words.timeout = words.timeout.or(more.timeout);
         words.memory = words.memory.or(more.memory);

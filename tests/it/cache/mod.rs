@@ -372,7 +372,10 @@ fn a_plan_that_cannot_be_written_fails_its_model() {
     fs::create_dir_all(zoo.path("plans/relu.plan/in the way")).unwrap();
     let run = zoo.run(&[]);
     assert_eq!((run.code, run.ended()), (Some(6), vec![("relu", Status::Failed, false)]));
-    assert_eq!(run.report.models[0].reason.as_deref(), Some("cannot write `plans/relu.plan`"));
+    assert_eq!(
+        run.report.models[0].reason.as_deref(),
+        Some("cannot write `plans/relu.plan`: it is a folder")
+    );
     let page: serde_json::Value =
         serde_json::from_slice(&fs::read(zoo.path("report/models/relu/report.json")).unwrap())
             .unwrap();

@@ -28,6 +28,8 @@ mod microsoft_qlinear;
 mod microsoft_rest;
 mod native;
 mod norm;
+mod nvidia_nms;
+mod nvidia_plugins;
 mod pool;
 mod power;
 mod quantize;
@@ -95,6 +97,8 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("microsoft_rest", microsoft_rest::CASES),
     ("native", native::CASES),
     ("norm", norm::CASES),
+    ("nvidia_nms", nvidia_nms::CASES),
+    ("nvidia_plugins", nvidia_plugins::CASES),
     ("pool", pool::CASES),
     ("power", power::CASES),
     ("quantize", quantize::CASES),
@@ -195,7 +199,7 @@ fn passes_keep_the_numbers() {
 
 /// What TensorRT 8 lacks and nothing stands in for: quantizing to types of few bits, and volumes
 /// sampled at positions.
-const NOT_IN_EIGHT: [&str; 2] = ["quantize/converted", "sample/volume"];
+const NOT_IN_EIGHT: [&str; 3] = ["quantize/converted", "quantize/modelopt", "sample/volume"];
 
 #[test]
 fn networks_for_tensorrt_8_compute_the_same() {

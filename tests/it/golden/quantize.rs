@@ -12,7 +12,28 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "linear_matmul", model: linear_matmul },
     Case { name: "single", model: single },
     Case { name: "odd", model: odd },
+    Case { name: "modelopt", model: modelopt },
 ];
+
+/// By ModelOpt's names: data in `f8e4m3`, weights in blocks of `i4`.
+fn modelopt() -> Model {
+    Model::new(17)
+        .opset("trt", 1)
+        .input("x", "f32[N, 4]")
+        .init("scale", &[], &[0.5f32])
+        .node("trt.TRT_FP8QuantizeLinear", "x scale", "q")
+        .node("trt.TRT_FP8DequantizeLinear", "q scale", "dq")
+        .weights("w", &[4, 6])
+        .init("scales", &[2, 6], &[0.25f32; 12])
+        .node("trt.TRT_INT4QuantizeLinear", "w scales", "wq")
+        .attr("axis", 0)
+        .attr("block_size", 2)
+        .node("trt.TRT_INT4DequantizeLinear", "wq scales", "wdq")
+        .attr("axis", 0)
+        .attr("block_size", 2)
+        .node("MatMul", "dq wdq", "y")
+        .output("y", "")
+}
 
 /// What TensorRT has layers for: signed numbers around 0.
 fn signed() -> Model {

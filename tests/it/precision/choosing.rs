@@ -111,7 +111,10 @@ fn rows(ty: &str) -> Model {
 fn data_check_where_they_can_be_moved() {
     let moved = "set 0 with its numbers moved, seeds 2";
     for (model, data) in [
-        (rows("i32[24]"), Tensor::vector(&(0..24).map(|at| at % 7).collect::<Vec<i32>>())),
+        (
+            rows("i32[24]"),
+            Tensor::vector(&std::array::from_fn::<i32, 24, _>(|at| i32::try_from(at % 7).unwrap())),
+        ),
         (rows("i64[7]"), Tensor::vector(&[0i64, 1, 2, 3, 4, 5, 6])),
     ] {
         let found = certified(&model, &[data]);
@@ -175,4 +178,28 @@ fn what_there_was_no_time_for_is_said() {
                    to look for others was up\n  output `y` is off by ";
     assert!(error.starts_with(message), "{error}");
     assert!(error.ends_with("hint: `--budget` gives the choice more time"), "{error}");
+}
+
+#[test]
+fn what_nothing_else_holds_for_is_said() {
+    let options = json!({ "precision": "auto" });
+    let chosen = vec![inputs("usual", [1000.0, 900.0])];
+    let fresh = vec![inputs("small", [1.0, 2.0]), inputs("smaller", [0.1, 0.2])];
+    let data = Data { chosen, fresh };
+    let found = choose(&losing(), options, &data, &mut computed).unwrap();
+    assert_eq!(found.certificate.layers.f16, 0);
+    for node in &found.certificate.nodes {
+        assert_eq!(node.reason.as_deref(), Some("no other type holds the bound"), "{node:?}");
+    }
+}
+
+#[test]
+fn outputs_without_elements_are_no_reason_to_refuse() {
+    let model = Model::new(17).input("x", "f32[0, 3]").node("Tanh", "x", "y").output("y", "");
+    let empty = Inputs {
+        label: Label { source: "empty".to_owned(), seed: None },
+        tensors: vec![Tensor::of(vec![0, 3], Vec::<f32>::new()).unwrap()],
+    };
+    let data = Data { chosen: vec![empty], fresh: Vec::new() };
+    choose(&model, json!({ "precision": "f16" }), &data, &mut computed).unwrap();
 }
