@@ -23,7 +23,7 @@ pub struct Reference {
 
 impl Reference {
     /// Loads the model in a file with the library at `library` (`libonnxruntime.so`), without
-    /// rewriting its graph but for [integer products](sums_products_of_8_bits). `model` is what the
+    /// rewriting its graph but for sums of integer products. `model` is what the
     /// file holds.
     ///
     /// # Errors

@@ -121,6 +121,7 @@ fn plans_go_into_pipes_and_to_stdout_without_a_manifest() {
     let (code, said) = ended(dir.path(), &["model.onnx", "-o", "new"]);
     assert_eq!((code, &*said), (Some(0), ""));
     assert_eq!(fs::read(dir.path().join("new/model.plan")).unwrap(), plan);
+    fs::remove_file(dir.path().join("new/model.plan.json")).unwrap();
     fs::create_dir(dir.path().join("new/model.plan.json")).unwrap();
     let (code, said) = ended(dir.path(), &["model.onnx", "-o", "new"]);
     let folder = "error: cannot write `new/model.plan.json`: it is a folder\n";
