@@ -110,16 +110,17 @@ impl Chooser<'_, '_> {
             }
         }
         while !pool.is_empty() {
-            let (off, far) = self.check(&found, &mut pool)?;
-            if far.is_empty() {
+            let (off, far) = self.check(&found, &pool)?;
+            let Some(worst) = far else {
                 let on = pool.into_iter().map(|set| set.label).collect();
                 return Ok((found, Some(Checked { on, off })));
-            }
-            if pool.is_empty() {
+            };
+            if pool.len() == 1 {
                 return Err(self.unchecked(&off));
             }
-            // They have shown more than those before: now they decide too.
-            self.search.sets.extend(far);
+            // It has shown more than those before: now it decides too. What is learned from it
+            // mostly holds for the others that are far off, which stay to check.
+            self.search.sets.push(pool.remove(worst));
             found = self.found()?;
         }
         Ok((found, None))
@@ -131,18 +132,20 @@ impl Chooser<'_, '_> {
         Ok(Set { label: label.clone(), inputs: tensors.clone(), expected })
     }
 
-    /// How far the outputs are off on the data of a pool, at worst. Data on which that is beyond
-    /// the bound, or nearly so, are taken out: on others like them it may be beyond.
-    fn check(&mut self, found: &Found, pool: &mut Vec<Set>) -> Result<(Vec<f64>, Vec<Set>)> {
+    /// How far the outputs are off on the data of a pool, at worst; and the place of the set on
+    /// which that is beyond the bound, or nearly so, by most: on others like it it may be beyond.
+    fn check(&mut self, found: &Found, pool: &[Set]) -> Result<(Vec<f64>, Option<usize>)> {
         let mut worst = vec![0f64; self.search.network.outputs.len()];
-        let mut far = Vec::new();
-        for set in std::mem::take(pool) {
-            let off = self.search.errors(&found.types, &set)?;
-            let to = if most(&off) <= NEARLY * self.search.bound { &mut *pool } else { &mut far };
-            to.push(set);
+        let mut far: Option<(f64, usize)> = None;
+        for (at, set) in pool.iter().enumerate() {
+            let off = self.search.errors(&found.types, set)?;
+            let by = most(&off);
+            if by > NEARLY * self.search.bound && far.is_none_or(|(most, _)| by > most) {
+                far = Some((by, at));
+            }
             worst.iter_mut().zip(off).for_each(|(worst, off)| *worst = worst.max(off));
         }
-        Ok((worst, far))
+        Ok((worst, far.map(|(_, at)| at)))
     }
 
     /// All that is free in `f32`, which is what is left where nothing holds.
