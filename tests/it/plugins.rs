@@ -1,6 +1,7 @@
 //! Nodes that TensorRT has plugins for compute what the plugins compute.
 
 use crate::support::Model;
+use onnx2plan::Kind;
 use onnx2plan::eval;
 use onnx2plan::import::Fitted;
 use onnx2plan::network::Caps;
@@ -119,4 +120,46 @@ fn other_plugins_are_called_what_they_are() {
                 lists those that are converted";
     assert!(said.contains("TRT.PyramidROIAlign_TRT"), "{said}");
     assert!(said.contains(note), "{said}");
+}
+
+/// What stands in the way of images of these sizes from these places on.
+fn images_refused(sizes: &[i64], starts: &[i64]) -> String {
+    let (rows, count) = (i64::try_from(sizes.len() / 2), i64::try_from(starts.len()));
+    let model = Model::new(17)
+        .input("value", "f32[1, 5, 1, 1]")
+        .init("sizes", &[rows.unwrap(), 2], sizes)
+        .init("starts", &[count.unwrap()], starts)
+        .input("places", "f32[1, 1, 1, 2, 1, 2]")
+        .input("weights", "f32[1, 1, 1, 2, 1]")
+        .node("MultiscaleDeformableAttnPlugin_TRT", "value sizes starts places weights", "y")
+        .output("y", "");
+    let fitted = Fitted::standard(Caps::modern());
+    let error = pipeline::prepare(&model.read().unwrap(), &fitted, Caps::modern()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid);
+    error.to_string()
+}
+
+#[test]
+fn images_lie_within_their_sequence() {
+    let beyond = |sizes: &[i64; 2], start: i64| {
+        format!(
+            "an image of sizes {sizes:?} from place {start} on is not within the 5 places of input \
+             `value`"
+        )
+    };
+    for (size, start) in [
+        ([2, 2], 2),
+        ([i64::MAX, i64::MAX], 0),
+        ([1 << 31, 1 << 31], 0),
+        ([1, 1], i64::MAX),
+        ([1, 1], -1),
+        ([0, 1], 0),
+        ([-1, -1], 0),
+    ] {
+        let said = images_refused(&size, &[start]);
+        assert!(said.contains(&beyond(&size, start)), "{said}");
+    }
+    let said = images_refused(&[2, 2, 1, 1], &[0]);
+    let message = "1 starts and 4 sizes: an image has one start and two sizes";
+    assert!(said.contains(message), "{said}");
 }

@@ -474,6 +474,9 @@ fn largest_products(
     ctx.transpose(pooled, vec![0, 3, 2, 1])
 }
 
+/// The most elements of a kernel of a [`deform_conv`]: a layer's constant has a number for each.
+const MOST_TAPS: i64 = 1 << 16;
+
 /// The fixed sizes of a [`deform_conv`].
 struct Deform {
     /// Input channels, those of the kernel, output channels.
@@ -502,6 +505,13 @@ impl Deform {
         let channels =
             ctx.shape(x).get(1).and_then(Dim::known).unwrap_or(per_group.saturating_mul(groups));
         let kernel = [height, width];
+        if height.checked_mul(width).is_none_or(|taps| taps > MOST_TAPS) {
+            return Err(OpError::Value {
+                what: "the size of the kernel",
+                value: format!("{height} · {width}"),
+                supported: "65536 elements",
+            });
+        }
         if per_group.checked_mul(groups) != Some(channels)
             || maps % groups != 0
             || channels % offsets != 0
@@ -554,13 +564,9 @@ fn deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         )));
     }
     let (strides, dilations) = (sizes(node, "strides", 2)?, sizes(node, "dilations", 2)?);
-    let pads = whole_list(node, "pads", 4)?;
-    let steps = |axis: usize| {
-        let pick = |list: &[usize]| list.get(axis).map_or(1, |&n| int(n));
-        [pick(&strides), pick(&dilations), pads.get(axis).copied().unwrap_or(0)]
-    };
+    let steps = steps(&strides, &dilations, &whole_list(node, "pads", 4)?);
     let inputs = DeformInputs { x, w, offset, mask: ctx.maybe(4), bias: ctx.maybe(3) };
-    Ok(smallvec![deformed(ctx, &form, &inputs, [steps(0), steps(1)])?])
+    Ok(smallvec![deformed(ctx, &form, &inputs, steps)?])
 }
 
 /// `ModulatedDeformConv2d` of TensorRT's plugins: the same by other names.
@@ -569,19 +575,18 @@ pub(super) fn modulated_deform_conv(ctx: &mut Ctx<'_>, node: &Node) -> Result<Va
     let groups = size_attribute(node, "group", 1, 1)?;
     let offsets = size_attribute(node, "deformable_group", 1, 1)?;
     let form = Deform::of(ctx, [x, w], groups, offsets)?;
-    let pair = |name: &str, default: i64| match node.attrs.ints(name)? {
-        None => Ok([default; 2]),
-        Some(&[rows, columns]) => Ok([rows, columns]),
-        Some(other) => Err(OpError::invalid(format!("attribute `{name}` is {other:?}"))),
-    };
-    let (stride, pad) = (pair("stride", 1)?, pair("padding", 0)?);
-    let dilation = pair("dilation", 1)?;
-    if stride.iter().chain(&dilation).any(|&n| n < 1) {
-        return Err(OpError::invalid(format!("strides {stride:?}, dilations {dilation:?}")));
-    }
-    let steps = [0, 1].map(|axis| [stride[axis], dilation[axis], pad[axis]]);
+    let (strides, dilations) = (sizes(node, "stride", 2)?, sizes(node, "dilation", 2)?);
+    let steps = steps(&strides, &dilations, &whole_list(node, "padding", 2)?);
     let inputs = DeformInputs { x, w, offset, mask: Some(mask), bias: ctx.maybe(4) };
     Ok(smallvec![deformed(ctx, &form, &inputs, steps)?])
+}
+
+/// Stride, dilation and padding of each of two axes.
+fn steps(strides: &[usize], dilations: &[usize], pads: &[i64]) -> [[i64; 3]; 2] {
+    [0, 1].map(|axis| {
+        let pick = |list: &[usize]| list.get(axis).map_or(1, |&n| int(n));
+        [pick(strides), pick(dilations), pads.get(axis).copied().unwrap_or(0)]
+    })
 }
 
 /// What a [`deform_conv`] takes.

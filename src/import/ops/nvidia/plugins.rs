@@ -1,7 +1,9 @@
 //! Plugins with the meaning of one of ONNX's operators, or of a few layers.
 
 use super::plugin;
+use crate::import::build::axes;
 use crate::import::build::ctx::Ctx;
+use crate::import::build::numbers::MAX_SIZE;
 use crate::import::build::op::Op;
 use crate::import::error::OpError;
 use crate::import::ops::norm::{group_count, group_norm_of, instance_norm_of};
@@ -10,7 +12,7 @@ use crate::network::layer::{
     ActivationType, ElementWiseOperation as Ew, GridSample, InterpolationMode, ReduceOperation,
     SampleMode,
 };
-use crate::network::{ValueId, Values};
+use crate::network::{Dim, ValueId, Values};
 use crate::onnx::Node;
 use crate::tensor::{DType, Tensor};
 use smallvec::smallvec;
@@ -100,9 +102,10 @@ fn deformable_attention(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> 
     let (one, two) = (ctx.number(1), ctx.number(2));
     let mut sum: Option<ValueId> = None;
     for (level, &[start, height, width]) in (0i64..).zip(&levels) {
-        let places: Vec<i64> = (start..start + height * width).collect();
-        let places = ctx.i64s(&places);
-        let image = ctx.gather(value, places, 1)?;
+        let mut steps = axes::whole(ctx, value)?;
+        let (start, length) = (ctx.number(start), ctx.number(height * width));
+        steps.set(1, start, length);
+        let image = ctx.slice(value, &steps, SampleMode::StrictBounds, None)?;
         let image = ctx.transpose(image, vec![0, 2, 3, 1])?;
         let (height, width) = (ctx.number(height), ctx.number(width));
         let image = ctx.reshape_to(image, &[images, depth, height, width])?;
@@ -146,11 +149,28 @@ fn levels(ctx: &Ctx<'_>) -> Result<Vec<[i64; 3]>, OpError> {
         numbers.ok_or_else(|| OpError::NotConstant(ctx.input_name(at).to_owned()))
     };
     let (sizes, starts) = (known(1)?, known(2)?);
-    let levels = sizes.chunks_exact(2).zip(starts).map(|(size, start)| match *size {
-        [height, width] if (1..=1 << 15).contains(&height) && (1..=1 << 15).contains(&width) => {
-            Ok([start, height, width])
+    if starts.len().checked_mul(2) != Some(sizes.len()) {
+        return Err(OpError::invalid(format!(
+            "{} starts and {} sizes: an image has one start and two sizes",
+            starts.len(),
+            sizes.len()
+        )));
+    }
+    let length = ctx.shape(ctx.input(0)?).get(1).and_then(Dim::known).unwrap_or(MAX_SIZE);
+    let levels = sizes.chunks_exact(2).zip(starts).map(|(size, start)| {
+        let end = match *size {
+            [height, width] if start >= 0 && height > 0 && width > 0 => {
+                height.checked_mul(width).and_then(|area| area.checked_add(start))
+            }
+            _ => None,
+        };
+        match (end.filter(|end| *end <= length), size) {
+            (Some(_), &[height, width]) => Ok([start, height, width]),
+            _ => Err(OpError::invalid(format!(
+                "an image of sizes {size:?} from place {start} on is not within the {length} \
+                 places of input `value`"
+            ))),
         }
-        _ => Err(OpError::invalid(format!("input `spatial_shapes` has a row {size:?}"))),
     });
     levels.collect()
 }
