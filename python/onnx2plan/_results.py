@@ -23,7 +23,8 @@ class Conversion:
     """A plan that was written."""
 
     plan: Path
-    manifest: Path
+    #: ``None`` where the plan went into a pipe or a device, beside which nothing can lie.
+    manifest: Optional[Path]
     plan_bytes: int
     layers: int
     library: str
@@ -40,7 +41,7 @@ class Conversion:
     def _of(cls, raw: Mapping[str, Any]) -> "Conversion":
         return cls(
             plan=Path(raw["plan"]),
-            manifest=Path(raw["manifest"]),
+            manifest=Path(raw["manifest"]) if raw["manifest"] else None,
             precision=_taken(Precision, raw["precision"]) if raw["precision"] else None,
             raw=raw,
             **_named(raw, "plan_bytes layers library targets guesses notes verification"),

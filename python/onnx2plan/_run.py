@@ -9,7 +9,7 @@ import sysconfig
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Iterable, List, Mapping, Optional, Union
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Union
 
 from ._results import Conversion, Inspection, Verification
 
@@ -98,22 +98,34 @@ def verify(
     Numbers that differ are no exception here: see :attr:`Verification.agrees`. All other failures
     raise :class:`Error`.
     """
-    try:
-        return Verification._of(_json(["verify"], model, options, progress))
-    except Error as error:
-        if error.result is None:
-            raise
-        return Verification._of(error.result)
+    return Verification._of(_judged(["verify"], model, options, progress, codes=(1, 7, 8)))
 
 
 def inspect(model: PathLike, **options: Any) -> Inspection:
     """Says what a model holds, what its nodes become, and which cannot be converted."""
+    if os.fspath(model).endswith(".plan"):
+        raise ValueError("`inspect` is for models; a plan's manifest, beside it, is JSON")
+    return Inspection._of(_judged(["inspect"], model, options, None, codes=(3, 4)))
+
+
+def _judged(
+    command: List[str],
+    model: PathLike,
+    options: Mapping[str, Any],
+    progress: Optional[Progress],
+    codes: Tuple[int, ...],
+) -> Any:
+    """The result, also of a command that ends with one of these codes, which are answers."""
     try:
-        return Inspection._of(_json(["inspect"], model, options, None))
+        return _json(command, model, options, progress)
     except Error as error:
-        if error.result is None:
+        if error.result is None or error.code not in codes:
             raise
-        return Inspection._of(error.result)
+        return error.result
+
+
+#: Options that take a shape for each input: ``shape={"x": (1, 3, 224, 224)}``.
+SHAPES = ("min", "opt", "max", "shape")
 
 
 def arguments(options: Mapping[str, Any]) -> List[str]:
@@ -126,6 +138,9 @@ def arguments(options: Mapping[str, Any]) -> List[str]:
             continue
         if value is True:
             line.append(flag)
+        elif isinstance(value, Mapping) and key in SHAPES:
+            shapes = ("x".join(map(str, each)) for each in value.values())
+            line.append(f"{flag}=" + ",".join(map("{}:{}".format, value, shapes)))
         elif isinstance(value, Mapping):
             line += [f"{flag}={name}={_text(each)}" for name, each in value.items()]
         elif isinstance(value, list):

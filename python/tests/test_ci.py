@@ -16,6 +16,20 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def _field(number, data):
+    return bytes([number << 3 | 2, len(data)]) + data
+
+
+#: A model of opset 17 whose only node is `com.example.Foo`.
+FOREIGN = b"\x08\x08" + _field(
+    7,
+    _field(1, _field(1, b"x") + _field(2, b"y") + _field(4, b"Foo") + _field(7, b"com.example"))
+    + _field(2, b"g")
+    + _field(11, _field(1, b"x") + _field(2, _field(1, b"\x08\x01" + _field(2, b""))))
+    + _field(12, _field(1, b"y") + _field(2, _field(1, b"\x08\x01" + _field(2, b"")))),
+) + _field(8, b"\x10\x11") + _field(8, _field(1, b"com.example") + b"\x10\x01")
+
+
 @pytest.fixture
 def repository(tmp_path):
     models = tmp_path / "models"
@@ -65,3 +79,12 @@ def test_the_hook_refuses_what_cannot_be_converted(repository):
     refused = run(good, "models/broken.onnx")
     assert refused.returncode == 3
     assert "models/broken.onnx" in refused.stderr
+
+    # One that ONNX allows and that cannot be converted: the node is named, and what follows is
+    # looked at as well.
+    foreign = repository / "models" / "foreign.onnx"
+    foreign.write_bytes(FOREIGN)
+    refused = run("models/foreign.onnx", "models/broken.onnx")
+    assert refused.returncode == 3
+    assert "Foo" in refused.stdout
+    assert "models/foreign.onnx" in refused.stderr and "models/broken.onnx" in refused.stderr

@@ -128,3 +128,23 @@ def test_keywords_are_the_long_options():
         "--within=0.001",
         "--calibrate=data",
     ]
+
+
+def test_what_fails_beside_a_result_raises(model):
+    file = model.parent / "file"
+    file.touch()
+    with pytest.raises(onnx2plan.Error) as failed:
+        onnx2plan.verify(model, on="cpu", report=file / "report")
+    assert failed.value.code == 6
+
+
+def test_shapes_are_tuples(model):
+    assert arguments({"shape": {"x": (1, 3), "y": (4,)}}) == ["--shape=x:1x3,y:4"]
+    done = onnx2plan.convert(model, shape={"image": (4, 1, 8, 8)})
+    assert done.guesses == []
+
+
+def test_a_plan_is_no_model(model):
+    plan = onnx2plan.convert(model).plan
+    with pytest.raises(ValueError):
+        onnx2plan.inspect(plan)

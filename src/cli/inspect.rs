@@ -105,6 +105,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
         let kind = import::failure(problems.clone()).kind();
         let are = if problems.len() == 1 { "is" } else { "are" };
         Error::new(kind, format!("{} {are} in the way", counted(problems.len(), "problem")))
+            .in_model(&arguments.model)
     });
     let inspection = Inspection {
         model: arguments.model.clone(),
