@@ -60,7 +60,7 @@ use std::time::{Duration, Instant};
 
 Exit codes: 0 done; 1 the numbers differ; 2 wrong command line; 3 invalid model;\n\
 4 unsupported model; 5 TensorRT refused the network or crashed; 6 something is missing on this\n\
-machine (library, GPU, reference, disk space); 7 rounding moves the numbers too far to judge them;\n\
+machine (library, GPU, reference, disk space); 7 the numbers were not judged (rounding, time);\n\
 8 the numbers agree, but the data test nothing; 70 a bug in onnx2plan; 130 interrupted.")]
 struct Cli {
     #[command(subcommand)]

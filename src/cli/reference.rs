@@ -22,12 +22,12 @@ pub(super) struct ReferenceArguments {
     /// expected outputs
     #[arg(long, value_name = "FILE.npz", conflicts_with = "data")]
     inputs: Option<PathBuf>,
-    /// Seeds for random inputs, used if there is no test data; ONNX Runtime computes the expected
-    /// outputs [default: 0,1]
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    /// Draw random inputs with these seeds instead of taking test data; ONNX Runtime computes the
+    /// expected outputs [default: 0,1 if there is no test data]
+    #[arg(long, value_name = "N", value_delimiter = ',', conflicts_with_all = ["data", "inputs"])]
     seed: Vec<u64>,
-    /// Draw inputs of the likeliest shapes only, with one seed
-    #[arg(long)]
+    /// If inputs are drawn, draw them in the likeliest shapes only, with one seed
+    #[arg(long, conflicts_with = "seed")]
     quick: bool,
     /// Let the model generate: after each data set N more steps, of which each takes what the one
     /// before gave, as ONNX Runtime computes it
@@ -81,9 +81,11 @@ impl ReferenceArguments {
         if !self.data.is_empty() {
             return self.data.iter().map(|folder| named(source, folder)).collect();
         }
-        let sets = source.data_beside()?;
-        if !sets.is_empty() {
-            return Ok(sets);
+        if self.seed.is_empty() {
+            let sets = source.data_beside()?;
+            if !sets.is_empty() {
+                return Ok(sets);
+            }
         }
         conversion.plan(&Data::default())?;
         let usual = if self.quick { Extent::QUICK } else { Extent::FULL };

@@ -87,6 +87,20 @@ mod tests {
     }
 
     #[test]
+    fn each_word_has_one_answer() {
+        for list in [OPTIONS, COMMANDS] {
+            let mut words: Vec<_> = list
+                .iter()
+                .flat_map(|(tool, words, _)| words.iter().map(move |w| (tool, w)))
+                .collect();
+            let all = words.len();
+            words.sort_unstable();
+            words.dedup();
+            assert_eq!(words.len(), all);
+        }
+    }
+
+    #[test]
     fn words_of_other_tools_are_answered() {
         for (line, answer) in [
             (&["--onnx=m.onnx"][..], "name the model alone: `onnx2plan model.onnx`"),

@@ -55,7 +55,11 @@ pub fn constants(
         let info = info.ok_or_else(|| usage("the model has no such input".into()))?;
         let tensor = match literal {
             Some(literal) => literal.tensor(&info.ty).map_err(usage)?,
-            None => given.get(name).cloned().ok_or_else(|| usage("no value is given".into()))?,
+            None => given.get(name).cloned().ok_or_else(|| {
+                usage("no value is given".into()).with_hint(format!(
+                    "write `{name}=VALUE`, or name a folder with its value with `--freeze-from`"
+                ))
+            })?,
         };
         Ok((name.clone(), tensor))
     };

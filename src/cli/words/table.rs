@@ -4,7 +4,7 @@
 pub(super) type Answer = (&'static str, &'static [&'static str], &'static str);
 
 const QUANTIZED: &str = "quantize the model (Q/DQ nodes) and give `--precision f16` for the rest";
-const TIMED: &str = "a conversion measures nothing: say `onnx2plan time PLAN`";
+const TIMED: &str = "`onnx2plan time PLAN` measures, with `--runs` and `--warmup`";
 const NO_DLA: &str = "plans for the DLA are not made here";
 const NO_PLUGINS: &str = "plugins are not loaded here; `onnx2plan ops` lists what converts without";
 const NO_FORMATS: &str = "inputs and outputs are always linear in memory, as the model says";
@@ -18,7 +18,7 @@ const NOTHING: &str = "nothing here takes its place yet";
 #[rustfmt::skip]
 pub(super) const OPTIONS: &[Answer] = &[
     ("trtexec", &["--onnx"], "name the model alone: `onnx2plan model.onnx`"),
-    ("trtexec", &["--saveEngine", "--saveAllEngines"], "say `--output FILE`"),
+    ("trtexec", &["--saveEngine"], "say `--output FILE`"),
     ("trtexec", &["--loadEngine"], "say `onnx2plan time PLAN` or `onnx2plan verify PLAN`"),
     ("trtexec", &["--minShapes"], "say `--min NAME:1x3x224x224`"),
     ("trtexec", &["--optShapes"], "say `--opt NAME:8x3x224x224`"),
@@ -46,7 +46,7 @@ pub(super) const OPTIONS: &[Answer] = &[
     ("trtexec", &["--plugins", "--staticPlugins", "--dynamicPlugins"], NO_PLUGINS),
     ("trtexec", &["--inputIOFormats", "--outputIOFormats"], NO_FORMATS),
     ("trtexec", &["--device"], "choose the GPU with the variable CUDA_VISIBLE_DEVICES"),
-    ("trtexec", &["--monitorMemory"], "`--json` tells the peak memory of each conversion"),
+    ("trtexec", &["--monitorMemory"], "`--json` tells the peak memory of the process, not that of the GPU"),
     ("trtexec", &["--asyncFileReader"], "plans are mapped into memory: leave it out"),
     ("trtexec", &["--getPlanVersionOnly"], "say `onnx2plan inspect PLAN`"),
     ("trtexec", &["--dumpOptimizationProfile"], "say `onnx2plan inspect PLAN`"),
@@ -68,7 +68,7 @@ pub(super) const OPTIONS: &[Answer] = &[
     ("trtexec", &["--enablePluginOverride", "--ignoreParsedPluginLibs", "--pi"], NO_PLUGINS),
     ("trtexec", &["--pluginInstanceNorm", "--setPluginsToSerialize"], NO_PLUGINS),
     ("trtexec", &["--continue", "--dryRun", "--helpBuildRoute"], NO_ROUTES),
-    ("trtexec", &["--remoteAutoTuningConfig", "--setBuildRoute"], NO_ROUTES),
+    ("trtexec", &["--saveAllEngines", "--setBuildRoute"], NO_ROUTES),
     ("trtexec", &["--tuneBuildRouteFile", "--tuneBuildRoutes", "--tuningCacheFile"], NO_ROUTES),
     ("trtexec", &["--tuningSearch", "--tuningTimeOut"], NO_ROUTES),
     ("trtexec", &["--allocationStrategy", "--dumpOutput", "--dumpProfile"], NOTHING),
@@ -106,6 +106,7 @@ pub(super) const OPTIONS: &[Answer] = &[
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Answer] = &[
     ("Polygraphy", &["surgeon"], "say `onnx2plan MODEL --from TENSOR --to TENSOR`"),
+    ("Polygraphy", &["run"], "say `onnx2plan verify MODEL`"),
     ("Polygraphy", &["check"], "say `onnx2plan inspect MODEL`"),
     ("Polygraphy", &["debug"], "say `onnx2plan verify MODEL --reproducer FOLDER`"),
     ("Polygraphy", &["data"], "`onnx2plan verify MODEL --inputs FILE.npz` takes NumPy's archives"),
