@@ -9,11 +9,11 @@ use onnx2plan::network::{Caps, Dim, Network, ValueId};
 use onnx2plan::recipe::Recipe;
 use onnx2plan::report::manifest::{self, File, Made, Manifest, Verdict};
 use onnx2plan::report::render::{self, About};
-use onnx2plan::report::zoo::{ModelReport, Options, Report, Status};
+use onnx2plan::report::zoo::{Effort, ModelReport, Options, Report, Status};
 use onnx2plan::report::{Environment, github, junit, read};
 use onnx2plan::tensor::{Tensor, volume};
 use onnx2plan::verify::{npz, random};
-use onnx2plan::zoo::job::{Effort, Settings};
+use onnx2plan::zoo::job::Settings;
 use onnx2plan::zoo::listing;
 use onnx2plan::{Error, Kind, eval, onnx, pipeline};
 use std::collections::BTreeMap;
@@ -249,6 +249,8 @@ fn report(draw: &mut Draw) -> Result<bool, String> {
         recipe: Recipe::default(),
         on: "cpu".to_owned(),
         freeze_from_data: false,
+        verify: Effort::Full,
+        tolerance: None,
         jobs: 1,
         timeout_seconds: None,
         memory_bytes: None,

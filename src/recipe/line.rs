@@ -28,6 +28,14 @@ pub fn words(recipe: &Recipe) -> Vec<String> {
     words
 }
 
+/// An option with its value, in one word where the value looks like an option itself.
+pub fn option(name: &str, value: &str) -> Vec<String> {
+    if value.starts_with('-') {
+        return vec![format!("--{name}={value}")];
+    }
+    vec![format!("--{name}"), value.to_owned()]
+}
+
 fn add(key: &str, value: &Value, words: &mut Vec<String>) {
     let name = match key {
         "without_passes" => "without-pass".to_owned(),
@@ -37,8 +45,8 @@ fn add(key: &str, value: &Value, words: &mut Vec<String>) {
     match value {
         Value::Bool(true) => words.push(format!("--{name}")),
         Value::Array(items) => items.iter().for_each(|item| add(key, item, words)),
-        Value::String(text) => words.extend([format!("--{name}"), text.clone()]),
-        Value::Number(number) => words.extend([format!("--{name}"), number.to_string()]),
+        Value::String(text) => words.extend(option(&name, text)),
+        Value::Number(number) => words.extend(option(&name, &number.to_string())),
         Value::Bool(false) | Value::Null | Value::Object(_) => {}
     }
 }
@@ -67,9 +75,10 @@ mod tests {
             "--keep Softmax=f32 --io-precision bf16 --within 0.25 --budget 9 --strict-profiles",
             "--dim n=1:2:3 --dim m=4 --min x:1x2 --opt x:2x2 --max x:3x2,y:5 --shape z:1x1",
             "--min s=1,1 --freeze axes=[0,2] --freeze k --outputs p=q --dim a=1:2:3",
+            "--to=-y '--freeze=-k=[1]' --keep 'a b=f32'",
             "--dim n=1:2:3 --profile --dim m=4:5:6 --profile --dim m=7:8:9 --min x:1x2",
         ] {
-            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            let words = shlex::split(line).unwrap();
             let recipe = parsed(&words);
             assert_eq!(parsed(&super::words(&recipe)), recipe, "{line}");
             assert_eq!(super::words(&recipe).is_empty(), line.is_empty());

@@ -41,7 +41,7 @@ pub fn of<'a>(
     page: impl Fn(&ModelReport) -> Option<&'a Value>,
 ) -> Vec<Cause> {
     let mut causes: BTreeMap<(String, String), Cause> = BTreeMap::new();
-    for model in models.iter().filter(|model| model.status.exit_code() != 0) {
+    for model in models.iter().filter(|model| model.exit_code != 0) {
         for wrong in wrongs(model, page(model)) {
             let key = (wrong.rule.clone(), general(&wrong.text));
             let cause = causes.entry(key).or_insert_with_key(|(rule, _)| Cause {

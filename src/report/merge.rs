@@ -155,7 +155,7 @@ fn paged(part: &Saved, model: &ModelReport) -> Result<(ModelReport, Value)> {
 mod tests {
     use super::*;
     use crate::recipe::Recipe;
-    use crate::report::zoo::Status;
+    use crate::report::zoo::{Effort, Status};
     use std::path::PathBuf;
 
     /// A part with these models, whose pages are nowhere.
@@ -165,6 +165,8 @@ mod tests {
             recipe: Recipe::default(),
             on: "cpu".to_owned(),
             freeze_from_data: false,
+            verify: Effort::Full,
+            tolerance: None,
             jobs: 2,
             timeout_seconds: Some(600),
             memory_bytes: None,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub fn log<'a>(report: &Report, page: impl Fn(&ModelReport) -> Option<&'a Value>) -> Value {
     let mut rules = BTreeMap::new();
     let mut results = Vec::new();
-    for model in report.models.iter().filter(|model| model.status.exit_code() != 0) {
+    for model in report.models.iter().filter(|model| model.exit_code != 0) {
         for wrong in causes::wrongs(model, page(model)) {
             results.push(result(model, &wrong));
             rules.entry(wrong.rule).or_insert(model.status);

@@ -4,7 +4,7 @@ use super::causes::{self, Cause};
 use super::environment::Environment;
 use super::manifest::File;
 use super::model::SCHEMA;
-use super::verification::OutputComparison;
+use super::verification::{OutputComparison, Tolerance};
 use crate::error::Kind;
 use crate::recipe::Recipe;
 use serde::{Deserialize, Serialize};
@@ -206,6 +206,20 @@ impl Report {
     }
 }
 
+/// How much of a model's numbers is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// All there is.
+    #[default]
+    Full,
+    /// Drawn inputs of the likeliest shapes, with one seed.
+    Quick,
+    /// Nothing: plans are built only.
+    None,
+}
+
 /// The options of a zoo's command line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -217,11 +231,17 @@ pub struct Options {
     pub on: String,
     /// Whether inputs are made constants where a model does not convert otherwise.
     pub freeze_from_data: bool,
+    /// How much is compared, where the listing does not say otherwise.
+    #[serde(default)]
+    pub verify: Effort,
+    /// How far real numbers may be off, where that is not what is usual for their type.
+    #[serde(default)]
+    pub tolerance: Option<Tolerance>,
     /// Workers at a time.
     pub jobs: usize,
     /// Limit for each model, in seconds.
     pub timeout_seconds: Option<u64>,
-    /// Limit for each worker, in bytes.
+    /// Limit for each worker, in bytes, where the command line gives one: else the machine does.
     pub memory_bytes: Option<u64>,
     /// Globs of names of which one must match.
     #[serde(default)]

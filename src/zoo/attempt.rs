@@ -1,6 +1,6 @@
 //! One model: convert, build, compute, compare.
 
-use super::job::{Effort, Job, Outcome};
+use super::job::{Job, Outcome};
 use super::plan::Plan;
 use super::waiting;
 use crate::convert::freezing::{self, Freezing};
@@ -16,7 +16,7 @@ use crate::recipe::sizes::{End, Request, Sizes};
 use crate::report::Verification;
 use crate::report::model::Report;
 use crate::report::verification::{Candidate, OutputComparison};
-use crate::report::zoo::{ModelReport, Seconds, Status};
+use crate::report::zoo::{Effort, ModelReport, Seconds, Status};
 use crate::trt::LogSink;
 use crate::verify::{self, data::DataSet, draw::Extent};
 use std::collections::BTreeMap;
@@ -266,7 +266,7 @@ impl Attempt<'_> {
         findings.take(&conversion)?;
         if job.settings.verify == Effort::None {
             self.build(&conversion, progress)?;
-            return Ok(Judged::Not("`--no-verify` says so".to_owned()));
+            return Ok(Judged::Not("nobody asked for a comparison".to_owned()));
         }
         if sets.is_empty() {
             *sets = timed(&mut seconds.verify, || self.drawn(&conversion))?;

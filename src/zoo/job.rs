@@ -4,7 +4,7 @@ use super::discover::{Found, shown};
 use crate::convert::On;
 use crate::recipe::{Recipe, line};
 use crate::report::verification::Tolerance;
-use crate::report::zoo::{ModelReport, Place, Status};
+use crate::report::zoo::{Effort, ModelReport, Place, Status};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -57,29 +57,34 @@ impl Job {
 }
 
 impl Job {
-    /// The command that does this model alone, as a shell takes it. `frozen` are the inputs that
-    /// became constants of the test data's values.
-    pub fn command(&self, frozen: &[String]) -> String {
-        let Settings { recipe, on, tolerance, verify, .. } = &self.settings;
-        let mut words: Vec<String> =
-            ["onnx2plan", "verify", &self.path, "--on"].map(str::to_owned).into();
-        words.push(on.to_string());
+    /// The command that does this model alone, as a shell takes it; `None` where no text says which
+    /// file it is. It is the zoo's own, so that it builds and compares what the zoo did.
+    pub fn command(&self) -> Option<String> {
+        self.model.to_str()?;
+        let Settings { recipe, on, freeze_from_data, tolerance, verify } = &self.settings;
+        // What begins like an option is one, wherever it stands.
+        let here = if self.path.starts_with('-') { "./" } else { "" };
+        let mut words =
+            ["onnx2plan", "zoo", &format!("{here}{}", self.path)].map(str::to_owned).to_vec();
+        words.extend(line::option("on", &on.to_string()));
+        words.push("--no-cache".to_owned());
         words.extend(line::words(recipe));
-        if let (false, Some(data)) = (frozen.is_empty(), self.data.first()) {
-            let named = recipe.freeze.iter().map(ToString::to_string).collect::<Vec<_>>();
-            let open = frozen.iter().filter(|name| !named.contains(name));
-            words.extend(open.flat_map(|name| ["--freeze".to_owned(), name.clone()]));
-            words.extend(["--freeze-from".to_owned(), shown(data)]);
-        }
         if let Some(Tolerance { absolute, relative }) = tolerance {
-            words.extend(["--atol".to_owned(), absolute.to_string()]);
-            words.extend(["--rtol".to_owned(), relative.to_string()]);
+            words.extend(line::option("atol", &absolute.to_string()));
+            words.extend(line::option("rtol", &relative.to_string()));
         }
-        if *verify == Effort::Quick {
-            words.push("--quick".to_owned());
+        let flags = [
+            (*freeze_from_data, "--freeze-from-data"),
+            (*verify == Effort::Quick, "--quick"),
+            (*verify == Effort::None, "--no-verify"),
+        ];
+        let flags = flags.iter().filter(|(given, _)| *given);
+        words.extend(flags.map(|(_, flag)| (*flag).to_owned()));
+        if let Some(seconds) = self.timeout_seconds {
+            words.extend(line::option("timeout", &seconds.to_string()));
         }
         // A NUL, which no shell takes, is in no path.
-        shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+        shlex::try_join(words.iter().map(String::as_str)).ok()
     }
 }
 
@@ -161,20 +166,6 @@ pub struct Settings {
     pub tolerance: Option<Tolerance>,
     /// How much is compared.
     pub verify: Effort,
-}
-
-/// How much of a model's numbers is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Effort {
-    /// All there is.
-    #[default]
-    Full,
-    /// Drawn inputs of the likeliest shapes, with one seed.
-    Quick,
-    /// Nothing: plans are built only.
-    None,
 }
 
 /// What came of a job, as a worker reports it.

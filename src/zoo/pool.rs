@@ -1,10 +1,10 @@
 //! The parent's side: starts workers, hands out jobs, watches over time and memory, replaces what
 //! died.
 
-use super::job::{Effort, Job, Outcome};
+use super::job::{Job, Outcome};
 use crate::convert::describe;
 use crate::error::{Error, Kind, Result};
-use crate::report::zoo::{ModelReport, Status};
+use crate::report::zoo::{Effort, ModelReport, Status};
 use crate::report::{Environment, model, pages};
 use rustix::process::Signal;
 use std::collections::VecDeque;
@@ -155,7 +155,9 @@ fn one(
                 return Ok(retried_as(ended, retried));
             }
             Death::Memory(bytes) => {
-                let reason = format!("the worker held {bytes} bytes, more than it may");
+                let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
+                let most = limits.memory_bytes.map_or_else(String::new, mib);
+                let reason = format!("the worker held {}, and may hold {most}", mib(bytes));
                 let mut ended = ended(job, Status::Failed, &reason, &words);
                 ended.model.hint = Some("`--memory MIB` gives workers more memory".to_owned());
                 return Ok(retried_as(ended, retried));
@@ -168,7 +170,7 @@ fn one(
 fn expected(job: &Job, outcome: Outcome) -> Outcome {
     let model = ModelReport {
         page: Some(pages::path(&job.name)).filter(|_| outcome.model.status != Status::Skipped),
-        command: Some(job.command(&outcome.model.frozen)),
+        command: job.command(),
         tags: job.tags.clone(),
         expected_at: job.expected_at.clone(),
         ..outcome.model
@@ -358,7 +360,7 @@ pub(super) mod tests {
     use crate::convert::On;
     use crate::recipe::Recipe;
     use crate::zoo::discover::Found;
-    use crate::zoo::job::{Effort, Settings};
+    use crate::zoo::job::Settings;
 
     /// A model that is nowhere.
     pub(in crate::zoo) fn job(name: &str) -> Job {
@@ -475,7 +477,7 @@ pub(super) mod tests {
             assert_eq!((status, retried), (Status::Failed, true));
             assert!(
                 reason.starts_with("the worker held ")
-                    && reason.ends_with(" bytes, more than it may"),
+                    && reason.ends_with(" MiB, and may hold 0 MiB"),
                 "{reason}"
             );
         }

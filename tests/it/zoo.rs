@@ -218,8 +218,17 @@ fn plans_are_built_unjudged_where_that_is_asked_for() {
     let model = Model::new(17).input("x", "f32[2]").node("Relu", "x", "y").output("y", "");
     let wrong = Tensor::vector(&[9f32, 9.0]);
     with_data(&dir.path().join("models/m"), &model, &Tensor::vector(&[1f32, 2.0]), &wrong);
-    let why = "`--no-verify` says so".to_owned();
+    let why = "nobody asked for a comparison".to_owned();
     assert_eq!(unjudged(dir.path(), &["--no-verify"]), (0, "unjudged".to_owned(), why, true));
+    // That blocks nobody, and the report says how it was run.
+    let text = fs::read_to_string(dir.path().join("report/report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["causes"], serde_json::json!([]));
+    let options = &report["options"];
+    assert_eq!((options["verify"].as_str(), &options["tolerance"]), (Some("none"), &().into()));
+    assert!(options["memory_bytes"].is_null(), "it is the machine's, and differs between shards");
+    let command = report["models"][0]["command"].as_str().unwrap();
+    assert!(command.ends_with("model.onnx --on cpu --no-cache --no-verify"), "{command}");
 }
 
 /// An evaluation without end costs the judgment, not the plan.

@@ -15,10 +15,10 @@ use crate::files::place;
 use crate::memory;
 use crate::recipe::Recipe;
 use crate::report::manifest::File;
-use crate::report::zoo::{self, Report, Shard};
+use crate::report::zoo::{self, Effort, Report, Shard};
 use crate::report::{self, Environment as Described};
 use crate::trt::{Device, Library};
-use crate::zoo::job::{Effort, Job, Outcome, Settings};
+use crate::zoo::job::{Job, Outcome, Settings};
 use crate::zoo::pool::{self, Event, Limits};
 use crate::zoo::select::{self, Filter};
 use crate::zoo::{discover, folder, listing};
@@ -93,7 +93,7 @@ const OF_MACHINE: [usize; 2] = [3, 4];
 /// How much is compared.
 #[derive(Debug, clap::Args)]
 struct EffortArguments {
-    /// Draw inputs of the likeliest shapes only, with one seed
+    /// If inputs are drawn, draw them in the likeliest shapes only, with one seed
     #[arg(long, conflicts_with = "no_verify")]
     quick: bool,
     /// Build plans without comparing their numbers
@@ -147,7 +147,8 @@ pub(super) fn run(
     };
     let outcomes = pool::run(&jobs, &limits, &command, &super::CANCELLED, &tell)?;
     live.finish();
-    let mut report = arguments.report(&library, &limits, start.elapsed(), &outcomes);
+    let mut report =
+        arguments.report(&library, (&limits, memory_bytes), start.elapsed(), &outcomes);
     report.options.listing = listing;
     output.done(&format!("{}: {}", counted(report.models.len(), "model"), report.summary()));
     if let Some(folder) = &arguments.report {
@@ -274,7 +275,7 @@ impl Arguments {
     fn report(
         &self,
         library: &Library,
-        limits: &Limits,
+        (limits, memory_bytes): (&Limits, Option<usize>),
         took: Duration,
         outcomes: &[Outcome],
     ) -> Report {
@@ -288,9 +289,11 @@ impl Arguments {
             recipe: self.recipe.clone(),
             on: self.on.to_string(),
             freeze_from_data: self.freeze_from_data,
+            verify: self.effort.effort(),
+            tolerance: self.tolerance.tolerance(),
             jobs: limits.jobs,
             timeout_seconds: Some(self.timeout),
-            memory_bytes: limits.memory_bytes,
+            memory_bytes: memory_bytes.map(|bytes| bytes as u64),
             include: self.include.clone(),
             exclude: self.exclude.clone(),
             tags: self.tag.clone(),
