@@ -159,8 +159,7 @@ fn column(ctx: &mut Ctx<'_>, value: ValueId, axis: usize, at: i64) -> Result<Val
 /// stays overlaps it, and what stays moved to the front.
 fn fixed(ctx: &mut Ctx<'_>, of: &Suppression, capacity: usize) -> Result<Values, OpError> {
     let (scores, places) = sorted(ctx, of)?;
-    let gather = Gather { mode: GatherMode::Default, axis: 1, element_wise_dims: 1 };
-    let boxes = ctx.add(gather, &[of.boxes, places])?;
+    let boxes = pick(ctx, of.boxes, places)?;
     let over = overlaps(ctx, boxes, of)?;
     let good = ctx.binary(Ew::Greater, scores, of.score)?;
     let stays = survivors(ctx, over, good)?;
@@ -177,22 +176,40 @@ fn sorted(ctx: &mut Ctx<'_>, of: &Suppression) -> Result<(ValueId, ValueId), OpE
             supported: "3840",
         });
     }
+    best(ctx, of.scores, MOST_SORTED, "boxes")
+}
+
+/// The best of each row, of so many at most, and their places in `i32`: scores that fall. A note says
+/// what is left out where there may be more.
+pub(super) fn best(
+    ctx: &mut Ctx<'_>,
+    scores: ValueId,
+    most: i64,
+    what: &str,
+) -> Result<(ValueId, ValueId), OpError> {
+    let count = ctx.size_of(scores, 1)?;
+    if ctx.known(count).is_none_or(|count| count > most) {
+        ctx.note(format!("of more than {most} {what}, the {most} best are considered"));
+    }
     let (operation, axis) = (TopKOperation::Max, 1);
-    let outputs = match ctx.known(of.count).and_then(|count| usize::try_from(count).ok()) {
-        Some(count) => {
-            ctx.add_all(TopK { operation, k: Arg::Static(count), axis }, &[of.scores])?
-        }
+    let k = ctx.compute(Ew::Min, count, most)?;
+    let outputs = match ctx.known(k).and_then(|k| usize::try_from(k).ok()) {
+        Some(k) => ctx.add_all(TopK { operation, k: Arg::Static(k), axis }, &[scores])?,
         None => {
-            ctx.note("of more than 3840 boxes, the 3840 best are considered");
-            let k = ctx.compute(Ew::Min, of.count, MOST_SORTED)?;
             let k = ctx.as_scalar(k)?;
-            ctx.add_all(TopK { operation, k: Arg::Input(1), axis }, &[of.scores, k])?
+            ctx.add_all(TopK { operation, k: Arg::Input(1), axis }, &[scores, k])?
         }
     };
     let [scores, places] = outputs[..] else {
         return Err(OpError::invalid("a TopK layer without two outputs"));
     };
     Ok((scores, places))
+}
+
+/// Entries along axis 1, at other places in each row.
+pub(super) fn pick(ctx: &mut Ctx<'_>, of: ValueId, places: ValueId) -> Result<ValueId, OpError> {
+    let gather = Gather { mode: GatherMode::Default, axis: 1, element_wise_dims: 1 };
+    ctx.add(gather, &[of, places])
 }
 
 /// Whether box i overlaps box j by more than the threshold: `[groups, i, j]`.

@@ -28,7 +28,8 @@ mod microsoft_qlinear;
 mod microsoft_rest;
 mod native;
 mod norm;
-mod nvidia_nms;
+mod nvidia_batched;
+mod nvidia_efficient;
 mod nvidia_plugins;
 mod pool;
 mod power;
@@ -97,7 +98,8 @@ const FAMILIES: &[(&str, &[Case])] = &[
     ("microsoft_rest", microsoft_rest::CASES),
     ("native", native::CASES),
     ("norm", norm::CASES),
-    ("nvidia_nms", nvidia_nms::CASES),
+    ("nvidia_batched", nvidia_batched::CASES),
+    ("nvidia_efficient", nvidia_efficient::CASES),
     ("nvidia_plugins", nvidia_plugins::CASES),
     ("pool", pool::CASES),
     ("power", power::CASES),

@@ -3,7 +3,9 @@
 //!
 //! They are known by their names, whatever the domain.
 
-pub(super) mod nms;
+pub(super) mod batched;
+mod candidates;
+pub(super) mod efficient;
 pub(super) mod plugins;
 
 use crate::import::build::op::{ANY_DOMAIN, NOW, OfValues, Op, onnx};

@@ -1,5 +1,6 @@
 //! Plugins with the meaning of one of ONNX's operators, or of a few layers.
 
+use super::candidates::flag;
 use super::plugin;
 use crate::import::build::axes;
 use crate::import::build::ctx::Ctx;
@@ -21,6 +22,15 @@ const DEFORM: &str = "input offset mask weight bias?";
 const ATTENTION: &str =
     "value spatial_shapes level_start_index sampling_locations attention_weights";
 
+/// The same, for messages.
+const ATTENTION_INPUTS: [&str; 5] = [
+    "input `value`",
+    "input `spatial_shapes`",
+    "input `level_start_index`",
+    "input `sampling_locations`",
+    "input `attention_weights`",
+];
+
 pub(crate) const OPS: &[Op] = &[
     plugin("GroupNormalizationPlugin", "input scale bias", group_norm),
     plugin("InstanceNormalization_TRT", "input scale? bias?", instance_norm),
@@ -35,6 +45,9 @@ fn group_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let groups = group_count(node, "num_groups")?;
     let epsilon = node.attrs.float_or("eps", 1e-5)?;
     let (x, scale, bias) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
+    // They are f32 whatever the data are.
+    let dtype = ctx.dtype(x);
+    let (scale, bias) = (ctx.cast(scale, dtype)?, ctx.cast(bias, dtype)?);
     Ok(smallvec![group_norm_of(ctx, x, [scale, bias], groups, (epsilon, DType::F32))?])
 }
 
@@ -63,27 +76,26 @@ fn coefficient(
     attribute: &'static str,
 ) -> Result<ValueId, OpError> {
     let written = node.attrs.floats(attribute)?;
-    match (ctx.maybe(at), written) {
-        (Some(value), None) => Ok(value),
-        (None, Some(values)) => Ok(ctx.constant_value(Tensor::vector(values))),
-        (Some(_), Some(_)) => {
-            Err(OpError::invalid(format!("both attribute and input `{attribute}` given")))
+    let value = match (ctx.maybe(at), written) {
+        (Some(value), None) => value,
+        (None, Some(values)) => ctx.constant_value(Tensor::vector(values)),
+        (given, _) => {
+            let which = if given.is_some() { "both" } else { "neither" };
+            let or = if given.is_some() { "and" } else { "nor" };
+            return Err(OpError::invalid(format!(
+                "{which} attribute {or} input `{attribute}` given"
+            )));
         }
-        (None, None) => {
-            Err(OpError::invalid(format!("neither attribute nor input `{attribute}` given")))
-        }
-    }
+    };
+    // They are f32 whatever the data are.
+    let dtype = ctx.dtype(ctx.input(0)?);
+    ctx.cast(value, dtype)
 }
 
 /// `ROIAlign_TRT`: `RoiAlign` with numbers for its modes.
 fn roi_align(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
-    let number = |name: &'static str| match node.attrs.int_or(name, 1)? {
-        0 => Ok(false),
-        1 => Ok(true),
-        other => Err(OpError::Value { what: name, value: other.to_string(), supported: "0 and 1" }),
-    };
-    let bin = if number("mode")? { ReduceOperation::Avg } else { ReduceOperation::Max };
-    roi_align_by(ctx, node, number("coordinate_transformation_mode")?, bin)
+    let bin = if flag(node, "mode", true)? { ReduceOperation::Avg } else { ReduceOperation::Max };
+    roi_align_by(ctx, node, flag(node, "coordinate_transformation_mode", true)?, bin)
 }
 
 /// `MultiscaleDeformableAttnPlugin_TRT`: a weighted sum of samples of several images, which stand in
@@ -91,10 +103,24 @@ fn roi_align(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 fn deformable_attention(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let (value, locations, weights) = (ctx.input(0)?, ctx.input(3)?, ctx.input(4)?);
     let levels = levels(ctx)?;
+    for (at, supported) in [(0, "4"), (3, "6"), (4, "5")] {
+        let (what, rank) = (ATTENTION_INPUTS[at], ctx.rank(ctx.input(at)?));
+        if rank.to_string() != supported {
+            return Err(OpError::Rank { what, rank, supported });
+        }
+    }
+    for of in [locations, weights] {
+        if let Some(count) = ctx.size(of, 3).filter(|count| *count != levels.len()) {
+            let images = levels.len();
+            return Err(OpError::invalid(format!(
+                "{images} images, but places or weights of {count}"
+            )));
+        }
+    }
     let ([batch, _, heads, depth], [_, queries, .., points]) =
         (&ctx.sizes(value)?[..], &ctx.sizes(weights)?[..])
     else {
-        return Err(OpError::invalid("input `value` or `attention_weights` has another rank"));
+        return Err(OpError::invalid("an input has another rank"));
     };
     let (batch, heads, depth) = (*batch, *heads, *depth);
     let (queries, points) = (*queries, *points);
