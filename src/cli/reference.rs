@@ -8,7 +8,6 @@ use crate::verify::data::{self, DataSet};
 use crate::verify::draw::{self, Extent};
 use crate::verify::npz;
 use crate::verify::steps;
-use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -31,8 +30,8 @@ pub(super) struct ReferenceArguments {
     quick: bool,
     /// Let the model generate: after each data set N more steps, of which each takes what the one
     /// before gave, as ONNX Runtime computes it
-    #[arg(long, value_name = "N")]
-    steps: Option<NonZeroU16>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    steps: Option<u16>,
 }
 
 impl ReferenceArguments {
@@ -57,7 +56,7 @@ impl ReferenceArguments {
             let mut reference = source.reference(&environment.reference()?)?;
             let inputs = source.inputs();
             for first in std::mem::take(&mut sets) {
-                let more = steps::following(&mut reference, &first, &inputs, steps.get().into())?;
+                let more = steps::following(&mut reference, &first, &inputs, steps.into())?;
                 sets.push(first);
                 sets.extend(more);
             }
