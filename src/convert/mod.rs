@@ -101,9 +101,9 @@ impl Conversion {
     /// Those of [`draw::all`].
     pub fn drawn(&self, extent: Extent<'_>, reference: &mut Reference) -> Result<Vec<DataSet>> {
         let mut samples = profiles::samples(&self.planned, self.network());
-        samples.retain(|sample| !extent.likeliest || sample.what.ends_with("opt"));
+        samples.retain(|sample| !extent.likeliest || sample.likeliest);
         let shapes = samples.iter().map(|sample| {
-            let profiles::Sample { what, shapes, others, values } = sample;
+            let profiles::Sample { what, shapes, others, values, .. } = sample;
             Shapes { what, shapes, others, values }
         });
         let network = self.prepared.optimized.as_ref().unwrap_or_else(|| self.network());

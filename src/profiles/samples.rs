@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub struct Sample {
     /// `opt`, `min`, `max` or `between`; of several profiles with their number: `profile 1, min`.
     pub what: String,
+    /// Whether these are the sizes that are likeliest in use, whatever others they are as well.
+    pub likeliest: bool,
     /// Shape of each input, in the network's order.
     pub shapes: Vec<Vec<usize>>,
     /// Shapes to try where the model itself cannot run at these: guesses moved within their ranges.
@@ -88,7 +90,13 @@ impl Planned {
             )
         });
         let shapes = network.inputs.iter().map(shape).collect();
-        Sample { what: what.to_owned(), shapes, others: Vec::new(), values: values.collect() }
+        Sample {
+            what: what.to_owned(),
+            likeliest: what == "opt",
+            shapes,
+            others: Vec::new(),
+            values: values.collect(),
+        }
     }
 }
 

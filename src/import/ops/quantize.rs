@@ -9,7 +9,7 @@ use super::elementwise::truncate;
 use super::matmul::multiply;
 use crate::import::build::axes::along;
 use crate::import::build::ctx::Ctx;
-use crate::import::build::op::{ANY_DOMAIN, NOW, OfValues, Op, onnx, with_lists};
+use crate::import::build::op::{ANY_DOMAIN, NOW, Op, onnx, with_lists};
 use crate::import::build::operand::Operand;
 use crate::import::error::OpError;
 use crate::network::layer::{
@@ -44,8 +44,10 @@ pub(super) const OPS: &[Op] = &[
     with_lists("QuantizeLinear", 1..=NOW, "x y_scale y_zero_point?", quantize_along)
         .of("com.microsoft")
         .wide(),
-    of_modelopt("TRT_FP8DequantizeLinear", dequantize_along),
-    of_modelopt("TRT_INT4DequantizeLinear", dequantize_along),
+    // What ModelOpt writes where ONNX's operators had no such type yet; of what is dequantized, the
+    // type is that of the data.
+    onnx("TRT_FP8DequantizeLinear", 1..=NOW, "x scale", dequantize_along).of(ANY_DOMAIN),
+    onnx("TRT_INT4DequantizeLinear", 1..=NOW, "x scale", dequantize_along).of(ANY_DOMAIN),
     with_lists("TRT_FP8QuantizeLinear", 1..=NOW, "x scale", |ctx, node| {
         quantize_to(ctx, node, Scales::of(ctx, node)?, DType::F8E4M3)
     })
@@ -55,12 +57,6 @@ pub(super) const OPS: &[Op] = &[
     })
     .of(ANY_DOMAIN),
 ];
-
-/// A row for what ModelOpt writes where ONNX's operator had no such type yet; the type is that of
-/// the data.
-const fn of_modelopt(name: &'static str, handler: OfValues) -> Op {
-    onnx(name, 1..=NOW, "x scale", handler).of(ANY_DOMAIN)
-}
 
 /// How scale and zero point vary over the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
