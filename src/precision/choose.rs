@@ -41,8 +41,7 @@ pub struct Choice {
 ///
 /// # Errors
 /// [`Kind::Mismatch`] where no types hold the bound, [`Kind::Vacuous`] for data that say nothing of
-/// the types; whatever stands in the way of computing the
-/// network.
+/// the types; whatever stands in the way of computing the network.
 pub fn choose(
     network: &Network,
     recipe: &Recipe,
@@ -116,7 +115,12 @@ impl Chooser<'_, '_> {
                 return Ok((found, Some(Checked { on, off })));
             };
             if pool.len() == 1 {
-                return Err(self.unchecked(&off));
+                if most(&off) > self.search.bound {
+                    return Err(self.unchecked(&off));
+                }
+                // Nearly is too far only as long as other data are left to check.
+                let on = pool.into_iter().map(|set| set.label).collect();
+                return Ok((found, Some(Checked { on, off })));
             }
             // It has shown more than those before: now it decides too. What is learned from it
             // mostly holds for the others that are far off, which stay to check.

@@ -181,6 +181,23 @@ fn what_there_was_no_time_for_is_said() {
 }
 
 #[test]
+fn the_last_data_may_come_near_the_bound() {
+    let data = Data {
+        chosen: vec![inputs("usual", [1000.0, 900.0])],
+        fresh: vec![inputs("small", [1.0, 2.0])],
+    };
+    let within = |bound: f64| {
+        let options = json!({ "precision": "f16", "within": bound });
+        choose(&losing(), options, &data, &mut computed)
+    };
+    let free = within(1.0).unwrap().certificate;
+    let off = free.outputs.iter().filter_map(|output| output.checked).fold(0.0, f64::max);
+    let near = within(off / 0.9).unwrap().certificate;
+    assert_eq!((&*near.checked_on, near.layers.f16), ("small", free.layers.f16));
+    assert_eq!(within(off / 1.1).unwrap_err().kind(), Kind::Mismatch);
+}
+
+#[test]
 fn what_nothing_else_holds_for_is_said() {
     let options = json!({ "precision": "auto" });
     let chosen = vec![inputs("usual", [1000.0, 900.0])];
