@@ -75,8 +75,8 @@ impl LocateArguments {
         let mut located = match located {
             Err(error) => return Ok(unknown(&error.to_string())),
             Ok(None) => {
-                let why = "computed again, the model agrees with ONNX Runtime: what differs is \
-                           the data set, or a first plan from a second";
+                let why = "computed again, within the usual tolerance, the model agrees with ONNX \
+                           Runtime: what differs is the data set, or a first plan from a second";
                 return Ok(Found::Nothing(why.to_owned()));
             }
             Ok(Some(located)) => located,

@@ -68,7 +68,9 @@ impl ProofArguments {
             sets => sets?,
         };
         output.start("verify");
-        let proof = conversion.prove(source, (library, &device), plan, &sets, log)?;
+        let reference = environment.reference().ok();
+        let data = (&*sets, reference.as_deref());
+        let proof = conversion.prove(source, (library, &device), plan, data, log)?;
         output.done(&proof.text);
         Ok(proof)
     }

@@ -55,7 +55,21 @@ pub(super) fn by_output(verifications: &[Verification], caveat: Option<&str>) ->
         }
     }
     let caveat = caveat.map_or_else(String::new, |caveat| format!("\n\n{caveat}"));
-    format!("{}{}{caveat}", lines(&table), rounding(verifications))
+    format!("{}{}{}{caveat}", lines(&table), rounding(verifications), overruled(verifications))
+}
+
+/// A line for each data set that does not count.
+fn overruled(verifications: &[Verification]) -> String {
+    let line = |data: &String| {
+        let data = name(data);
+        format!(
+            "\nthe outputs in `{data}` do not count: ONNX Runtime, with exact sums of products of 8 \
+             bits, gives others, with which these are compared"
+        )
+    };
+    let lines: String =
+        verifications.iter().filter_map(|found| found.overrules.as_ref().map(line)).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 /// A line for each output that was judged by what rounding can do.

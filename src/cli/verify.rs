@@ -253,7 +253,7 @@ impl Arguments {
             set.within = asked.recipe.bound();
         }
         work.findings.take(&conversion)?;
-        self.judge(&machine, plan, (&source, &conversion), work, output)
+        self.judge(&machine, plan, (&source, &conversion), (environment, work), output)
             .map_err(|error| error.in_model(path))?;
         let inside = self.inside(&machine, (&source, &conversion), environment, work, output)?;
         self.tell(path, &machine, &work.findings.verifications, inside, output)
@@ -284,13 +284,16 @@ impl Arguments {
         machine: &Machine,
         plan: Option<&PlanFile>,
         (source, conversion): (&Source, &Conversion),
-        work: &mut Work,
+        (environment, work): (&Environment, &mut Work),
         output: &mut Output,
     ) -> Result<()> {
         let (network, inputs, sets) = (conversion.network(), source.inputs(), &work.sets);
+        let reference = environment.reference().ok();
+        let reference = reference.as_deref();
         let Some(gpu) = machine.gpu() else {
             output.start("evaluate");
-            work.findings.verifications = verify::all_on_cpu(network, &inputs, sets)?;
+            let mut judge = |sets: &[DataSet]| verify::all_on_cpu(network, &inputs, sets);
+            work.findings.verifications = source.judged(reference, sets, &mut judge)?;
             output.done(&counted(sets.len(), "data set"));
             return Ok(());
         };
@@ -302,7 +305,8 @@ impl Arguments {
         };
         output.done(&gpu.0.version().to_string());
         output.start("run");
-        work.findings.verifications = loaded.judge(conversion, &inputs, sets)?;
+        let mut judge = |sets: &[DataSet]| loaded.judge(conversion, &inputs, sets);
+        work.findings.verifications = source.judged(reference, sets, &mut judge)?;
         let timed = sets.first().filter(|_| self.report.is_some());
         work.findings.latency = timed.map(|set| loaded.time(&inputs, set)).transpose()?;
         let count = counted(sets.len(), "data set");

@@ -18,6 +18,7 @@ mod proof;
 pub mod reason;
 pub mod replay;
 mod source;
+mod witness;
 
 pub use given::Given;
 pub use machine::{Machine, On, with_gpu};

@@ -9,6 +9,7 @@ use crate::trt::{Device, Library, LogSink};
 use crate::verify;
 use crate::verify::data::DataSet;
 use std::fs::File;
+use std::path::Path;
 
 /// What is known of a plan's numbers.
 #[derive(Debug)]
@@ -42,7 +43,8 @@ fn counted(sets: usize) -> String {
 }
 
 impl Conversion {
-    /// Runs a plan in a file on data sets and compares.
+    /// Runs a plan in a file on data sets and compares. `reference` is ONNX Runtime's library, where
+    /// there is one: see [`Source::judged`].
     ///
     /// # Errors
     /// Whatever TensorRT and CUDA say of the run. Numbers that differ are in the [`Proof`].
@@ -51,7 +53,7 @@ impl Conversion {
         source: &Source,
         gpu: (&Library, &Device),
         plan: &File,
-        sets: &[DataSet],
+        (sets, reference): (&[DataSet], Option<&Path>),
         log: &LogSink,
     ) -> Result<Proof> {
         let plan = mapped::map(plan).map_err(|error| {
@@ -62,7 +64,8 @@ impl Conversion {
         for set in &mut sets {
             set.within = self.fitted.recipe.bound();
         }
-        let verifications = loaded.judge(self, &source.inputs(), &sets)?;
+        let mut judge = |sets: &[DataSet]| loaded.judge(self, &source.inputs(), sets);
+        let verifications = source.judged(reference, &sets, &mut judge)?;
         let text = format!("{} on {}", counted(verifications.len()), gpu.1.info()?.name);
         Ok(Proof { verifications, text })
     }

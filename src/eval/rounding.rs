@@ -9,6 +9,8 @@
 //! The model and its constants:
 //!
 //! - A result in a type with p bits of mantissa is moved by up to 2^(1 − p) of itself.
+//! - A function that is computed by way of numbers near 1 (1/(1 + e⁻ˣ), ln(1 + eˣ), eˣ − 1) is as
+//!   exact as those: where its result is small, it is moved by 2^(1 − p) of 1, though not past 0.
 //! - A sum of n products, in whatever order, is off by at most n·u·Σ|terms|, with u = 2⁻²⁴ for
 //!   `f32`, in which all libraries sum (N. J. Higham, *Accuracy and Stability of Numerical
 //!   Algorithms*, §4.2). Errors of random sign come to √n·u of each term, by which the data of such
@@ -77,11 +79,21 @@ impl Rounding {
             DType::BF16 => bf16::EPSILON.to_f32(),
             _ => return result,
         };
-        if rounds(kind) { self.moved(&result, unit) } else { result }
+        match kind {
+            LayerKind::Activation(of) if is_near_one(of.kind) => self.moved_at(&result, unit, 1.0),
+            kind if rounds(kind) => self.moved(&result, unit),
+            _ => result,
+        }
     }
 
     /// Each element moved by up to `by` of itself.
     fn moved(&mut self, tensor: &Tensor, by: f32) -> Tensor {
+        self.moved_at(tensor, by, 0.0)
+    }
+
+    /// Each element moved by up to `by` of itself, and by no less than as much of `least`; not past
+    /// 0.
+    fn moved_at(&mut self, tensor: &Tensor, by: f32, least: f32) -> Tensor {
         let Some(values) = tensor.to_f32s() else { return tensor.clone() };
         let (digits, end) = match tensor.dtype() {
             DType::F16 => (f16::MANTISSA_DIGITS, f16::MAX.to_f32()),
@@ -94,7 +106,9 @@ impl Rounding {
             if exact || value.abs() >= end || value.is_nan() {
                 value
             } else {
-                (value * by.mul_add(self.draw(), 1.0)).clamp(-end, end)
+                let size = value.abs().max(least);
+                let moved = (size * by).mul_add(self.draw(), value).clamp(-end, end);
+                if moved.is_sign_negative() == value.is_sign_negative() { moved } else { 0.0 }
             }
         });
         let moved = Tensor::of_reals(tensor.dtype(), tensor.dims().to_vec(), moved.collect());
@@ -170,6 +184,12 @@ fn is_product(kind: &LayerKind) -> bool {
             | LayerKind::Einsum(_)
             | LayerKind::Rnn(_)
     )
+}
+
+/// Whether a function is computed by way of numbers near 1, where its results may be small.
+fn is_near_one(kind: ActivationType) -> bool {
+    use ActivationType::{Elu, Selu, Sigmoid, Softplus};
+    matches!(kind, Sigmoid | Softplus | Elu | Selu)
 }
 
 /// Whether what a layer gives was rounded. Layers that choose among their data, or move them, give

@@ -41,6 +41,10 @@ pub struct Verification {
     pub agrees: bool,
     /// The gravest of its outputs.
     pub verdict: Judgment,
+    /// The data set whose outputs do not count, because ONNX Runtime gives others; absent where they
+    /// do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overrules: Option<String>,
     /// Whether two runs gave the same bytes; absent where there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deterministic: Option<bool>,
@@ -101,8 +105,15 @@ impl Verification {
     /// What was compared, with a verdict on the whole.
     pub fn new(candidate: Candidate, reference: String, outputs: Vec<OutputComparison>) -> Self {
         let verdict = Judgment::Agrees;
-        let mut made =
-            Self { candidate, reference, agrees: true, verdict, deterministic: None, outputs };
+        let mut made = Self {
+            candidate,
+            reference,
+            agrees: true,
+            verdict,
+            overrules: None,
+            deterministic: None,
+            outputs,
+        };
         made.conclude();
         made
     }

@@ -31,8 +31,8 @@ pub fn tolerance(dtype: DType) -> Tolerance {
 /// small as well. Else numbers would agree with their opposites.
 pub fn scaled(dtype: DType, expected: &Constant) -> Tolerance {
     let Tolerance { absolute, relative } = tolerance(dtype);
-    let largest = expected.tensor().map(largest).unwrap_or_default();
-    let scale = if largest > 0.0 { largest.min(1.0) } else { 1.0 };
+    let scale = expected.tensor().map(Tensor::scale).unwrap_or_default();
+    let scale = if scale > 0.0 { scale.min(1.0) } else { 1.0 };
     Tolerance { absolute: absolute * scale, relative }
 }
 
@@ -41,12 +41,6 @@ pub fn scaled(dtype: DType, expected: &Constant) -> Tolerance {
 pub fn share(expected: &Constant, share: f64, usual: Tolerance) -> Option<Tolerance> {
     let scale = expected.tensor().ok()?.scale();
     Some(Tolerance { absolute: usual.absolute + share * scale, ..usual })
-}
-
-/// The largest size of a finite element.
-fn largest(tensor: &Tensor) -> f64 {
-    let sizes = numbers(tensor).into_iter().map(f64::abs);
-    sizes.filter(|size| size.is_finite()).fold(0.0, f64::max)
 }
 
 /// Compares what was computed with what was expected, within [the type's tolerance](tolerance).
@@ -94,8 +88,9 @@ pub fn compare_within(
     };
     match statistics(actual, expected, tolerance, spread) {
         Ok((statistics, errors)) => {
-            let determined =
-                comparison.rounding.as_ref().is_none_or(|rounding| rounding.determined);
+            let scale = expected.tensor().map(Tensor::scale).unwrap_or_default();
+            let off = statistics.max_absolute / scale;
+            let determined = spread.is_none_or(|spread| spread.determines(off));
             comparison.judged(match (statistics.mismatches, determined) {
                 (0, true) => Judgment::Agrees,
                 (0, false) => Judgment::Undetermined,
@@ -136,9 +131,13 @@ fn statistics(
         ));
     }
     let (a, e) = (Numbers::of(actual), Numbers::of(expected));
+    let off = |at: usize| (a.get(at) - e.get(at)).abs();
+    let allowed =
+        spread.map(|spread| spread.allows(&(0..actual.len()).map(off).collect::<Vec<_>>()));
+    let allowed = allowed.unwrap_or_default();
     let mut sums = Sums::default();
     for at in 0..actual.len() {
-        sums.element(at, &a, &e, (tolerance, spread.map_or(0.0, |spread| spread.allows(at))));
+        sums.element(at, &a, &e, (tolerance, allowed.get(at).copied().unwrap_or_default()));
     }
     let errors = std::mem::take(&mut sums.errors);
     Ok((sums.finish(actual.len(), actual.dims(), &a, &e), errors))

@@ -23,8 +23,7 @@ pub struct Reference {
 
 impl Reference {
     /// Loads the model in a file with the library at `library` (`libonnxruntime.so`), without
-    /// rewriting its graph but for sums of integer products. `model` is what the
-    /// file holds.
+    /// rewriting its graph but for sums of integer products. `model` is what the file holds.
     ///
     /// # Errors
     /// [`Kind::Environment`] where the library cannot be used, [`Kind::Unsupported`] where it
@@ -69,6 +68,7 @@ impl Reference {
             let plain = builder.with_optimization_level(GraphOptimizationLevel::Disable);
             plain.map_err(|error| error.to_string())
         }
+        .and_then(|builder| whole_batches(builder, &model.graph))
         .map_err(unusable)?;
         Ok(Self { session: commit(&mut builder).map_err(refused)? })
     }
@@ -110,6 +110,13 @@ impl Reference {
     }
 }
 
+/// Whether another program may have saturated sums of a graph's products, or moved the steps to which
+/// it rounds: what of a model is quantized, ONNX Runtime otherwise computes in whole numbers.
+pub fn is_quantized(graph: &Graph) -> bool {
+    const STEPS: [&str; 3] = ["DequantizeLinear", "DynamicQuantizeLinear", "QuantizeLinear"];
+    sums_products_of_8_bits(graph) || contains(graph, &STEPS)
+}
+
 /// Whether a graph sums up products of numbers of 8 bits. On x86 processors without VNNI, ONNX
 /// Runtime saturates each two products of `u8` and `i8` at 16 bits, and the sum is wrong by up to a
 /// half.
@@ -125,9 +132,14 @@ fn sums_products_of_8_bits(graph: &Graph) -> bool {
         "QLinearConv",
         "QLinearMatMul",
     ];
-    graph.nodes.iter().any(|node| {
-        PRODUCTS.contains(&&*node.op) || node.attrs.graphs().any(sums_products_of_8_bits)
-    })
+    contains(graph, &PRODUCTS)
+}
+
+/// Whether a graph has a node of one of these operators, inside of others too.
+fn contains(graph: &Graph, ops: &[&str]) -> bool {
+    let is_one = |op: &str| ops.contains(&op);
+    let within = |graph: &Graph| contains(graph, ops);
+    graph.nodes.iter().any(|node| is_one(&node.op) || node.attrs.graphs().any(within))
 }
 
 /// Has weights of `i8` turned to `u8`, whose products do not saturate. That is a rewrite of ONNX
@@ -139,6 +151,15 @@ fn exact_products(builder: SessionBuilder) -> Result<SessionBuilder, String> {
     let builder = builder.with_optimization_level(GraphOptimizationLevel::Level2).map_err(text)?;
     let builder = builder.with_disabled_optimizers(UNWANTED).map_err(text)?;
     builder.with_config_entry("session.x64quantprecision", "1").map_err(text)
+}
+
+/// Has what quantizes a whole batch do so: ONNX Runtime shares the batch of a quantized LSTM out among
+/// its threads, and each finds a scale of its own.
+fn whole_batches(builder: SessionBuilder, graph: &Graph) -> Result<SessionBuilder, String> {
+    if !contains(graph, &["DynamicQuantizeLSTM"]) {
+        return Ok(builder);
+    }
+    builder.with_intra_threads(1).map_err(|error| error.to_string())
 }
 
 /// The one environment that a process may have; it stays with the first library.

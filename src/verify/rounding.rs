@@ -41,15 +41,47 @@ const MOST_LOST_WHOLE: f64 = 0.03;
 /// How far rounding moves the elements of an output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spread {
-    /// How far each element may be off for it.
-    allowed: Vec<f64>,
+    numbers: Vec<f64>,
+    /// How far each has moved at most.
+    by: Vec<f64>,
     said: verification::Rounding,
 }
 
 impl Spread {
-    /// How far an element may be off for rounding.
-    pub fn allows(&self, at: usize) -> f64 {
-        self.allowed.get(at).copied().unwrap_or_default()
+    /// How far each element may be off for rounding, given how far it is: a few times its own spread,
+    /// the usual one of its like, or, of the element of its like that is off by most, the largest
+    /// spread among them, of the next the next, and so on. So if one in a thousand lands on another
+    /// step in the runs, one in a thousand may have, and no more.
+    pub fn allows(&self, off: &[f64]) -> Vec<f64> {
+        let lent = Lent::of(&self.numbers, &self.by);
+        let each = self.numbers.iter().zip(&self.by);
+        let mut allowed: Vec<f64> =
+            each.map(|(number, own)| MARGIN * own.max(lent.to(*number))).collect();
+        let mut like: HashMap<i32, Vec<usize>> = HashMap::new();
+        for (at, number) in self.numbers.iter().enumerate() {
+            if lent.0.contains_key(&size(*number)) {
+                like.entry(size(*number)).or_default().push(at);
+            }
+        }
+        let of = |numbers: &[f64], at: usize| numbers.get(at).copied().unwrap_or_default();
+        for mut group in like.into_values() {
+            let mut spreads: Vec<f64> = group.iter().map(|&at| of(&self.by, at)).collect();
+            spreads.retain(|by| by.is_finite());
+            spreads.sort_by(|a, b| b.total_cmp(a));
+            group.sort_by(|&a, &b| of(off, b).total_cmp(&of(off, a)));
+            for (at, spread) in group.into_iter().zip(spreads) {
+                if let Some(allowed) = allowed.get_mut(at) {
+                    *allowed = allowed.max(MARGIN * spread);
+                }
+            }
+        }
+        allowed
+    }
+
+    /// Whether what is left of an output's digits can be compared, given how far it is off at most,
+    /// as a share of its [scale](Tensor::scale): where that is little, both sides show digits.
+    pub fn determines(&self, off: f64) -> bool {
+        self.said.determined || off <= LOST && self.by.iter().all(|by| by.is_finite())
     }
 
     /// What reports say of it.
@@ -220,7 +252,6 @@ impl Moved {
 
     pub(super) fn spread(&self, runs: usize) -> Spread {
         let Self { numbers, by } = self;
-        let lent = Lent::of(numbers, by);
         let endless = by.iter().any(|by| by.is_infinite());
         let lost = numbers.iter().zip(by).filter(|&(n, by)| *by > LOST * n.abs()).count();
         let most = if numbers.iter().all(|number| is_whole(*number)) {
@@ -238,8 +269,6 @@ impl Moved {
             determined: lost <= most && !endless,
             lost_in: None,
         };
-        let allowed =
-            numbers.iter().zip(by).map(|(number, own)| MARGIN * own.max(lent.to(*number)));
-        Spread { allowed: allowed.collect(), said }
+        Spread { numbers: numbers.clone(), by: by.clone(), said }
     }
 }

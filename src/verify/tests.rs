@@ -82,11 +82,16 @@ fn what_cannot_be_compared_does_not_agree() {
 
 /// y = max(x, 0)
 fn relu() -> Network {
+    activation(ActivationType::Relu)
+}
+
+/// A function of three elements.
+fn activation(kind: ActivationType) -> Network {
     let mut network = Network::default();
     let x =
         network.add_input("x", ValueType::new(DType::F32, [Dim::Known(3)].into_iter().collect()));
     let site = Site::tensor("main", "output", "y");
-    let kind = Activation { kind: ActivationType::Relu, alpha: 0.0, beta: 0.0 }.into();
+    let kind = Activation { kind, alpha: 0.0, beta: 0.0 }.into();
     let mut body = Block::default();
     let value = crate::infer::add(&mut network, &mut body, kind, &[x], std::slice::from_ref(&site))
         .unwrap()[0];
@@ -220,6 +225,48 @@ fn elements_of_like_size_lend_each_other() {
     let exact = f32s(&[1.25, 1.5, 1.75, 2.25]);
     let run = f32s(&[1.5, 1.5, 1.75, 2.25]);
     assert_eq!(within(&f32s(&[1.25, 1.75, 1.75, 2.25]), &exact, &[&run]).0, 0);
+}
+
+#[test]
+fn as_many_elements_may_be_a_step_off_as_land_on_another() {
+    let exact: Vec<f32> = (0..1000u16).map(|at| 1.0 + 0.001 * f32::from(at)).collect();
+    let off = |count: usize, from: usize| {
+        let mut moved = exact.clone();
+        moved.iter_mut().skip(from).take(count).for_each(|value| *value += 0.5);
+        f32s(&moved)
+    };
+    let run = off(2, 0);
+    let missed = |count: usize| within(&off(count, 500), &f32s(&exact), &[&run]).0;
+    assert_eq!([1, 2, 3, 100].map(missed), [0, 0, 1, 98]);
+}
+
+#[test]
+fn an_output_that_is_off_by_little_shows_digits() {
+    let exact = f32s(&[100.0, 0.5, -0.25, 0.125]);
+    let run = f32s(&[130.0, 0.6, -0.35, 0.225]);
+    let judged = |first: f32| {
+        let mut moved = Moved::new(&exact);
+        moved.take(&run);
+        let expected = Constant::Tensor(f32s(&[first, 0.5, -0.25, 0.125]));
+        let tolerance = compare::tolerance(DType::F32);
+        compare::compare_within("y", &exact, &expected, tolerance, Some(&moved.spread(1))).verdict
+    };
+    assert_eq!(judged(102.0), Judgment::Agrees);
+    assert_eq!(judged(110.0), Judgment::Undetermined);
+}
+
+#[test]
+fn small_results_of_a_sigmoid_are_as_exact_as_large_ones() {
+    // Sigmoid of −17 is 4.1e-8, and 0 where it is computed as a half and the rest.
+    let verdict = |x: f32, y: f32| {
+        let set = set(&[x, 0.0, 2.0], &[y, 0.5, 0.880_797]);
+        on_cpu(&activation(ActivationType::Sigmoid), &["x"], &set).unwrap().verdict
+    };
+    assert_eq!(verdict(-17.0, 0.0), Judgment::Agrees);
+    assert_eq!(verdict(-17.0, 1e-4), Judgment::Differs);
+    let all = set(&[-17.0; 3], &[1e-8; 3]);
+    let found = on_cpu(&activation(ActivationType::Sigmoid), &["x"], &all).unwrap();
+    assert_eq!(found.verdict, Judgment::Undetermined);
 }
 
 #[test]

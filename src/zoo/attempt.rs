@@ -283,7 +283,8 @@ impl Attempt<'_> {
                 let (ran, latency) = timed(&mut seconds.verify, || {
                     let mut loaded = Loaded::load(gpu, &plan.bytes, &quiet())?;
                     let inputs = source.inputs();
-                    let ran = loaded.judge(&conversion, &inputs, sets)?;
+                    let mut judge = |sets: &[DataSet]| loaded.judge(&conversion, &inputs, sets);
+                    let ran = source.judged(machine.reference.as_deref(), sets, &mut judge)?;
                     let latency = sets.first().map(|set| loaded.time(&inputs, set)).transpose()?;
                     Ok::<_, Error>((ran, latency))
                 })?;
@@ -313,21 +314,28 @@ impl Attempt<'_> {
         sets: &[DataSet],
         progress: &mut Progress,
     ) -> Result<Judged> {
-        let built = self.build(conversion, progress);
-        let left = self.job.timeout_seconds.map(|limit| waiting::left(limit, self.start));
+        self.build(conversion, progress)?;
         let inputs = self.source.inputs();
-        let found = timed(&mut progress.seconds.verify, || match left.filter(|_| built.is_ok()) {
-            None => verify::all_on_cpu(conversion.network(), &inputs, sets).map(Some),
-            Some(left) => waiting::evaluated(left, conversion, &inputs, sets),
+        let mut late = false;
+        let mut judge = |sets: &[DataSet]| match self.job.timeout_seconds {
+            None => verify::all_on_cpu(conversion.network(), &inputs, sets),
+            Some(limit) => {
+                let left = waiting::left(limit, self.start);
+                let found = waiting::evaluated(left, conversion, &inputs, sets)?;
+                late |= found.is_none();
+                Ok(found.unwrap_or_default())
+            }
+        };
+        let found = timed(&mut progress.seconds.verify, || {
+            self.source.judged(self.machine.reference.as_deref(), sets, &mut judge)
         })?;
-        built?;
-        let Some(found) = found else {
+        if late && found.is_empty() {
             progress.late = true;
             let seconds = progress.seconds.verify.unwrap_or_default();
             return Ok(Judged::Not(format!(
                 "the plan was built, but evaluating the network took longer than {seconds:.0} s"
             )));
-        };
+        }
         progress.findings.verifications = found;
         Ok(Judged::OnCpu)
     }

@@ -47,4 +47,5 @@ mod tensorrt;
 mod traps;
 mod unknown;
 mod whole_numbers;
+mod witness;
 mod zoo;
