@@ -4,6 +4,7 @@
 
 mod branch_sizes;
 mod caffe_padding;
+mod counts;
 mod cumulative;
 mod dequantized;
 mod dilation;
@@ -35,6 +36,7 @@ pub fn legalize(network: &mut Network, caps: Caps) -> Result<()> {
     if !caps.caffe_padding {
         caffe_padding::run(network);
     }
+    counts::run(network)?;
     small_cast::run(network);
     dequantized::run(network, caps)?;
     eight_bit::run(network, caps)?;

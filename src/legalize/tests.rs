@@ -4,8 +4,8 @@ use crate::infer;
 use crate::network::layer::{
     Activation, Arg, Cast, Concatenation, Constant, Convolution, Deconvolution, Dequantize,
     ElementWise, ElementWiseOperation, Fill, FillOperation, Gather, GatherMode, Loop, LoopOutput,
-    Normalization, PaddingMode, Quantize, Reduce, ReduceOperation, SampleMode, Shuffle, Slice,
-    SoftMax, Squeeze, TopK, TopKOperation, Unsqueeze,
+    Normalization, PaddingMode, Quantize, Reduce, ReduceOperation, Reshape, SampleMode, Shuffle,
+    Slice, SoftMax, Squeeze, TopK, TopKOperation, Unsqueeze,
 };
 use crate::network::{Block, Dim, Output, Shape, ValueId, ValueType};
 use crate::site::Site;
@@ -411,6 +411,32 @@ fn sizes_come_from_whole_numbers() {
     let says = "its sizes depend on input `x0`, which is f32, but must depend on whole numbers only
 ";
     assert!(error.to_string().contains(says), "{error}");
+}
+
+#[test]
+fn counts_of_truths_are_sizes() {
+    for (dtype, keep_dims) in [(DType::I64, true), (DType::I32, false)] {
+        let mut net = Net::default();
+        let x = net.input(DType::F32, &[2, 3]);
+        let zero = net.constant(Tensor::of(vec![1, 1], vec![0f32]).unwrap());
+        let holds = net.add(ElementWise { operation: ElementWiseOperation::Greater }, &[x, zero]);
+        let numbers = net.add(Cast { to: dtype }, &[holds]);
+        let sum = Reduce { operation: ReduceOperation::Sum, axes: vec![0, 1], keep_dims };
+        let count = net.add(sum, &[numbers]);
+        let flat = Reshape::Static { dims: vec![1], zero_is_placeholder: false };
+        let flat = Shuffle { reshape: Some(flat), ..Shuffle::default() };
+        let size = net.add(flat, &[count]);
+        let (start, step) =
+            (net.constant(Tensor::scalar(0f32)), net.constant(Tensor::vector(&[1f32])));
+        let (alpha, beta) = (Arg::Input(0), Arg::Input(1));
+        let (operation, dtype) = (FillOperation::Linspace, DType::F32);
+        let fill = Fill { operation, dims: Arg::Input(2), alpha, beta, dtype };
+        let y = net.add(fill, &[start, step, size]);
+        net.output(y);
+        net.output(count);
+        let data = Tensor::of(vec![2, 3], vec![1f32, -1.0, 2.0, 0.0, -3.0, 5.0]).unwrap();
+        assert_same_numbers(net.legalized(), &[data]);
+    }
 }
 
 #[test]

@@ -190,3 +190,20 @@ fn the_reference_sums_products_of_8_bits_exactly() {
     let outputs = reference.run(&[("a".to_owned(), a)]).unwrap();
     assert_eq!(outputs[0].1.to_i64s().unwrap(), [64 * 255 * 127; 2]);
 }
+
+/// What lies between two whole numbers of 8 bits is rounded towards zero.
+#[test]
+fn whole_numbers_are_resized_as_reals() {
+    let model = |dtype: &str| {
+        Model::new(13)
+            .input("x", &format!("{dtype}[1, 1, 1, 2]"))
+            .init("scales", &[4], &[1f32, 1.0, 1.0, 2.0])
+            .node("Resize", "x - scales", "y")
+            .attr("mode", "linear")
+            .output("y", "")
+    };
+    let x = Tensor::of(vec![1, 1, 1, 2], vec![10u8, 13]).unwrap();
+    assert_eq!(modern(&model("u8"), &[x]).to_i64s().unwrap(), [10, 10, 12, 13]);
+    let x = Tensor::of(vec![1, 1, 1, 2], vec![-13i8, -10]).unwrap();
+    assert_eq!(modern(&model("i8"), &[x]).to_i64s().unwrap(), [-13, -12, -10, -10]);
+}

@@ -4,6 +4,7 @@
 //! [`resample`](crate::import::build::resample)): from fixed sizes by fixed indices and weights,
 //! else by indices and weights computed at run time.
 
+use super::elementwise::truncate;
 use crate::import::build::ctx::Ctx;
 use crate::import::build::op::{NOW, Op, onnx};
 use crate::import::build::resample::{Coordinates, Grid, Kernel, OpenGrid, Real};
@@ -377,13 +378,31 @@ fn keep_aspect_ratio(
     Ok(())
 }
 
+/// Whole numbers of 8 bits between their neighbors are rounded towards zero.
 fn resized(ctx: &mut Ctx<'_>, options: &Options, axes: &[Axis]) -> Result<ValueId, OpError> {
     let data = ctx.input(0)?;
-    if options.mode != InterpolationMode::Nearest && !ctx.dtype(data).is_float() {
-        let (dtype, supported) =
-            (ctx.dtype(data), "floating point, or any type where attribute `mode` is `nearest`");
+    let dtype = ctx.dtype(data);
+    if options.mode == InterpolationMode::Nearest || dtype.is_float() {
+        return resized_as(ctx, data, options, axes);
+    }
+    if options.mode == InterpolationMode::Cubic || !matches!(dtype, DType::I8 | DType::U8) {
+        let supported = "floating point, 8 bits where attribute `mode` is `linear`, or any type \
+                         where it is `nearest`";
         return Err(OpError::DType { what: "input `X`", dtype, supported });
     }
+    let reals = ctx.cast(data, DType::F32)?;
+    let between = resized_as(ctx, reals, options, axes)?;
+    let whole = truncate(ctx, between)?;
+    ctx.cast(whole, dtype)
+}
+
+/// The same in the type of the data.
+fn resized_as(
+    ctx: &mut Ctx<'_>,
+    data: ValueId,
+    options: &Options,
+    axes: &[Axis],
+) -> Result<ValueId, OpError> {
     let changed: Vec<usize> =
         (0..axes.len()).filter(|&axis| changes(ctx, data, axes, axis)).collect();
     if changed.is_empty() {
@@ -392,7 +411,7 @@ fn resized(ctx: &mut Ctx<'_>, options: &Options, axes: &[Axis]) -> Result<ValueI
     let grids: Option<Vec<Grid>> =
         changed.iter().map(|&axis| grid(ctx, options, data, axes, axis)).collect();
     if let Some(layer) = layer(ctx, options, axes, &changed, grids.as_deref())? {
-        return layered(ctx, layer, axes, &changed);
+        return layered(ctx, data, layer, axes, &changed);
     }
     let kernel = kernel(options);
     let mut value = data;
@@ -611,11 +630,11 @@ fn scaled_exactly(scale: f64) -> Option<Dim> {
 /// The layer on data whose changed axes come last, as TensorRT wants them but for nearest.
 fn layered(
     ctx: &mut Ctx<'_>,
+    data: ValueId,
     mut layer: Resize,
     axes: &[Axis],
     changed: &[usize],
 ) -> Result<ValueId, OpError> {
-    let data = ctx.input(0)?;
     let rank = ctx.rank(data);
     let reach = match layer.mode {
         InterpolationMode::Nearest => rank,
