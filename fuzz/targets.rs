@@ -251,6 +251,7 @@ fn report(draw: &mut Draw) -> Result<bool, String> {
         freeze_from_data: false,
         verify: Effort::Full,
         tolerance: None,
+        metric: Vec::new(),
         jobs: 1,
         timeout_seconds: None,
         memory_bytes: None,
@@ -292,6 +293,7 @@ fn listing(draw: &mut Draw) -> Result<bool, String> {
         on: On::Cpu,
         freeze_from_data: false,
         tolerance: None,
+        metric: Vec::new(),
         verify: Effort::Full,
     };
     Ok(answered(listing::read(&path, &settings, Caps::modern()))?.is_some())

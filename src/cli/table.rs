@@ -55,7 +55,23 @@ pub(super) fn by_output(verifications: &[Verification], caveat: Option<&str>) ->
         }
     }
     let caveat = caveat.map_or_else(String::new, |caveat| format!("\n\n{caveat}"));
-    format!("{}{}{}{caveat}", lines(&table), rounding(verifications), overruled(verifications))
+    let said = [rounding, measured, overruled].map(|say| say(verifications)).concat();
+    format!("{}{said}{caveat}", lines(&table))
+}
+
+/// A line for each limit that the user set.
+fn measured(verifications: &[Verification]) -> String {
+    let mut said = Vec::new();
+    for verification in verifications {
+        for output in &verification.outputs {
+            for measure in &output.metrics {
+                let (output, data) = (name(&output.name), name(&verification.reference));
+                let holds = if measure.holds { "" } else { "does not hold: " };
+                said.push(format!("\n{holds}`{output}` is judged by {measure}: {data}"));
+            }
+        }
+    }
+    if said.is_empty() { String::new() } else { format!("\n{}", said.concat()) }
 }
 
 /// A line for each data set that does not count.

@@ -266,10 +266,12 @@ impl Arguments {
         conversion: &mut Conversion,
         environment: &Environment,
     ) -> Result<Vec<DataSet>> {
+        self.tolerance.check()?;
         let names = source.inputs();
         let mut sets = self.reference.sets(source, conversion, environment)?;
         for set in &mut sets {
             set.tolerance = self.tolerance.tolerance();
+            set.limits = self.tolerance.limits();
         }
         let shapes = |set: &DataSet| of_data(conversion.network(), &set.tensors(&names));
         let data = Data::hints(sets.iter().map(shapes).collect());

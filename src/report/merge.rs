@@ -167,6 +167,7 @@ mod tests {
             freeze_from_data: false,
             verify: Effort::Full,
             tolerance: None,
+            metric: Vec::new(),
             jobs: 2,
             timeout_seconds: Some(600),
             memory_bytes: None,

@@ -12,6 +12,7 @@ pub mod github;
 pub mod histogram;
 pub mod junit;
 pub mod latency;
+pub mod limit;
 pub mod manifest;
 pub mod merge;
 pub mod model;

@@ -1,6 +1,7 @@
 //! How the numbers of a plan, or of an evaluated network, compare with a reference.
 
 use super::histogram::Errors;
+use super::limit::Measure;
 use serde::{Deserialize, Serialize};
 
 /// What computed outputs that are judged.
@@ -93,6 +94,9 @@ pub struct OutputComparison {
     /// What rounding alone does to the output; absent where nobody had to know.
     #[serde(default)]
     pub rounding: Option<Rounding>,
+    /// What was measured where the user set limits, which then decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Measure>,
     /// What the elements say; absent where the two are incomparable.
     pub statistics: Option<Statistics>,
     /// Elements by error, for the histogram of a report on one model; absent where elements must be

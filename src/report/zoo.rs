@@ -2,6 +2,7 @@
 
 use super::causes::{self, Cause};
 use super::environment::Environment;
+use super::limit::Limit;
 use super::manifest::File;
 use super::model::SCHEMA;
 use super::verification::{OutputComparison, Tolerance};
@@ -237,6 +238,9 @@ pub struct Options {
     /// How far real numbers may be off, where that is not what is usual for their type.
     #[serde(default)]
     pub tolerance: Option<Tolerance>,
+    /// Limits of outputs that count in place of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metric: Vec<Limit>,
     /// Workers at a time.
     pub jobs: usize,
     /// Limit for each model, in seconds.

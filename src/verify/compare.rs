@@ -83,6 +83,7 @@ pub fn compare_within(
         unwritten: 0,
         tolerance,
         rounding: spread.map(Spread::said),
+        metrics: Vec::new(),
         statistics: None,
         errors: None,
     };

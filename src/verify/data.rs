@@ -4,6 +4,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::onnx::{self, Constant};
 use crate::report::Verification;
+use crate::report::limit::Limit;
 use crate::report::model::{Fed, Made};
 use crate::report::verification::Tolerance;
 use crate::tensor::{DType, Tensor};
@@ -25,6 +26,8 @@ pub struct DataSet {
     /// How far real numbers may be off, where that is not [what is
     /// usual](super::compare::TOLERANCES).
     pub tolerance: Option<Tolerance>,
+    /// Limits that count in place of that.
+    pub limits: Vec<Limit>,
     /// How far they may be off where nobody says so but the types were chosen by a bound: a share
     /// of the largest number of each output.
     pub within: Option<f64>,
@@ -46,6 +49,7 @@ impl DataSet {
             label: String::new(),
             source: String::new(),
             tolerance: None,
+            limits: Vec::new(),
             within: None,
             inputs: inputs.iter().map(entry).collect(),
             outputs: Vec::new(),
@@ -146,6 +150,7 @@ fn read_any(folder: &Path) -> Result<DataSet> {
         label: name.clone(),
         source: name,
         tolerance: None,
+        limits: Vec::new(),
         within: None,
         inputs: entries(folder, "input")?,
         outputs: entries(folder, "output")?,

@@ -128,6 +128,7 @@ pub fn referred(reference: &mut Reference, what: String, inputs: Vec<Entry>) -> 
         path: what.into(),
         source: "ONNX Runtime".to_owned(),
         tolerance: None,
+        limits: Vec::new(),
         within: None,
         inputs,
         outputs: outputs.collect(),

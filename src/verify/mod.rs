@@ -10,6 +10,7 @@ pub mod data;
 mod digits;
 pub mod draw;
 pub mod gpu;
+mod limits;
 pub mod locate;
 pub mod npz;
 pub mod random;
@@ -30,6 +31,7 @@ use crate::report::verification::{Candidate, Judgment, OutputComparison};
 use crate::tensor::{DType, Tensor};
 use crate::trt::Engine;
 use data::DataSet;
+use limits::Limits;
 use rounding::{Measured, Spread};
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -193,8 +195,9 @@ fn judge(
     outputs: &[(&str, Option<DType>)],
     measure: &Measure<'_, '_>,
 ) -> Result<Verification> {
+    let names: Vec<&str> = outputs.iter().map(|(name, _)| *name).collect();
+    limits::check(&set.limits, &names)?;
     let within = |spreads: &HashMap<String, Spread>| -> Result<Vec<OutputComparison>> {
-        let names: Vec<&str> = outputs.iter().map(|(name, _)| *name).collect();
         let expected = data::in_order(&set.outputs, &names);
         let compared = outputs.iter().zip(expected).map(|(&(name, declared), expected)| {
             let expected = expected.ok_or_else(|| lacks(set, "output", name))?;
@@ -204,20 +207,26 @@ fn judge(
             let actual = boundary::leave(name, actual, declared)?;
             let standard = compare::scaled(actual.dtype(), expected);
             // Elements that must be equal stay so.
-            let said = set.tolerance.or_else(|| compare::share(expected, set.within?, standard));
+            let limits = Limits::of(&set.limits, name);
+            let given = limits.tolerance().or(set.tolerance);
+            let said = given.or_else(|| compare::share(expected, set.within?, standard));
             let tolerance = said.filter(|_| standard.relative > 0.0).unwrap_or(standard);
-            Ok(compare::compare_within(name, &actual, expected, tolerance, spreads.get(name)))
+            let spread = spreads.get(name);
+            let mut compared = compare::compare_within(name, &actual, expected, tolerance, spread);
+            limits.judge(&mut compared, (&actual, expected), given.is_some());
+            Ok(compared)
         });
         compared.collect()
     };
     let mut outputs = within(&HashMap::new())?;
+    let is_open = |output: &OutputComparison| Limits::of(&set.limits, &output.name).is_empty();
     // What the network cannot be evaluated for differs as it did.
     if set.tolerance.is_none()
         && set.within.is_none()
-        && outputs.iter().any(apart)
+        && outputs.iter().any(|output| apart(output) && is_open(output))
         && let Ok(measured) = measure()
     {
-        outputs = by_rounding(outputs, measured, &within)?;
+        outputs = by_rounding(outputs, (&is_open, measured), &within)?;
     }
     Ok(Verification::new(candidate, set.path.display().to_string(), outputs))
 }
@@ -230,14 +239,15 @@ fn apart(output: &OutputComparison) -> bool {
 /// Compares all outputs, by how far rounding moves those that are named.
 type Within<'a> = dyn Fn(&HashMap<String, Spread>) -> Result<Vec<OutputComparison>> + 'a;
 
-/// Compares outputs again, by how far rounding moves them; what cannot be measured stays as it was.
+/// Compares outputs again, by how far rounding moves those of which nobody said how far they may be
+/// off; what cannot be measured stays as it was.
 fn by_rounding(
     mut outputs: Vec<OutputComparison>,
-    mut measured: Measured<'_>,
+    (is_open, mut measured): (&dyn Fn(&OutputComparison) -> bool, Measured<'_>),
     within: &Within<'_>,
 ) -> Result<Vec<OutputComparison>> {
-    let names: HashSet<String> =
-        outputs.iter().filter(|output| apart(output)).map(|output| output.name.clone()).collect();
+    let open = outputs.iter().filter(|output| apart(output) && is_open(output));
+    let names: HashSet<String> = open.map(|output| output.name.clone()).collect();
     for runs in rounding::RUNS {
         let Ok(true) = measured.run(runs) else { break };
         let Ok(mut spreads) = measured.spreads() else { break };
@@ -245,6 +255,7 @@ fn by_rounding(
         outputs = within(&spreads)?;
         let is_near = |output: &OutputComparison| {
             output.verdict == Judgment::Differs
+                && is_open(output)
                 && rounding::may_be_explained(output, measured.network())
         };
         if !outputs.iter().any(is_near) {
@@ -317,6 +328,9 @@ pub fn summary(output: &OutputComparison) -> String {
     });
     if let Some(why) = &output.untested {
         return format!("`{name}` {}: {why}", output.actual);
+    }
+    if let Some(failed) = output.metrics.iter().find(|measure| !measure.holds) {
+        return format!("`{name}` {}: {failed}", output.actual);
     }
     let undetermined = output.verdict == Judgment::Undetermined;
     if let Some(rounding) = output.rounding.as_ref().filter(|_| undetermined) {

@@ -53,6 +53,7 @@ impl Inputs {
             // Results are the same wherever the zoo lies.
             set.path = PathBuf::from(&set.label);
             set.tolerance = job.settings.tolerance;
+            set.limits.clone_from(&job.settings.metric);
         }
         let files = source.files()?;
         Ok(Self { source, sets, files })
@@ -303,6 +304,7 @@ impl Attempt<'_> {
         let mut sets = conversion.drawn(extent, &mut source.reference(library)?)?;
         for set in &mut sets {
             set.tolerance = job.settings.tolerance;
+            set.limits.clone_from(&job.settings.metric);
         }
         Ok(sets)
     }

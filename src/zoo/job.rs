@@ -3,6 +3,7 @@
 use super::discover::{Found, shown};
 use crate::convert::On;
 use crate::recipe::{Recipe, line};
+use crate::report::limit::Limit;
 use crate::report::verification::Tolerance;
 use crate::report::zoo::{Effort, ModelReport, Place, Status};
 use serde::{Deserialize, Serialize};
@@ -61,7 +62,7 @@ impl Job {
     /// file it is. It is the zoo's own, so that it builds and compares what the zoo did.
     pub fn command(&self) -> Option<String> {
         self.model.to_str()?;
-        let Settings { recipe, on, freeze_from_data, tolerance, verify } = &self.settings;
+        let Settings { recipe, on, freeze_from_data, tolerance, metric, verify } = &self.settings;
         // What begins like an option is one, wherever it stands.
         let here = if self.path.starts_with('-') { "./" } else { "" };
         let mut words =
@@ -73,6 +74,7 @@ impl Job {
             words.extend(line::option("atol", &absolute.to_string()));
             words.extend(line::option("rtol", &relative.to_string()));
         }
+        words.extend(metric.iter().flat_map(|limit| line::option("metric", &limit.to_string())));
         let flags = [
             (*freeze_from_data, "--freeze-from-data"),
             (*verify == Effort::Quick, "--quick"),
@@ -164,6 +166,8 @@ pub struct Settings {
     pub freeze_from_data: bool,
     /// How far real numbers may be off, where that is not what is usual for their type.
     pub tolerance: Option<Tolerance>,
+    /// Limits of outputs that count in place of that.
+    pub metric: Vec<Limit>,
     /// How much is compared.
     pub verify: Effort,
 }

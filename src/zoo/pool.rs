@@ -369,6 +369,7 @@ pub(super) mod tests {
             on: On::Cpu,
             freeze_from_data: false,
             tolerance: None,
+            metric: Vec::new(),
             verify: Effort::Full,
         };
         let found = Found { name: name.to_owned(), model: "m.onnx".into(), data: Vec::new() };

@@ -470,6 +470,34 @@ fn verify_judges_within_the_tolerance_that_is_given() {
     assert_eq!((code, verdict), (Some(8), is("vacuous")), "{said}");
     let (code, _, said) = judged(&["--atol=-1"]);
     assert!(code == Some(2) && said.contains("it is a number from 0 on, such as 1e-3"), "{said}");
+
+    // Of one output, or by what is measured of it.
+    for (options, code) in [
+        (["--rtol", "probabilities:1e-12"], 1),
+        (["--rtol", "probabilities:1e-3"], 0),
+        (["--metric", "snr=60"], 0),
+        (["--metric", "probabilities:snr=300"], 1),
+    ] {
+        assert_eq!(judged(&options).0, Some(code), "{options:?}");
+    }
+    let (_, _, said) = judged(&["--metric", "probabilities:snr=300"]);
+    assert!(said.contains("`probabilities` f32[4, 10]: snr 1"), "{said}");
+    assert!(said.contains(" (at least 300)\n"), "{said}");
+    for (options, says) in [
+        (
+            vec!["--metric", "probs:top1=1"],
+            "error: `--metric probs:top1=1`: the model has no output of that name\n",
+        ),
+        (vec!["--atol", "1", "--atol", "2"], "error: `--atol` says atol of all outputs twice\n"),
+        (
+            vec!["--metric", "y:snr=1", "--metric", "y:snr=2"],
+            "error: `--metric` says snr of output `y` twice\n",
+        ),
+    ] {
+        let (code, _, said) = judged(&options);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.starts_with(says), "{said}");
+    }
 }
 
 #[test]

@@ -215,11 +215,13 @@ impl Arguments {
     /// What holds where a listing says nothing.
     fn settings(&self, library: &Library) -> Result<Settings> {
         self.recipe.rnn.with(library.caps())?;
+        self.tolerance.check()?;
         Ok(Settings {
             recipe: self.recipe.clone(),
             on: self.on,
             freeze_from_data: self.freeze_from_data,
             tolerance: self.tolerance.tolerance(),
+            metric: self.tolerance.limits(),
             verify: self.effort.effort(),
         })
     }
@@ -291,6 +293,7 @@ impl Arguments {
             freeze_from_data: self.freeze_from_data,
             verify: self.effort.effort(),
             tolerance: self.tolerance.tolerance(),
+            metric: self.tolerance.limits(),
             jobs: limits.jobs,
             timeout_seconds: Some(self.timeout),
             memory_bytes: memory_bytes.map(|bytes| bytes as u64),

@@ -7,6 +7,7 @@ use super::mistakes::Mistakes;
 use crate::convert::On;
 use crate::error::alike::nearest;
 use crate::recipe::Recipe;
+use crate::report::limit::Limit;
 use crate::report::zoo::{Effort, Status};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ pub(super) struct Words {
     pub(super) on: Option<On>,
     pub(super) freeze_from_data: Option<bool>,
     pub(super) tolerance: Option<Allowed>,
+    pub(super) metric: Option<Vec<Limit>>,
     pub(super) verify: Option<Effort>,
     pub(super) timeout: Option<NonZeroU64>,
     pub(super) memory: Option<NonZeroU32>,
@@ -112,6 +114,7 @@ impl Entry {
         words.freeze_from_data = words.freeze_from_data.or(more.freeze_from_data);
         words.verify = words.verify.or(more.verify);
         words.tolerance = words.tolerance.or(more.tolerance);
+        words.metric = words.metric.take().or_else(|| more.metric.clone());
         words.timeout = words.timeout.or(more.timeout);
         words.memory = words.memory.or(more.memory);
     }

@@ -32,6 +32,7 @@ pub(super) fn settings(
         on: words.on.unwrap_or(standard.on),
         freeze_from_data: words.freeze_from_data.unwrap_or(standard.freeze_from_data),
         tolerance: tolerance.or(standard.tolerance),
+        metric: words.metric.clone().unwrap_or_else(|| standard.metric.clone()),
         verify: words.verify.unwrap_or(standard.verify),
     }
 }

@@ -50,6 +50,7 @@ fn models_take_what_they_do_not_say_from_the_defaults() {
         without_passes = ["dedupe"]
         tags = ["all"]
         tolerance = { absolute = 0, relative = 1e-2 }
+        metric = ['logits:top1=1', 'cosine=0.99']
 
         [[model]]
         path = "a/model.onnx"
@@ -82,13 +83,15 @@ fn models_take_what_they_do_not_say_from_the_defaults() {
         (&first.settings.recipe.targets[..], first.settings.recipe.optimization_level),
         (&[ComputeCapability::new(8, 9), ComputeCapability::new(9, 0)][..], 5u8.try_into().ok())
     );
+    let metric: Vec<String> = first.settings.metric.iter().map(ToString::to_string).collect();
+    assert_eq!(metric, ["logits:top1=1", "cosine=0.99"]);
     assert_eq!(first.settings.tolerance, Some(Tolerance { absolute: 0.0, relative: 0.01 }));
     assert_eq!((first.settings.recipe.freeze.len(), first.settings.freeze_from_data), (1, true));
     assert_eq!((first.timeout_seconds, first.memory_bytes), (Some(60), Some(2 << 20)));
     assert_eq!(first.tags, ["slow", "all"]);
     assert_eq!(
         (first.expected, first.expected_at.as_ref().unwrap().line),
-        (Some(Status::Unsupported), 21)
+        (Some(Status::Unsupported), 22)
     );
     let second = &jobs[0];
     assert_eq!((second.settings.on, second.skip.as_deref()), (On::Gpu, Some("not today")));
@@ -184,6 +187,11 @@ fn mistakes_are_named_with_line_and_column() {
         (
             "model = []",
             "zoo.toml:1:1: there is no model: write [[model]], and below it a `path`\n  1 | model = []",
+        ),
+        (
+            "[[model]]\npath = 'a/model.onnx'\nmetric = ['cosin=1']",
+            "zoo.toml:3:11: `cosin=1`: written like cosine=0.999 or OUTPUT:cosine=0.999; of atol, rtol, \
+             max, cosine, snr, top1\n  3 | metric = ['cosin=1']",
         ),
         (
             "[[model]]\npath = 'a/model.onnx'\ntolerance = { absolute = -1, relative = 0 }",
