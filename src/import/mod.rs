@@ -14,6 +14,7 @@ pub mod lacks;
 mod node;
 pub mod ops;
 pub mod registry;
+mod squeezes;
 pub mod unknown;
 
 pub use build::ctx::FoldFn;
@@ -27,6 +28,7 @@ use crate::site::Site;
 use crate::tensor::{DType, Tensor};
 use build::ctx::Ctx;
 use build::operand::Operand;
+use squeezes::{Assumed, Attempt};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -78,7 +80,13 @@ pub fn try_import(
     fitted: &Fitted,
     fold: &FoldFn<'_>,
 ) -> (Option<Imported>, Vec<Problem>) {
-    let mut ctx = Ctx::new(model, fitted, fold);
+    let squeezes::Attempt { imported, problems, .. } = squeezes::resolved(model, fitted, fold);
+    (imported, problems)
+}
+
+/// Imports with these answers to what nothing decides.
+fn attempt(model: &Model, fitted: &Fitted, fold: &FoldFn<'_>, assumed: &Assumed) -> Attempt {
+    let mut ctx = Ctx::new(model, fitted, fold, assumed);
     ctx.opsets(model);
     if doubles::any(&model.graph) {
         ctx.notes.push(doubles::NOTE.to_owned());
@@ -95,7 +103,7 @@ pub fn failure(problems: Vec<Problem>) -> Error {
 }
 
 impl<'a> Ctx<'a> {
-    fn new(model: &Model, fitted: &Fitted, fold: &'a FoldFn<'a>) -> Self {
+    fn new(model: &Model, fitted: &Fitted, fold: &'a FoldFn<'a>, assumed: &'a Assumed) -> Self {
         Self {
             network: Network { name: model.graph.name.clone(), ..Network::default() },
             blocks: vec![Block::default()],
@@ -111,6 +119,8 @@ impl<'a> Ctx<'a> {
             operands: Vec::new(),
             stand_ins: HashSet::new(),
             iterations: Vec::new(),
+            assumed,
+            open: Vec::new(),
         }
     }
 
@@ -215,13 +225,16 @@ impl<'a> Ctx<'a> {
         self.copy(value).map(Some).map_err(|error| (error.kind(), error.to_string()))
     }
 
-    fn finish(mut self) -> (Option<Imported>, Vec<Problem>) {
-        if !self.problems.is_empty() && self.network.outputs.is_empty() {
-            return (None, self.problems);
+    fn finish(mut self) -> Attempt {
+        let Self { problems, open, .. } = &mut self;
+        let (problems, open) = (std::mem::take(problems), std::mem::take(open));
+        if !problems.is_empty() && self.network.outputs.is_empty() {
+            return Attempt { imported: None, problems, open };
         }
         self.network.body = self.blocks.swap_remove(0);
         self.network.compact();
-        (Some(Imported { network: self.network, notes: self.notes }), self.problems)
+        let imported = Some(Imported { network: self.network, notes: self.notes });
+        Attempt { imported, problems, open }
     }
 }
 

@@ -3,6 +3,9 @@
 use crate::records::Records;
 use crate::support::{Model, tensor};
 use crate::tensorrt::{onnx_runtime, onnx2plan, without_tensorrt};
+use onnx2plan::import::Fitted;
+use onnx2plan::network::Caps;
+use onnx2plan::pipeline;
 use prost::Message;
 use serde_json::{Value, json};
 use std::fs;
@@ -344,17 +347,13 @@ fn squeezed() -> Model {
     let model = Model::new(17).input("x", "f32[b, c, 4]").init("one", &[], &[1i64]);
     let model =
         model.node("Shape", "x", "s").node("Gather", "s one", "d").node("Equal", "d one", "is_one");
-    model
-        .node("If", "is_one", "y")
-        .attr("then_branch", then)
-        .attr("else_branch", other)
-        .output("y", "")
+    model.node("If", "is_one", "y").attr("then_branch", then).attr("else_branch", other)
 }
 
 #[test]
 fn ranges_decide_on_tests_of_sizes() {
     let dir = tempfile::tempdir().unwrap();
-    let path = squeezed().write(dir.path());
+    let path = squeezed().output("y", "").write(dir.path());
     let output = onnx2plan().arg("--quiet").arg(&path).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let headline = "error: cannot import `If_y` (If, opset 17): a choice between results of rank \
@@ -372,6 +371,30 @@ fn ranges_decide_on_tests_of_sizes() {
     }
     let output = onnx2plan().args(["--quiet", "--dim", "c=1:4:8"]).arg(&path).output().unwrap();
     assert_eq!(output.status.code(), Some(4));
+}
+
+#[test]
+fn what_follows_decides_where_no_size_does() {
+    let prepared = |model: &Model| {
+        let caps = Caps::modern();
+        pipeline::prepare(&model.read().unwrap(), &Fitted::standard(caps), caps)
+    };
+    let note = |what: &str| {
+        format!("`If_y` (If, opset 17): its axis {what}: what follows fits nothing else")
+    };
+    // Gemm takes two axes, Conv here three.
+    let flat =
+        squeezed().init("w", &[4, 3], &[0.5f32; 12]).node("Gemm", "y w", "z").output("z", "");
+    let flat = prepared(&flat).unwrap();
+    assert!(flat.notes.contains(&note("is squeezed")), "{:?}", flat.notes);
+    let deep =
+        squeezed().init("w", &[1, 5, 1], &[0.5f32; 5]).node("Conv", "y w", "z").output("z", "");
+    let deep = prepared(&deep).unwrap();
+    assert!(deep.notes.contains(&note("is not squeezed")), "{:?}", deep.notes);
+    // Here neither fits.
+    let none = squeezed().init("w", &[2, 2], &[0.5f32; 4]).node("Gemm", "y w", "z").output("z", "");
+    let error = prepared(&none).unwrap_err().to_string();
+    assert!(error.contains("a choice between results of rank 2 and 3"), "{error}");
 }
 
 /// What an exporter wrote down as a number is the only size at which the model runs.

@@ -58,6 +58,10 @@ pub struct Ctx<'a> {
     pub(in crate::import) operands: Vec<Operand>,
     /// What stands for the output of a node that failed, and all that is made of it.
     pub(in crate::import) stand_ins: HashSet<ValueId>,
+    /// Answers to what nothing decides, by the node that asks.
+    pub(in crate::import) assumed: &'a HashMap<Site, bool>,
+    /// Nodes to which there is no such answer yet.
+    pub(in crate::import) open: Vec<Site>,
 }
 
 impl Ctx<'_> {

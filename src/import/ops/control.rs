@@ -7,6 +7,7 @@ use crate::import::build::numbers::{MAX_SIZE, Steps};
 use crate::import::build::op::{NOW, Op, with_lists};
 use crate::import::build::operand::Operand;
 use crate::import::error::{Deciding, OpError};
+use crate::import::squeezes::is_squeeze;
 use crate::network::layer::{Conditional, ElementWiseOperation as Ew, LoopOutput, SampleMode};
 use crate::network::sizing::inputs_of;
 use crate::network::{Dim, Maker, Shape, ValueId, Values};
@@ -45,6 +46,11 @@ fn conditional(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> 
     if let Some(holds) = decided(ctx, condition) {
         return ctx.inline_operands(if holds { then_branch } else { else_branch }, &[]);
     }
+    if let Some(&holds) = ctx.assumed.get(&node.site) {
+        let whether = if holds { "is squeezed" } else { "is not squeezed" };
+        ctx.note(format!("its axis {whether}: what follows fits nothing else"));
+        return ctx.inline_operands(if holds { then_branch } else { else_branch }, &[]);
+    }
     // Both are imported before either error counts, so that the problems of both are reported.
     let then_block = ctx.block(|ctx| Ok((ctx.inline(then_branch, &[])?, ())));
     let else_block = ctx.block(|ctx| Ok((ctx.inline(else_branch, &[])?, ())));
@@ -52,6 +58,9 @@ fn conditional(ctx: &mut Ctx<'_>, node: &Node) -> Result<Vec<Operand>, OpError> 
     for (&then, &other) in then_block.results.iter().zip(&else_block.results) {
         let (a, b) = (ctx.rank(then), ctx.rank(other));
         if a != b {
+            if is_squeeze([then_branch, else_branch]) {
+                ctx.open.push(node.site.clone());
+            }
             let what = format!("a choice between results of rank {a} and {b}");
             return Err(OpError::Undecided { what, deciding: deciding(ctx, condition) });
         }
