@@ -44,19 +44,24 @@ pub struct Spread {
     numbers: Vec<f64>,
     /// How far each has moved at most.
     by: Vec<f64>,
+    /// Whether numbers go up and down in steps on their way.
+    steps: bool,
     said: verification::Rounding,
 }
 
 impl Spread {
     /// How far each element may be off for rounding, given how far it is: a few times its own spread,
-    /// the usual one of its like, or, of the element of its like that is off by most, the largest
-    /// spread among them, of the next the next, and so on. So if one in a thousand lands on another
-    /// step in the runs, one in a thousand may have, and no more.
+    /// or the usual one of its like. Where there are steps, the element of its like that is off by
+    /// most may be off by the largest spread among them, the next by the next, and so on. So if one in
+    /// a thousand lands on another step in the runs, one in a thousand may have, and no more.
     pub fn allows(&self, off: &[f64]) -> Vec<f64> {
         let lent = Lent::of(&self.numbers, &self.by);
         let each = self.numbers.iter().zip(&self.by);
         let mut allowed: Vec<f64> =
             each.map(|(number, own)| MARGIN * own.max(lent.to(*number))).collect();
+        if !self.steps {
+            return allowed;
+        }
         let mut like: HashMap<i32, Vec<usize>> = HashMap::new();
         for (at, number) in self.numbers.iter().enumerate() {
             if lent.0.contains_key(&size(*number)) {
@@ -71,7 +76,7 @@ impl Spread {
             group.sort_by(|&a, &b| of(off, b).total_cmp(&of(off, a)));
             for (at, spread) in group.into_iter().zip(spreads) {
                 if let Some(allowed) = allowed.get_mut(at) {
-                    *allowed = allowed.max(MARGIN * spread);
+                    *allowed = allowed.max(spread);
                 }
             }
         }
@@ -211,8 +216,10 @@ impl<'a> Measured<'a> {
     /// # Errors
     /// Those of [`eval::run`].
     pub fn spreads(&self) -> Result<HashMap<String, Spread>> {
+        let steps = has_steps(self.network);
         let each = self.declared.iter().zip(&self.outputs);
-        let named = each.map(|((name, _), moved)| ((*name).to_owned(), moved.spread(self.runs)));
+        let named =
+            each.map(|((name, _), moved)| ((*name).to_owned(), moved.spread(self.runs, steps)));
         let mut named: HashMap<String, Spread> = named.collect();
         if named.values().any(|spread| !spread.said.determined) {
             let mut rounding = Rounding::new(0, self.tf32);
@@ -250,7 +257,7 @@ impl Moved {
         }
     }
 
-    pub(super) fn spread(&self, runs: usize) -> Spread {
+    pub(super) fn spread(&self, runs: usize, steps: bool) -> Spread {
         let Self { numbers, by } = self;
         let endless = by.iter().any(|by| by.is_infinite());
         let lost = numbers.iter().zip(by).filter(|&(n, by)| *by > LOST * n.abs()).count();
@@ -269,6 +276,6 @@ impl Moved {
             determined: lost <= most && !endless,
             lost_in: None,
         };
-        Spread { numbers: numbers.clone(), by: by.clone(), said }
+        Spread { numbers: numbers.clone(), by: by.clone(), steps, said }
     }
 }

@@ -203,7 +203,7 @@ fn within(expected: &Tensor, exact: &Tensor, runs: &[&Tensor]) -> (usize, bool) 
     for run in runs {
         moved.take(run);
     }
-    let spread = moved.spread(runs.len());
+    let spread = moved.spread(runs.len(), true);
     let expected = Constant::Tensor(expected.clone());
     let tolerance = compare::tolerance(exact.dtype());
     let found = compare::compare_within("y", exact, &expected, tolerance, Some(&spread));
@@ -249,7 +249,8 @@ fn an_output_that_is_off_by_little_shows_digits() {
         moved.take(&run);
         let expected = Constant::Tensor(f32s(&[first, 0.5, -0.25, 0.125]));
         let tolerance = compare::tolerance(DType::F32);
-        compare::compare_within("y", &exact, &expected, tolerance, Some(&moved.spread(1))).verdict
+        compare::compare_within("y", &exact, &expected, tolerance, Some(&moved.spread(1, false)))
+            .verdict
     };
     assert_eq!(judged(102.0), Judgment::Agrees);
     assert_eq!(judged(110.0), Judgment::Undetermined);
