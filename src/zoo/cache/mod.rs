@@ -12,6 +12,7 @@ use super::plan::Plan;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, store::Store};
 use crate::mapped;
+use crate::memory;
 use crate::report::environment::{Environment, Gpu};
 use crate::report::manifest::{File, Manifest};
 use crate::report::zoo::{ModelReport, Status};
@@ -86,6 +87,8 @@ struct Decisive<'a> {
     /// ONNX Runtime's library, where there is no data.
     reference: Option<File>,
     settings: &'a Settings,
+    /// What is folded, and what is refused as too large, is a matter of memory.
+    memory_bytes: usize,
 }
 
 /// `entry.json`.
@@ -129,6 +132,7 @@ impl Cache {
             data: data.collect::<Result<_>>()?,
             reference: reference.map(|library| files::describe(library)).transpose()?,
             settings: &job.settings,
+            memory_bytes: memory::decisive(),
         };
         let text = serde_json::to_vec(&decisive)
             .map_err(|error| Error::new(Kind::Internal, "cannot write a key").with_source(error))?;

@@ -224,6 +224,7 @@ fn results_are_found_by_content() {
         &["--target", "sm89"],
         &["--freeze-from-data"],
         &["--without-pass", "dedupe"],
+        &["--memory", "300"],
     ] {
         arguments.extend(option);
         assert_eq!(ended(&arguments), fresh, "{option:?}");
