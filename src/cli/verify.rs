@@ -122,7 +122,7 @@ pub(super) fn run(
     let report = work.report(arguments, plan.as_ref(), result.as_ref().err());
     let texts = render::files(About::Model, &report)?;
     let texts = texts.map(|(name, text)| (folder.join(name), text));
-    place::spare(&reads, &texts.each_ref().map(|(path, _)| path.clone()))?;
+    place::spare(|| reads, &texts.each_ref().map(|(path, _)| path.clone()))?;
     for (path, text) in texts {
         files::write_text(&path, &text)?;
     }
@@ -235,7 +235,7 @@ impl Arguments {
         output.start("import");
         let source = Source::open(path, &asked.recipe.part)?;
         work.reads.extend(source.reads());
-        place::spare(&work.reads, &self.locate.writes())?;
+        place::spare(|| work.reads.clone(), &self.locate.writes())?;
         let fitted = asked.given.fit(&asked.recipe, &source.model, machine.caps())?;
         let mut conversion = Conversion::new(&source, fitted, machine.caps())
             .map_err(|error| error.in_model(path))?;

@@ -26,6 +26,16 @@ const NEW: Duration = Duration::from_secs(2);
 /// A temporary file in the folder of `path`, which is made where it is missing. The file vanishes
 /// unless it is [persisted](persist), which may only replace a file.
 pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
+    // As any program would create it.
+    temporary(path, 0o666)
+}
+
+/// As [`temporary_beside`], for its owner alone to read.
+pub(crate) fn private_temporary(path: &Path) -> Result<NamedTempFile> {
+    temporary(path, 0o600)
+}
+
+fn temporary(path: &Path, mode: u32) -> Result<NamedTempFile> {
     place::replaceable(path)?;
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -35,9 +45,7 @@ pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
     clear(folder);
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
-    // As any program would create it; a temporary file is its owner's alone otherwise.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     let file = builder.tempfile_in(folder).map_err(|error| cannot_write(path, error))?;
     // As long as its owner lives it is nobody's to clear away. Without locks, only its age tells.
     let _ = file.as_file().try_lock();

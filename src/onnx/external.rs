@@ -100,15 +100,7 @@ impl Folder {
             location: location.to_owned(),
             reason: file::reason(&error),
         };
-        for component in Path::new(location).components() {
-            match component {
-                Component::Normal(_) | Component::CurDir => {}
-                Component::ParentDir => return Err(outside("its path has `..`")),
-                Component::RootDir | Component::Prefix(_) => {
-                    return Err(outside("its path is absolute"));
-                }
-            }
-        }
+        stays_inside(location).map_err(outside)?;
         let folder = self.path.canonicalize().map_err(unreadable)?;
         let path = folder.join(location).canonicalize().map_err(unreadable)?;
         if !path.starts_with(&folder) {
@@ -120,6 +112,19 @@ impl Folder {
         }
         Ok(bytes)
     }
+}
+
+/// Whether the path of a location leads nowhere but into the model's folder, links aside; else why
+/// not.
+pub(super) fn stays_inside(location: &str) -> Result<(), &'static str> {
+    for component in Path::new(location).components() {
+        match component {
+            Component::Normal(_) | Component::CurDir => {}
+            Component::ParentDir => return Err("its path has `..`"),
+            Component::RootDir | Component::Prefix(_) => return Err("its path is absolute"),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::verify::data;
 use globset::{GlobBuilder, GlobSetBuilder};
 use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// A model that was found.
@@ -55,7 +56,7 @@ pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
     });
     for each in &mut found {
         if counts.get(&each.name).is_some_and(|&count| count > 1) {
-            each.name = each.model.display().to_string();
+            each.name = text(&each.model);
         }
     }
     Ok(found)
@@ -150,7 +151,17 @@ pub(super) fn model(root: &Path, path: &Path) -> Found {
         Some(name) => name.to_owned(),
         None => below.with_extension(""),
     };
-    Found { name: name.display().to_string(), model: path.to_owned(), data: data::beside(path) }
+    Found { name: text(&name), model: path.to_owned(), data: data::beside(path) }
+}
+
+/// A path as a name: bytes that are no text are written out, so that two paths have two names.
+fn text(path: &Path) -> String {
+    let mut name = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        name.push_str(chunk.valid());
+        name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    name
 }
 
 #[cfg(test)]
@@ -159,6 +170,16 @@ mod tests {
 
     fn names(found: &[Found]) -> Vec<&str> {
         found.iter().map(|found| found.name.as_str()).collect()
+    }
+
+    #[test]
+    fn names_that_are_no_text_differ() {
+        use std::ffi::OsStr;
+        let dir = tempfile::tempdir().unwrap();
+        for name in [&b"a\xff.onnx"[..], b"a\xfe.onnx"] {
+            std::fs::write(dir.path().join(OsStr::from_bytes(name)), "").unwrap();
+        }
+        assert_eq!(names(&models(&[dir.path().to_owned()]).unwrap()), ["a\\xfe", "a\\xff"]);
     }
 
     #[test]

@@ -54,9 +54,7 @@ impl Job {
             memory_bytes: None,
         }
     }
-}
 
-impl Job {
     /// The command that does this model alone, as a shell takes it; `None` where no text says which
     /// file it is. It is the zoo's own, so that it builds and compares what the zoo did.
     pub fn command(&self) -> Option<String> {
@@ -86,6 +84,11 @@ impl Job {
         // A NUL, which no shell takes, is in no path.
         shlex::try_join(words.iter().map(String::as_str)).ok()
     }
+}
+
+/// The names of the models.
+pub fn names(jobs: &[Job]) -> impl Iterator<Item = &str> {
+    jobs.iter().map(|job| job.name.as_str())
 }
 
 /// Paths in JSON that may not be Unicode: a list of bytes where they are not.

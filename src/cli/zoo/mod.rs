@@ -9,16 +9,16 @@ pub(super) mod worker;
 use super::environment::{Environment, LibraryArguments};
 use super::output::{Output, counted};
 use super::tolerance::ToleranceArguments;
-use crate::convert::On;
+use crate::convert::{On, files_of};
 use crate::error::{Error, Kind, Result};
 use crate::files::place;
 use crate::memory;
 use crate::recipe::Recipe;
 use crate::report::manifest::File;
 use crate::report::zoo::{self, Effort, Report, Shard};
-use crate::report::{self, Environment as Described};
+use crate::report::{self, Environment as Described, pages};
 use crate::trt::{Device, Library};
-use crate::zoo::job::{Job, Outcome, Settings};
+use crate::zoo::job::{self, Job, Outcome, Settings};
 use crate::zoo::pool::{self, Event, Limits};
 use crate::zoo::select::{self, Filter};
 use crate::zoo::{discover, folder, listing};
@@ -127,8 +127,9 @@ pub(super) fn run(
     let limits = arguments.limits(memory_bytes);
     let folders = arguments.keep.folders(environment, output)?;
     let command = arguments.command(&jobs, &limits, &library, environment, folders.clone())?;
+    // Before the first file is written: it must not be what another model reads.
+    place::spare(|| arguments.reads(&jobs), &arguments.writes(&jobs)?)?;
     if let Some(folder) = &arguments.report {
-        place::spare(&arguments.reads(&jobs), &folder::writes(folder, &jobs))?;
         folder::begin(folder)?;
     }
     let start = Instant::now();
@@ -169,12 +170,21 @@ pub(super) fn run(
 }
 
 impl Arguments {
-    /// The files that are known to be read; only workers know of external data.
+    /// The files that are read.
     fn reads(&self, jobs: &[Job]) -> Vec<PathBuf> {
-        let models = jobs.iter().map(|job| job.model.clone());
-        let data = jobs.iter().flat_map(|job| &job.data);
-        let data = data.flat_map(|folder| place::with_contents(folder));
-        self.paths.iter().cloned().chain(models).chain(data).collect()
+        let of_jobs = jobs.iter().flat_map(|job| files_of(&job.model, &job.data));
+        self.paths.iter().cloned().chain(of_jobs).collect()
+    }
+
+    /// The files that are made or replaced.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for two models that would write one file.
+    fn writes(&self, jobs: &[Job]) -> Result<Vec<PathBuf>> {
+        pages::apart(job::names(jobs))?;
+        let reports = self.report.iter();
+        let reports = reports.flat_map(|folder| folder::writes(folder, job::names(jobs)));
+        Ok(reports.chain(self.keep.plans(jobs)?).collect())
     }
 
     /// The models to work on, and the listing that has them.
