@@ -36,9 +36,9 @@ use std::path::{Path, PathBuf};
   onnx2plan verify model.plan                            a plan, as its manifest says
   onnx2plan verify model.onnx --inputs x.npz             your inputs
   onnx2plan verify model.onnx --reproducer bad/          the first wrong node as a model
-  
-  With a plan, its manifest says what shaped the network: the options under Sizes, Part of the
-model, Network, TensorRT's builder and Types of layers are not given again, but for --freeze-from.")]
+
+With a plan, its manifest says what shaped the network: the options under Sizes, Part of the model,
+Network, TensorRT's builder and Types of layers are not given again, but for --freeze-from.")]
 pub(super) struct Arguments {
     /// The ONNX model, or a plan (`.plan`) with its manifest next to it; the plan is run as it is
     model: PathBuf,
