@@ -102,6 +102,10 @@ pub(super) fn matching(base: &Path, pattern: &str, root: &Path) -> Result<Vec<Fo
         search(&here(root), &folder, 0, &mut found)?;
     }
     found.retain(|found| {
+        // A folder that cannot be read: nobody can tell what in it would match.
+        if !found.model.is_file() {
+            return true;
+        }
         let below = found.model.strip_prefix(base).unwrap_or(&found.model);
         glob.is_match(below.strip_prefix(".").unwrap_or(below))
     });
@@ -180,6 +184,24 @@ mod tests {
             std::fs::write(dir.path().join(OsStr::from_bytes(name)), "").unwrap();
         }
         assert_eq!(names(&models(&[dir.path().to_owned()]).unwrap()), ["a\\xfe", "a\\xff"]);
+    }
+
+    /// A folder whose path is too long for the system to read it, as one is that nobody may read.
+    #[test]
+    fn a_folder_that_cannot_be_read_is_an_entry() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = "n=$(printf '%0255d' 0); for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do \
+                      mkdir $n && cd -P $n || exit 1; done";
+        let mut made = std::process::Command::new("sh");
+        made.args(["-c", script]).current_dir(dir.path());
+        assert!(made.status().unwrap().success());
+        std::fs::write(dir.path().join("a.onnx"), "").unwrap();
+        let found = matching(dir.path(), "**/*.onnx", dir.path()).unwrap();
+        let [folder, model] = &found[..] else { panic!("{found:?}") };
+        assert!(model.name == "a" && folder.name.starts_with("000"), "{found:?}");
+        let error = crate::onnx::load(&folder.model).unwrap_err();
+        let expected = format!("cannot read `{}`: File name too long", folder.model.display());
+        assert_eq!((error.message(), error.kind()), (&*expected, Kind::Environment));
     }
 
     #[test]
