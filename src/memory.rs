@@ -64,12 +64,17 @@ pub(crate) fn left() -> usize {
 
 /// What the process may take of the machine's memory: all of it, or what its control group may.
 pub(crate) fn of_machine() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kilobytes: usize = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    let all = kibibytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")?;
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let limits = groups.lines().filter_map(|line| group_limit(Path::new("/sys/fs/cgroup"), line));
-    limits.chain([kilobytes.saturating_mul(1024)]).min()
+    limits.chain([usize::try_from(all).unwrap_or(usize::MAX)]).min()
+}
+
+/// An amount of memory in one of the texts in which the system tells of it, in bytes.
+pub(crate) fn kibibytes(text: &str, what: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(what))?;
+    let count: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(count.saturating_mul(1024))
 }
 
 /// The smallest limit of the groups that a line of `/proc/self/cgroup` names, of either version:

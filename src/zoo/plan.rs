@@ -1,6 +1,8 @@
 //! Where the plan of a job is written, if the user wants it.
 
-use crate::error::{Error, Kind, Result};
+#[cfg(doc)]
+use crate::error::Kind;
+use crate::error::Result;
 use crate::files::{self, place};
 use crate::report::manifest::{File, Manifest};
 use bytes::Bytes;
@@ -30,12 +32,8 @@ impl Plan {
         let writes = writes(folder, name);
         place::spare(|| reads.to_vec(), &writes)?;
         let [path, _] = writes;
-        let cannot_write = |error| {
-            Error::new(Kind::Environment, format!("cannot write `{}`", path.display()))
-                .with_source(error)
-        };
         let mut file = files::temporary_beside(&path)?;
-        file.write_all(&self.bytes).map_err(cannot_write)?;
+        file.write_all(&self.bytes).map_err(|error| files::cannot_write(&path, error))?;
         let plan = File { name: files::name(&path), ..self.manifest.plan.clone() };
         files::persist_plan(file, &path, &Manifest { plan, ..self.manifest.clone() }).map(drop)
     }
