@@ -32,6 +32,8 @@ pub struct Inputs {
     sets: Vec<DataSet>,
     /// The model's file, and those with its external data.
     pub files: ModelFiles,
+    /// When the job came in.
+    start: Instant,
 }
 
 impl Inputs {
@@ -40,11 +42,12 @@ impl Inputs {
         self.source.reads()
     }
 
-    /// Reads the model and its test data, and hashes the model's files.
+    /// Reads the model and its test data, and hashes the model's files. The job's time runs from
+    /// `start` on.
     ///
     /// # Errors
     /// Whatever [`Source::open`] and [`verify::data::read`] say.
-    pub fn read(job: &Job) -> Result<Self> {
+    pub fn read(job: &Job, start: Instant) -> Result<Self> {
         let source = Source::open(&job.model, &job.settings.recipe.part)?;
         let sets =
             job.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>>>()?;
@@ -55,7 +58,7 @@ impl Inputs {
             set.tolerance = job.settings.tolerance;
         }
         let files = source.files()?;
-        Ok(Self { source, sets, files })
+        Ok(Self { source, sets, files, start })
     }
 }
 
@@ -66,6 +69,8 @@ pub struct Done {
     pub outcome: Outcome,
     /// The plan; it is good if the outcome is.
     pub plan: Option<Plan>,
+    /// The limit in seconds that decided on the outcome: with more time it may be another.
+    pub within_seconds: Option<u64>,
 }
 
 /// What is known of a model so far.
@@ -126,7 +131,8 @@ pub fn run(job: &Job, machine: &Machine, inputs: Result<Inputs>) -> Done {
     let page = serde_json::to_value(page).unwrap_or_default();
     // What is still evaluated holds a processor and memory until the worker ends.
     let spent = progress.late || machine.device.as_ref().is_some_and(|device| !device.answers());
-    Done { outcome: Outcome { model, page, spent, notes: Vec::new() }, plan }
+    let within_seconds = job.timeout_seconds.filter(|_| progress.late);
+    Done { outcome: Outcome { model, page, spent, notes: Vec::new() }, plan, within_seconds }
 }
 
 /// The way out: the error's own, or that of its first problem that has one; else what there is to
@@ -197,8 +203,7 @@ fn convert(
     sets: &mut Vec<DataSet>,
     progress: &mut Progress,
 ) -> Result<Judged> {
-    let start = Instant::now();
-    let Inputs { source, sets: read, files } = inputs;
+    let Inputs { source, sets: read, files, start } = inputs;
     let settings = &job.settings;
     progress.seconds.import = Some(source.took.as_secs_f64());
     if settings.on == On::Gpu && machine.device.is_none() {
@@ -313,14 +318,13 @@ impl Attempt<'_> {
         sets: &[DataSet],
         progress: &mut Progress,
     ) -> Result<Judged> {
-        let built = self.build(conversion, progress);
+        self.build(conversion, progress)?;
         let left = self.job.timeout_seconds.map(|limit| waiting::left(limit, self.start));
         let inputs = self.source.inputs();
-        let found = timed(&mut progress.seconds.verify, || match left.filter(|_| built.is_ok()) {
+        let found = timed(&mut progress.seconds.verify, || match left {
             None => verify::all_on_cpu(conversion.network(), &inputs, sets).map(Some),
             Some(left) => waiting::evaluated(left, conversion, &inputs, sets),
         })?;
-        built?;
         let Some(found) = found else {
             progress.late = true;
             let seconds = progress.seconds.verify.unwrap_or_default();

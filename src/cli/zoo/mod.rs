@@ -28,6 +28,7 @@ use live::Live;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -124,7 +125,7 @@ pub(super) fn run(
         // Said once, not by every worker.
         Device::open()?.fits(&library)?;
     }
-    let limits = arguments.limits(memory_bytes);
+    let limits = arguments.limits(memory_bytes, jobs.len());
     let folders = arguments.keep.folders(environment, output)?;
     let command = arguments.command(&jobs, &limits, &library, environment, folders.clone())?;
     // Before the first file is written: it must not be what another model reads.
@@ -146,12 +147,16 @@ pub(super) fn run(
         }
         Ok(())
     };
+    super::AT_WORK.store(true, Ordering::SeqCst);
     let outcomes = pool::run(&jobs, &limits, &command, &super::CANCELLED, &tell)?;
     live.finish();
     let mut report =
         arguments.report(&library, (&limits, memory_bytes), start.elapsed(), &outcomes);
     report.options.listing = listing;
     output.done(&format!("{}: {}", counted(report.models.len(), "model"), report.summary()));
+    for note in &report.notes {
+        output.note(note);
+    }
     if let Some(folder) = &arguments.report {
         let pages = outcomes.iter().map(|each| (each.model.name.as_str(), &each.page));
         if let Err(error) = folder::write(folder, &report, pages) {
@@ -162,11 +167,18 @@ pub(super) fn run(
         output.json(&report)?;
     }
     super::unless_cancelled()?;
-    if let Some(error) = unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error.with_note(report.summary()));
-    }
     arguments.keep.tidy(&folders, output);
-    arguments.ending.end(&report, output)
+    let ended = arguments.ending.end(&report, output);
+    match unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        None => ended,
+        Some(error) => {
+            let error = error.with_note(report.summary());
+            Err(ended
+                .err()
+                .into_iter()
+                .fold(error, |error, ended| error.with_note(ended.message())))
+        }
+    }
 }
 
 impl Arguments {
@@ -234,16 +246,17 @@ impl Arguments {
         })
     }
 
-    fn limits(&self, memory_bytes: Option<usize>) -> Limits {
+    /// The limits of a zoo of so many models.
+    fn limits(&self, memory_bytes: Option<usize>, models: usize) -> Limits {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let jobs = self.jobs.unwrap_or(cores);
+        let jobs = pool::workers(self.jobs.unwrap_or(cores), models);
         Limits {
             jobs,
             timeout: Duration::from_secs(self.timeout),
             memory_bytes: memory_bytes
                 .or_else(|| memory::of_machine().map(|all| all / OF_MACHINE[1] * OF_MACHINE[0]))
                 .map(|bytes| bytes as u64),
-            data_bytes: memory_bytes.unwrap_or_else(|| memory::budget() / jobs.max(1)),
+            data_bytes: memory_bytes.unwrap_or_else(|| memory::budget() / jobs),
         }
     }
 
