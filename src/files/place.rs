@@ -186,8 +186,8 @@ pub(crate) fn apart<'a>(files: impl Iterator<Item = (&'a str, PathBuf)>) -> Resu
         }
     }
     for (path, model) in &known {
-        let folders = path.ancestors().skip(1);
-        let file = folders.filter_map(|folder| known.get_key_value(folder)).next();
+        let mut folders = path.ancestors().skip(1);
+        let file = folders.find_map(|folder| known.get_key_value(folder));
         if let Some((file, other)) = file {
             let (path, file) = (path.display(), file.display());
             let message = format!(

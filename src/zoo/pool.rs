@@ -465,7 +465,7 @@ pub(super) mod tests {
     #[test]
     fn workers_that_say_no_more_are_ended() {
         let limits =
-            Limits { jobs: 2, timeout: Duration::from_secs(60), memory_bytes: None, data_bytes: 1 };
+            Limits { jobs: 2, timeout: Duration::from_mins(1), memory_bytes: None, data_bytes: 1 };
         let crashed = |how: &str| vec![(Status::Crashed, how.to_owned(), true); 2];
         let found = outcomes("read job; exec sleep 60 >&-", &limits);
         assert_eq!(found, crashed("the worker closed its output and did not end"));

@@ -167,7 +167,8 @@ fn takes_a_wheel_that_the_user_names_even_offline() {
     let named = |name| Options { wheel: Some(bench.path(name)), ..bench.options() };
     let missing = "cannot set up Sample 1.0: cannot read `DIR/none.whl`\n  cause: No such file or \
                    directory (os error 2)";
-    assert_eq!(bench.failure(&named("none.whl")), missing);
+    let found = bench.failure(&named("none.whl"));
+    assert!(found.starts_with(missing), "{found}");
     fs::write(bench.path("other.whl"), "").unwrap();
     let other = bench.failure(&named("other.whl"));
     assert!(other.starts_with("cannot set up Sample 1.0: `DIR/other.whl` has 0 bytes"), "{other}");
