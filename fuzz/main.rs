@@ -6,7 +6,7 @@
 //!
 //! Without names all targets run, each for as long as is said (5 seconds). `--seed N` begins
 //! elsewhere. A panic, an error that calls itself a bug, a broken promise and an input that takes
-//! longer than 10 seconds are findings: they are printed with their seed, which gives the same
+//! longer than 10 seconds, which is seen once it ends, are findings: they are printed with their seed, which gives the same
 //! input again with `--seed N --inputs 1`, and the process ends with 1. One that ends the process
 //! is found by the line that says which seed was at work, in the file that `--now` names.
 
@@ -27,6 +27,9 @@ use std::time::{Duration, Instant};
 /// An input that takes longer is a finding.
 const SLOW: Duration = Duration::from_secs(10);
 
+/// So many inputs that a target which takes none of them tests little.
+const ENOUGH: u64 = 500;
+
 /// What the last panic said.
 static SAID: Mutex<String> = Mutex::new(String::new());
 
@@ -40,7 +43,8 @@ struct Plan {
 }
 
 impl Plan {
-    fn read() -> Self {
+    /// What the command line says; the word that is no option and no target.
+    fn read() -> Result<Self, String> {
         let mut plan =
             Self { seconds: 5, inputs: u64::MAX, seed: 0, now: None, targets: Vec::new() };
         let mut words = std::env::args().skip(1);
@@ -51,10 +55,13 @@ impl Plan {
                 "--inputs" => plan.inputs = number(),
                 "--seed" => plan.seed = number(),
                 "--now" => plan.now = words.next().map(PathBuf::from),
-                _ => plan.targets.push(word),
+                name if targets::ALL.iter().any(|(known, _)| *known == name) => {
+                    plan.targets.push(word);
+                }
+                _ => return Err(word),
             }
         }
-        plan
+        Ok(plan)
     }
 }
 
@@ -62,7 +69,14 @@ fn main() -> ExitCode {
     set_hook(Box::new(|info| {
         *SAID.lock().unwrap_or_else(PoisonError::into_inner) = info.to_string();
     }));
-    let plan = Plan::read();
+    let plan = match Plan::read() {
+        Ok(plan) => plan,
+        Err(word) => {
+            let known: Vec<&str> = targets::ALL.iter().map(|(name, _)| *name).collect();
+            println!("there is no option or target `{word}`; targets are {}", known.join(", "));
+            return ExitCode::from(2);
+        }
+    };
     let mut found = 0;
     for (name, target) in targets::ALL {
         if plan.targets.is_empty() || plan.targets.iter().any(|wanted| wanted == name) {
@@ -99,6 +113,10 @@ fn run(plan: &Plan, name: &str, target: targets::Target) -> usize {
             found += 1;
         }
         count += 1;
+    }
+    if rejected == count && count >= ENOUGH {
+        println!("found: {name} took none of {count} inputs");
+        found += 1;
     }
     let peak = targets::peak_mib();
     println!(

@@ -22,8 +22,18 @@ pub(crate) mod pb {
 /// Larger files only make it slow.
 const MOST_BYTES: u64 = 100_000;
 
+/// The folder of the models.
+pub(crate) fn home() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+}
+
 /// The files below `models/` that end so.
 pub(crate) fn files(ending: &str) -> Vec<Vec<u8>> {
+    paths(&home(), ending).into_iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+/// The files below a folder that end so.
+pub(crate) fn paths(folder: &Path, ending: &str) -> Vec<PathBuf> {
     fn search(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -37,10 +47,10 @@ pub(crate) fn files(ending: &str) -> Vec<Vec<u8>> {
         }
     }
     let mut found = Vec::new();
-    search(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models"), ending, &mut found);
+    search(folder, ending, &mut found);
     // The same inputs on every machine.
     found.sort();
-    found.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
+    found
 }
 
 /// The models, as bytes.

@@ -60,12 +60,16 @@ fn answered<T>(result: onnx2plan::Result<T>) -> Result<Option<T>, String> {
     plain(&error.to_string()).map(|()| None)
 }
 
-/// Whether a terminal shows a text as it is.
+/// Whether a terminal shows a text as it is, and no CI system obeys it.
 fn plain(text: &str) -> Result<(), String> {
     let odd = |each: char| {
         (each.is_control() && each != '\n') || ['\u{202e}', '\u{fffe}'].contains(&each)
     };
-    if text.contains(odd) { Err(format!("shown as it is: {text:?}")) } else { Ok(()) }
+    let commands = ["##[", "##vso["];
+    if text.contains(odd) || commands.iter().any(|command| text.contains(command)) {
+        return Err(format!("shown as it is: {text:?}"));
+    }
+    Ok(())
 }
 
 fn decode(draw: &mut Draw) -> Result<bool, String> {
@@ -215,11 +219,12 @@ fn manifest(draw: &mut Draw) -> Result<bool, String> {
         bytes: bytes.len() as u64,
         sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned(),
     };
+    let other = draw.text();
     let manifest = Manifest {
         schema: manifest::SCHEMA,
         producer: "onnx2plan".to_owned(),
         model: file(if draw.once_in(3) { "../x" } else { "m.onnx" }, b"abc"),
-        external: vec![file(&draw.text(), b"abc")],
+        external: vec![file(if draw.once_in(3) { &other } else { "w.bin" }, b"abc")],
         plan: file("x.plan", b"abc"),
         library: "TensorRT-RTX 1.7.1".to_owned(),
         targets: Vec::new(),
@@ -236,7 +241,7 @@ fn manifest(draw: &mut Draw) -> Result<bool, String> {
         verification: Verdict::NotRun,
     };
     let text = serde_json::to_vec(&manifest).unwrap();
-    for name in ["x.plan", "m.onnx"] {
+    for name in ["x.plan", "m.onnx", "w.bin"] {
         written(name, b"abc");
     }
     written("x.plan.json", &if draw.once_in(4) { text } else { draw.changed(&text) });
@@ -284,18 +289,29 @@ fn report(draw: &mut Draw) -> Result<bool, String> {
     Ok(answered(render::files(About::Zoo, &saved.report))?.is_some())
 }
 
-fn listing(draw: &mut Draw) -> Result<bool, String> {
-    static LISTINGS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| models::files(".toml"));
-    let at = draw.below(LISTINGS.len());
-    let path = written("zoo.toml", &draw.changed(&LISTINGS[at]));
-    let settings = Settings {
-        recipe: Recipe::default(),
-        on: On::Cpu,
-        freeze_from_data: false,
-        tolerance: None,
-        metric: Vec::new(),
-        verify: Effort::Full,
+/// The listings, each with a folder where the models that it names are, as far as names go.
+fn listings() -> Vec<(PathBuf, Vec<u8>)> {
+    let home = models::home();
+    let of_path = |path: PathBuf| {
+        let beside = path.parent().unwrap();
+        let folder = FOLDER.path().join(beside.strip_prefix(&home).unwrap());
+        for model in models::paths(beside, ".onnx") {
+            let empty = folder.join(model.strip_prefix(beside).unwrap());
+            std::fs::create_dir_all(empty.parent().unwrap()).unwrap();
+            std::fs::write(empty, "").unwrap();
+        }
+        (folder, std::fs::read(path).unwrap())
     };
+    models::paths(&home, ".toml").into_iter().map(of_path).collect()
+}
+
+fn listing(draw: &mut Draw) -> Result<bool, String> {
+    static LISTINGS: LazyLock<Vec<(PathBuf, Vec<u8>)>> = LazyLock::new(listings);
+    let at = draw.below(LISTINGS.len());
+    let (folder, text) = &LISTINGS[at];
+    let path = folder.join("zoo.toml");
+    std::fs::write(&path, draw.changed(text)).unwrap();
+    let settings = Settings::plain(On::Cpu);
     Ok(answered(listing::read(&path, &settings, Caps::modern()))?.is_some())
 }
 

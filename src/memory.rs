@@ -12,6 +12,9 @@ static HELD: AtomicUsize = AtomicUsize::new(0);
 /// What may be held, in bytes; 0 until it is known.
 static BUDGET: AtomicUsize = AtomicUsize::new(0);
 
+/// The budget from which on more of it decides on nothing that lasts: every limit that is a share of
+/// the budget has a most of its own, and has reached it.
+const DECISIVE: usize = 4 << 30;
 /// The budget where the system does not say how much memory there is.
 const UNKNOWN: usize = 8 << 30;
 
@@ -49,6 +52,11 @@ pub(crate) fn budget() -> usize {
     half
 }
 
+/// The budget, as far as it decides on what a model becomes or why it is refused.
+pub(crate) fn decisive() -> usize {
+    budget().min(DECISIVE)
+}
+
 /// How much of the budget is left.
 pub(crate) fn left() -> usize {
     budget().saturating_sub(HELD.load(Ordering::Relaxed))
@@ -56,12 +64,17 @@ pub(crate) fn left() -> usize {
 
 /// What the process may take of the machine's memory: all of it, or what its control group may.
 pub(crate) fn of_machine() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kilobytes: usize = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    let all = kibibytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")?;
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let limits = groups.lines().filter_map(|line| group_limit(Path::new("/sys/fs/cgroup"), line));
-    limits.chain([kilobytes.saturating_mul(1024)]).min()
+    limits.chain([usize::try_from(all).unwrap_or(usize::MAX)]).min()
+}
+
+/// An amount of memory in one of the texts in which the system tells of it, in bytes.
+pub(crate) fn kibibytes(text: &str, what: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(what))?;
+    let count: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(count.saturating_mul(1024))
 }
 
 /// The smallest limit of the groups that a line of `/proc/self/cgroup` names, of either version:

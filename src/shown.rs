@@ -37,9 +37,9 @@ pub(crate) fn escaped(text: &str) -> String {
     out
 }
 
-/// As [`escaped`], cut to the length of a line that somebody reads.
+/// As [`lines`], on one line, cut to the length that somebody reads.
 pub(crate) fn line(text: &str) -> String {
-    cut(text, MOST_OF_A_LINE)
+    lines(&cut(text, MOST_OF_A_LINE))
 }
 
 /// As [`escaped`], cut to the length of a name that somebody reads.
@@ -54,24 +54,31 @@ pub(crate) fn lines(text: &str) -> String {
         if at > 0 {
             out.push('\n');
         }
-        // GitHub takes what follows `::` at the beginning of a line, and `##[` anywhere.
+        // GitHub takes what follows `::` at the beginning of a line.
         let command = line.trim_start().strip_prefix("::");
         let line = match command {
             Some(rest) => format!("{}\\u{{3a}}:{rest}", &line[..line.len() - rest.len() - 2]),
             None => line.to_owned(),
         };
-        line.replace("##[", "##\\u{5b}").chars().for_each(|character| push(&mut out, character));
+        line.chars().for_each(|character| push(&mut out, character));
     }
     out
+}
+
+/// Whether `[` behind this text would begin a command: GitHub's and Azure's `##[`, Azure's `##vso[`,
+/// `##teamcity[`, which are obeyed wherever they stand in a line.
+fn begins_a_command(text: &str) -> bool {
+    text.trim_end_matches(|each: char| each.is_ascii_alphanumeric()).ends_with("##")
 }
 
 /// JSON with what a terminal or a CI system would obey written out: it is the same value.
 pub(crate) fn json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut units = [0; 2];
-    // Only texts in it can hold this.
-    for character in text.replace("##[", "##\\u005b").chars() {
-        if character == '\n' || is_plain(character) {
+    for character in text.chars() {
+        // Only texts in it can hold a command.
+        let is_command = character == '[' && begins_a_command(&out);
+        if character == '\n' || is_plain(character) && !is_command {
             out.push(character);
             continue;
         }
@@ -85,7 +92,7 @@ pub(crate) fn json(text: &str) -> String {
 /// The texts in a value, each as [`lines`] shows it, but with no length of its own.
 pub(crate) fn value(value: &mut serde_json::Value) {
     match value {
-        serde_json::Value::String(text) if !text.chars().all(is_plain) => *text = lines(text),
+        serde_json::Value::String(text) => *text = lines(text),
         serde_json::Value::Array(values) => values.iter_mut().for_each(self::value),
         serde_json::Value::Object(fields) => fields.values_mut().for_each(self::value),
         _ => {}
@@ -102,6 +109,7 @@ fn push(out: &mut String, character: char) {
         '\n' => out.push_str("\\n"),
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
+        '[' if begins_a_command(out) => out.push_str("\\u{5b}"),
         _ if is_plain(character) => out.push(character),
         _ => {
             let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
@@ -145,17 +153,27 @@ mod tests {
                 "\\u{3a}:error::x\n\u{a0} \\u{3a}:stop-commands::y",
             ),
             ("x ##[error]y\u{1b}", "x ##\\u{5b}error]y\\u{1b}"),
+            ("##vso[task.complete]", "##vso\\u{5b}task.complete]"),
+            ("a##teamcity[message]", "a##teamcity\\u{5b}message]"),
+            ("# [a] ## b[c] #x[d]", "# [a] ## b[c] #x[d]"),
         ] {
             assert_eq!(lines(text), shown);
+            let mut shown_value = serde_json::json!({ "a": [text] });
+            value(&mut shown_value);
+            assert_eq!(shown_value, serde_json::json!({ "a": [shown] }));
+            if !text.contains('\n') {
+                assert_eq!([line(text), name(text), escaped(text)], [shown; 3]);
+            }
         }
+        assert_eq!((&*line("::error::x"), &*line(" ::x")), ("\\u{3a}:error::x", " \\u{3a}:x"));
     }
 
     #[test]
     fn escaped_json_is_the_same_value() {
-        let original = serde_json::json!({ "a\u{9b}": "##[\u{202e}\u{e0041}\n\u{7f}" });
+        let original = serde_json::json!({ "a\u{9b}": "##[##vso[\u{202e}\u{e0041}\n\u{7f}" });
         let text = json(&serde_json::to_string_pretty(&original).unwrap());
         assert!(text.chars().all(|each| each == '\n' || is_plain(each)), "{text}");
-        assert!(!text.contains("##["), "{text}");
+        assert!(!text.contains("##[") && !text.contains("##vso["), "{text}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), original);
     }
 }

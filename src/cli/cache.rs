@@ -1,11 +1,11 @@
 //! `onnx2plan cache`: what the cache holds, and how to remove that.
 
 use super::environment::Environment;
-use super::output::Output;
+use super::output::{Output, counted};
+use super::plan::size;
 use super::table;
 use crate::error::Result;
 use crate::provision::{self, Fetched, python};
-use crate::report::filters;
 use crate::zoo::cache::tidy::{self, Entries, Limits};
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -109,10 +109,5 @@ impl Held {
 /// Results, as texts speak of them.
 pub(super) fn results(entries: Entries) -> String {
     let Entries { count, bytes } = entries;
-    format!("{count} result{}, {}", if count == 1 { "" } else { "s" }, size(bytes))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with one digit after the point")]
-fn size(bytes: u64) -> String {
-    filters::bytes(bytes as f64)
+    format!("{}, {}", counted(count, "result"), size(bytes))
 }

@@ -4,7 +4,7 @@ use super::environment::{Environment, LibraryArguments};
 use super::output::{self, Output, counted};
 use super::proof::ProofArguments;
 use super::recipe::{self, RecipeArguments};
-use crate::convert::{Built, Conversion, ModelFiles, Source};
+use crate::convert::{Built, Conversion, ModelFiles, Source, files_of};
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::files::place::{self, Place};
@@ -15,6 +15,7 @@ use crate::report::manifest::{Manifest, Verdict};
 use crate::report::precision::Certificate;
 use crate::shown;
 use crate::trt::{Library, LogSink};
+use crate::verify::data;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -112,7 +113,7 @@ fn one(
 ) -> Result<()> {
     let library = environment.library(&arguments.library, output)?;
     let device = arguments.proof.device(&library)?;
-    let (source, conversion) = arguments.import(model, place, &library, output)?;
+    let (source, conversion) = arguments.import(model, &library, output)?;
     super::unless_cancelled()?;
     let log = output::log_sink(output.is_verbose());
     let (built, files) = build(&library, &source, &conversion, place, log.clone(), output)?;
@@ -162,14 +163,16 @@ impl Arguments {
         for model in &self.models {
             not_a_folder(model)?;
             let place = Place::of(&self.plan(model))?;
-            place::spare(&self.models, &place.files())?;
-            if places.iter().any(|(_, other)| *other == place) {
+            if places.iter().any(|(_, other)| place::is_same(other.path(), place.path())) {
                 let plan = place.path().display();
                 return Err(usage(format!("two models would write `{plan}`"))
                     .with_hint("convert them one at a time"));
             }
             places.push((model, place));
         }
+        // Before the first plan is written: it must not be what another model reads.
+        let writes: Vec<PathBuf> = places.iter().flat_map(|(_, place)| place.files()).collect();
+        place::spare(|| self.reads(), &writes)?;
         Ok(places)
     }
 
@@ -186,10 +189,11 @@ impl Arguments {
     }
 
     /// All files that the command reads.
-    fn reads(&self, source: &Source) -> Vec<PathBuf> {
+    fn reads(&self) -> Vec<PathBuf> {
         let named = [&self.recipe.freeze_from, &self.recipe.calibrate].into_iter().flatten();
         let named = named.flat_map(|path| place::with_contents(path));
-        source.reads().into_iter().chain(named).collect()
+        let of_models = self.models.iter().flat_map(|model| files_of(model, &data::beside(model)));
+        of_models.chain(named).collect()
     }
 
     /// Shapes and values of the test data beside the model. Where nothing is compared with them,
@@ -213,13 +217,11 @@ impl Arguments {
     fn import(
         &self,
         model: &Path,
-        place: &Place,
         library: &Library,
         output: &mut Output,
     ) -> Result<(Source, Conversion)> {
         output.start("import");
         let source = Source::open(model, &self.recipe.recipe.part)?;
-        place::spare(&self.reads(&source), &place.files())?;
         let fitted = self.recipe.fit(&source.model, library.caps())?;
         let mut conversion = Conversion::new(&source, fitted, library.caps())
             .map_err(|error| error.in_model(model))?;

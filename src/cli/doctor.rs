@@ -5,7 +5,7 @@ use super::environment::{Environment, LibraryArguments};
 use super::output::Output;
 use crate::error::Result;
 use crate::files;
-use crate::provision::{self, ONNX_RUNTIME, TENSORRT_RTX};
+use crate::provision::{self, ONNX_RUNTIME, Package, TENSORRT_RTX};
 use crate::report::filters;
 use crate::trt::find::Tried;
 use crate::trt::{self, Device};
@@ -38,6 +38,8 @@ struct Diagnosis {
     pip: Option<bool>,
     cache: Option<PathBuf>,
     cached: bool,
+    /// Names of packages in the cache whose files are not as they were unpacked.
+    damaged: Vec<&'static str>,
     disk_free_bytes: Option<u64>,
     offline: bool,
     tried: Vec<Place>,
@@ -63,11 +65,11 @@ pub(super) fn run(
 fn diagnose(arguments: &Arguments, environment: &Environment) -> Diagnosis {
     let cache = environment.cache().ok();
     let mut pip = None;
-    let ((library, tried), cached) = std::thread::scope(|scope| {
+    let ((library, tried), whole) = std::thread::scope(|scope| {
         // Every byte is hashed here, meanwhile: a damaged library is what a doctor should notice.
-        let cached = scope.spawn(|| {
-            let whole = |cache: &PathBuf| provision::verify(&TENSORRT_RTX, cache).is_some();
-            cache.as_ref().is_some_and(whole)
+        let whole = scope.spawn(|| {
+            let whole = |package: &Package| cache.as_ref().and_then(|it| state(package, it));
+            PACKAGES.map(|package| (package, whole(package)))
         });
         // Nothing remembered: what is wrong with that is for a doctor to notice, too.
         let found = environment.find(arguments.library.tensorrt.as_ref(), |python| {
@@ -75,8 +77,11 @@ fn diagnose(arguments: &Arguments, environment: &Environment) -> Diagnosis {
             pip = Some(folders.iter().any(|folder| folder.join("pip").is_dir()));
             folders
         });
-        (found, cached.join().unwrap_or_default())
+        (found, whole.join().unwrap_or(PACKAGES.map(|package| (package, None))))
     });
+    let is_whole = |wanted: bool| move |(_, whole): &&(_, _)| *whole == Some(wanted);
+    let damaged = whole.iter().filter(is_whole(false)).map(|(package, _)| package.title).collect();
+    let cached = whole.iter().filter(is_whole(true)).any(|(it, _)| it.name == TENSORRT_RTX.name);
     let gpu_driver = trt::library::has_driver();
     let device = gpu_driver.then(|| Device::open().and_then(|device| device.info()).ok()).flatten();
     let mut diagnosis = Diagnosis {
@@ -95,6 +100,7 @@ fn diagnose(arguments: &Arguments, environment: &Environment) -> Diagnosis {
         pip,
         disk_free_bytes: cache.as_deref().and_then(files::free_bytes),
         cached,
+        damaged,
         cache,
         offline: arguments.library.offline || environment.offline,
         tried: tried.iter().map(place).collect(),
@@ -102,6 +108,15 @@ fn diagnose(arguments: &Arguments, environment: &Environment) -> Diagnosis {
     let (verdict, next) = judged(&diagnosis, arguments.library.tensorrt.as_deref());
     (diagnosis.verdict, diagnosis.next) = (verdict.into(), next.into());
     diagnosis
+}
+
+/// The packages that may be in the cache.
+const PACKAGES: [&Package; 2] = [&TENSORRT_RTX, &ONNX_RUNTIME];
+
+/// Whether a package is as it was unpacked; `None` where it is not in the cache.
+fn state(package: &Package, cache: &Path) -> Option<bool> {
+    provision::installed(package, cache)?;
+    Some(provision::verify(package, cache).is_some())
 }
 
 fn place(tried: &Tried) -> Place {
@@ -177,6 +192,9 @@ fn text(found: &Diagnosis) -> String {
     }
     let cached = if found.cached { "in the cache, verified" } else { "not in the cache" };
     line("wheel", &format!("{} {}: {cached}", TENSORRT_RTX.title, TENSORRT_RTX.version));
+    for title in &found.damaged {
+        line("damaged", &format!("{title} in the cache; it is not loaded, but fetched anew"));
+    }
     let how = if found.offline { "forbidden" } else { "allowed, with your own pip" };
     line("downloads", how);
     for place in &found.tried {

@@ -62,11 +62,12 @@ impl Environment {
         path_of: impl FnOnce(&Python) -> Vec<PathBuf>,
     ) -> (Option<Library>, Vec<Tried>) {
         let cache = self.cache().ok();
-        let options = FindOptions {
-            path: tensorrt.cloned(),
-            cache: cache.as_deref().and_then(|cache| provision::installed(&TENSORRT_RTX, cache)),
-            ..FindOptions::from_env(self.variables)
-        };
+        let named =
+            FindOptions { path: tensorrt.cloned(), ..FindOptions::from_env(self.variables) };
+        // What is damaged is not loaded. It is not looked for where a library is named.
+        let whole = |cache: &PathBuf| provision::sound(&TENSORRT_RTX, cache);
+        let in_cache = cache.as_ref().filter(|_| named.path.is_none() && named.variable.is_none());
+        let options = FindOptions { cache: in_cache.and_then(whole), ..named };
         let python = Python { cache, ..self.interpreter() };
         find::find(&options, || path_of(&python))
     }
@@ -99,23 +100,25 @@ impl Environment {
         let folder = setup::install(self, &TENSORRT_RTX, arguments, false, output)?;
         Library::open(&folder.join(LIBRARY))
     }
-}
 
-impl Environment {
     /// ONNX Runtime's library: what `ORT_DYLIB_PATH` names, else the one that `setup --reference`
     /// fetched.
     pub(super) fn reference(&self) -> Result<PathBuf> {
         if let Some(path) = (self.variables)("ORT_DYLIB_PATH") {
             return Ok(path.into());
         }
-        let folder = provision::installed(&ONNX_RUNTIME, &self.cache()?);
-        folder.map(|folder| folder.join(REFERENCE)).ok_or_else(|| {
-            Error::new(
-                Kind::Environment,
-                "there is no reference: no test data, and no ONNX Runtime",
-            )
-            .with_hint("name a data set with `--data FOLDER`, or run `onnx2plan setup --reference`")
-        })
+        let cache = self.cache()?;
+        provision::sound(&ONNX_RUNTIME, &cache).map(|folder| folder.join(REFERENCE)).ok_or_else(
+            || {
+                let why = match provision::installed(&ONNX_RUNTIME, &cache) {
+                    Some(_) => "no test data, and ONNX Runtime in the cache is damaged",
+                    None => "no test data, and no ONNX Runtime",
+                };
+                Error::new(Kind::Environment, format!("there is no reference: {why}")).with_hint(
+                    "name a data set with `--data FOLDER`, or run `onnx2plan setup --reference`",
+                )
+            },
+        )
     }
 }
 

@@ -163,6 +163,10 @@ impl ErrorFormat {
 /// Set once the user asked to stop.
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
+/// Set once a zoo's workers are at work: its own process then only waits for them, and has a report
+/// to write when it is asked to stop.
+static AT_WORK: AtomicBool = AtomicBool::new(false);
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let line: Vec<OsString> = std::env::args_os().collect();
@@ -172,16 +176,13 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error, &line),
     };
     let mut output = Output::new(cli.common.quiet, cli.common.verbose);
-    // A zoo's own process only waits for its workers, and has a report to write when it is asked to
-    // stop.
-    let patience = if matches!(cli.command, Some(Command::Zoo(_))) { None } else { Some(PATIENCE) };
     bug::quiet();
     let memory_bytes = cli.common.memory_bytes();
     if let Some(bytes) = memory_bytes {
         memory::limit(bytes);
     }
     let work = || {
-        interruptible(patience, cli.common.error_format)?;
+        interruptible(cli.common.error_format)?;
         let environment = Environment::read();
         match cli.command {
             Some(Command::Convert(arguments)) => {
@@ -274,22 +275,23 @@ fn refuse(error: &clap::Error, line: &[OsString]) -> ExitCode {
 }
 
 /// The first Ctrl-C or SIGTERM asks the command to stop and clean up; the second one does not wait
-/// for that, and neither does the first for longer than `patience`.
-fn interruptible(patience: Option<Duration>, format: ErrorFormat) -> Result<(), Error> {
+/// for that, and neither does the first for longer than [`PATIENCE`], unless a zoo is
+/// [at work](AT_WORK).
+fn interruptible(format: ErrorFormat) -> Result<(), Error> {
     ctrlc::set_handler(move || {
         if CANCELLED.swap(true, Ordering::SeqCst) {
             leave(format);
         }
-        if let Some(patience) = patience {
-            std::thread::spawn(move || {
-                let start = Instant::now();
-                std::thread::sleep(patience);
-                while trt::is_building() && start.elapsed() < PATIENCE_WITH_TENSORRT {
-                    std::thread::sleep(LOOK);
-                }
+        std::thread::spawn(move || {
+            let start = Instant::now();
+            std::thread::sleep(PATIENCE);
+            while trt::is_building() && start.elapsed() < PATIENCE_WITH_TENSORRT {
+                std::thread::sleep(LOOK);
+            }
+            if !AT_WORK.load(Ordering::SeqCst) {
                 leave(format);
-            });
-        }
+            }
+        });
     })
     .map_err(|error| Error::new(Kind::Environment, "cannot listen for Ctrl-C").with_source(error))
 }

@@ -36,9 +36,9 @@ use std::path::{Path, PathBuf};
   onnx2plan verify model.plan                            a plan, as its manifest says
   onnx2plan verify model.onnx --inputs x.npz             your inputs
   onnx2plan verify model.onnx --reproducer bad/          the first wrong node as a model
-  
-  With a plan, its manifest says what shaped the network: the options under Sizes, Part of the
-model, Network, TensorRT's builder and Types of layers are not given again, but for --freeze-from.")]
+
+With a plan, its manifest says what shaped the network: the options under Sizes, Part of the model,
+Network, TensorRT's builder and Types of layers are not given again, but for --freeze-from.")]
 pub(super) struct Arguments {
     /// The ONNX model, or a plan (`.plan`) with its manifest next to it; the plan is run as it is
     model: PathBuf,
@@ -122,7 +122,7 @@ pub(super) fn run(
     let report = work.report(arguments, plan.as_ref(), result.as_ref().err());
     let texts = render::files(About::Model, &report)?;
     let texts = texts.map(|(name, text)| (folder.join(name), text));
-    place::spare(&reads, &texts.each_ref().map(|(path, _)| path.clone()))?;
+    place::spare(|| reads, &texts.each_ref().map(|(path, _)| path.clone()))?;
     for (path, text) in texts {
         files::write_text(&path, &text)?;
     }
@@ -235,7 +235,7 @@ impl Arguments {
         output.start("import");
         let source = Source::open(path, &asked.recipe.part)?;
         work.reads.extend(source.reads());
-        place::spare(&work.reads, &self.locate.writes())?;
+        place::spare(|| work.reads.clone(), &self.locate.writes())?;
         let fitted = asked.given.fit(&asked.recipe, &source.model, machine.caps())?;
         let mut conversion = Conversion::new(&source, fitted, machine.caps())
             .map_err(|error| error.in_model(path))?;

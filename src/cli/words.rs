@@ -4,16 +4,15 @@
 mod table;
 
 use crate::error::alike::nearest;
-use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use table::{Answer, COMMANDS, OPTIONS};
 
 /// What to say in place of clap's own error, where more is known.
 pub(super) fn explain(error: &clap::Error, command: &Command, line: &[OsString]) -> Option<String> {
-    // Behind the name of the program stands what may have been meant as a command.
-    let first = line.iter().skip(1).find(|word| !matches!(word.to_str(), Some("-q" | "-v")));
+    let first = first_word(command, line);
     if let Some(text) = first.and_then(|word| no_command(command, Path::new(word))) {
         return Some(text);
     }
@@ -22,6 +21,31 @@ pub(super) fn explain(error: &clap::Error, command: &Command, line: &[OsString])
         return None;
     }
     answer(OPTIONS, word).or_else(|| elsewhere(command, word))
+}
+
+/// What may have been meant as a command: the first word that is no option of every command, nor its
+/// value; behind `help`, what help is asked for.
+fn first_word<'l>(command: &Command, line: &'l [OsString]) -> Option<&'l OsString> {
+    let mut words = line.iter().skip(1);
+    loop {
+        let word = words.next()?;
+        let text = word.to_str().unwrap_or_default();
+        let of_every_command = |argument: &&Arg| {
+            let long = argument.get_long().map(|long| format!("--{long}"));
+            let short = argument.get_short().map(|short| format!("-{short}"));
+            let named = text.split_once('=').map_or(text, |(name, _)| name);
+            argument.is_global_set()
+                && (long.as_deref() == Some(named) || short.as_deref() == Some(text))
+        };
+        match command.get_arguments().find(of_every_command) {
+            None if text == "help" => {}
+            None => return Some(word),
+            Some(option) if option.get_action().takes_values() && !text.contains('=') => {
+                words.next();
+            }
+            Some(_) => {}
+        }
+    }
 }
 
 /// What to say where a model is named that looks like a command: no such file, and a plain word.
@@ -129,9 +153,12 @@ mod tests {
     fn mistyped_commands_are_told_as_such() {
         let zoo = "there is no command `zooo`, and no such file: say `zoo`";
         assert_eq!(said(&["zooo", "models", "--report", "out"]), zoo);
-        assert_eq!(said(&["-q", "zooo", "--what"]), zoo);
+        for before in [&["-q"][..], &["--verbose"], &["--memory", "100"], &["--color=never"]] {
+            assert_eq!(said(&[before, &["zooo", "--what"]].concat()), zoo);
+        }
         let verify = "there is no command `verfy`, and no such file: say `verify`";
         assert_eq!(no_command(&Cli::command(), Path::new("verfy")).unwrap(), verify);
+        assert_eq!(said(&["help", "verfy"]), verify);
         assert_eq!(no_command(&Cli::command(), Path::new("resnet50")), None);
         assert_eq!(no_command(&Cli::command(), Path::new("src")), None);
     }

@@ -26,7 +26,7 @@ pub use manifest::bindings;
 pub use page::{Ending, Findings, describe};
 pub use plan::{Built, Loaded};
 pub use proof::Proof;
-pub use source::{ModelFiles, Source};
+pub use source::{ModelFiles, Source, files_of};
 
 use crate::error::Result;
 use crate::import::Fitted;

@@ -111,6 +111,14 @@ impl Source {
     }
 }
 
+/// The files of a model with test data in these folders, as far as they can be told without reading
+/// the model: a broken one names no external data.
+pub fn files_of(model: &Path, data: &[PathBuf]) -> Vec<PathBuf> {
+    let external = onnx::external_files(model).unwrap_or_default();
+    let data = data.iter().flat_map(|folder| with_contents(folder));
+    std::iter::once(model.to_owned()).chain(external).chain(data).collect()
+}
+
 fn load(path: &Path, wanted: &recipe::Part) -> Result<(Model, recipe::Part, Option<Part>)> {
     if wanted.is_all() {
         return Ok((onnx::load(path)?, wanted.clone(), None));

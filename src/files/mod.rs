@@ -6,7 +6,7 @@ pub(crate) mod store;
 use crate::error::{Error, Kind, Result};
 use crate::report::manifest::{File, Manifest};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -26,18 +26,23 @@ const NEW: Duration = Duration::from_secs(2);
 /// A temporary file in the folder of `path`, which is made where it is missing. The file vanishes
 /// unless it is [persisted](persist), which may only replace a file.
 pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
+    // As any program would create it.
+    temporary(path, 0o666)
+}
+
+/// As [`temporary_beside`], for its owner alone to read.
+pub(crate) fn private_temporary(path: &Path) -> Result<NamedTempFile> {
+    temporary(path, 0o600)
+}
+
+fn temporary(path: &Path, mode: u32) -> Result<NamedTempFile> {
     place::replaceable(path)?;
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder(path);
     std::fs::create_dir_all(folder).map_err(|error| cannot_write(path, error))?;
     clear(folder);
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
-    // As any program would create it; a temporary file is its owner's alone otherwise.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     let file = builder.tempfile_in(folder).map_err(|error| cannot_write(path, error))?;
     // As long as its owner lives it is nobody's to clear away. Without locks, only its age tells.
     let _ = file.as_file().try_lock();
@@ -69,9 +74,12 @@ fn is_stale(entry: &std::fs::DirEntry) -> bool {
 /// Whether a temporary file was left by a process that was killed: nobody holds its lock.
 fn is_left(entry: &std::fs::DirEntry) -> bool {
     let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-    is_file
-        && age(entry).is_some_and(|age| age > NEW)
-        && std::fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+    is_file && age(entry).is_some_and(|age| age > NEW) && is_unlocked(&entry.path())
+}
+
+/// Whether a file is there that nobody has locked.
+fn is_unlocked(path: &Path) -> bool {
+    std::fs::File::open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 fn age(entry: &std::fs::DirEntry) -> Option<Duration> {
@@ -96,8 +104,9 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
 /// Gives a plan in a temporary file its name and puts its manifest beside it, whose path this
 /// returns.
 ///
-/// At no moment does a manifest stand beside a plan that it does not describe, and a disk that is
-/// full leaves both as they were: all that takes room is done before the first name is given.
+/// At no moment does a manifest stand beside a plan that it does not describe, whoever else writes
+/// one there, and a disk that is full leaves both as they were: all that takes room is done before
+/// the first name is given.
 pub(crate) fn persist_plan(
     file: NamedTempFile,
     path: &Path,
@@ -112,6 +121,7 @@ pub(crate) fn persist_plan(
     for (file, path) in [(&file, path), (&described, &beside)] {
         file.as_file().sync_all().map_err(|error| cannot_write(path, error))?;
     }
+    let _alone = locked_folder(path);
     match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(cannot_write(&beside, error));
@@ -123,14 +133,34 @@ pub(crate) fn persist_plan(
     Ok(beside)
 }
 
+/// The folder of a file, locked until it is dropped: for a few renames, so that whoever else wants
+/// it waits. Where the system has no such lock, two that write one plan at a time can still mix it
+/// up.
+fn locked_folder(path: &Path) -> Option<std::fs::File> {
+    let folder = std::fs::File::open(folder(path)).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
+}
+
+/// The folder that a file is in.
+fn folder(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
 /// Writes a text, whole or not at all.
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
+    write(path, text.as_bytes())
+}
+
+/// Writes a file, whole or not at all, into a folder that is made where it is missing.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = temporary_beside(path)?;
-    file.write_all(text.as_bytes()).map_err(|error| cannot_write(path, error))?;
+    file.write_all(bytes).map_err(|error| cannot_write(path, error))?;
     persist(file, path)
 }
 
-fn cannot_write(path: &Path, error: io::Error) -> Error {
+pub(crate) fn cannot_write(path: &Path, error: io::Error) -> Error {
     Error::new(Kind::Environment, format!("cannot write `{}`", path.display())).with_source(error)
 }
 
@@ -179,12 +209,11 @@ pub(crate) fn describe_model(model: &Path, external: &[PathBuf]) -> Result<(File
         let plain = parts.filter(|part| matches!(part, Component::Normal(_)));
         plain.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
     };
-    let described = external.iter().map(|path| Ok(File { name: below(path), ..describe(path)? }));
-    let mut described = described.collect::<Result<Vec<_>>>()?;
-    // One file can be named in several ways: `w.bin` and `./w.bin`.
-    described.sort_by(|a, b| a.name.cmp(&b.name));
-    described.dedup();
-    Ok((describe(model)?, described))
+    // One file can be named in several ways, such as `w.bin` and `./w.bin`, and is hashed once.
+    let files: BTreeMap<String, &PathBuf> =
+        external.iter().map(|path| (below(path), path)).collect();
+    let described = files.into_iter().map(|(name, path)| Ok(File { name, ..describe(path)? }));
+    Ok((describe(model)?, described.collect::<Result<_>>()?))
 }
 
 /// A writer that hashes and counts what passes, and measures how long writing takes.
@@ -234,7 +263,7 @@ impl<W: Write> Write for Hashing<W> {
 
 /// The most memory this process ever held, in bytes, where the system says so.
 pub(crate) fn peak_rss_bytes() -> Option<u64> {
-    memory_of("/proc/self/status", "VmHWM:")
+    crate::memory::kibibytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
 }
 
 /// Starts to count [`peak_rss_bytes`] anew, where the system lets it.
@@ -243,17 +272,11 @@ pub(crate) fn forget_peak_rss() {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-/// An amount of memory in a process's status, in bytes.
-pub(crate) fn memory_of(status: &str, what: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(status).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(what))?;
-    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kilobytes * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
+    use crate::report::manifest::{Made, SCHEMA, Verdict};
 
     #[test]
     fn a_file_is_described_by_size_and_hash() {
@@ -298,6 +321,49 @@ mod tests {
             names.collect::<BTreeSet<_>>(),
             [".onnx2plan-new", ".onnx2plan-young", "other", "text"].map(Into::into).into()
         );
+    }
+
+    fn manifest(plan: File) -> Manifest {
+        let options = Made { recipe: Recipe::default(), ranges: BTreeMap::new(), frozen: vec![] };
+        Manifest {
+            schema: SCHEMA,
+            producer: String::new(),
+            model: plan.clone(),
+            external: Vec::new(),
+            plan,
+            library: String::new(),
+            targets: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            layers: Vec::new(),
+            options,
+            notes: Vec::new(),
+            precision: None,
+            verification: Verdict::NotRun,
+        }
+    }
+
+    /// Four that write one plan at a time, again and again.
+    #[test]
+    fn a_plan_and_its_manifest_are_of_one_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.plan");
+        let write = &|text: String| {
+            let mut file = temporary_beside(&path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let plan = describe(file.path()).unwrap();
+            persist_plan(file, &path, &manifest(plan)).unwrap();
+        };
+        for round in 0..50 {
+            std::thread::scope(|scope| {
+                for writer in 0..4 {
+                    scope.spawn(move || write(format!("{round} {writer}")));
+                }
+            });
+            let manifest = std::fs::read(place::manifest_of(&path)).unwrap();
+            let manifest: Manifest = serde_json::from_slice(&manifest).unwrap();
+            assert_eq!(manifest.plan.sha256, describe(&path).unwrap().sha256, "round {round}");
+        }
     }
 
     #[test]

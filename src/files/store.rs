@@ -3,7 +3,7 @@
 //! Work happens in `tmp/` on the same disk. A finished folder is renamed into place and a broken
 //! one is renamed away, so nobody ever sees half of one.
 
-use super::{TEMPORARY, is_stale};
+use super::{NEW, TEMPORARY, age, is_stale, is_unlocked};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,27 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub(crate) struct Store {
     home: PathBuf,
+}
+
+/// The file of a work folder that its owner has locked.
+const LOCK: &str = ".lock";
+
+/// A folder for one process alone, removed when dropped.
+#[derive(Debug)]
+pub(crate) struct WorkFolder {
+    folder: TempDir,
+    _lock: fs::File,
+}
+
+impl WorkFolder {
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Whether a work folder was left by a process that was killed: nobody holds its lock.
+fn is_left(entry: &fs::DirEntry) -> bool {
+    age(entry).is_some_and(|age| age > NEW) && is_unlocked(&entry.path().join(LOCK))
 }
 
 /// A folder in its place.
@@ -39,7 +60,7 @@ impl Store {
         // Litter that cannot be removed is no reason to fail.
         for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
             if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
-                && is_stale(&entry)
+                && (is_stale(&entry) || is_left(&entry))
             {
                 let _ = fs::remove_dir_all(entry.path());
             }
@@ -77,6 +98,11 @@ impl Store {
         fs::File::open(place)?.set_modified(SystemTime::now())
     }
 
+    /// Where all of it is.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
     /// Where folders are made.
     pub(crate) fn tmp(&self) -> PathBuf {
         self.home.join("tmp")
@@ -88,8 +114,12 @@ impl Store {
     }
 
     /// A folder for this process alone, removed when dropped.
-    pub(crate) fn work_folder(&self) -> io::Result<TempDir> {
-        TempDir::with_prefix_in(TEMPORARY, self.tmp())
+    pub(crate) fn work_folder(&self) -> io::Result<WorkFolder> {
+        let folder = TempDir::with_prefix_in(TEMPORARY, self.tmp())?;
+        let lock = fs::File::create_new(folder.path().join(LOCK))?;
+        // As long as its owner lives it is nobody's to clear away. Without locks, only age tells.
+        let _ = lock.try_lock();
+        Ok(WorkFolder { folder, _lock: lock })
     }
 
     /// Puts a finished folder in its place; false where another stands there, which stays.
@@ -136,5 +166,24 @@ mod tests {
         assert_eq!((publish("two"), read()), (true, Some("two".to_owned())));
         assert_eq!(fs::read_dir(store.tmp()).unwrap().count(), 0, "nothing is left of the work");
         assert!(store.publish(&home.path().join("missing"), "other").is_err());
+    }
+
+    #[test]
+    fn work_folders_of_killed_processes_go() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).unwrap();
+        let [alive, new, left, unlocked] = [(); 4].map(|()| store.work_folder().unwrap());
+        let keep = |work: WorkFolder| work.folder.keep();
+        let old = |path: &Path| {
+            let folder = fs::File::open(path).unwrap();
+            folder.set_modified(SystemTime::now() - 2 * NEW).unwrap();
+        };
+        let [new, left, unlocked] = [new, left, unlocked].map(keep);
+        // Of a system without locks, where only age tells.
+        fs::remove_file(unlocked.join(LOCK)).unwrap();
+        [alive.path(), &left, &unlocked].into_iter().for_each(old);
+        Store::open(home.path()).unwrap();
+        let there = [alive.path(), &new, &left, &unlocked].map(Path::exists);
+        assert_eq!(there, [true, true, false, true]);
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum ExternalError {
 pub(super) struct Folder {
     path: PathBuf,
     files: HashMap<String, Result<Bytes, ExternalError>>,
+    /// By their paths without links, for one file can be named in several ways.
+    maps: HashMap<PathBuf, Bytes>,
 }
 
 impl Folder {
@@ -40,7 +42,7 @@ impl Folder {
     pub(super) fn new(path: &Path) -> Self {
         // A model called `model.onnx` has the parent "".
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        Self { path: path.to_owned(), files: HashMap::new() }
+        Self { path: path.to_owned(), files: HashMap::new(), maps: HashMap::new() }
     }
 
     /// The bytes that `entries` (`TensorProto.external_data`) point to: `length` of them, or
@@ -94,32 +96,41 @@ impl Folder {
         result
     }
 
-    fn open(&self, location: &str) -> Result<Bytes, ExternalError> {
+    fn open(&mut self, location: &str) -> Result<Bytes, ExternalError> {
         let outside = |why| ExternalError::Outside { location: location.to_owned(), why };
         let unreadable = |error: std::io::Error| ExternalError::Unreadable {
             location: location.to_owned(),
             reason: file::reason(&error),
         };
-        for component in Path::new(location).components() {
-            match component {
-                Component::Normal(_) | Component::CurDir => {}
-                Component::ParentDir => return Err(outside("its path has `..`")),
-                Component::RootDir | Component::Prefix(_) => {
-                    return Err(outside("its path is absolute"));
-                }
-            }
-        }
+        stays_inside(location).map_err(outside)?;
         let folder = self.path.canonicalize().map_err(unreadable)?;
         let path = folder.join(location).canonicalize().map_err(unreadable)?;
         if !path.starts_with(&folder) {
             return Err(outside("a link leads out"));
         }
+        if let Some(known) = self.maps.get(&path) {
+            return Ok(known.clone());
+        }
         let bytes = file::map(&path).map_err(unreadable)?;
         if file::is_lfs_pointer(&bytes) {
             return Err(ExternalError::LfsPointer(location.to_owned()));
         }
+        self.maps.insert(path, bytes.clone());
         Ok(bytes)
     }
+}
+
+/// Whether the path of a location leads nowhere but into the model's folder, links aside; else why
+/// not.
+pub(super) fn stays_inside(location: &str) -> Result<(), &'static str> {
+    for component in Path::new(location).components() {
+        match component {
+            Component::Normal(_) | Component::CurDir => {}
+            Component::ParentDir => return Err("its path has `..`"),
+            Component::RootDir | Component::Prefix(_) => return Err("its path is absolute"),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -159,12 +170,14 @@ mod tests {
             ),
             external("w", &[16], &[("location", "sub/w.bin")]),
             external("z", &[0], &[("location", "./link_in"), ("offset", "64")]),
+            external("u", &[2], &[("location", "./link_in"), ("offset", "8")]),
         ];
         let model = load(root.path(), tensors).unwrap();
         let tensor = |i: usize| model.graph.initializers[i].tensor.tensor().unwrap();
         assert_eq!(tensor(0).to_f32s().unwrap().as_ref(), [2.0, 3.0]);
         assert_eq!(tensor(1).bytes().slice(8..16).as_ptr(), tensor(0).bytes().as_ptr());
         assert!(tensor(2).is_empty());
+        assert_eq!(tensor(3).bytes().as_ptr(), tensor(0).bytes().as_ptr(), "it is one map");
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub(super) fn open(path: &Path) -> io::Result<Window> {
 fn regular(path: &Path) -> io::Result<File> {
     // Asked before opening: opening a pipe would wait for its other end.
     let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
+        // A zoo has a folder in the place of the models that it cannot see there: this says why.
+        std::fs::read_dir(path)?;
+    }
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }

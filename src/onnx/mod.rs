@@ -38,7 +38,7 @@ pub use write::write_tensor;
 
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use window::Window;
 
 /// The largest protobuf message: its writers count bytes in 31 bits.
@@ -55,6 +55,20 @@ const MAX_FILE_BYTES: usize = 0x7fff_ffff;
 pub fn load(path: &Path) -> Result<Model> {
     let file = file::open(path).map_err(|error| file::unreadable(path, &error))?;
     model(file, path.parent().unwrap_or(Path::new(""))).map_err(|error| error.in_model(path))
+}
+
+/// The files that hold the external data of the model at `path`, whether or not they are there.
+/// This is cheap: neither they nor weights in the model are read.
+///
+/// Errors as [`load`], where the file cannot be read or is not whole; what else is wrong with a
+/// model is not looked for.
+pub fn external_files(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut file = file::open(path).map_err(|error| file::unreadable(path, &error))?;
+    let locations = wire::locations(&mut file, wire::Message::Model)
+        .map_err(|error| undecodable("an ONNX model").with_source(error).in_model(path))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let inside = locations.iter().filter(|location| external::stays_inside(location).is_ok());
+    Ok(inside.map(|location| folder.join(location)).collect())
 }
 
 /// Reads a model from `bytes`; `folder` is where its external data is looked for.
@@ -115,8 +129,11 @@ fn message<M: prost::Message + Default>(
             Error::new(Kind::Invalid, message).with_hint("store the weights as external data")
         );
     }
-    let invalid = || Error::new(Kind::Invalid, format!("the file is not {what}, or is damaged"));
-    wire::check(&mut file, kind).map_err(|error| invalid().with_source(error))?;
+    wire::check(&mut file, kind).map_err(|error| undecodable(what).with_source(error))?;
     file.rewind();
-    M::decode(file).map_err(|error| invalid().with_source(error))
+    M::decode(file).map_err(|error| undecodable(what).with_source(error))
+}
+
+fn undecodable(what: &str) -> Error {
+    Error::new(Kind::Invalid, format!("the file is not {what}, or is damaged"))
 }

@@ -8,6 +8,8 @@ use super::pb;
 use super::window::Window;
 use crate::memory;
 use crate::site::Place;
+use prost::Message as _;
+use std::collections::BTreeSet;
 
 /// How deep messages may be nested: `prost`'s own limit, so that ours is the error that is seen.
 /// About 33 levels of subgraphs.
@@ -25,6 +27,12 @@ const NODE_BYTES: usize = size_of::<super::Node>() + size_of::<Place>();
 /// What a field that is no message takes at most, if it is a text or bytes: the larger of `String`
 /// and `Bytes`.
 const TEXT_BYTES: usize = size_of::<bytes::Bytes>();
+
+/// The field of a tensor with the entries that say where its data is.
+const EXTERNAL_DATA: u64 = 13;
+
+/// The most bytes of an entry with a location: the system knows no longer path.
+const MOST_OF_A_LOCATION: usize = 8 << 10;
 
 /// Why a file is not worth decoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -123,12 +131,25 @@ impl Message {
 /// Whether what `window` reads can be decoded as a `message` in bounded memory.
 pub(super) fn check(window: &mut Window, message: Message) -> Result<(), WireError> {
     let end = window.len();
-    Scan { window, taken: 0 }.message(message, 0, end, 0)
+    Scan { window, taken: 0, locations: None }.message(message, 0, end, 0)
+}
+
+/// The locations of external data that a `message` names. As in [`check`], no weights are read.
+pub(super) fn locations(
+    window: &mut Window,
+    message: Message,
+) -> Result<BTreeSet<String>, WireError> {
+    let end = window.len();
+    let mut scan = Scan { window, taken: 0, locations: Some(BTreeSet::new()) };
+    scan.message(message, 0, end, 0)?;
+    Ok(scan.locations.unwrap_or_default())
 }
 
 struct Scan<'a> {
     window: &'a mut Window,
     taken: usize,
+    /// Where external data is, if that is asked for.
+    locations: Option<BTreeSet<String>>,
 }
 
 impl Scan<'_> {
@@ -160,6 +181,9 @@ impl Scan<'_> {
                 (field, 2) => {
                     let length = self.varint(&mut at, end).ok_or(cut_off.clone())?;
                     let next = skip(at, length, end).ok_or(cut_off)?;
+                    if (message, field) == (Message::Tensor, EXTERNAL_DATA) {
+                        self.external(at, next)?;
+                    }
                     match message.field(field) {
                         Some(inner) => self.message(inner, at, next, depth + 1)?,
                         None => self.take(TEXT_BYTES)?,
@@ -168,6 +192,21 @@ impl Scan<'_> {
                 }
                 _ => return Err(no_field),
             }
+        }
+        Ok(())
+    }
+
+    /// Notes the location in an entry of a tensor's external data.
+    fn external(&mut self, start: usize, end: usize) -> Result<(), WireError> {
+        if self.locations.is_none() || end - start > MOST_OF_A_LOCATION {
+            return Ok(());
+        }
+        self.take(end - start)?;
+        let entry = pb::StringStringEntryProto::decode(self.window.peek(start, end - start));
+        if let (Ok(entry), Some(locations)) = (entry, &mut self.locations)
+            && entry.key() == "location"
+        {
+            locations.insert(entry.value().to_owned());
         }
         Ok(())
     }
@@ -222,6 +261,34 @@ mod tests {
         }
         // Fields that the format does not have (yet) are no damage.
         assert_eq!(check_bytes(&[0xfa, 0x7f, 1, 0, 0xf1, 0x7f, 1, 2, 3, 4, 5, 6, 7, 8]), Ok(()));
+    }
+
+    #[test]
+    fn locations_are_found_wherever_tensors_are() {
+        use super::super::fixture::{external, graph, model};
+        let tensor = |location| external("w", &[1], &[("location", location), ("length", "4")]);
+        let of_tensor =
+            pb::AttributeProto { t: Some(Box::new(tensor("node"))), ..Default::default() };
+        let inner = pb::GraphProto { initializer: vec![tensor("inner")], ..Default::default() };
+        let of_graph = pb::AttributeProto { g: Some(inner), ..Default::default() };
+        let node = pb::NodeProto { attribute: vec![of_tensor, of_graph], ..Default::default() };
+        let function = pb::FunctionProto { node: vec![node], ..Default::default() };
+        let long = "x".repeat(MOST_OF_A_LOCATION);
+        let initializer = vec![tensor("main"), tensor("main"), tensor("../out"), tensor(&long)];
+        let main = pb::GraphProto { initializer, ..graph("", "w", vec![]) };
+        let model = pb::ModelProto { functions: vec![function], ..model(main) };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.onnx");
+        std::fs::write(&path, model.encode_to_vec()).unwrap();
+        let found = super::super::external_files(&path).unwrap();
+        assert_eq!(found, ["inner", "main", "node"].map(|name| folder.path().join(name)));
+        std::fs::write(&path, [0x08]).unwrap();
+        let expected = format!(
+            "the file is not an ONNX model, or is damaged\n  in {}\n  cause: the field of a \
+             ModelProto at byte 0 runs past its end",
+            path.display()
+        );
+        assert_eq!(super::super::external_files(&path).unwrap_err().to_string(), expected);
     }
 
     /// The message that a message of the format is taken for.

@@ -2,7 +2,8 @@
 
 use super::constant::ElementType;
 use super::pb;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
+use crate::files;
 use crate::tensor::Tensor;
 use prost::Message;
 use std::path::Path;
@@ -38,10 +39,23 @@ pub(super) fn value_info(name: &str, like: &Tensor) -> pb::ValueInfoProto {
 /// Writes a tensor as ONNX test data comes: `input_0.pb`.
 ///
 /// # Errors
-/// [`Kind::Environment`] where the file cannot be written.
+/// [`Kind::Environment`](crate::Kind::Environment) where the file cannot be written.
 pub fn write_tensor(path: &Path, name: &str, data: &Tensor) -> Result<()> {
-    std::fs::write(path, tensor(name, data).encode_to_vec()).map_err(|error| {
-        Error::new(Kind::Environment, format!("cannot write `{}`", path.display()))
-            .with_source(error)
-    })
+    files::write(path, &tensor(name, data).encode_to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_replaced_and_what_it_leads_to_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, other] = ["input_0.pb", "other"].map(|name| folder.path().join(name));
+        std::fs::write(&other, "kept").unwrap();
+        std::os::unix::fs::symlink("other", &path).unwrap();
+        write_tensor(&path, "x", &Tensor::vector(&[1f32])).unwrap();
+        assert_eq!(std::fs::read(&other).unwrap(), b"kept");
+        assert_eq!(crate::onnx::read_tensor(&path).unwrap().0, "x");
+    }
 }

@@ -13,7 +13,9 @@ const MOST_TOTAL_GROWTH_BYTES: usize = 64 << 20;
 /// The largest output that is computed here; what is larger, TensorRT folds with less memory.
 const MOST_OUTPUT_BYTES: usize = 16 << 20;
 
-/// The share of the budget for memory that may be held by what is folded: one in so many.
+/// The most bytes that may be held by what is folded.
+const MOST_MADE_BYTES: usize = 1 << 30;
+/// The share of the budget for memory that this may take: one in so many.
 const SHARE_OF_BUDGET: usize = 4;
 
 /// Computes layers of constants within a budget.
@@ -43,7 +45,7 @@ impl Folder {
         let growth = output_bytes.saturating_sub(input_bytes);
         let total = self.grown_bytes.get().saturating_add(growth);
         let made = self.made_bytes.get().saturating_add(output_bytes);
-        if made > memory::budget() / SHARE_OF_BUDGET
+        if made > MOST_MADE_BYTES.min(memory::budget() / SHARE_OF_BUDGET)
             || output_bytes > MOST_OUTPUT_BYTES
             || growth > MOST_GROWTH_BYTES
             || total > MOST_TOTAL_GROWTH_BYTES

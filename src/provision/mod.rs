@@ -168,6 +168,12 @@ pub fn verify(package: &Package, cache: &Path) -> Option<PathBuf> {
     store::whole(package, cache, store::Depth::Hashes)
 }
 
+/// As [`verify`], but what was read before, and not touched since, is not read again: whoever loads
+/// a package may ask every time.
+pub fn sound(package: &Package, cache: &Path) -> Option<PathBuf> {
+    store::sound(package, cache)
+}
+
 /// What of this module's packages a cache holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Fetched {
@@ -193,20 +199,23 @@ pub fn remove(fetched: &Fetched, cache: &Path) -> Result<()> {
 }
 
 /// The folder that holds the package's members, after fetching them where they are not
-/// [`installed`].
+/// [`sound`].
 ///
 /// Any number of processes may do this at once; one of them works and the others wait for it. A
 /// folder that is incomplete or damaged is made anew. Errors are [`Kind::Environment`] and say what
 /// to do by hand, or [`Kind::Cancelled`] where `notify` broke off.
 pub fn install(package: &Package, options: &Options, notify: &mut Notify<'_>) -> Result<PathBuf> {
-    match trusted(package, options) {
-        Some(folder) => Ok(folder),
-        None => fetch(package, options, notify).map_err(|fault| fault.explain(package, options)),
-    }
+    let done = match (trusted(package, options), &options.wheel) {
+        (None, _) => fetch(package, options, notify),
+        (Some(folder), None) => Ok(folder),
+        // Who names a wheel believes that it is good.
+        (Some(folder), Some(wheel)) => wheel::check(package, wheel, notify).map(|_| folder),
+    };
+    done.map_err(|fault| fault.explain(package, options))
 }
 
 fn trusted(package: &Package, options: &Options) -> Option<PathBuf> {
-    let look = if options.thorough { verify } else { installed };
+    let look = if options.thorough { verify } else { sound };
     look(package, &options.cache)
 }
 

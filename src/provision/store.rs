@@ -7,12 +7,13 @@
 use super::fault::Fault;
 use super::{Event, Fetched, Notify, Package, tell, wheel};
 use crate::files;
+use crate::files::store::WorkFolder;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// File in a package's folder that says what belongs there.
 const MARKER: &str = "onnx2plan.json";
@@ -50,11 +51,44 @@ pub(super) fn whole(package: &Package, cache: &Path, depth: Depth) -> Option<Pat
         marker.files.iter().find(|member| member.name == name).is_some_and(|member| {
             fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == member.bytes)
                 && (depth == Depth::Sizes
-                    || wheel::sha256(&path).is_ok_and(|hash| hash == member.sha256))
+                    || files::describe(&path).is_ok_and(|found| found.sha256 == member.sha256))
         })
     };
     let mut names = package.members.iter().map(|member| wheel::last_name(member));
     (marker.wheel_sha256 == package.sha256 && names.all(is_whole)).then_some(folder)
+}
+
+/// As [`whole`] with every byte hashed, but files that were hashed before, and that the system says
+/// nobody has touched since, are not read again.
+pub(super) fn sound(package: &Package, cache: &Path) -> Option<PathBuf> {
+    let folder = whole(package, cache, Depth::Sizes)?;
+    let known = known(cache, &name(package));
+    let now = state(package, &folder)?;
+    if fs::read(&known).is_ok_and(|before| before == now.as_bytes()) {
+        return Some(folder);
+    }
+    let folder = whole(package, cache, Depth::Hashes)?;
+    // In somebody else's cache it may not be allowed; then they are hashed every time.
+    let _ = files::write_text(&known, &now);
+    Some(folder)
+}
+
+/// The file that says of which files of a package every byte was found good.
+fn known(cache: &Path, name: &str) -> PathBuf {
+    cache.join(format!("{name}.sound"))
+}
+
+/// What changes when somebody changes a file of a package, or puts another in its place.
+fn state(package: &Package, folder: &Path) -> Option<String> {
+    let of_file = |member: &&str| {
+        let found = fs::metadata(folder.join(wheel::last_name(member))).ok()?;
+        let (device, number, bytes) = (found.dev(), found.ino(), found.len());
+        let modified = format!("{}.{:09}", found.mtime(), found.mtime_nsec());
+        let changed = format!("{}.{:09}", found.ctime(), found.ctime_nsec());
+        Some(format!("{device} {number} {bytes} {modified} {changed} {member}\n"))
+    };
+    let files = package.members.iter().map(of_file).collect::<Option<String>>()?;
+    Some(format!("{}\n{files}", package.sha256))
 }
 
 /// The folders of packages, of any version, that hold what their markers say and nothing else.
@@ -83,6 +117,8 @@ pub(super) fn fetched(packages: &[&Package], cache: &Path) -> Vec<Fetched> {
 
 /// Takes a package's folder away.
 pub(super) fn remove(cache: &Path, name: &str) -> io::Result<()> {
+    // It says nothing without the package.
+    let _ = fs::remove_file(known(cache, name));
     files::store::Store::open(cache)?.remove(name)
 }
 
@@ -107,7 +143,7 @@ impl<'a> Store<'a> {
     }
 
     /// A folder for this process alone, removed when dropped.
-    pub(super) fn work_folder(&self) -> Result<TempDir, Fault> {
+    pub(super) fn work_folder(&self) -> Result<WorkFolder, Fault> {
         self.folders.work_folder().map_err(|e| Fault::write(&self.folders.tmp(), e))
     }
 

@@ -26,9 +26,7 @@ pub(super) fn unpack(
     into: &Path,
     notify: &mut Notify<'_>,
 ) -> Result<Vec<Member>, Fault> {
-    let mut file =
-        File::open(wheel).map_err(|source| Fault::Read { path: wheel.to_owned(), source })?;
-    check(package, wheel, &mut file, notify)?;
+    let file = check(package, wheel, notify)?;
     let mut archive = ZipArchive::new(file).map_err(ArchiveFault::Zip)?;
     survey(&archive)?;
     fs::create_dir(into).map_err(|e| Fault::write(into, e))?;
@@ -40,20 +38,20 @@ pub(super) fn unpack(
     package.members.iter().map(|name| extract(&mut archive, name, into, &mut progress)).collect()
 }
 
-/// Compares size and hash of the open file with the package's, and leaves it at its start.
-fn check(
+/// The file of a wheel, at its start, if its size and hash are the package's.
+pub(super) fn check(
     package: &Package,
     path: &Path,
-    file: &mut File,
     notify: &mut Notify<'_>,
-) -> Result<(), Fault> {
+) -> Result<File, Fault> {
     let unreadable = |source| Fault::Read { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(unreadable)?;
     let (expected, actual) = (package.wheel_bytes, file.metadata().map_err(unreadable)?.len());
     if actual != expected {
         return Err(Fault::WrongSize { path: path.to_owned(), expected, actual });
     }
     let mut done_bytes = 0;
-    let actual = digest(file, unreadable, |chunk| {
+    let actual = digest(&mut file, unreadable, |chunk| {
         done_bytes += chunk.len() as u64;
         tell(notify, Event::Progress { phase: Phase::Checking, done_bytes, total_bytes: expected })
     })?;
@@ -64,7 +62,8 @@ fn check(
             actual,
         });
     }
-    file.rewind().map_err(unreadable)
+    file.rewind().map_err(unreadable)?;
+    Ok(file)
 }
 
 /// Looks at every entry before any is unpacked: a wheel with one bad entry is not to be trusted
@@ -138,11 +137,6 @@ fn extract(
 /// What an entry is called once it is unpacked.
 pub(super) fn last_name(entry: &str) -> &str {
     entry.rsplit('/').next().unwrap_or(entry)
-}
-
-/// SHA-256 of a file, in lower-case hexadecimal.
-pub(super) fn sha256(path: &Path) -> io::Result<String> {
-    digest(&mut File::open(path)?, |e| e, |_| Ok(()))
 }
 
 /// Reads to the end, hands on every chunk and returns the SHA-256 of all; `fault` tells what a

@@ -6,6 +6,8 @@ use crate::error::{Error, Kind, Result};
 use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
 
+/// The file of a folder that holds a report.
+const REPORT: &str = "report.json";
 /// More shards than any zoo has: a broken report must not make us list for hours what it lacks.
 const MOST_SHARDS: usize = 100_000;
 
@@ -25,7 +27,7 @@ pub struct Saved {
 /// # Errors
 /// [`Kind::Usage`] for what is no zoo's report, or one of another schema.
 pub fn zoo(path: &Path) -> Result<Saved> {
-    let file = if path.is_dir() { path.join("report.json") } else { path.to_owned() };
+    let file = file(path);
     let value = json(&file)?;
     expect(&value, "zoo", &file)?;
     let report: Report =
@@ -40,6 +42,13 @@ pub fn zoo(path: &Path) -> Result<Saved> {
 }
 
 impl Saved {
+    /// The files that it was read from, and those that its pages are.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let pages = self.report.models.iter().filter_map(|model| model.page.as_ref());
+        let pages = pages.map(|page| self.folder.join(page).with_file_name(REPORT));
+        std::iter::once(file(&self.path)).chain(pages).collect()
+    }
+
     /// The report behind a model's page; `None` where the folder does not hold it.
     ///
     /// # Errors
@@ -50,7 +59,7 @@ impl Saved {
                 format!("`{}` has a page outside its folder: `{page}`", self.path.display());
             return Err(Error::new(Kind::Usage, message));
         }
-        let file = self.folder.join(page).with_file_name("report.json");
+        let file = self.folder.join(page).with_file_name(REPORT);
         if !file.is_file() {
             return Ok(None);
         }
@@ -58,6 +67,11 @@ impl Saved {
         expect(&value, "model", &file)?;
         Ok(Some(value))
     }
+}
+
+/// The file with the report that a path names.
+fn file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(REPORT) } else { path.to_owned() }
 }
 
 fn json(file: &Path) -> Result<Value> {

@@ -7,6 +7,7 @@
 
 use super::compare::compare_or_within;
 use crate::error::{Error, Kind, Result};
+use crate::files;
 use crate::onnx::part::{Feed, Part, Whole};
 use crate::onnx::{self, Constant, Model};
 use crate::report::verification::{Fault, OutputComparison};
@@ -286,14 +287,8 @@ impl Located {
     /// # Errors
     /// [`Kind::Environment`] where a file cannot be written.
     pub fn write(&mut self, folder: &Path) -> Result<()> {
-        let cannot = |path: &Path, error: std::io::Error| {
-            Error::new(Kind::Environment, format!("cannot write `{}`", path.display()))
-                .with_source(error)
-        };
         let data = folder.join("test_data_set_0");
-        std::fs::create_dir_all(&data).map_err(|error| cannot(&data, error))?;
-        let model = folder.join("model.onnx");
-        std::fs::write(&model, self.part.bytes()?).map_err(|error| cannot(&model, error))?;
+        files::write(&folder.join("model.onnx"), &self.part.bytes()?)?;
         for (kind, tensors) in [("input", &self.inputs), ("output", &self.expected)] {
             for (at, (name, tensor)) in tensors.iter().enumerate() {
                 onnx::write_tensor(&data.join(format!("{kind}_{at}.pb")), name, tensor)?;

@@ -32,6 +32,8 @@ pub struct Inputs {
     sets: Vec<DataSet>,
     /// The model's file, and those with its external data.
     pub files: ModelFiles,
+    /// When the job came in.
+    start: Instant,
 }
 
 impl Inputs {
@@ -40,11 +42,12 @@ impl Inputs {
         self.source.reads()
     }
 
-    /// Reads the model and its test data, and hashes the model's files.
+    /// Reads the model and its test data, and hashes the model's files. The job's time runs from
+    /// `start` on.
     ///
     /// # Errors
     /// Whatever [`Source::open`] and [`verify::data::read`] say.
-    pub fn read(job: &Job) -> Result<Self> {
+    pub fn read(job: &Job, start: Instant) -> Result<Self> {
         let source = Source::open(&job.model, &job.settings.recipe.part)?;
         let sets =
             job.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>>>()?;
@@ -56,7 +59,7 @@ impl Inputs {
             set.limits.clone_from(&job.settings.metric);
         }
         let files = source.files()?;
-        Ok(Self { source, sets, files })
+        Ok(Self { source, sets, files, start })
     }
 }
 
@@ -67,6 +70,8 @@ pub struct Done {
     pub outcome: Outcome,
     /// The plan; it is good if the outcome is.
     pub plan: Option<Plan>,
+    /// The limit in seconds that decided on the outcome: with more time it may be another.
+    pub within_seconds: Option<u64>,
 }
 
 /// What is known of a model so far.
@@ -127,7 +132,8 @@ pub fn run(job: &Job, machine: &Machine, inputs: Result<Inputs>) -> Done {
     let page = serde_json::to_value(page).unwrap_or_default();
     // What is still evaluated holds a processor and memory until the worker ends.
     let spent = progress.late || machine.device.as_ref().is_some_and(|device| !device.answers());
-    Done { outcome: Outcome { model, page, spent, notes: Vec::new() }, plan }
+    let within_seconds = job.timeout_seconds.filter(|_| progress.late);
+    Done { outcome: Outcome { model, page, spent, notes: Vec::new() }, plan, within_seconds }
 }
 
 /// The way out: the error's own, or that of its first problem that has one; else what there is to
@@ -198,8 +204,7 @@ fn convert(
     sets: &mut Vec<DataSet>,
     progress: &mut Progress,
 ) -> Result<Judged> {
-    let start = Instant::now();
-    let Inputs { source, sets: read, files } = inputs;
+    let Inputs { source, sets: read, files, start } = inputs;
     let settings = &job.settings;
     progress.seconds.import = Some(source.took.as_secs_f64());
     if settings.on == On::Gpu && machine.device.is_none() {

@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::verify::data;
 use globset::{GlobBuilder, GlobSetBuilder};
 use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// A model that was found.
@@ -55,7 +56,7 @@ pub fn models(paths: &[PathBuf]) -> Result<Vec<Found>> {
     });
     for each in &mut found {
         if counts.get(&each.name).is_some_and(|&count| count > 1) {
-            each.name = each.model.display().to_string();
+            each.name = text(&each.model);
         }
     }
     Ok(found)
@@ -101,6 +102,10 @@ pub(super) fn matching(base: &Path, pattern: &str, root: &Path) -> Result<Vec<Fo
         search(&here(root), &folder, 0, &mut found)?;
     }
     found.retain(|found| {
+        // A folder that cannot be read: nobody can tell what in it would match.
+        if !found.model.is_file() {
+            return true;
+        }
         let below = found.model.strip_prefix(base).unwrap_or(&found.model);
         glob.is_match(below.strip_prefix(".").unwrap_or(below))
     });
@@ -150,7 +155,17 @@ pub(super) fn model(root: &Path, path: &Path) -> Found {
         Some(name) => name.to_owned(),
         None => below.with_extension(""),
     };
-    Found { name: name.display().to_string(), model: path.to_owned(), data: data::beside(path) }
+    Found { name: text(&name), model: path.to_owned(), data: data::beside(path) }
+}
+
+/// A path as a name: bytes that are no text are written out, so that two paths have two names.
+fn text(path: &Path) -> String {
+    let mut name = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        name.push_str(chunk.valid());
+        name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    name
 }
 
 #[cfg(test)]
@@ -159,6 +174,34 @@ mod tests {
 
     fn names(found: &[Found]) -> Vec<&str> {
         found.iter().map(|found| found.name.as_str()).collect()
+    }
+
+    #[test]
+    fn names_that_are_no_text_differ() {
+        use std::ffi::OsStr;
+        let dir = tempfile::tempdir().unwrap();
+        for name in [&b"a\xff.onnx"[..], b"a\xfe.onnx"] {
+            std::fs::write(dir.path().join(OsStr::from_bytes(name)), "").unwrap();
+        }
+        assert_eq!(names(&models(&[dir.path().to_owned()]).unwrap()), ["a\\xfe", "a\\xff"]);
+    }
+
+    /// A folder whose path is too long for the system to read it, as one is that nobody may read.
+    #[test]
+    fn a_folder_that_cannot_be_read_is_an_entry() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = "n=$(printf '%0255d' 0); for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do \
+                      mkdir $n && cd -P $n || exit 1; done";
+        let mut made = std::process::Command::new("sh");
+        made.args(["-c", script]).current_dir(dir.path());
+        assert!(made.status().unwrap().success());
+        std::fs::write(dir.path().join("a.onnx"), "").unwrap();
+        let found = matching(dir.path(), "**/*.onnx", dir.path()).unwrap();
+        let [folder, model] = &found[..] else { panic!("{found:?}") };
+        assert!(model.name == "a" && folder.name.starts_with("000"), "{found:?}");
+        let error = crate::onnx::load(&folder.model).unwrap_err();
+        let expected = format!("cannot read `{}`: File name too long", folder.model.display());
+        assert_eq!((error.message(), error.kind()), (&*expected, Kind::Environment));
     }
 
     #[test]

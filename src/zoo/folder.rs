@@ -1,6 +1,5 @@
 //! The folder of a zoo's report: the report and its views, and a folder for each model.
 
-use super::job::Job;
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::report::render::{self, About};
@@ -10,9 +9,9 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// The files that the report on these jobs makes or replaces.
-pub fn writes(folder: &Path, jobs: &[Job]) -> Vec<PathBuf> {
-    let of_models = jobs.iter().map(|job| folder.join(pages::path(&job.name)));
+/// The files that the report on models of these names makes or replaces.
+pub fn writes<'a>(folder: &Path, names: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
+    let of_models = names.map(|name| folder.join(pages::path(name)));
     let homes = of_models.chain([folder.join("report.html")]);
     let texts = homes.flat_map(|home| {
         ["report.html", "report.md", "report.json"].map(|name| home.with_file_name(name))

@@ -55,9 +55,7 @@ impl Job {
             memory_bytes: None,
         }
     }
-}
 
-impl Job {
     /// The command that does this model alone, as a shell takes it; `None` where no text says which
     /// file it is. It is the zoo's own, so that it builds and compares what the zoo did.
     pub fn command(&self) -> Option<String> {
@@ -85,9 +83,17 @@ impl Job {
         if let Some(seconds) = self.timeout_seconds {
             words.extend(line::option("timeout", &seconds.to_string()));
         }
+        if let Some(bytes) = self.memory_bytes {
+            words.extend(line::option("memory", &bytes.div_ceil(1 << 20).to_string()));
+        }
         // A NUL, which no shell takes, is in no path.
         shlex::try_join(words.iter().map(String::as_str)).ok()
     }
+}
+
+/// The names of the models.
+pub fn names(jobs: &[Job]) -> impl Iterator<Item = &str> {
+    jobs.iter().map(|job| job.name.as_str())
 }
 
 /// Paths in JSON that may not be Unicode: a list of bytes where they are not.
@@ -172,6 +178,20 @@ pub struct Settings {
     pub verify: Effort,
 }
 
+impl Settings {
+    /// Those of a model of which nothing is said but where it is computed.
+    pub fn plain(on: On) -> Self {
+        Self {
+            recipe: Recipe::default(),
+            on,
+            freeze_from_data: false,
+            tolerance: None,
+            metric: Vec::new(),
+            verify: Effort::Full,
+        }
+    }
+}
+
 /// What came of a job, as a worker reports it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -184,4 +204,19 @@ pub struct Outcome {
     pub spent: bool,
     /// What the zoo's report should say besides.
     pub notes: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::pool::tests::job;
+
+    #[test]
+    fn a_command_has_the_limits_of_its_model() {
+        let model = "m.onnx".to_owned();
+        let job = Job { path: model, memory_bytes: Some((8192 << 20) + 1), ..job("a") };
+        let job = Job { timeout_seconds: Some(99), ..job };
+        let expected = "onnx2plan zoo m.onnx --on cpu --no-cache --timeout 99 --memory 8193";
+        assert_eq!(job.command().as_deref(), Some(expected));
+    }
 }

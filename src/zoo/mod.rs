@@ -11,7 +11,7 @@ pub mod discover;
 pub mod folder;
 pub mod job;
 pub mod listing;
-mod plan;
+pub mod plan;
 pub mod pool;
 pub mod select;
 mod waiting;

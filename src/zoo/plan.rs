@@ -1,6 +1,8 @@
 //! Where the plan of a job is written, if the user wants it.
 
-use crate::error::{Error, Kind, Result};
+#[cfg(doc)]
+use crate::error::Kind;
+use crate::error::Result;
 use crate::files::{self, place};
 use crate::report::manifest::{File, Manifest};
 use bytes::Bytes;
@@ -27,17 +29,29 @@ impl Plan {
     /// [`Kind::Environment`] for files that cannot be written; [`Kind::Usage`] where one of `reads`
     /// would be overwritten.
     pub(super) fn write(&self, folder: &Path, name: &str, reads: &[PathBuf]) -> Result<()> {
-        let path = folder.join(path(name));
-        place::spare(reads, &[path.clone(), place::manifest_of(&path)])?;
-        let cannot_write = |error| {
-            Error::new(Kind::Environment, format!("cannot write `{}`", path.display()))
-                .with_source(error)
-        };
+        let writes = writes(folder, name);
+        place::spare(|| reads.to_vec(), &writes)?;
+        let [path, _] = writes;
         let mut file = files::temporary_beside(&path)?;
-        file.write_all(&self.bytes).map_err(cannot_write)?;
+        file.write_all(&self.bytes).map_err(|error| files::cannot_write(&path, error))?;
         let plan = File { name: files::name(&path), ..self.manifest.plan.clone() };
         files::persist_plan(file, &path, &Manifest { plan, ..self.manifest.clone() }).map(drop)
     }
+}
+
+/// Where the plan of the model with this name goes, and its manifest.
+pub fn writes(folder: &Path, name: &str) -> [PathBuf; 2] {
+    let plan = folder.join(path(name));
+    let manifest = place::manifest_of(&plan);
+    [plan, manifest]
+}
+
+/// Whether each of these models has a plan of its own below a folder.
+///
+/// # Errors
+/// [`Kind::Usage`] with two models whose plans would be one.
+pub fn apart<'a>(folder: &Path, models: impl Iterator<Item = &'a str>) -> Result<()> {
+    place::apart(models.flat_map(|name| writes(folder, name).map(|path| (name, path))))
 }
 
 /// The path of a model's plan below a folder, which it does not leave: its name, where that is a

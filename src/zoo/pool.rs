@@ -4,13 +4,14 @@
 use super::job::{Job, Outcome};
 use crate::convert::describe;
 use crate::error::{Error, Kind, Result};
+use crate::memory;
 use crate::report::zoo::{Effort, ModelReport, Status};
 use crate::report::{Environment, model, pages};
 use rustix::process::Signal;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// How often a worker's memory is looked at, and whether the user wants to stop.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a worker may take to end once it has nothing more to say.
+const GRACE: Duration = Duration::from_secs(2);
 /// How often a model is taken up anew because somebody killed its worker. That says nothing of the
 /// model; but not for ever.
 const MOST_KILLS: usize = 20;
@@ -98,8 +101,9 @@ pub fn run(
     };
     let work = &work;
     std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..limits.jobs.max(1)).map(|number| scope.spawn(move || work(number))).collect();
+        let threads: Vec<_> = (0..workers(limits.jobs, jobs.len()))
+            .map(|number| scope.spawn(move || work(number)))
+            .collect();
         let broken = || Err(Error::new(Kind::Internal, "a thread of the pool failed"));
         threads
             .into_iter()
@@ -111,6 +115,11 @@ pub fn run(
         report.unwrap_or_else(|| expected(job, ended(job, Status::Skipped, "interrupted", "")))
     };
     Ok(jobs.iter().zip(reports).map(report).collect())
+}
+
+/// How many of the workers that are asked for have something to do.
+pub fn workers(asked: usize, jobs: usize) -> usize {
+    asked.clamp(1, jobs.max(1))
 }
 
 /// One job, a second time in a fresh worker where the first one died; more often where somebody
@@ -141,7 +150,8 @@ fn one(
         match died {
             Death::Cancelled => return Ok(ended(job, Status::Skipped, "interrupted", "")),
             Death::Killed(_) if kills < MOST_KILLS => kills += 1,
-            Death::Crashed(_) | Death::Timeout | Death::Memory(_) if !died_before => {
+            // What took too long would take as long again.
+            Death::Crashed(_) | Death::Memory(_) if !died_before => {
                 died_before = true;
             }
             Death::Killed(how) | Death::Crashed(how) => {
@@ -252,8 +262,10 @@ impl Worker {
         if let Some(stdout) = child.stdout.take() {
             // These threads end with the process, whose pipes they read.
             std::thread::spawn(move || {
-                for line in BufReader::new(stdout).lines().map_while(std::result::Result::ok) {
-                    if send.send(line).is_err() {
+                let lines = BufReader::new(stdout).split(b'\n');
+                for line in lines.map_while(std::result::Result::ok) {
+                    // What is no text is no report, which is told of the model at work.
+                    if send.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                         break;
                     }
                 }
@@ -301,7 +313,8 @@ impl Worker {
             if cancel.load(Ordering::Relaxed) {
                 return Err(Death::Cancelled);
             }
-            let held = resident_bytes(self.child.id());
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+            let held = status.ok().and_then(|status| held_bytes(&status));
             if let (Some(held), Some(most)) = (held, limits.memory_bytes)
                 && held > most
             {
@@ -312,8 +325,13 @@ impl Worker {
 
     /// How the process ended.
     fn death(&mut self) -> Death {
-        let status = match self.child.wait() {
-            Ok(status) => status,
+        let status = match self.ended() {
+            Ok(Some(status)) => status,
+            Ok(None) => {
+                let _ = self.child.kill();
+                let how = "the worker closed its output and did not end";
+                return Death::Crashed(how.to_owned());
+            }
             Err(error) => return Death::Crashed(format!("the worker is gone: {error}")),
         };
         let how = format!("the worker ended with {status}");
@@ -322,6 +340,18 @@ impl Worker {
             Death::Killed(how)
         } else {
             Death::Crashed(how)
+        }
+    }
+
+    /// How the process ended, if it does so within [`GRACE`].
+    fn ended(&mut self) -> std::io::Result<Option<ExitStatus>> {
+        let start = Instant::now();
+        loop {
+            let status = self.child.try_wait()?;
+            if status.is_some() || start.elapsed() > GRACE {
+                return Ok(status);
+            }
+            std::thread::sleep(LOOK / 10);
         }
     }
 
@@ -336,10 +366,13 @@ impl Worker {
 }
 
 impl Drop for Worker {
-    /// A worker without jobs ends by itself.
+    /// A worker without jobs ends by itself, if nothing holds it up.
     fn drop(&mut self) {
         drop(self.jobs.take());
-        let _ = self.child.wait();
+        if !matches!(self.ended(), Ok(Some(_))) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }
 
@@ -349,31 +382,25 @@ fn kills_for_memory() -> Option<u64> {
     counters.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
 }
 
-/// Memory that a process holds, where the system says so.
-fn resident_bytes(process: u32) -> Option<u64> {
-    crate::files::memory_of(&format!("/proc/{process}/status"), "VmRSS:")
+/// Memory that a process with this status holds, where the system says so. Maps of files are not
+/// counted: the system takes their memory back when it needs it.
+fn held_bytes(status: &str) -> Option<u64> {
+    let of = |what| memory::kibibytes(status, what);
+    let own = of("RssAnon:").map(|own| own.saturating_add(of("RssShmem:").unwrap_or_default()));
+    own.or_else(|| of("VmRSS:"))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use crate::convert::On;
-    use crate::recipe::Recipe;
     use crate::zoo::discover::Found;
     use crate::zoo::job::Settings;
 
     /// A model that is nowhere.
     pub(in crate::zoo) fn job(name: &str) -> Job {
-        let settings = Settings {
-            recipe: Recipe::default(),
-            on: On::Cpu,
-            freeze_from_data: false,
-            tolerance: None,
-            metric: Vec::new(),
-            verify: Effort::Full,
-        };
         let found = Found { name: name.to_owned(), model: "m.onnx".into(), data: Vec::new() };
-        Job::new(found, settings)
+        Job::new(found, Settings::plain(On::Cpu))
     }
 
     /// What comes of two models with a worker that is this shell script.
@@ -432,7 +459,44 @@ pub(super) mod tests {
             data_bytes: 1,
         };
         let found = outcomes("read job; exec sleep 60", &limits);
-        assert_eq!(found, vec![(Status::Timeout, "took longer than 0 s".to_owned(), true); 2]);
+        assert_eq!(found, vec![(Status::Timeout, "took longer than 0 s".to_owned(), false); 2]);
+    }
+
+    #[test]
+    fn workers_that_say_no_more_are_ended() {
+        let limits =
+            Limits { jobs: 2, timeout: Duration::from_mins(1), memory_bytes: None, data_bytes: 1 };
+        let crashed = |how: &str| vec![(Status::Crashed, how.to_owned(), true); 2];
+        let found = outcomes("read job; exec sleep 60 >&-", &limits);
+        assert_eq!(found, crashed("the worker closed its output and did not end"));
+        // One that ends only when it is made to, after its report or what it says in its place.
+        let start = Instant::now();
+        let found = outcomes("read job; printf '\\377\\n'; exec sleep 60", &limits);
+        let how = "the worker's report is broken: expected value at line 1 column 1";
+        assert_eq!(found, crashed(how));
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn there_are_no_more_workers_than_models() {
+        assert_eq!([workers(0, 3), workers(2, 3), workers(usize::MAX, 3)], [1, 2, 3]);
+        assert_eq!(workers(usize::MAX, 0), 1);
+        let limits = Limits {
+            jobs: usize::MAX,
+            timeout: Duration::from_secs(20),
+            memory_bytes: None,
+            data_bytes: 1,
+        };
+        assert_eq!(outcomes("exit 6", &limits).len(), 2);
+    }
+
+    #[test]
+    fn maps_of_files_are_not_held() {
+        let new =
+            "VmRSS:\t  9000 kB\nRssAnon:\t  1000 kB\nRssFile:\t  7980 kB\nRssShmem:\t 20 kB\n";
+        assert_eq!(held_bytes(new), Some(1020 * 1024));
+        assert_eq!(held_bytes("VmRSS:\t  9000 kB\n"), Some(9000 * 1024));
+        assert_eq!(held_bytes("VmRSS:\t  many\n"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! long to compute.
 
 use crate::convert::Conversion;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, bug};
 use crate::report::Verification;
 use crate::verify::{self, data::DataSet};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -29,8 +29,9 @@ pub(super) fn evaluated(
     let inputs: Vec<String> = inputs.iter().map(|&name| name.to_owned()).collect();
     std::thread::spawn(move || {
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let found = bug::caught(|| verify::all_on_cpu(&network, &inputs, &sets));
         // Nobody may wait any more.
-        let _ = done.send(verify::all_on_cpu(&network, &inputs, &sets));
+        let _ = done.send(found);
     });
     match waiting.recv_timeout(left) {
         Ok(found) => found.map(Some),

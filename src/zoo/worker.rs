@@ -12,6 +12,7 @@ use crate::report::zoo::{ModelReport, Status};
 use serde_json::json;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// A worker, with what it keeps from job to job.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Worker {
     pub output: Option<PathBuf>,
     /// Memory that data may take, in bytes, for models that have no limit of their own.
     pub data_bytes: usize,
+    /// When the process began. Its first job is sent before it is ready.
+    pub start: Instant,
 }
 
 impl Worker {
@@ -36,16 +39,16 @@ impl Worker {
         let gone = |error: io::Error| {
             Error::new(Kind::Environment, "the other side is gone").with_source(error)
         };
+        let mut first = Some(self.start);
         for line in input.lines() {
+            let start = first.take().unwrap_or_else(Instant::now);
             let job: Job = serde_json::from_str(&line.map_err(gone)?)
                 .map_err(|error| Error::new(Kind::Usage, "a line is no job").with_source(error))?;
-            let outcome =
-                bug::caught(|| Ok(self.does(&job))).unwrap_or_else(|error| broken(&job, &error));
-            serde_json::to_writer(&mut *output, &outcome)
-                .map_err(io::Error::from)
-                .and_then(|()| output.write_all(b"\n"))
-                .and_then(|()| output.flush())
-                .map_err(gone)?;
+            let outcome = bug::caught(|| Ok(self.does(&job, start)))
+                .unwrap_or_else(|error| broken(&job, &error));
+            // At once: the serializer writes token by token.
+            let report = serde_json::to_string(&outcome).map_err(|error| gone(error.into()))?;
+            writeln!(output, "{report}").and_then(|()| output.flush()).map_err(gone)?;
             if outcome.spent {
                 break;
             }
@@ -54,12 +57,12 @@ impl Worker {
     }
 
     /// Does a job, or takes its result from the cache.
-    fn does(&self, job: &Job) -> Outcome {
+    fn does(&self, job: &Job, start: Instant) -> Outcome {
         files::forget_peak_rss();
         let own = job.memory_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         memory::limit(own.unwrap_or(self.data_bytes));
         // What cannot be read has no key; it is found out again in no time.
-        let inputs = Inputs::read(job);
+        let inputs = Inputs::read(job, start);
         let reads = inputs.as_ref().map(Inputs::reads).unwrap_or_default();
         let place = inputs.as_ref().ok().zip(self.cache.as_ref());
         let place = place.and_then(|(inputs, cache)| Some((cache, cache.key(job, inputs).ok()?)));
@@ -91,7 +94,7 @@ impl Worker {
 
     /// Gives the user the plan, if it is good and wanted.
     fn handed_out(&self, job: &Job, done: Done, reads: &[PathBuf]) -> Outcome {
-        let Done { outcome, plan } = done;
+        let Done { outcome, plan, .. } = done;
         let status = outcome.model.status;
         let wanted = status.is_good() || status == Status::Unjudged;
         let (Some(folder), true) = (&self.output, wanted) else { return outcome };

@@ -805,6 +805,34 @@ fn setup_finds_what_is_in_the_cache() {
     assert_eq!(json["cached"], true);
 }
 
+/// A library whose bytes are not those that were unpacked is not loaded, and a doctor says so.
+#[test]
+fn a_damaged_library_is_not_loaded() {
+    let home = tempfile::tempdir().unwrap();
+    let whole = set_up().unwrap();
+    let folder = home.path().join(whole.file_name().unwrap());
+    std::fs::create_dir(&folder).unwrap();
+    for entry in std::fs::read_dir(&whole).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
+    }
+    let run = |word: &str| {
+        let mut command = without_tensorrt();
+        command.arg(word).env("ONNX2PLAN_CACHE", home.path()).env("ONNX2PLAN_PYTHON", "none");
+        command
+    };
+    let shown = text(&succeed(&mut run("doctor")).stdout);
+    assert!(shown.contains("in the cache, verified") && !shown.contains("damaged"), "{shown}");
+    let library = std::fs::File::options().write(true).open(folder.join("libtensorrt_rtx.so.1"));
+    std::os::unix::fs::FileExt::write_at(&library.unwrap(), b"damage", 1 << 20).unwrap();
+    let shown = text(&succeed(&mut run("doctor")).stdout);
+    let line = "damaged  TensorRT-RTX in the cache; it is not loaded, but fetched anew\n";
+    assert!(shown.contains(line) && shown.contains("not ready"), "{shown}");
+    let (_dir, model) = digits();
+    let (code, said) = fail(run("-q").arg(model));
+    assert!(code == 6 && said.contains("downloading is switched off"), "{said}");
+}
+
 #[test]
 fn offline_with_an_empty_cache_says_what_to_do_by_hand() {
     let empty = tempfile::tempdir().unwrap();
@@ -865,21 +893,26 @@ fn a_command_that_cannot_stop_is_ended() {
         Command::new("sh").args(["-c", write]).args([&program, &asked]).status().unwrap().success()
     );
     let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
-    let mut command = without_tensorrt();
-    command
-        .args(["doctor", "--error-format", "json"])
-        .env("PATH", path)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    while !asked.exists() {
-        assert!(child.try_wait().unwrap().is_none(), "the interpreter was not asked");
-        std::thread::sleep(Duration::from_millis(20));
+    // A zoo waits for its workers, but not before they are at work.
+    for words in [&["doctor"][..], &["zoo", ".", "--on", "cpu", "--no-cache"]] {
+        let mut command = without_tensorrt();
+        command
+            .args(words)
+            .args(["--error-format", "json"])
+            .env("PATH", &path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        while !asked.exists() {
+            assert!(child.try_wait().unwrap().is_none(), "the interpreter was not asked");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let start = Instant::now();
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let said: Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!((output.status.code(), &said["message"]), (Some(130), &"interrupted".into()));
+        assert!((1..20).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+        std::fs::remove_file(&asked).unwrap();
     }
-    let start = Instant::now();
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    let said: Value = serde_json::from_slice(&output.stderr).unwrap();
-    assert_eq!((output.status.code(), &said["message"]), (Some(130), &"interrupted".into()));
-    assert!((1..20).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
 }

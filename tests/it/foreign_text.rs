@@ -7,13 +7,14 @@ use std::fs;
 use std::path::Path;
 
 /// Moves the cursor, sets a title, turns the direction of writing, and forges an annotation.
-const ODD: &str =
-    "\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}1A\r\n::error::forged\n##[error]forged\u{202e}\u{fffe}\u{feff}";
+const ODD: &str = "\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}1A\r\n::error::forged\n##[error]forged##vso[task.complete]\u{202e}\u{fffe}\u{feff}";
 
 fn is_shown_plainly(what: &str, text: &str) {
     for line in text.lines() {
         assert!(!line.trim_start().starts_with("::"), "{what}: {line:?} is a command");
-        assert!(!line.contains("##["), "{what}: {line:?} holds a command");
+        for command in ["##[", "##vso["] {
+            assert!(!line.contains(command), "{what}: {line:?} holds a command");
+        }
     }
     let odd = |each: &char| {
         (each.is_control() && *each != '\n') || ['\u{202e}', '\u{feff}', '\u{fffe}'].contains(each)

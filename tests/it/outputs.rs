@@ -1,9 +1,7 @@
 //! Outputs never destroy what was read, nor what is no file.
 
-use crate::support::{Model, tensor};
+use crate::support::Model;
 use crate::tensorrt::onnx2plan;
-use onnx2plan::report::zoo::Report;
-use prost::Message;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, symlink};
@@ -68,30 +66,83 @@ fn no_input_is_overwritten_by_whatever_name() {
     assert!(before.iter().zip(&after).all(|(a, b)| a.as_ref().unwrap() == b.as_ref().unwrap()));
 }
 
+/// A model `NAME.onnx` that adds weights from a file beside it to the input.
+fn with_weights(folder: &Path, name: &str, weights: &str) {
+    fs::create_dir_all(folder).unwrap();
+    let model = relu().external("w", &[1], &[("location", weights)]);
+    let model = model.node("Add", "y w", "z").output("z", "f32[2]").write(folder);
+    fs::rename(model, folder.join(format!("{name}.onnx"))).unwrap();
+    fs::write(folder.join(weights), 1f32.to_le_bytes()).unwrap();
+}
+
+/// The refusal of a command that would write an output in the place of an input.
+fn refusal(output: &str, input: &str) -> (Option<i32>, String) {
+    let said = format!(
+        "error: writing `{output}` would overwrite the input `{input}`\n\nhint: name another place \
+         for what is written\n"
+    );
+    (Some(2), said)
+}
+
+#[test]
+fn no_plan_is_written_over_what_another_model_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    fs::rename(relu().write(folder), folder.join("a.onnx")).unwrap();
+    with_weights(folder, "b", "a.plan");
+    let found = ended(folder, &["a.onnx", "b.onnx"]);
+    assert_eq!(found, refusal("a.plan", "a.plan"));
+    let zoo = ["zoo", "a.onnx", "b.onnx", "--on", "cpu", "--no-cache", "--no-verify"];
+    let found = ended(folder, &[&zoo[..], &["-o", "."]].concat());
+    assert_eq!(found, refusal("./a.plan", "a.plan"));
+    // A page, and a model that is read as the entry of a listing.
+    with_weights(&folder.join("models/a"), "x", "report.json");
+    fs::copy(folder.join("a.onnx"), folder.join("c.plan")).unwrap();
+    let listing = "[[model]]\npath = \"models/a/x.onnx\"\nname = \"a\"\n\
+                   [[model]]\npath = \"c.plan\"\nname = \"d\"\n\
+                   [[model]]\npath = \"a.onnx\"\nname = \"c\"\n";
+    fs::write(folder.join("zoo.toml"), listing).unwrap();
+    let zoo = ["zoo", "zoo.toml", "--on", "cpu", "--no-cache", "--no-verify"];
+    let found = ended(folder, &[&zoo[..], &["--report", "."]].concat());
+    assert_eq!(found, refusal("./models/a/report.json", "models/a/report.json"));
+    let found = ended(folder, &[&zoo[..], &["-o", "."]].concat());
+    assert_eq!(found, refusal("./c.plan", "c.plan"));
+    assert_eq!(fs::read(folder.join("a.plan")).unwrap(), 1f32.to_le_bytes());
+    assert_eq!(fs::read(folder.join("models/a/report.json")).unwrap(), 1f32.to_le_bytes());
+}
+
 #[test]
 fn a_zoo_does_not_overwrite_external_data() {
     let dir = tempfile::tempdir().unwrap();
+    with_weights(dir.path(), "one", "model.plan");
     let weights = dir.path().join("model.plan");
-    fs::write(&weights, 1f32.to_le_bytes()).unwrap();
-    let model = relu().external("w", &[1], &[("location", "model.plan")]);
-    let model = model.node("Add", "y w", "z").output("z", "f32[2]").write(dir.path());
-    fs::rename(&model, dir.path().join("one.onnx")).unwrap();
     fs::rename(&weights, dir.path().join("one.plan")).unwrap();
     symlink("one.plan", &weights).unwrap();
-    let data = dir.path().join("test_data_set_0");
-    fs::create_dir(&data).unwrap();
-    for (name, values) in
-        [("input_0.pb", [1f32, 2.0]), ("output_0.pb", [1.0, 2.0]), ("output_1.pb", [2.0, 3.0])]
-    {
-        fs::write(data.join(name), tensor(&[2], &values).encode_to_vec()).unwrap();
-    }
-    let zoo = ["zoo", ".", "--on", "cpu", "--no-cache", "-o", ".", "--report", "report"];
-    ended(dir.path(), &zoo);
-    let text = fs::read_to_string(dir.path().join("report/report.json")).unwrap();
-    let report: Report = serde_json::from_str(&text).unwrap();
-    let expected = "writing `./one.plan` would overwrite the input `./model.plan`";
-    assert_eq!(report.models[0].reason.as_deref(), Some(expected));
+    let zoo = ["zoo", ".", "--on", "cpu", "--no-cache", "-o", "."];
+    assert_eq!(ended(dir.path(), &zoo), refusal("./one.plan", "./model.plan"));
     assert_eq!(fs::read(&weights).unwrap().len(), 4);
+}
+
+#[test]
+fn merging_does_not_overwrite_a_part() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "u"] {
+        fs::rename(relu().write(dir.path()), dir.path().join(format!("{name}.onnx"))).unwrap();
+    }
+    for (model, report) in [("a.onnx", "all/models/u"), ("u.onnx", "other")] {
+        let zoo = ["zoo", model, "--on", "cpu", "--no-cache", "--no-verify", "--report", report];
+        assert_eq!(ended(dir.path(), &zoo), (Some(0), String::new()));
+    }
+    let merge = |to| ended(dir.path(), &["report", "merge", "all/models/u", "other", "-o", to]);
+    let before = fs::read(dir.path().join("all/models/u/report.json")).unwrap();
+    let (output, input) = ("all/models/u/report.json", "all/models/u/report.json");
+    assert_eq!(merge("all"), refusal(output, input));
+    assert_eq!(merge("other"), refusal("other/report.json", "other/report.json"));
+    // The page of a part.
+    let found = merge("other/models/u");
+    assert_eq!(found, refusal("other/models/u/report.json", "other/models/u/report.json"));
+    assert_eq!(fs::read(dir.path().join("all/models/u/report.json")).unwrap(), before);
+    assert_eq!(merge("new"), (Some(0), String::new()));
 }
 
 #[test]

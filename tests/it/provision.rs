@@ -1,6 +1,8 @@
 //! Setting up a package: from a made-up wheel, with a stand-in for pip and with the real one.
 
-use onnx2plan::provision::{Event, Options, Package, Phase, cache_dir, install, installed, verify};
+use onnx2plan::provision::{
+    Event, Options, Package, Phase, cache_dir, install, installed, sound, verify,
+};
 use onnx2plan::{Error, Kind};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
@@ -111,7 +113,9 @@ impl Bench {
                 .flatten()
                 .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         };
-        let mut names: Vec<_> = list(self.path("cache")).filter(|name| name != "tmp").collect();
+        let mut names: Vec<_> = list(self.path("cache")).collect();
+        // What is only remembered.
+        names.retain(|name| name != "tmp" && name != "sample-1.0.sound");
         names.extend(list(self.path("cache/tmp")).map(|name| format!("tmp/{name}")));
         names.sort();
         names
@@ -159,6 +163,15 @@ fn takes_a_wheel_that_the_user_names_even_offline() {
     let bench = Bench::new(&wheel_of(GOOD));
     let folder = bench.install(&Options { offline: true, ..bench.with_wheel() }).unwrap();
     assert_whole(&bench, &folder);
+    // A wheel that is none is one, whatever the cache holds.
+    let named = |name| Options { wheel: Some(bench.path(name)), ..bench.options() };
+    let missing = "cannot set up Sample 1.0: cannot read `DIR/none.whl`\n  cause: No such file or \
+                   directory (os error 2)";
+    let found = bench.failure(&named("none.whl"));
+    assert!(found.starts_with(missing), "{found}");
+    fs::write(bench.path("other.whl"), "").unwrap();
+    let other = bench.failure(&named("other.whl"));
+    assert!(other.starts_with("cannot set up Sample 1.0: `DIR/other.whl` has 0 bytes"), "{other}");
 }
 
 #[test]
@@ -258,17 +271,32 @@ fn damage_is_noticed_and_mended() {
         assert_whole(&bench, &bench.install(&bench.with_wheel()).unwrap());
     }
 
-    fs::write(folder.join("libsample.so.1"), [b'x'; LIBRARY.len()]).unwrap();
-    assert_eq!(
-        bench.install(&bench.with_wheel()).unwrap(),
-        folder,
-        "only a thorough look finds this"
-    );
-    assert_eq!(verify(&bench.package, &bench.path("cache")), None);
-    assert_whole(
-        &bench,
-        &bench.install(&Options { thorough: true, ..bench.with_wheel() }).unwrap(),
-    );
+    let (package, cache) = (&bench.package, &bench.path("cache"));
+    for thorough in [false, true] {
+        assert_eq!(sound(package, cache), Some(folder.clone()));
+        fs::write(folder.join("libsample.so.1"), [b'x'; LIBRARY.len()]).unwrap();
+        assert_eq!(installed(package, cache), Some(folder.clone()), "sizes tell nothing");
+        assert_eq!((sound(package, cache), verify(package, cache)), (None, None));
+        let options = Options { thorough, ..bench.with_wheel() };
+        assert_whole(&bench, &bench.install(&options).unwrap());
+    }
+}
+
+#[test]
+fn what_was_found_good_is_not_read_again() {
+    let bench = Bench::new(&wheel_of(GOOD));
+    let folder = bench.install(&bench.with_wheel()).unwrap();
+    let (package, cache) = (&bench.package, &bench.path("cache"));
+    assert_eq!(sound(package, cache), Some(folder.clone()));
+    // No byte can pass any more, so whoever reads one says no.
+    let marker = folder.join("onnx2plan.json");
+    let text = fs::read_to_string(&marker).unwrap();
+    let text = text.replace(&hex_of(LIBRARY), &hex_of(LICENSE));
+    fs::write(&marker, text).unwrap();
+    assert_eq!((verify(package, cache), sound(package, cache)), (None, Some(folder.clone())));
+    let touched = fs::File::options().append(true).open(folder.join("libsample.so.1")).unwrap();
+    touched.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(sound(package, cache), None);
 }
 
 #[test]

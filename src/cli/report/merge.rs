@@ -4,7 +4,8 @@ use crate::cli::output::{Output, counted};
 use crate::cli::zoo::ending::EndingArguments;
 use crate::error::{Error, Kind, Result};
 use crate::files::place;
-use crate::report::{merge, read};
+use crate::report::read::{self, Saved};
+use crate::report::{merge, pages};
 use crate::zoo::folder;
 use std::path::PathBuf;
 
@@ -38,9 +39,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
         return Err(lacks.into_iter().fold(error, Error::with_note));
     }
     let parts = whole.into_iter().map(|part| read::zoo(part)).collect::<Result<Vec<_>>>()?;
-    let folders: Vec<PathBuf> = parts.iter().map(|part| part.folder.clone()).collect();
-    place::spare(&folders, std::slice::from_ref(&arguments.output))?;
     let (mut report, models) = merge::merge(&parts)?;
+    let names = || models.iter().map(|(model, _)| model.name.as_str());
+    pages::apart(names())?;
+    let writes = folder::writes(&arguments.output, names());
+    place::spare(|| parts.iter().flat_map(Saved::files).collect(), &writes)?;
     report.notes.extend(lacks.iter().cloned());
     let missing = report.missing();
     if !missing.is_empty() {

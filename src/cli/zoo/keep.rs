@@ -6,6 +6,8 @@ use crate::cli::output::Output;
 use crate::error::{Error, Kind, Result};
 use crate::zoo::cache;
 use crate::zoo::cache::tidy::{self, Entries, Limits, Removed};
+use crate::zoo::job::{self, Job};
+use crate::zoo::plan;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -39,6 +41,16 @@ pub(super) struct Folders {
 }
 
 impl KeepArguments {
+    /// Where plans and their manifests go.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for two models with one plan.
+    pub(super) fn plans(&self, jobs: &[Job]) -> Result<Vec<PathBuf>> {
+        let Some(folder) = &self.output else { return Ok(Vec::new()) };
+        plan::apart(folder, job::names(jobs))?;
+        Ok(job::names(jobs).flat_map(|name| plan::writes(folder, name)).collect())
+    }
+
     /// Removes from the cache what is not worth its room any more.
     pub(super) fn tidy(&self, folders: &Folders, output: &mut Output) {
         let Some(folder) = &folders.cache else { return };

@@ -9,16 +9,16 @@ pub(super) mod worker;
 use super::environment::{Environment, LibraryArguments};
 use super::output::{Output, counted};
 use super::tolerance::ToleranceArguments;
-use crate::convert::On;
+use crate::convert::{On, files_of};
 use crate::error::{Error, Kind, Result};
 use crate::files::place;
 use crate::memory;
 use crate::recipe::Recipe;
 use crate::report::manifest::File;
 use crate::report::zoo::{self, Effort, Report, Shard};
-use crate::report::{self, Environment as Described};
+use crate::report::{self, Environment as Described, pages};
 use crate::trt::{Device, Library};
-use crate::zoo::job::{Job, Outcome, Settings};
+use crate::zoo::job::{self, Job, Outcome, Settings};
 use crate::zoo::pool::{self, Event, Limits};
 use crate::zoo::select::{self, Filter};
 use crate::zoo::{discover, folder, listing};
@@ -28,6 +28,7 @@ use live::Live;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -124,11 +125,12 @@ pub(super) fn run(
         // Said once, not by every worker.
         Device::open()?.fits(&library)?;
     }
-    let limits = arguments.limits(memory_bytes);
+    let limits = arguments.limits(memory_bytes, jobs.len());
     let folders = arguments.keep.folders(environment, output)?;
     let command = arguments.command(&jobs, &limits, &library, environment, folders.clone())?;
+    // Before the first file is written: it must not be what another model reads.
+    place::spare(|| arguments.reads(&jobs), &arguments.writes(&jobs)?)?;
     if let Some(folder) = &arguments.report {
-        place::spare(&arguments.reads(&jobs), &folder::writes(folder, &jobs))?;
         folder::begin(folder)?;
     }
     let start = Instant::now();
@@ -145,12 +147,16 @@ pub(super) fn run(
         }
         Ok(())
     };
+    super::AT_WORK.store(true, Ordering::SeqCst);
     let outcomes = pool::run(&jobs, &limits, &command, &super::CANCELLED, &tell)?;
     live.finish();
     let mut report =
         arguments.report(&library, (&limits, memory_bytes), start.elapsed(), &outcomes);
     report.options.listing = listing;
     output.done(&format!("{}: {}", counted(report.models.len(), "model"), report.summary()));
+    for note in &report.notes {
+        output.note(note);
+    }
     if let Some(folder) = &arguments.report {
         let pages = outcomes.iter().map(|each| (each.model.name.as_str(), &each.page));
         if let Err(error) = folder::write(folder, &report, pages) {
@@ -161,20 +167,36 @@ pub(super) fn run(
         output.json(&report)?;
     }
     super::unless_cancelled()?;
-    if let Some(error) = unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error.with_note(report.summary()));
-    }
     arguments.keep.tidy(&folders, output);
-    arguments.ending.end(&report, output)
+    let ended = arguments.ending.end(&report, output);
+    match unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        None => ended,
+        Some(error) => {
+            let error = error.with_note(report.summary());
+            Err(ended
+                .err()
+                .into_iter()
+                .fold(error, |error, ended| error.with_note(ended.message())))
+        }
+    }
 }
 
 impl Arguments {
-    /// The files that are known to be read; only workers know of external data.
+    /// The files that are read.
     fn reads(&self, jobs: &[Job]) -> Vec<PathBuf> {
-        let models = jobs.iter().map(|job| job.model.clone());
-        let data = jobs.iter().flat_map(|job| &job.data);
-        let data = data.flat_map(|folder| place::with_contents(folder));
-        self.paths.iter().cloned().chain(models).chain(data).collect()
+        let of_jobs = jobs.iter().flat_map(|job| files_of(&job.model, &job.data));
+        self.paths.iter().cloned().chain(of_jobs).collect()
+    }
+
+    /// The files that are made or replaced.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for two models that would write one file.
+    fn writes(&self, jobs: &[Job]) -> Result<Vec<PathBuf>> {
+        pages::apart(job::names(jobs))?;
+        let reports = self.report.iter();
+        let reports = reports.flat_map(|folder| folder::writes(folder, job::names(jobs)));
+        Ok(reports.chain(self.keep.plans(jobs)?).collect())
     }
 
     /// The models to work on, and the listing that has them.
@@ -226,16 +248,17 @@ impl Arguments {
         })
     }
 
-    fn limits(&self, memory_bytes: Option<usize>) -> Limits {
+    /// The limits of a zoo of so many models.
+    fn limits(&self, memory_bytes: Option<usize>, models: usize) -> Limits {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let jobs = self.jobs.unwrap_or(cores);
+        let jobs = pool::workers(self.jobs.unwrap_or(cores), models);
         Limits {
             jobs,
             timeout: Duration::from_secs(self.timeout),
             memory_bytes: memory_bytes
                 .or_else(|| memory::of_machine().map(|all| all / OF_MACHINE[1] * OF_MACHINE[0]))
                 .map(|bytes| bytes as u64),
-            data_bytes: memory_bytes.unwrap_or_else(|| memory::budget() / jobs.max(1)),
+            data_bytes: memory_bytes.unwrap_or_else(|| memory::budget() / jobs),
         }
     }
 

@@ -8,8 +8,11 @@ use crate::memory;
 use crate::trt::Device;
 use crate::zoo::cache::{Cache, Maker};
 use crate::zoo::worker::Worker;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -36,7 +39,9 @@ pub(crate) fn run(
     environment: &Environment,
     output: &mut Output,
 ) -> Result<()> {
+    let start = Instant::now();
     end_with(arguments.parent)?;
+    let mut reports = reports()?;
     let library = environment.library(&arguments.library, output)?;
     let device = match arguments.on {
         On::Cpu => None,
@@ -45,9 +50,23 @@ pub(crate) fn run(
     };
     let machine = Machine::new(Some(library), device, arguments.reference.clone())?;
     let cache = arguments.cache.as_deref().map(|folder| open(folder, &machine)).transpose()?;
-    let worker =
-        Worker { machine, cache, output: arguments.output.clone(), data_bytes: memory::budget() };
-    worker.serve(io::stdin().lock(), &mut io::stdout().lock())
+    let output = arguments.output.clone();
+    let worker = Worker { machine, cache, output, data_bytes: memory::budget(), start };
+    worker.serve(io::stdin().lock(), &mut reports)
+}
+
+/// Where reports go: what was stdout. What libraries print goes to stderr from here on, and stands in
+/// no report's way.
+///
+/// # Errors
+/// [`Kind::Environment`] where the system has no descriptor left.
+fn reports() -> Result<File> {
+    let cannot = |error: io::Error| {
+        Error::new(Kind::Environment, "cannot set stdout apart for reports").with_source(error)
+    };
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(cannot)?;
+    rustix::stdio::dup2_stdout(io::stderr()).map_err(|error| cannot(error.into()))?;
+    Ok(stdout.into())
 }
 
 /// Has the system end this process when its parent dies: it would finish its model for nobody.

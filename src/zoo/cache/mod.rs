@@ -12,6 +12,7 @@ use super::plan::Plan;
 use crate::error::{Error, Kind, Result};
 use crate::files::{self, store::Store};
 use crate::mapped;
+use crate::memory;
 use crate::report::environment::{Environment, Gpu};
 use crate::report::manifest::{File, Manifest};
 use crate::report::zoo::{ModelReport, Status};
@@ -22,13 +23,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Version of the entries' form, part of every key.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 /// The file of an entry that describes the others.
 const ENTRY: &str = "entry.json";
 /// The file with what came of the job.
 const RESULT: &str = "result.json";
 /// The file with the plan, where there is one.
 const PLAN: &str = "model.plan";
+
+/// Whether a file of that name belongs to an entry.
+fn is_file_of_entry(name: &str) -> bool {
+    [ENTRY, RESULT, PLAN].contains(&name)
+}
 
 /// A cache, as a worker uses it.
 #[derive(Debug)]
@@ -86,6 +92,8 @@ struct Decisive<'a> {
     /// ONNX Runtime's library, where there is no data.
     reference: Option<File>,
     settings: &'a Settings,
+    /// What is folded, and what is refused as too large, is a matter of memory.
+    memory_bytes: usize,
 }
 
 /// `entry.json`.
@@ -102,6 +110,8 @@ struct Kept {
     page: serde_json::Value,
     /// The plan's manifest.
     manifest: Option<Manifest>,
+    /// See [`Done::within_seconds`].
+    within_seconds: Option<u64>,
 }
 
 impl Cache {
@@ -129,25 +139,36 @@ impl Cache {
             data: data.collect::<Result<_>>()?,
             reference: reference.map(|library| files::describe(library)).transpose()?,
             settings: &job.settings,
+            memory_bytes: memory::decisive(),
         };
         let text = serde_json::to_vec(&decisive)
             .map_err(|error| Error::new(Kind::Internal, "cannot write a key").with_source(error))?;
         Ok(crate::hash::sha256(text))
     }
 
-    /// What was kept for a job under its key. A damaged entry is removed.
+    /// What was kept for a job under its key. A damaged entry is removed, and so is one that a job
+    /// with more time may replace.
     ///
     /// # Errors
     /// What is wrong with a damaged entry, on one line.
     pub fn find(&self, key: &str, job: &Job) -> Result<Option<Done>, String> {
         let folder = self.store.place(key);
-        if !folder.exists() {
+        if fs::symlink_metadata(&folder).is_err() {
             return Ok(None);
+        }
+        // A link would lead out of the cache, and reading a pipe would not end.
+        if Store::placed(self.store.home(), key, is_file_of_entry).is_none() {
+            let gone = fs::symlink_metadata(&folder).is_err();
+            return if gone { Ok(None) } else { Err("it is not a folder of our files".to_owned()) };
         }
         // Before it is read, so that nobody thinks that it is not used. In somebody else's cache it
         // may not be allowed.
         let _ = self.store.note_use(key);
         match read(&folder, job) {
+            Ok(done) if done.within_seconds.is_some_and(|most| has_more(job, most)) => {
+                let _ = self.store.remove(key);
+                Ok(None)
+            }
             Ok(done) => Ok(Some(done)),
             // Removed by another zoo's end, after all.
             Err(_) if !folder.exists() => Ok(None),
@@ -164,7 +185,8 @@ impl Cache {
     /// # Errors
     /// [`Kind::Environment`] for files that cannot be written.
     pub fn keep(&self, key: &str, done: &Done) -> Result<()> {
-        if !is_lasting(&done.outcome) {
+        // What was late is so again; its worker is spent for another reason.
+        if !is_lasting(&done.outcome.model) || done.outcome.spent && done.within_seconds.is_none() {
             return Ok(());
         }
         self.write(key, done).map_err(|error| {
@@ -179,8 +201,8 @@ impl Cache {
         let folder = work.path().join("entry");
         fs::create_dir(&folder)?;
         let Outcome { model, page, .. } = done.outcome.clone();
-        let kept =
-            Kept { model, page, manifest: done.plan.as_ref().map(|plan| plan.manifest.clone()) };
+        let manifest = done.plan.as_ref().map(|plan| plan.manifest.clone());
+        let kept = Kept { model, page, manifest, within_seconds: done.within_seconds };
         let kept = serde_json::to_vec(&kept)?;
         fs::write(folder.join(RESULT), &kept)?;
         if let Some(plan) = &done.plan {
@@ -220,7 +242,7 @@ fn open(folder: &Path) -> Result<Store> {
 
 /// Whether the same job would end in the same way again: nothing was missing, nobody died, nothing
 /// was stopped.
-fn is_lasting(outcome: &Outcome) -> bool {
+fn is_lasting(model: &ModelReport) -> bool {
     let lasting = [
         Status::Verified,
         Status::Evaluated,
@@ -231,7 +253,12 @@ fn is_lasting(outcome: &Outcome) -> bool {
         Status::Unsupported,
         Status::Invalid,
     ];
-    lasting.contains(&outcome.model.status) && !outcome.spent
+    lasting.contains(&model.status)
+}
+
+/// Whether a job has more time than this.
+fn has_more(job: &Job, seconds: u64) -> bool {
+    job.timeout_seconds.is_none_or(|limit| limit > seconds)
 }
 
 /// The files in a folder of test data.
@@ -269,7 +296,8 @@ fn read(folder: &Path, job: &Job) -> io::Result<Done> {
     }
     let model =
         ModelReport { name: job.name.clone(), path: job.path.clone(), cached: true, ..kept.model };
-    Ok(Done { outcome: Outcome { model, page: kept.page, spent: false, notes: Vec::new() }, plan })
+    let outcome = Outcome { model, page: kept.page, spent: false, notes: Vec::new() };
+    Ok(Done { outcome, plan, within_seconds: kept.within_seconds })
 }
 
 /// A file of an entry, if it is what it was.
@@ -279,4 +307,63 @@ fn checked(folder: &Path, name: &str, described: &File) -> io::Result<Bytes> {
         return Err(io::Error::other(format!("`{name}` is not as it was written")));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::pool::tests::job;
+    use std::os::unix::fs::symlink;
+
+    fn cache(home: &Path) -> Cache {
+        let maker = Maker::here(&Environment::here(None)).unwrap();
+        Cache::open(home, maker, None).unwrap()
+    }
+
+    /// An outcome that nobody could judge within a time.
+    fn late(within_seconds: Option<u64>, spent: bool) -> Done {
+        let model = ModelReport::new("a", "a.onnx", Status::Unjudged);
+        let outcome = Outcome { model, page: ().into(), spent, notes: Vec::new() };
+        Done { outcome, plan: None, within_seconds }
+    }
+
+    #[test]
+    fn what_was_late_is_kept_for_jobs_with_no_more_time() {
+        let home = tempfile::tempdir().unwrap();
+        let (cache, key) = (cache(home.path()), "a".repeat(64));
+        let found = |timeout_seconds| {
+            let job = Job { timeout_seconds, ..job("b") };
+            cache.find(&key, &job).unwrap().map(|done| done.outcome.model.name)
+        };
+        cache.keep(&key, &late(None, true)).unwrap();
+        assert_eq!(found(Some(1)), None, "its worker was spent, and nobody knows of what");
+        cache.keep(&key, &late(Some(10), true)).unwrap();
+        assert_eq!([found(Some(10)), found(Some(3))], ["b"; 2].map(|name| Some(name.to_owned())));
+        assert_eq!(found(Some(11)), None);
+        assert_eq!(found(Some(10)), None, "it gave way to one with more time");
+        cache.keep(&key, &late(Some(10), true)).unwrap();
+        assert_eq!(found(None), None);
+        cache.keep(&key, &late(None, false)).unwrap();
+        assert_eq!(found(None), Some("b".to_owned()));
+    }
+
+    #[test]
+    fn nothing_but_an_entry_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let (cache, elsewhere) = (cache(home.path()), tempfile::tempdir().unwrap());
+        let [linked, piped] = ["a", "b"].map(|digit| digit.repeat(64));
+        cache.keep(&linked, &late(None, false)).unwrap();
+        let moved = elsewhere.path().join("entry");
+        fs::rename(home.path().join(&linked), &moved).unwrap();
+        symlink(&moved, home.path().join(&linked)).unwrap();
+        cache.keep(&piped, &late(None, false)).unwrap();
+        let pipe = home.path().join(&piped).join(PLAN);
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for key in [linked, piped] {
+            let found = cache.find(&key, &job("a")).map(|done| done.is_some());
+            assert_eq!(found, Err("it is not a folder of our files".to_owned()));
+            assert!(home.path().join(&key).exists(), "it is not ours to remove");
+        }
+        assert_eq!(cache.find(&"c".repeat(64), &job("a")).map(|done| done.is_some()), Ok(false));
+    }
 }

@@ -4,7 +4,7 @@
 //! nothing else. An entry leaves its place as a whole, so that zoos which work at the same time
 //! find all of it or nothing.
 
-use super::{ENTRY, PLAN, RESULT};
+use super::{ENTRY, is_file_of_entry};
 use crate::error::{Error, Kind, Result};
 use crate::files::store::{Placed, Store};
 use std::cmp::Reverse;
@@ -117,8 +117,7 @@ fn entries(folder: &Path) -> Vec<Placed> {
 fn placed(folder: &Path, name: &str) -> Option<Placed> {
     let is_hash =
         name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let placed = is_hash
-        .then(|| Store::placed(folder, name, |file| [ENTRY, RESULT, PLAN].contains(&file)))??;
+    let placed = is_hash.then(|| Store::placed(folder, name, is_file_of_entry))??;
     // It enters the cache with its entry, as a whole.
     folder.join(name).join(ENTRY).exists().then_some(placed)
 }

@@ -224,6 +224,7 @@ fn results_are_found_by_content() {
         &["--target", "sm89"],
         &["--freeze-from-data"],
         &["--without-pass", "dedupe"],
+        &["--memory", "300"],
     ] {
         arguments.extend(option);
         assert_eq!(ended(&arguments), fresh, "{option:?}");
@@ -290,6 +291,7 @@ fn a_damaged_entry_is_removed_and_made_anew() {
         assert_eq!(run.ended(), [("relu", Status::Evaluated, false)], "{file}");
         let note =
             format!("`relu` was done anew, for its entry in the cache is damaged: {expected}");
+        assert!(run.said.contains(&note), "{}", run.said);
         assert_eq!(run.report.notes, [note]);
         assert_eq!(entries(&zoo.path("cache")), std::slice::from_ref(entry));
         assert_eq!(zoo.run(&[]).cached(), [true], "{file}");
