@@ -84,6 +84,7 @@ pub mod provision;
 pub mod recipe;
 pub mod report;
 mod shown;
+pub mod shrink;
 pub mod site;
 pub mod tensor;
 pub mod trt;
