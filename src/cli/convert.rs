@@ -1,6 +1,7 @@
 //! `onnx2plan MODEL`: read, import, optimize, build, prove, write.
 
 use super::environment::{Environment, LibraryArguments};
+use super::failing::FailingArguments;
 use super::output::{self, Output, counted};
 use super::proof::ProofArguments;
 use super::recipe::{self, RecipeArguments};
@@ -36,6 +37,8 @@ pub(super) struct Arguments {
     recipe: RecipeArguments,
     #[command(flatten)]
     proof: ProofArguments,
+    #[command(flatten)]
+    failing: FailingArguments,
     #[command(flatten)]
     library: LibraryArguments,
 }
@@ -115,7 +118,14 @@ fn one(
     let (source, conversion) = arguments.import(model, place, &library, output)?;
     super::unless_cancelled()?;
     let log = output::log_sink(output.is_verbose());
-    let (built, files) = build(&library, &source, &conversion, place, log.clone(), output)?;
+    let built = build(&library, &source, &conversion, place, log.clone(), output);
+    let (built, files) = match built {
+        Err(error) => {
+            let error = arguments.failing.explain(error, &library, (&source, &conversion), output);
+            return Err(error.in_model(model));
+        }
+        Ok(built) => built,
+    };
     super::unless_cancelled()?;
     let (of, file) = ((&source, &conversion), built.to.as_file());
     let proof = arguments.proof.prove(of, (file, &log), (&library, device), environment, output)?;
@@ -219,7 +229,7 @@ impl Arguments {
     ) -> Result<(Source, Conversion)> {
         output.start("import");
         let source = Source::open(model, &self.recipe.recipe.part)?;
-        place::spare(&self.reads(&source), &place.files())?;
+        place::spare(&self.reads(&source), &[place.files(), self.failing.writes()].concat())?;
         let fitted = self.recipe.fit(&source.model, library.caps())?;
         let mut conversion = Conversion::new(&source, fitted, library.caps())
             .map_err(|error| error.in_model(model))?;
@@ -264,7 +274,7 @@ fn build(
         let failed = || Error::new(Kind::Internal, "hashing the model failed");
         (built, hash.join().unwrap_or_else(|_| Err(failed())))
     });
-    let built = built.map_err(|error| error.in_model(&source.path))?;
+    let built = built?;
     let targets = &conversion.fitted.recipe.targets;
     output.done(&format!("{} for {}", library.version(), target_text(targets)));
     Ok((built, files?))

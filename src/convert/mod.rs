@@ -8,6 +8,7 @@
 mod candidate;
 mod choice;
 mod explain;
+pub mod failing;
 pub mod freezing;
 mod given;
 mod machine;
@@ -17,6 +18,7 @@ mod plan;
 mod proof;
 pub mod reason;
 pub mod replay;
+pub mod reproducer;
 mod source;
 
 pub use given::Given;
