@@ -74,6 +74,7 @@ pub mod infer;
 pub mod legalize;
 mod mapped;
 mod memory;
+pub mod mend;
 pub mod network;
 pub mod onnx;
 pub mod opt;

@@ -29,19 +29,18 @@ pub struct Smallest {
     pub complete: bool,
 }
 
-/// Looks for the smallest part of a network that does the same as the whole. `None` where not even
-/// all of its layers do, cut out of it.
+/// Looks for the smallest part of a network that does the same as the whole, which is not tried
+/// once more: it is what is found where no part does. `None` where nothing leaves the network.
 pub fn smallest(network: &Network, trial: &mut dyn FnMut(&Cut) -> Tried) -> Option<Smallest> {
-    let mut search = Search { network, trial, known: HashMap::new(), tried: 0, stopped: false };
+    let none = BTreeSet::new();
     let all = steps(network);
-    let set: BTreeSet<LayerId> = all.iter().copied().collect();
-    if !search.is_same(&set, &BTreeSet::new()) {
-        return None;
-    }
+    let whole = cut(network, &all.iter().copied().collect(), &none)?;
+    let known = HashMap::from([((whole.layers, whole.inside), true)]);
+    let mut search = Search { network, trial, known, tried: 0, stopped: false };
     let range = search.narrow(&all);
-    let mut kept = search.drop(range, |search, kept| search.is_same(kept, &BTreeSet::new()));
+    let mut kept = search.drop(range, |search, kept| search.is_same(kept, &none));
     // What computes sizes for others came along.
-    kept = cut(network, &kept, &BTreeSet::new())?.layers;
+    kept = cut(network, &kept, &none)?.layers;
     let within: BTreeSet<LayerId> = inside(network, &kept).into_iter().collect();
     let left = search.drop(within.clone(), |search, left| {
         search.is_same(&kept, &within.difference(left).copied().collect())

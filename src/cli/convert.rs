@@ -12,7 +12,7 @@ use crate::files::place::{self, Place};
 use crate::profiles::{self, Data, of_data};
 use crate::recipe::ComputeCapability;
 use crate::recipe::sizes::End;
-use crate::report::manifest::{Manifest, Verdict};
+use crate::report::manifest::{Manifest, Mended, Verdict};
 use crate::report::precision::Certificate;
 use crate::shown;
 use crate::trt::{Library, LogSink};
@@ -60,6 +60,7 @@ struct Converted {
     guesses: Vec<String>,
     notes: Vec<String>,
     precision: Option<Certificate>,
+    mends: Vec<Mended>,
     verification: Verdict,
 }
 
@@ -115,16 +116,17 @@ fn one(
 ) -> Result<()> {
     let library = environment.library(&arguments.library, output)?;
     let device = arguments.proof.device(&library)?;
-    let (source, conversion) = arguments.import(model, place, &library, output)?;
+    let (source, mut conversion) = arguments.import(model, place, &library, output)?;
     super::unless_cancelled()?;
     let log = output::log_sink(output.is_verbose());
-    let built = build(&library, &source, &conversion, place, log.clone(), output);
-    let (built, files) = match built {
-        Err(error) => {
-            let error = arguments.failing.explain(error, &library, (&source, &conversion), output);
-            return Err(error.in_model(model));
+    let mut mending = arguments.failing.begin();
+    let (built, files) = loop {
+        match build(&library, &source, &conversion, place, log.clone(), output) {
+            Ok(built) => break built,
+            Err(error) => mending
+                .mend(error, &library, (&source, &mut conversion), output)
+                .map_err(|error| error.in_model(model))?,
         }
-        Ok(built) => built,
     };
     super::unless_cancelled()?;
     let (of, file) = ((&source, &conversion), built.to.as_file());
@@ -320,6 +322,7 @@ impl Written {
             guesses: profiles::guesses(&conversion.planned),
             notes: prepared.notes.clone(),
             precision: manifest.precision,
+            mends: manifest.mends,
             verification: manifest.verification,
         })
     }

@@ -2,7 +2,7 @@
 //! at which it fails in the same way.
 
 use super::Conversion;
-use crate::error::said::{Fault, Said};
+use crate::error::said::{Fault, Said, plain};
 use crate::error::{Error, Kind};
 use crate::network::{Cut, Network, Profile};
 use crate::profiles::part::Ends;
@@ -27,7 +27,17 @@ pub struct Limit<'a> {
     pub cancel: &'a AtomicBool,
 }
 
+/// The share of the time in which the part is looked for; what is left is for mends.
+const SHARE: f64 = 0.75;
+
 impl Limit<'_> {
+    /// The limit of looking for the part.
+    fn of_search(self) -> Self {
+        let now = Instant::now();
+        let left = self.deadline.saturating_duration_since(now);
+        Self { deadline: now + left.mul_f64(SHARE), ..self }
+    }
+
     fn is_over(&self) -> bool {
         Instant::now() >= self.deadline || self.cancel.load(Ordering::Relaxed)
     }
@@ -40,6 +50,8 @@ pub struct Failing {
     pub smallest: Smallest,
     /// The nodes behind its layers, in order.
     pub nodes: Vec<Site>,
+    /// What TensorRT says, in short.
+    pub said: String,
     /// How many layers the whole network has, counted in the same way as [those](Self::layers) of
     /// the part.
     pub of: usize,
@@ -87,8 +99,8 @@ pub fn is_wanted(error: &Error) -> bool {
 
 impl Conversion {
     /// Looks for the smallest part that TensorRT fails to build as it failed to build the whole.
-    /// `progress` is told the layers of each part that is tried. `None` where TensorRT builds all
-    /// layers once they are cut out, or no part was built in time.
+    /// `progress` is told the layers of each part that is tried. It may be
+    /// the whole. `None` for another error than that of a [wanted](is_wanted) kind.
     pub fn failing(
         &self,
         library: &Library,
@@ -96,7 +108,7 @@ impl Conversion {
         limit: Limit<'_>,
         progress: &mut dyn FnMut(usize),
     ) -> Option<Failing> {
-        let start = Instant::now();
+        let (start, limit) = (Instant::now(), limit.of_search());
         let said = error.said().filter(|_| is_wanted(error))?;
         let network: &Network = self.network();
         let ends = Ends::new(network, &self.profiles());
@@ -112,7 +124,8 @@ impl Conversion {
             nodes.extend(sites.into_iter().filter(|_| layer.kind.name() != "Constant"));
         }
         let of = counted(network);
-        Some(Failing { smallest: found, nodes, of, took: start.elapsed() })
+        let said = plain(&said.text);
+        Some(Failing { smallest: found, nodes, said, of, took: start.elapsed() })
     }
 
     fn tried(

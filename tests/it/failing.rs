@@ -1,12 +1,14 @@
 //! Where TensorRT fails inside: the smallest part that fails, and the model that shows it.
 
 use crate::support::Model;
-use crate::tensorrt::onnx2plan;
+use crate::tensorrt::{onnx_runtime, onnx2plan};
 use onnx2plan::import::Fitted;
 use onnx2plan::network::cut::{cut, inside, steps};
 use onnx2plan::network::{Caps, Cut, Network};
 use onnx2plan::shrink::{Tried, smallest};
-use onnx2plan::{pipeline, valid};
+use onnx2plan::tensor::{DType, Tensor};
+use onnx2plan::{eval, mend, pipeline, valid};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -107,8 +109,12 @@ fn what_is_found_when_time_is_over_was_tried() {
     let found = found.unwrap();
     assert_eq!((found.tried, found.complete), (2, false));
     assert!(found.part.layers.len() < steps(&network).len());
-    assert!(smallest(&network, &mut |_| Tried::Other).is_none());
-    assert!(smallest(&network, &mut |_| Tried::Stopped).is_none());
+    // Where no part is known to do what the whole does, the whole is what is left.
+    for (tried, complete) in [(Tried::Other, true), (Tried::Stopped, false)] {
+        let found = smallest(&network, &mut |_| tried).unwrap();
+        assert_eq!(found.part.layers, steps(&network).into_iter().collect());
+        assert_eq!(found.complete, complete);
+    }
 }
 
 #[test]
@@ -180,7 +186,7 @@ pub(crate) fn loops_in_a_row() -> Model {
 /// Runs the program on a model that does not build; gives what it says, without times.
 fn fails(model: &Path, options: &[&str]) -> String {
     let mut command = onnx2plan();
-    command.arg(model).args(["--no-verify"]).args(options);
+    command.arg(model).args(["--no-verify", "--no-mend"]).args(options);
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(5), "{said}");
@@ -238,4 +244,132 @@ fn a_reproducer_replaces_no_model() {
     let output = command.current_dir(dir.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(fs::read(&model).unwrap(), before);
+}
+
+/// A loop that takes slices, from either end, and collects what it computes, from either end.
+fn scan() -> Model {
+    let body = Model::new(17)
+        .input("state", "f32[3]")
+        .input("a", "f32[3]")
+        .input("b", "f32[3]")
+        .node("Mul", "a b", "product")
+        .node("Add", "state product", "next")
+        .node("Sin", "next", "first")
+        .node("Neg", "next", "last")
+        .output("next", "f32[3]")
+        .output("first", "f32[3]")
+        .output("last", "f32[3]");
+    Model::new(17)
+        .input("start", "f32[3]")
+        .input("a", "f32[4, 3]")
+        .input("b", "f32[4, 3]")
+        .node("Scan", "start a b", "end first last")
+        .attr("body", body)
+        .attr("num_scan_inputs", 2)
+        .attr("scan_input_directions", [0, 1])
+        .attr("scan_output_directions", [0, 1])
+        .output("end", "")
+        .output("first", "")
+        .output("last", "")
+}
+
+/// Inputs without special values, the truth among them.
+fn inputs(network: &Network, truth: bool) -> Vec<Tensor> {
+    let one = |&input: &_| {
+        let ty = &network.value(input).ty;
+        let dims: Vec<usize> = ty.shape.iter().map(|dim| dim.size().unwrap_or(2)).collect();
+        if ty.dtype == DType::Bool {
+            return Tensor::of_bytes(DType::Bool, vec![], vec![u8::from(truth)]).unwrap();
+        }
+        let count: usize = dims.iter().product();
+        let values: Vec<f32> = (0..count).map(|at| at as f32 / 8.0 - 0.6).collect();
+        Tensor::vector(&values).reshaped(dims).unwrap()
+    };
+    network.inputs.iter().map(one).collect()
+}
+
+#[test]
+fn mends_keep_the_numbers() {
+    // Which of them find something to change: two forms of barriers, and those of a conditional
+    // and of a loop.
+    for (name, model, changing) in [
+        ("chain", chain(), ["copies", "maxima", "selected"]),
+        ("scan", scan(), ["copies", "maxima", "unrolled"]),
+        ("loops", loops_in_a_row(), ["copies", "maxima", "unrolled"]),
+    ] {
+        let network = network(&model);
+        let layers = network.live_layers().into_iter().collect();
+        let mut changed = Vec::new();
+        for mend in mend::ALL {
+            let Some(mended) = mend.apply(&network, &layers).unwrap() else { continue };
+            let mended = valid::check(mended).unwrap();
+            for truth in [true, false] {
+                let before = valid::check(network.clone()).unwrap();
+                let before = eval::run(&before, &inputs(&network, truth)).unwrap();
+                let after = eval::run(&mended, &inputs(&mended, truth)).unwrap();
+                assert_eq!(before, after, "{name}: {}", mend.name);
+            }
+            let kinds = mended.live_layers().into_iter().map(|id| mended.layer(id).kind.name());
+            let gone = match mend.name {
+                "selected" => "Conditional",
+                "unrolled" => "Loop",
+                _ => "",
+            };
+            assert!(!kinds.into_iter().any(|kind| kind == gone), "{name}: {}", mend.name);
+            changed.push(mend.name);
+        }
+        assert_eq!(changed, changing, "{name}");
+    }
+}
+
+#[test]
+fn mends_change_nothing_elsewhere() {
+    let network = network(&chain());
+    for mend in mend::ALL {
+        assert!(mend.apply(&network, &BTreeSet::new()).unwrap().is_none(), "{}", mend.name);
+    }
+}
+
+#[test]
+fn what_does_not_build_is_mended_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = loops_in_a_row().write(dir.path());
+    let mut command = onnx2plan();
+    let output = command.arg(&model).args(["--no-verify", "--json"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let line = "mended (copies): copies the data between these layers: Loop_once, Loop_again, \
+                Add_t. TensorRT failed: No nesting relationship. It costs nothing, or a pass over \
+                the data";
+    assert!(said.contains(line), "{said}");
+    let mends = json!([{
+        "name": "copies",
+        "nodes": ["Loop_once", "Loop_again", "Add_t"],
+        "does": "copies the data between these layers",
+        "reason": "No nesting relationship.",
+        "costs": "nothing, or a pass over the data",
+    }]);
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed["mends"], mends);
+    let manifest = fs::read(model.with_extension("plan.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["mends"], mends);
+    assert!(manifest["notes"].as_array().unwrap().contains(&json!(line)));
+}
+
+#[test]
+fn zoos_mend_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("loops")).unwrap();
+    loops_in_a_row().write(&dir.path().join("loops"));
+    let report = dir.path().join("report");
+    let mut command = onnx2plan();
+    command.env("ORT_DYLIB_PATH", onnx_runtime()).arg("zoo").arg(dir.path());
+    command.args(["--on", "cpu", "--no-cache", "--report"]).arg(&report);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(report.join("report.json")).unwrap();
+    assert!(text.contains("\"evaluated\""), "{text}");
+    let page = fs::read_to_string(report.join("models/loops/report.md")).unwrap();
+    assert!(page.contains("mended (copies)"), "{page}");
 }
