@@ -238,6 +238,7 @@ fn manifest(draw: &mut Draw) -> Result<bool, String> {
         },
         notes: vec![draw.text()],
         precision: None,
+        mends: Vec::new(),
         verification: Verdict::NotRun,
     };
     let text = serde_json::to_vec(&manifest).unwrap();

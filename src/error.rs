@@ -173,6 +173,15 @@ impl Error {
         self
     }
 
+    /// Says that what a library said, it said while it built a plan.
+    #[must_use]
+    pub fn while_building(mut self) -> Self {
+        if let Some(said) = &mut self.0.said {
+            said.is_of_build = true;
+        }
+        self
+    }
+
     /// Adds the way out.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

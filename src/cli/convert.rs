@@ -1,6 +1,7 @@
 //! `onnx2plan MODEL`: read, import, optimize, build, prove, write.
 
 use super::environment::{Environment, LibraryArguments};
+use super::failing::FailingArguments;
 use super::output::{self, Output, counted};
 use super::proof::ProofArguments;
 use super::recipe::{self, RecipeArguments};
@@ -11,7 +12,7 @@ use crate::files::place::{self, Place};
 use crate::profiles::{self, Data, of_data};
 use crate::recipe::ComputeCapability;
 use crate::recipe::sizes::End;
-use crate::report::manifest::{Manifest, Verdict};
+use crate::report::manifest::{Manifest, Mended, Verdict};
 use crate::report::precision::Certificate;
 use crate::shown;
 use crate::trt::{Library, LogSink};
@@ -38,6 +39,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     proof: ProofArguments,
     #[command(flatten)]
+    failing: FailingArguments,
+    #[command(flatten)]
     library: LibraryArguments,
 }
 
@@ -58,6 +61,7 @@ struct Converted {
     guesses: Vec<String>,
     notes: Vec<String>,
     precision: Option<Certificate>,
+    mends: Vec<Mended>,
     verification: Verdict,
 }
 
@@ -113,10 +117,18 @@ fn one(
 ) -> Result<()> {
     let library = environment.library(&arguments.library, output)?;
     let device = arguments.proof.device(&library)?;
-    let (source, conversion) = arguments.import(model, &library, output)?;
+    let (source, mut conversion) = arguments.import(model, &library, output)?;
     super::unless_cancelled()?;
     let log = output::log_sink(output.is_verbose());
-    let (built, files) = build(&library, &source, &conversion, place, log.clone(), output)?;
+    let mut mending = arguments.failing.begin();
+    let (built, files) = loop {
+        match build(&library, &source, &conversion, place, log.clone(), output) {
+            Ok(built) => break built,
+            Err(error) => mending
+                .mend(error, &library, (&source, &mut conversion), output)
+                .map_err(|error| error.in_model(model))?,
+        }
+    };
     super::unless_cancelled()?;
     let (of, file) = ((&source, &conversion), built.to.as_file());
     let proof = arguments.proof.prove(of, (file, &log), (&library, device), environment, output)?;
@@ -171,7 +183,8 @@ impl Arguments {
             places.push((model, place));
         }
         // Before the first plan is written: it must not be what another model reads.
-        let writes: Vec<PathBuf> = places.iter().flat_map(|(_, place)| place.files()).collect();
+        let plans = places.iter().flat_map(|(_, place)| place.files());
+        let writes: Vec<PathBuf> = plans.chain(self.failing.writes()).collect();
         place::spare(|| self.reads(), &writes)?;
         Ok(places)
     }
@@ -266,7 +279,7 @@ fn build(
         let failed = || Error::new(Kind::Internal, "hashing the model failed");
         (built, hash.join().unwrap_or_else(|_| Err(failed())))
     });
-    let built = built.map_err(|error| error.in_model(&source.path))?;
+    let built = built?;
     let targets = &conversion.fitted.recipe.targets;
     output.done(&format!("{} for {}", library.version(), target_text(targets)));
     Ok((built, files?))
@@ -312,6 +325,7 @@ impl Written {
             guesses: profiles::guesses(&conversion.planned),
             notes: prepared.notes.clone(),
             precision: manifest.precision,
+            mends: manifest.mends,
             verification: manifest.verification,
         })
     }

@@ -9,6 +9,7 @@ mod convert;
 mod diff;
 mod doctor;
 mod environment;
+mod failing;
 mod inspect;
 mod locate;
 mod machine;

@@ -109,6 +109,13 @@ impl Output {
         bar.set_position(done);
     }
 
+    /// Says what the phase is at, on a terminal.
+    pub(super) fn status(&mut self, what: &str) {
+        if let Some(Phase { name, bar: Some(bar), .. }) = &self.phase {
+            bar.set_message(format!("{name}: {what}"));
+        }
+    }
+
     /// Ends the phase with a line that says what came of it.
     pub(super) fn done(&mut self, what: &str) {
         let Some(phase) = self.phase.take() else { return };

@@ -143,10 +143,7 @@ mod tests {
             let word = word.split('=').next().unwrap();
             assert_eq!(said(line), format!("`--{word}` is a word of trtexec: {answer}"));
         }
-        assert_eq!(
-            said(&["m.onnx", "--reproducer", "bad"]),
-            "`--reproducer` is an option of `verify` only"
-        );
+        assert_eq!(said(&["m.onnx", "--by-layer"]), "`--by-layer` is an option of `verify` only");
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Conversion {
     }
 
     /// The network of a part of the model.
-    fn part(&self, model: &Model) -> Result<Checked> {
+    pub(super) fn part(&self, model: &Model) -> Result<Checked> {
         let names = names(model);
         let mut fitted = self.fitted.clone();
         fitted.constants.retain(|name, _| names.contains(&name.as_str()));

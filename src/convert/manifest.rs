@@ -42,6 +42,7 @@ pub(super) fn manifest(
         },
         notes: conversion.notes(),
         precision: conversion.certificate.clone(),
+        mends: conversion.mends.clone(),
         verification: Verdict::NotRun,
     }
 }

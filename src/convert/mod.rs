@@ -8,15 +8,18 @@
 mod candidate;
 mod choice;
 mod explain;
+pub mod failing;
 pub mod freezing;
 mod given;
 mod machine;
 mod manifest;
+mod mending;
 mod page;
 mod plan;
 mod proof;
 pub mod reason;
 pub mod replay;
+pub mod reproducer;
 mod source;
 mod witness;
 
@@ -37,6 +40,7 @@ use crate::pipeline::{self, Prepared};
 use crate::profiles::{self, Data, Planned};
 use crate::recipe::sizes::{Request, Sizes};
 use crate::recipe::{Frozen, Recipe};
+use crate::report::manifest::Mended;
 use crate::report::precision::Certificate;
 use crate::valid::Checked;
 use crate::verify::data::DataSet;
@@ -56,6 +60,8 @@ pub struct Conversion {
     pub planned: Vec<Planned>,
     /// What says that the types which layers compute in are good enough, where they were chosen.
     pub certificate: Option<Certificate>,
+    /// What was changed because TensorRT failed to build the network.
+    pub mends: Vec<Mended>,
 }
 
 impl Conversion {
@@ -66,7 +72,14 @@ impl Conversion {
     pub fn new(source: &Source, mut fitted: Fitted, caps: Caps) -> Result<Self> {
         fitted.recipe.part = source.wanted.clone();
         let prepared = pipeline::prepare(&source.model, &fitted, caps)?;
-        Ok(Self { fitted, caps, prepared, planned: Vec::new(), certificate: None })
+        Ok(Self {
+            fitted,
+            caps,
+            prepared,
+            planned: Vec::new(),
+            certificate: None,
+            mends: Vec::new(),
+        })
     }
 
     /// Plans the shapes that the recipe asks for; `data` helps to guess the rest.

@@ -7,6 +7,8 @@ pub struct Said {
     pub text: String,
     /// What it means, where that is known.
     pub fault: Option<Fault>,
+    /// Whether a plan was being built: the network had been taken as a whole.
+    pub(super) is_of_build: bool,
     /// Whether it is shown besides the message, which has it in short.
     pub(super) is_told: bool,
 }
@@ -26,7 +28,23 @@ impl Said {
     /// These words, of which the message has some.
     pub fn new(text: &str) -> Self {
         let fault = WORDS.into_iter().find(|(words, _)| text.contains(words));
-        Self { text: text.trim().to_owned(), fault: fault.map(|(_, fault)| fault), is_told: true }
+        let fault = fault.map(|(_, fault)| fault);
+        Self { text: text.trim().to_owned(), fault, is_of_build: false, is_told: true }
+    }
+
+    /// Whether it was said while a plan was built, not of a single layer.
+    pub fn is_of_build(&self) -> bool {
+        self.is_of_build
+    }
+
+    /// Whether the same went wrong: where both name lines of sources, at the same ones, else in the
+    /// same words. Names of layers and numbers do not count.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let [own, others] = [self, other].map(|said| places(&said.text));
+        if own.is_empty() && others.is_empty() {
+            return self.fault == other.fault && letters(&self.text) == letters(&other.text);
+        }
+        own == others
     }
 
     /// Whether it is shown besides the message, which has it in short.
@@ -77,6 +95,18 @@ pub fn plain(said: &str) -> String {
     }
 }
 
+/// The lines of source files that are named: `graphScope.cpp:232`.
+fn places(said: &str) -> Vec<&str> {
+    let words = said.split(|c: char| c.is_whitespace() || "[](),;".contains(c));
+    let places = words.filter(|word| has_place(word));
+    places.map(|word| word.rsplit('/').next().unwrap_or(word).trim_matches(':')).collect()
+}
+
+/// The words that are no names of layers and no numbers.
+fn letters(said: &str) -> Vec<&str> {
+    said.split_whitespace().filter(|word| word.chars().all(char::is_alphabetic)).collect()
+}
+
 /// Whether a word names a line of a source file.
 fn has_place(word: &str) -> bool {
     [".cpp:", ".cc:", ".cu:", ".h:", ".hpp:"].iter().any(|ending| word.contains(ending))
@@ -121,6 +151,13 @@ mod tests {
         for (said, expected) in cases {
             assert_eq!(plain(said), expected);
         }
+        let like = |a: usize, b: &str| Said::new(cases[a].0).is_like(&Said::new(b));
+        assert!(like(2, &cases[2].0.replace("p.second", "q.first")));
+        assert!(!like(2, &cases[2].0.replace("2155", "2156")));
+        assert!(!like(0, cases[1].0) && !like(4, cases[0].0) && like(4, cases[4].0));
+        let [a, b] = ["Could not find any implementation for node {ForeignNode[a...b]}.", "x"];
+        assert!(Said::new(a).is_like(&Said::new(&a.replace("a...b", "c...d"))));
+        assert!(!Said::new(a).is_like(&Said::new(b)));
         assert_eq!(plain(&"word ".repeat(1000)).chars().count(), MOST_CHARACTERS + 1);
     }
 }

@@ -338,6 +338,7 @@ mod tests {
             layers: Vec::new(),
             options,
             notes: Vec::new(),
+            mends: Vec::new(),
             precision: None,
             verification: Verdict::NotRun,
         }

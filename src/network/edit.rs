@@ -220,9 +220,7 @@ impl Network {
     /// Drops layers whose outputs nothing takes, and renumbers: afterwards no entry of the arenas
     /// is dead.
     pub fn compact(&mut self) {
-        let mut live = HashSet::new();
-        let mut wanted: HashSet<ValueId> = self.outputs.iter().map(|output| output.value).collect();
-        mark(self, &self.body, &mut wanted, &mut live);
+        let live = self.needed();
         let mut renumbering = Renumbering {
             old: std::mem::take(self),
             new: Network::default(),
@@ -230,6 +228,14 @@ impl Network {
         };
         renumbering.run(&live);
         *self = renumbering.new;
+    }
+
+    /// The layers from which the outputs follow.
+    pub(super) fn needed(&self) -> HashSet<LayerId> {
+        let mut live = HashSet::new();
+        let mut wanted: HashSet<ValueId> = self.outputs.iter().map(|output| output.value).collect();
+        mark(self, &self.body, &mut wanted, &mut live);
+        live
     }
 }
 

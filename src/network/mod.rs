@@ -18,6 +18,7 @@
 
 pub mod arena;
 pub mod caps;
+pub mod cut;
 pub mod dim;
 pub mod edit;
 pub mod facts;
@@ -28,6 +29,7 @@ pub mod text;
 
 pub use arena::{Arena, Id};
 pub use caps::Caps;
+pub use cut::Cut;
 pub use dim::{Dim, Shape, Symbol};
 pub use facts::{Demand, Facts};
 pub use layer::{Layer, LayerKind};

@@ -4,7 +4,7 @@ use super::layer::Arg;
 use super::layer::LoopOutput;
 use super::layer::Reshape;
 use super::layer::ResizeOutput;
-use super::{Layer, LayerKind, Maker, Network, ValueId};
+use super::{Layer, LayerId, LayerKind, Maker, Network, ValueId};
 use std::collections::HashSet;
 
 /// The inputs from which a size, a position or a count is computed, in the network's order.
@@ -22,8 +22,12 @@ pub fn sizes_of(network: &Network, layer: &Layer) -> Vec<ValueId> {
 
 /// The values from whose elements a size, a position or a count is computed.
 pub fn values_holding_sizes(network: &Network) -> HashSet<ValueId> {
-    let layers = network.live_layers();
-    reached(network, layers.into_iter().flat_map(|id| sizing(network.layer(id))).collect())
+    values_sizing(network, &network.live_layers())
+}
+
+/// The values from whose elements the sizes, positions and counts of these layers are computed.
+pub fn values_sizing(network: &Network, layers: &[LayerId]) -> HashSet<ValueId> {
+    reached(network, layers.iter().flat_map(|&id| sizing(network.layer(id))).collect())
 }
 
 /// The inputs from whose elements these values are computed, in the network's order.

@@ -6,11 +6,11 @@
 
 use super::data::Data;
 use super::external::Folder;
-use super::model::Model;
+use super::model::{DimSpec, Model};
 use super::{file, pb, read, wire, write};
 use crate::error::alike::nearest;
 use crate::error::{Error, Kind, Result};
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -45,6 +45,8 @@ pub enum Feed<'t> {
     Declared,
     /// An input of the type and shape of this tensor.
     Like(&'t Tensor),
+    /// An input of this type, of these sizes.
+    Typed(DType, &'t [DimSpec]),
     /// A constant.
     Constant(&'t Tensor),
 }
@@ -115,6 +117,35 @@ impl Whole {
         }
     }
 
+    /// What enters some nodes, by position, from other nodes, and what of them is taken outside. What
+    /// follows from constants alone enters nowhere: a part has that inside.
+    pub fn around(&self, nodes: &BTreeSet<usize>) -> (Vec<String>, Vec<String>) {
+        let graph = self.proto.graph.as_ref();
+        let given = graph.map(Names::of);
+        let is_constant = |name: &str| given.as_ref().is_some_and(|g| g.constants.contains(name));
+        let inputs = graph.into_iter().flat_map(|graph| &graph.input);
+        let mut varies: HashSet<&str> = inputs.map(pb::ValueInfoProto::name).collect();
+        varies.retain(|name| !is_constant(name));
+        let mut made_outside = HashSet::new();
+        let mut taken: HashSet<&str> = self.outputs().into_iter().collect();
+        for (at, node) in self.nodes.iter().enumerate() {
+            if node.inputs.iter().any(|name| varies.contains(name.as_str())) {
+                varies.extend(node.outputs.iter().map(String::as_str));
+            }
+            if !nodes.contains(&at) {
+                made_outside.extend(node.outputs.iter().map(String::as_str));
+                taken.extend(node.inputs.iter().map(String::as_str));
+            }
+        }
+        let steps = || nodes.iter().filter_map(|&at| self.nodes.get(at));
+        let read: BTreeSet<&String> = steps().flat_map(|node| &node.inputs).collect();
+        let enters =
+            |name: &&String| varies.contains(name.as_str()) && made_outside.contains(name.as_str());
+        let from = read.into_iter().filter(enters).cloned().collect();
+        let made = steps().flat_map(|node| &node.outputs);
+        (from, made.filter(|name| taken.contains(name.as_str())).cloned().collect())
+    }
+
     /// The nodes that compute `to` from `from` and from those of the model's inputs and constants
     /// that they need.
     ///
@@ -143,7 +174,8 @@ impl Whole {
             }
             match feed {
                 Feed::Constant(tensor) => part.initializer.push(write::tensor(name, tensor)),
-                Feed::Like(tensor) => part.input.push(write::value_info(name, tensor)),
+                Feed::Like(tensor) => part.input.push(write::value_like(name, tensor)),
+                Feed::Typed(dtype, dims) => part.input.push(write::value_info(name, dtype, dims)),
                 Feed::Declared => part.input.push(names.declared(name)?.clone()),
             }
         }

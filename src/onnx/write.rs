@@ -1,10 +1,11 @@
 //! Tensors into messages and files.
 
 use super::constant::ElementType;
+use super::model::DimSpec;
 use super::pb;
 use crate::error::Result;
 use crate::files;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 use prost::Message;
 use std::path::Path;
 
@@ -20,14 +21,24 @@ pub(super) fn tensor(name: &str, tensor: &Tensor) -> pb::TensorProto {
 }
 
 /// A value of the type and shape of a tensor.
-pub(super) fn value_info(name: &str, like: &Tensor) -> pb::ValueInfoProto {
-    use pb::tensor_shape_proto::{Dimension, dimension};
-    let dim = |&size: &usize| Dimension {
-        value: Some(dimension::Value::DimValue(i64::try_from(size).unwrap_or(i64::MAX))),
-        ..Default::default()
+pub(super) fn value_like(name: &str, like: &Tensor) -> pb::ValueInfoProto {
+    let dims: Vec<DimSpec> = like.dims().iter().copied().map(DimSpec::Known).collect();
+    value_info(name, like.dtype(), &dims)
+}
+
+/// A value of a type and shape.
+pub(super) fn value_info(name: &str, dtype: DType, dims: &[DimSpec]) -> pb::ValueInfoProto {
+    use pb::tensor_shape_proto::{Dimension, dimension::Value};
+    let dim = |dim: &DimSpec| {
+        let value = match dim {
+            DimSpec::Known(size) => Some(Value::DimValue(i64::try_from(*size).unwrap_or(i64::MAX))),
+            DimSpec::Symbol(name) => Some(Value::DimParam(name.to_string())),
+            DimSpec::Unknown => None,
+        };
+        Dimension { value, ..Default::default() }
     };
-    let shape = pb::TensorShapeProto { dim: like.dims().iter().map(dim).collect() };
-    let element = ElementType::Of(like.dtype()).to_onnx();
+    let shape = pb::TensorShapeProto { dim: dims.iter().map(dim).collect() };
+    let element = ElementType::Of(dtype).to_onnx();
     let value = pb::type_proto::Tensor { elem_type: Some(element), shape: Some(shape) };
     let ty = pb::TypeProto {
         value: Some(pb::type_proto::Value::TensorType(value)),

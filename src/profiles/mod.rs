@@ -2,6 +2,7 @@
 
 mod data;
 mod fit;
+pub mod part;
 mod reach;
 mod samples;
 mod sizes;

@@ -19,6 +19,11 @@ pub(super) struct Point {
 /// The layers that do not hold at a point, in order. What depends on data, and branches that need
 /// not be taken, are left out: nothing is known of them.
 pub(super) fn problems_at(network: &Network, point: &Point) -> Vec<Problem> {
+    settled(network, point).1
+}
+
+/// The network with the sizes that it has at a point, and the layers that do not hold there.
+pub(super) fn settled(network: &Network, point: &Point) -> (Network, Vec<Problem>) {
     let mut network = network.clone();
     for id in network.values.ids() {
         let ty = at_point(&network.value(id).ty, point);
@@ -31,7 +36,7 @@ pub(super) fn problems_at(network: &Network, point: &Point) -> Vec<Problem> {
     let body = network.body.clone();
     let mut problems = Vec::new();
     block(&mut network, &body, &mut Reaches::default(), &mut problems);
-    problems
+    (network, problems)
 }
 
 fn at_point(ty: &ValueType, point: &Point) -> ValueType {

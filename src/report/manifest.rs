@@ -43,6 +43,9 @@ pub struct Manifest {
     /// The types that layers compute in, where they were chosen, with the proof.
     #[serde(default)]
     pub precision: Option<Certificate>,
+    /// What was changed in the network because TensorRT failed to build it.
+    #[serde(default)]
+    pub mends: Vec<Mended>,
     /// Whether the plan was run and compared with a reference.
     pub verification: Verdict,
 }
@@ -110,6 +113,31 @@ pub struct Binding {
     pub profiles: Vec<[Vec<i64>; 3]>,
     /// Smallest, likeliest and largest values, for inputs that hold sizes: one entry per profile.
     pub values: Vec<[Vec<i64>; 3]>,
+}
+
+/// A change to a network that TensorRT fails to build, with which it builds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Mended {
+    /// The name of the mend.
+    pub name: String,
+    /// The ONNX nodes at which TensorRT failed.
+    pub nodes: Vec<String>,
+    /// What was done there.
+    pub does: String,
+    /// What TensorRT said when it failed.
+    pub reason: String,
+    /// What it costs in the plan.
+    pub costs: String,
+}
+
+impl Mended {
+    /// All of it on a line.
+    pub fn line(&self) -> String {
+        let Self { name, nodes, does, reason, costs } = self;
+        let nodes = nodes.join(", ");
+        format!("mended ({name}): {does}: {nodes}. TensorRT failed: {reason} It costs {costs}")
+    }
 }
 
 /// A layer and where it came from.

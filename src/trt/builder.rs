@@ -165,7 +165,9 @@ impl Builder {
             (_, Err(error)) => {
                 Err(Error::new(Kind::Environment, "the plan cannot be written").with_source(error))
             }
-            (Err(error), _) => Err(self.failed("cannot build the plan", error.what())),
+            (Err(error), _) => {
+                Err(self.failed("cannot build the plan", error.what()).while_building())
+            }
             (Ok(()), Ok(plan_bytes)) => Ok(BuildStats { plan_bytes, elapsed: start.elapsed() }),
         }
     }

@@ -3,6 +3,7 @@
 use super::job::{Job, Outcome};
 use super::plan::Plan;
 use super::waiting;
+use crate::convert::failing::Limit;
 use crate::convert::freezing::{self, Freezing};
 use crate::convert::{
     Conversion, Ending, Findings, Loaded, Machine, ModelFiles, On, Source, describe, reason,
@@ -23,7 +24,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long it may take to mend what TensorRT fails to build.
+const MOST_MENDING: Duration = Duration::from_mins(1);
 
 /// The files of a job, read.
 #[derive(Debug)]
@@ -271,7 +275,7 @@ impl Attempt<'_> {
         timed(&mut seconds.import, choose)?;
         findings.take(&conversion)?;
         if job.settings.verify == Effort::None {
-            self.build(&conversion, progress)?;
+            self.build(&mut conversion, progress)?;
             return Ok(Judged::Not("nobody asked for a comparison".to_owned()));
         }
         if sets.is_empty() {
@@ -281,9 +285,9 @@ impl Attempt<'_> {
             set.within = job.settings.recipe.bound();
         }
         match machine.gpu().filter(|_| job.settings.on != On::Cpu) {
-            None => self.evaluate(&conversion, sets, progress),
+            None => self.evaluate(&mut conversion, sets, progress),
             Some(gpu) => {
-                self.build(&conversion, progress)?;
+                self.build(&mut conversion, progress)?;
                 let Progress { seconds, plan, .. } = progress;
                 let Some(plan) = plan else { return Ok(Judged::OnCpu) };
                 let (ran, latency) = timed(&mut seconds.verify, || {
@@ -317,7 +321,7 @@ impl Attempt<'_> {
     /// Builds the plan, then evaluates the network in the time that is left.
     fn evaluate(
         &self,
-        conversion: &Conversion,
+        conversion: &mut Conversion,
         sets: &[DataSet],
         progress: &mut Progress,
     ) -> Result<Judged> {
@@ -348,7 +352,7 @@ impl Attempt<'_> {
     }
 
     /// Builds the plan into memory, where this machine can.
-    fn build(&self, conversion: &Conversion, progress: &mut Progress) -> Result<()> {
+    fn build(&self, conversion: &mut Conversion, progress: &mut Progress) -> Result<()> {
         let library = self.machine.library.as_ref();
         let lacking = library.filter(|_| self.machine.device.is_none());
         if let Some(site) = lacking.and_then(|lib| lib.lacks_device_for(conversion.network())) {
@@ -356,8 +360,28 @@ impl Attempt<'_> {
             progress.unbuilt = Some(why);
             return Ok(());
         }
-        progress.plan = Some(timed(&mut progress.seconds.build, || self.plan(conversion))?);
+        progress.plan = Some(timed(&mut progress.seconds.build, || self.mended(conversion))?);
+        if !conversion.mends.is_empty() {
+            progress.findings.take(conversion)?;
+        }
         Ok(())
+    }
+
+    /// The plan of the network, mended where TensorRT fails to build it.
+    fn mended(&self, conversion: &mut Conversion) -> Result<Plan> {
+        let start = Instant::now();
+        loop {
+            let error = match self.plan(conversion) {
+                Ok(plan) => return Ok(plan),
+                Err(error) => error,
+            };
+            let library = self.machine.library.as_ref();
+            let Some(library) = library else { return Err(error) };
+            let left = self.job.timeout_seconds.map(|limit| waiting::left(limit, self.start) / 2);
+            let budget = left.map_or(MOST_MENDING, |left| left.min(MOST_MENDING));
+            let limit = Limit { deadline: start + budget, cancel: &AtomicBool::new(false) };
+            conversion.mend_after(library, error, limit)?;
+        }
     }
 
     fn plan(&self, conversion: &Conversion) -> Result<Plan> {

@@ -199,7 +199,7 @@ fn usage_errors_are_as_recorded() {
         ("usage-pass", &["--without-pass", "luck"]),
         ("usage-rnn", &["--rnn", "layer"]),
         ("usage-word", &["--saveEngine=digits.plan"]),
-        ("usage-elsewhere", &["--reproducer", "bad"]),
+        ("usage-elsewhere", &["--by-layer"]),
         ("usage-node", &["--from", "Relu_33"]),
         ("usage-twice", &["MODEL"]),
     ];

@@ -19,6 +19,7 @@ mod conformance;
 mod dynamic;
 mod errors;
 mod exports;
+mod failing;
 mod foreign_text;
 mod golden;
 mod imports;

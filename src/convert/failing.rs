@@ -1,0 +1,178 @@
+//! Where TensorRT fails, when it fails inside and names no node: the smallest part of the network
+//! at which it fails in the same way.
+
+use super::Conversion;
+use crate::error::said::{Fault, Said, plain};
+use crate::error::{Error, Kind};
+use crate::network::{Cut, Network, Profile};
+use crate::profiles::part::Ends;
+use crate::shrink::{Smallest, Tried, smallest};
+use crate::site::Site;
+use crate::trt::{self, BuildOptions, Library};
+use crate::valid;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often it is looked whether there is time left.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long it may take to look for what fails.
+#[derive(Clone, Copy)]
+pub struct Limit<'a> {
+    /// When to stop.
+    pub deadline: Instant,
+    /// Set when the user wants to stop.
+    pub cancel: &'a AtomicBool,
+}
+
+/// The share of the time in which the part is looked for; what is left is for mends.
+const SHARE: f64 = 0.75;
+
+impl Limit<'_> {
+    /// The limit of looking for the part.
+    fn of_search(self) -> Self {
+        let now = Instant::now();
+        let left = self.deadline.saturating_duration_since(now);
+        Self { deadline: now + left.mul_f64(SHARE), ..self }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline || self.cancel.load(Ordering::Relaxed)
+    }
+}
+
+/// The smallest part of a network at which TensorRT fails as it does at the whole.
+#[derive(Debug)]
+pub struct Failing {
+    /// The part.
+    pub smallest: Smallest,
+    /// The nodes behind its layers, in order.
+    pub nodes: Vec<Site>,
+    /// What TensorRT says, in short.
+    pub said: String,
+    /// How many layers the whole network has, counted in the same way as [those](Self::layers) of
+    /// the part.
+    pub of: usize,
+    /// How long it took to find.
+    pub took: Duration,
+}
+
+/// How many nodes a message names.
+const NAMED: usize = 10;
+
+impl Failing {
+    /// How many layers the part has, constants left out; those inside of loops and branches count.
+    pub fn layers(&self) -> usize {
+        counted(&self.smallest.part.network)
+    }
+
+    /// What an error says of it, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let Smallest { tried, complete, .. } = self.smallest;
+        let (layers, of, seconds) = (self.layers(), self.of, self.took.as_secs_f64());
+        let found = if complete { "fails at" } else { "fails at (time ran out; maybe fewer)" };
+        let mut lines = vec![format!(
+            "TensorRT {found} {layers} of {of} layers alone; {tried} parts built in {seconds:.1} s:"
+        )];
+        lines.extend(self.nodes.iter().take(NAMED).map(|site| format!("  {site}")));
+        if self.nodes.len() > NAMED {
+            lines.push(format!("  and {} more", self.nodes.len() - NAMED));
+        }
+        lines
+    }
+}
+
+/// The layers of a network without constants.
+fn counted(network: &Network) -> usize {
+    let layers = network.live_layers().into_iter().map(|id| network.layer(id));
+    layers.filter(|layer| layer.kind.name() != "Constant").count()
+}
+
+/// Whether to look for what fails: TensorRT had taken the network, and failed at it. What it cannot
+/// build without a GPU it names.
+pub fn is_wanted(error: &Error) -> bool {
+    let inside = |said: &Said| said.is_of_build() && said.fault != Some(Fault::NoImplementation);
+    error.kind() == Kind::TensorRt && error.said().is_some_and(inside)
+}
+
+impl Conversion {
+    /// Looks for the smallest part that TensorRT fails to build as it failed to build the whole.
+    /// `progress` is told the layers of each part that is tried. It may be
+    /// the whole. `None` for another error than that of a [wanted](is_wanted) kind.
+    pub fn failing(
+        &self,
+        library: &Library,
+        error: &Error,
+        limit: Limit<'_>,
+        progress: &mut dyn FnMut(usize),
+    ) -> Option<Failing> {
+        let (start, limit) = (Instant::now(), limit.of_search());
+        let said = error.said().filter(|_| is_wanted(error))?;
+        let network: &Network = self.network();
+        let ends = Ends::new(network, &self.profiles());
+        let found = smallest(network, &mut |part: &Cut| {
+            progress(part.layers.len());
+            self.tried(library, part, ends.of(part), said, limit)
+        })?;
+        let mut nodes: Vec<Site> = Vec::new();
+        let part = &found.part.network;
+        for layer in part.live_layers().into_iter().map(|id| part.layer(id)) {
+            let new = |site: &&Site| site.place().index.is_some() && !nodes.contains(site);
+            let sites: Vec<Site> = layer.sites.iter().filter(new).cloned().collect();
+            nodes.extend(sites.into_iter().filter(|_| layer.kind.name() != "Constant"));
+        }
+        let of = counted(network);
+        let said = plain(&said.text);
+        Some(Failing { smallest: found, nodes, said, of, took: start.elapsed() })
+    }
+
+    fn tried(
+        &self,
+        library: &Library,
+        part: &Cut,
+        profiles: Vec<Profile>,
+        said: &Said,
+        limit: Limit<'_>,
+    ) -> Tried {
+        match self.attempt(library, part.network.clone(), profiles, limit) {
+            Err(error) if error.kind() == Kind::Cancelled => Tried::Stopped,
+            Err(error) if error.said().is_some_and(|other| said.is_like(other)) => Tried::Same,
+            _ => Tried::Other,
+        }
+    }
+
+    /// Builds a plan that nobody keeps.
+    ///
+    /// # Errors
+    /// Those of [`valid::check`] and [`trt::build`]; [`Kind::Cancelled`] where time is over.
+    pub(super) fn attempt(
+        &self,
+        library: &Library,
+        network: Network,
+        profiles: Vec<Profile>,
+        limit: Limit<'_>,
+    ) -> Result<(), Error> {
+        let network = valid::check(network)?;
+        // TensorRT's words are in its errors.
+        let log: trt::LogSink = Arc::new(|_, _| ());
+        let options = BuildOptions { profiles, ..self.options(log) };
+        let (stop, done) = (AtomicBool::new(limit.is_over()), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    stop.fetch_or(limit.is_over(), Ordering::Relaxed);
+                    std::thread::sleep(LOOK);
+                }
+            });
+            let built = if stop.load(Ordering::Relaxed) {
+                Err(Error::new(Kind::Cancelled, "there is no time left"))
+            } else {
+                trt::build(library, &network, options, &mut io::sink(), &stop).map(|_| ())
+            };
+            done.store(true, Ordering::Relaxed);
+            built
+        })
+    }
+}
