@@ -12,8 +12,8 @@ static HELD: AtomicUsize = AtomicUsize::new(0);
 /// What may be held, in bytes; 0 until it is known.
 static BUDGET: AtomicUsize = AtomicUsize::new(0);
 
-/// The budget from which on more of it decides on nothing that lasts: every limit that is a share of
-/// the budget has a most of its own, and has reached it.
+/// The budget from which on more of it decides on nothing that lasts: every limit that is a share
+/// of the budget has a most of its own, and has reached it.
 const DECISIVE: usize = 4 << 30;
 /// The budget where the system does not say how much memory there is.
 const UNKNOWN: usize = 8 << 30;

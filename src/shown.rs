@@ -65,8 +65,8 @@ pub(crate) fn lines(text: &str) -> String {
     out
 }
 
-/// Whether `[` behind this text would begin a command: GitHub's and Azure's `##[`, Azure's `##vso[`,
-/// `##teamcity[`, which are obeyed wherever they stand in a line.
+/// Whether `[` behind this text would begin a command: GitHub's and Azure's `##[`, Azure's
+/// `##vso[`, `##teamcity[`, which are obeyed wherever they stand in a line.
 fn begins_a_command(text: &str) -> bool {
     text.trim_end_matches(|each: char| each.is_ascii_alphanumeric()).ends_with("##")
 }

@@ -1,5 +1,5 @@
-//! `onnx2plan doctor`: what is on this machine, what would be used, whether that is enough, and what
-//! to do next.
+//! `onnx2plan doctor`: what is on this machine, what would be used, whether that is enough, and
+//! what to do next.
 
 use super::environment::{Environment, LibraryArguments};
 use super::output::Output;

@@ -23,8 +23,8 @@ pub(super) fn explain(error: &clap::Error, command: &Command, line: &[OsString])
     answer(OPTIONS, word).or_else(|| elsewhere(command, word))
 }
 
-/// What may have been meant as a command: the first word that is no option of every command, nor its
-/// value; behind `help`, what help is asked for.
+/// What may have been meant as a command: the first word that is no option of every command, nor
+/// its value; behind `help`, what help is asked for.
 fn first_word<'l>(command: &Command, line: &'l [OsString]) -> Option<&'l OsString> {
     let mut words = line.iter().skip(1);
     loop {

@@ -36,7 +36,8 @@ impl Conversion {
     }
 
     /// Changes the network at what TensorRT fails to build, by the cheapest mend with which it
-    /// builds that; `None` where none helps, or too many were needed. From here on the network is the mended one.
+    /// builds that; `None` where none helps, or too many were needed. From here on the network is
+    /// the mended one.
     pub fn mend(
         &mut self,
         library: &Library,

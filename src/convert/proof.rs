@@ -43,8 +43,8 @@ fn counted(sets: usize) -> String {
 }
 
 impl Conversion {
-    /// Runs a plan in a file on data sets and compares. `reference` is ONNX Runtime's library, where
-    /// there is one: see [`Source::judged`].
+    /// Runs a plan in a file on data sets and compares. `reference` is ONNX Runtime's library,
+    /// where there is one: see [`Source::judged`].
     ///
     /// # Errors
     /// Whatever TensorRT and CUDA say of the run. Numbers that differ are in the [`Proof`].

@@ -45,7 +45,8 @@ impl Reproducer {
     /// Writes the model, and how TensorRT's own tool shows what is wrong with it.
     ///
     /// # Errors
-    /// [`Kind::Environment`](crate::Kind::Environment) where a file cannot be written; those of [`Part::bytes`].
+    /// [`Kind::Environment`](crate::Kind::Environment) where a file cannot be written; those of
+    /// [`Part::bytes`].
     pub fn write(&self, folder: &Path) -> Result<()> {
         let contents = [self.part.bytes()?, self.text.clone().into_bytes()];
         for (path, bytes) in writes(folder).iter().zip(contents) {

@@ -1,5 +1,5 @@
-//! A sink that writes each call as a line of text: what golden files hold. What a layer's attributes
-//! are stands in the text of the network.
+//! A sink that writes each call as a line of text: what golden files hold. What a layer's
+//! attributes are stands in the text of the network.
 
 use super::sink::{ConditionalHandle, Handle, Label, LoopHandle, Made, Refused, Sink};
 use crate::network::LayerKind;

@@ -53,8 +53,8 @@ fn count(network: &Network, of: &Conditional, at: usize) -> Option<usize> {
     (then == other).then_some(then)
 }
 
-/// Replaces a conditional by one that gives vectors for some of its outputs; `counts` says for which
-/// and how many.
+/// Replaces a conditional by one that gives vectors for some of its outputs; `counts` says for
+/// which and how many.
 fn rewrite(
     network: &mut Network,
     id: LayerId,

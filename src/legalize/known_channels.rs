@@ -1,6 +1,6 @@
 //! Convolutions of data of which only the run knows how many channels they have, or with a kernel
-//! that the run computes and of which only the run knows that: TensorRT wants to know it before, and
-//! each tells it of the other.
+//! that the run computes and of which only the run knows that: TensorRT wants to know it before,
+//! and each tells it of the other.
 
 use super::insert::Insert;
 use crate::error::Result;

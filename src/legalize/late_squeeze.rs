@@ -1,7 +1,7 @@
-//! Constants met by what a convolution over one axis gives. Such a convolution has an axis of size 1
-//! more than its data, which a layer takes away behind it. TensorRT-RTX makes the constants that
-//! follow parts of the convolution, and fails, because they have fewer axes than it: they are met in
-//! front of the layer that takes the axis away.
+//! Constants met by what a convolution over one axis gives. Such a convolution has an axis of size
+//! 1 more than its data, which a layer takes away behind it. TensorRT-RTX makes the constants that
+//! follow parts of the convolution, and fails, because they have fewer axes than it: they are met
+//! in front of the layer that takes the axis away.
 
 use super::insert::Insert;
 use crate::error::Result;

@@ -1,8 +1,8 @@
 //! Scale of data with sizes that only the run knows, as a product, a sum and a power.
 //!
-//! TensorRT 8.6 ends with an assertion (`qdqScale || basicScale`) at such a Scale with a coefficient
-//! per element. With one for all, or one for each channel of axis 1, it builds; so it does each
-//! where all sizes are known.
+//! TensorRT 8.6 ends with an assertion (`qdqScale || basicScale`) at such a Scale with a
+//! coefficient per element. With one for all, or one for each channel of axis 1, it builds; so it
+//! does each where all sizes are known.
 
 use super::insert::{Insert, binary, internal};
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! Layers of whole numbers where the library has them for real ones only.
 //!
-//! TensorRT 8 refuses Relu, Neg, Abs, TopK and Resize of `i32` (comments of its `NvInfer.h`; TopK by
-//! its messages). All stand-ins are exact for every `i32`, also where an `f32` is not.
+//! TensorRT 8 refuses Relu, Neg, Abs, TopK and Resize of `i32` (comments of its `NvInfer.h`; TopK
+//! by its messages). All stand-ins are exact for every `i32`, also where an `f32` is not.
 
 use super::insert::{Insert, binary, internal};
 use crate::error::Result;

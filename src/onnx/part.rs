@@ -117,8 +117,8 @@ impl Whole {
         }
     }
 
-    /// What enters some nodes, by position, from other nodes, and what of them is taken outside. What
-    /// follows from constants alone enters nowhere: a part has that inside.
+    /// What enters some nodes, by position, from other nodes, and what of them is taken outside.
+    /// What follows from constants alone enters nowhere: a part has that inside.
     pub fn around(&self, nodes: &BTreeSet<usize>) -> (Vec<String>, Vec<String>) {
         let graph = self.proto.graph.as_ref();
         let given = graph.map(Names::of);

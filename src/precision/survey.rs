@@ -245,9 +245,9 @@ fn largest(tensor: &Tensor) -> f64 {
     finite.fold(0.0, f64::max)
 }
 
-/// How far two tensors are apart: the largest difference as a share of the [scale](Tensor::scale) of
-/// what is expected. Infinite where the shapes differ, or where only one of two elements is a finite
-/// number; whole numbers and truths are equal or 1 apart.
+/// How far two tensors are apart: the largest difference as a share of the [scale](Tensor::scale)
+/// of what is expected. Infinite where the shapes differ, or where only one of two elements is a
+/// finite number; whole numbers and truths are equal or 1 apart.
 pub(super) fn apart(actual: &Tensor, expected: &Tensor) -> f64 {
     if actual.dims() != expected.dims() {
         return f64::INFINITY;

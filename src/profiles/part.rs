@@ -20,8 +20,8 @@ impl Ends {
         Self { profiles: profiles.iter().map(|profile| (profile.clone(), at(profile))).collect() }
     }
 
-    /// The sizes of values, under other names, at the ends of the first profile. None where there is
-    /// no profile.
+    /// The sizes of values, under other names, at the ends of the first profile. None where there
+    /// is no profile.
     pub fn ranges(&self, values: &[(String, ValueId)]) -> Vec<Range> {
         let Some((_, ends)) = self.profiles.first() else { return Vec::new() };
         let open = values.iter().filter_map(|(name, id)| {

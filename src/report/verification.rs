@@ -42,8 +42,8 @@ pub struct Verification {
     pub agrees: bool,
     /// The gravest of its outputs.
     pub verdict: Judgment,
-    /// The data set whose outputs do not count, because ONNX Runtime gives others; absent where they
-    /// do.
+    /// The data set whose outputs do not count, because ONNX Runtime gives others; absent where
+    /// they do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overrules: Option<String>,
     /// Whether two runs gave the same bytes; absent where there was one.

@@ -110,8 +110,8 @@ impl Reference {
     }
 }
 
-/// Whether another program may have saturated sums of a graph's products, or moved the steps to which
-/// it rounds: what of a model is quantized, ONNX Runtime otherwise computes in whole numbers.
+/// Whether another program may have saturated sums of a graph's products, or moved the steps to
+/// which it rounds: what of a model is quantized, ONNX Runtime otherwise computes in whole numbers.
 pub fn is_quantized(graph: &Graph) -> bool {
     const STEPS: [&str; 3] = ["DequantizeLinear", "DynamicQuantizeLinear", "QuantizeLinear"];
     sums_products_of_8_bits(graph) || contains(graph, &STEPS)
@@ -153,8 +153,8 @@ fn exact_products(builder: SessionBuilder) -> Result<SessionBuilder, String> {
     builder.with_config_entry("session.x64quantprecision", "1").map_err(text)
 }
 
-/// Has what quantizes a whole batch do so: ONNX Runtime shares the batch of a quantized LSTM out among
-/// its threads, and each finds a scale of its own.
+/// Has what quantizes a whole batch do so: ONNX Runtime shares the batch of a quantized LSTM out
+/// among its threads, and each finds a scale of its own.
 fn whole_batches(builder: SessionBuilder, graph: &Graph) -> Result<SessionBuilder, String> {
     if !contains(graph, &["DynamicQuantizeLSTM"]) {
         return Ok(builder);

@@ -50,10 +50,11 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// How far each element may be off for rounding, given how far it is: a few times its own spread,
-    /// or the usual one of its like. Where there are steps, the element of its like that is off by
-    /// most may be off by the largest spread among them, the next by the next, and so on. So if one in
-    /// a thousand lands on another step in the runs, one in a thousand may have, and no more.
+    /// How far each element may be off for rounding, given how far it is: a few times its own
+    /// spread, or the usual one of its like. Where there are steps, the element of its like that is
+    /// off by most may be off by the largest spread among them, the next by the next, and so on. So
+    /// if one in a thousand lands on another step in the runs, one in a thousand may have, and no
+    /// more.
     pub fn allows(&self, off: &[f64]) -> Vec<f64> {
         let lent = Lent::of(&self.numbers, &self.by);
         let each = self.numbers.iter().zip(&self.by);

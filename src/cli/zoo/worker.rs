@@ -55,8 +55,8 @@ pub(crate) fn run(
     worker.serve(io::stdin().lock(), &mut reports)
 }
 
-/// Where reports go: what was stdout. What libraries print goes to stderr from here on, and stands in
-/// no report's way.
+/// Where reports go: what was stdout. What libraries print goes to stderr from here on, and stands
+/// in no report's way.
 ///
 /// # Errors
 /// [`Kind::Environment`] where the system has no descriptor left.

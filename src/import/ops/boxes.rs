@@ -179,8 +179,8 @@ fn sorted(ctx: &mut Ctx<'_>, of: &Suppression) -> Result<(ValueId, ValueId), OpE
     best(ctx, of.scores, MOST_SORTED, "boxes")
 }
 
-/// The best of each row, of so many at most, and their places in `i32`: scores that fall. A note says
-/// what is left out where there may be more.
+/// The best of each row, of so many at most, and their places in `i32`: scores that fall. A note
+/// says what is left out where there may be more.
 pub(super) fn best(
     ctx: &mut Ctx<'_>,
     scores: ValueId,
@@ -245,8 +245,8 @@ pub(super) struct Overlap {
     pub(super) union: ValueId,
 }
 
-/// How boxes overlap. What two boxes share, and what each covers, is longer by so much on each side:
-/// 1 where an end is the last pixel inside.
+/// How boxes overlap. What two boxes share, and what each covers, is longer by so much on each
+/// side: 1 where an end is the last pixel inside.
 pub(super) fn overlap(
     ctx: &mut Ctx<'_>,
     sides: [Side; 2],

@@ -156,7 +156,8 @@ fn instance_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     Ok(smallvec![instance_norm_of(ctx, x, [scale, bias], epsilon)?])
 }
 
-/// (x − mean) / √(variance + ε) · scale + bias of each channel, with one scale and bias per channel.
+/// (x − mean) / √(variance + ε) · scale + bias of each channel, with one scale and bias per
+/// channel.
 pub(super) fn instance_norm_of(
     ctx: &mut Ctx<'_>,
     x: ValueId,

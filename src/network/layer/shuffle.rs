@@ -1,4 +1,5 @@
-//! Data laid out otherwise: transposed, reshaped, joined. `Identity` and `Shape` have no attributes.
+//! Data laid out otherwise: transposed, reshaped, joined. `Identity` and `Shape` have no
+//! attributes.
 
 use super::attributes::{Attributes, Describe};
 use crate::network::Dim;

@@ -18,8 +18,8 @@ pub(in crate::import::ops) const OPS: &[Op] = &[
         .ignoring(&["accuracy_level"]),
 ];
 
-/// `MatMulNBits`: A · Wᵀ + bias, where W[n, k] = (B[n, k] − zero point) · scale of k's block; `g_idx`
-/// says which block that is where it is not k / `block_size`. Becomes MatrixMultiply.
+/// `MatMulNBits`: A · Wᵀ + bias, where W[n, k] = (B[n, k] − zero point) · scale of k's block;
+/// `g_idx` says which block that is where it is not k / `block_size`. Becomes MatrixMultiply.
 fn matmul_n_bits(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (columns, depth) = (dimension(node, "N")?, dimension(node, "K")?);
     let size = dimension(node, "block_size")?;
@@ -148,8 +148,8 @@ const NF4: [f32; 16] = [
     1.0,
 ];
 
-/// `MatMulBnb4`: A · Wᵀ. W has N rows of K numbers out of a table of 16, each times the scale of its
-/// block; blocks run over all rows.
+/// `MatMulBnb4`: A · Wᵀ. W has N rows of K numbers out of a table of 16, each times the scale of
+/// its block; blocks run over all rows.
 fn matmul_bnb4(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let (rows, columns) = (dimension(node, "N")?, dimension(node, "K")?);
     let size = dimension(node, "block_size")?;

@@ -80,8 +80,8 @@ fn leaky_relu(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
 
 /// `QLinearSoftmax`: before opset 13 of `Softmax` over all axes from `axis` on.
 ///
-/// As ONNX Runtime computes it, a known scale is the reciprocal of a whole number: 1/254.9 counts as
-/// 1/254.
+/// As ONNX Runtime computes it, a known scale is the reciprocal of a whole number: 1/254.9 counts
+/// as 1/254.
 fn softmax(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let opset = node.attrs.int_or("opset", 13)?;
     let x = operand(ctx, 0)?;

@@ -67,8 +67,8 @@ fn linear(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     linear_attention(ctx, node)
 }
 
-/// `GatedRMSNorm`: X / √(mean of squares + ε) · scale · a function of the gate, over runs of as many
-/// elements as the scale has, in `f32`.
+/// `GatedRMSNorm`: X / √(mean of squares + ε) · scale · a function of the gate, over runs of as
+/// many elements as the scale has, in `f32`.
 fn gated_rms_norm(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let epsilon = node.attrs.float_or("epsilon", 1e-5)?;
     let kind = node.attrs.string_or("activation", "silu")?;

@@ -1,5 +1,5 @@
-//! What the plugins that choose boxes share: candidates sorted by score, and what stays of them moved
-//! to the front.
+//! What the plugins that choose boxes share: candidates sorted by score, and what stays of them
+//! moved to the front.
 
 use crate::import::build::ctx::Ctx;
 use crate::import::error::OpError;
@@ -126,8 +126,8 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    /// The areas that each two boxes share and cover, in `f32` whatever the boxes are in: `f16` ends
-    /// at a square of 256. `more` as for [`overlap`].
+    /// The areas that each two boxes share and cover, in `f32` whatever the boxes are in: `f16`
+    /// ends at a square of 256. `more` as for [`overlap`].
     pub(super) fn overlap(&self, ctx: &mut Ctx<'_>, more: [f64; 2]) -> Result<Overlap, OpError> {
         let boxes = ctx.cast(self.boxes, DType::F32)?;
         let sides = sides(ctx, boxes, false)?;

@@ -13,9 +13,9 @@ use smallvec::smallvec;
 
 pub(crate) const OPS: &[Op] = &[plugin("EfficientNMS_TRT", "boxes scores anchors?", efficient)];
 
-/// `EfficientNMS_TRT`, with layers of fixed size: candidates, which are all classes of all boxes, are
-/// sorted by score; each is dropped if a better one that stays overlaps it, and what stays moves to
-/// the front. What is not needed of the outputs is 0.
+/// `EfficientNMS_TRT`, with layers of fixed size: candidates, which are all classes of all boxes,
+/// are sorted by score; each is dropped if a better one that stays overlaps it, and what stays
+/// moves to the front. What is not needed of the outputs is 0.
 fn efficient(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     let attrs = &node.attrs;
     let limit = threshold("attribute `score_threshold`", attrs.float_or("score_threshold", 0.25)?)?;

@@ -1,5 +1,5 @@
-//! Nodes of NVIDIA's own: plugins of TensorRT, which become layers of the same meaning, so that they
-//! need no plugin library; and operators that ModelOpt writes.
+//! Nodes of NVIDIA's own: plugins of TensorRT, which become layers of the same meaning, so that
+//! they need no plugin library; and operators that ModelOpt writes.
 //!
 //! They are known by their names, whatever the domain.
 

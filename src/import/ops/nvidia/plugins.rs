@@ -98,8 +98,8 @@ fn roi_align(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
     roi_align_by(ctx, node, flag(node, "coordinate_transformation_mode", true)?, bin)
 }
 
-/// `MultiscaleDeformableAttnPlugin_TRT`: a weighted sum of samples of several images, which stand in
-/// `value` one after the other. A GridSample for each image; their sizes must be known.
+/// `MultiscaleDeformableAttnPlugin_TRT`: a weighted sum of samples of several images, which stand
+/// in `value` one after the other. A GridSample for each image; their sizes must be known.
 fn deformable_attention(ctx: &mut Ctx<'_>, _: &Node) -> Result<Values, OpError> {
     let (value, locations, weights) = (ctx.input(0)?, ctx.input(3)?, ctx.input(4)?);
     let levels = levels(ctx)?;

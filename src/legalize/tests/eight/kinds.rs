@@ -24,7 +24,8 @@ const TYPES: [DType; 12] = [
     DType::F8E8M0,
 ];
 
-/// Kinds with blocks, with operands of fixed types, or of TensorRT 8 alone: other tests convert them.
+/// Kinds with blocks, with operands of fixed types, or of TensorRT 8 alone: other tests convert
+/// them.
 const ELSEWHERE: [&str; 4] = ["Conditional", "Loop", "NonMaxSuppression", "Rnn"];
 
 /// Types that other libraries compute with, too.
