@@ -677,3 +677,21 @@ fn every_output_has_a_name_of_its_own() {
         outputs.iter().map(|output| output.to_f32s().unwrap().into_owned()).collect();
     assert_eq!(found, [[-1.0, 2.0], [-1.0, 2.0], [1.0, 2.0], [1.0, -2.0]]);
 }
+
+/// A scale that gives no whole length does not count where corners are aligned: 5 elements become 3,
+/// of which the one in the middle is the third.
+#[test]
+fn nearest_elements_are_found_by_whole_lengths_where_corners_are_aligned() {
+    let model = Model::new(13)
+        .input("x", "f32[1, 1, 1, 5]")
+        .init("scales", &[4], &[1f32, 1.0, 1.0, 0.7])
+        .node("Resize", "x - scales", "y")
+        .attr("coordinate_transformation_mode", "align_corners")
+        .attr("nearest_mode", "floor")
+        .output("y", "");
+    let caps = Caps::modern();
+    let network =
+        pipeline::prepare(&model.read().unwrap(), &Fitted::standard(caps), caps).unwrap().network;
+    let x = Tensor::of(vec![1, 1, 1, 5], vec![0f32, 1.0, 2.0, 3.0, 4.0]).unwrap();
+    assert_eq!(*eval::run(&network, &[x]).unwrap()[0].to_f32s().unwrap(), [0.0, 2.0, 4.0]);
+}

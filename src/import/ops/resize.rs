@@ -175,7 +175,7 @@ fn resize(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
         )));
     }
     let policy = node.attrs.string_or("keep_aspect_ratio_policy", "stretch")?;
-    let axes = match (given(ctx, 2), given(ctx, 3)) {
+    let mut axes = match (given(ctx, 2), given(ctx, 3)) {
         (Some(scales), None) => {
             ctx.check_sizes_from(2)?;
             let scales = reals(ctx, scales)?;
@@ -193,6 +193,15 @@ fn resize(ctx: &mut Ctx<'_>, node: &Node) -> Result<Values, OpError> {
             return Err(OpError::invalid(format!("{both} of inputs `scales` and `sizes` given")));
         }
     };
+    if options.mode == InterpolationMode::Nearest
+        && options.coordinates == Coordinates::AlignCorners
+    {
+        // Corners are aligned by the lengths of tensors, as ONNX Runtime, PyTorch and TensorRT do it.
+        // For the other modes ONNX's tests take what scales give, which need not be whole.
+        for axis in &mut axes {
+            axis.scale = None;
+        }
+    }
     Ok(smallvec![resized(ctx, &options, &axes)?])
 }
 
