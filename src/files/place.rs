@@ -3,6 +3,7 @@
 use super::{cannot_write, persist_plan, private_temporary, temporary_beside, with_suffix};
 use crate::error::{Error, Kind, Result};
 use crate::report::manifest::Manifest;
+use crate::report::pages;
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Seek, Write};
@@ -159,6 +160,14 @@ pub(crate) fn spare(inputs: impl FnOnce() -> Vec<PathBuf>, outputs: &[PathBuf]) 
         }
     }
     Ok(())
+}
+
+/// Whether each of these models has a page of its own in a report.
+///
+/// # Errors
+/// [`Kind::Usage`] with two models whose pages would be one.
+pub(crate) fn pages_apart<'a>(models: impl Iterator<Item = &'a str>) -> Result<()> {
+    apart(models.map(|name| (name, pages::path(name).into())))
 }
 
 /// Whether each of these files, with the model that it is written for, has a place of its own.

@@ -15,14 +15,6 @@ pub fn path(name: &str) -> String {
     format!("models/{folder}/report.html")
 }
 
-/// Whether each of these models has a page of its own.
-///
-/// # Errors
-/// [`Kind::Usage`](crate::Kind::Usage) with two models whose pages would be one.
-pub fn apart<'a>(models: impl Iterator<Item = &'a str>) -> crate::Result<()> {
-    crate::files::place::apart(models.map(|name| (name, path(name).into())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

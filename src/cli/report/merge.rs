@@ -4,8 +4,8 @@ use crate::cli::output::{Output, counted};
 use crate::cli::zoo::ending::EndingArguments;
 use crate::error::{Error, Kind, Result};
 use crate::files::place;
+use crate::report::merge;
 use crate::report::read::{self, Saved};
-use crate::report::{merge, pages};
 use crate::zoo::folder;
 use std::path::PathBuf;
 
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<()> {
     let parts = whole.into_iter().map(|part| read::zoo(part)).collect::<Result<Vec<_>>>()?;
     let (mut report, models) = merge::merge(&parts)?;
     let names = || models.iter().map(|(model, _)| model.name.as_str());
-    pages::apart(names())?;
+    place::pages_apart(names())?;
     let writes = folder::writes(&arguments.output, names());
     place::spare(|| parts.iter().flat_map(Saved::files).collect(), &writes)?;
     report.notes.extend(lacks.iter().cloned());

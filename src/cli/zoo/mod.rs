@@ -16,7 +16,7 @@ use crate::memory;
 use crate::recipe::Recipe;
 use crate::report::manifest::File;
 use crate::report::zoo::{self, Effort, Report, Shard};
-use crate::report::{self, Environment as Described, pages};
+use crate::report::{self, Environment as Described};
 use crate::trt::{Device, Library};
 use crate::zoo::job::{self, Job, Outcome, Settings};
 use crate::zoo::pool::{self, Event, Limits};
@@ -193,7 +193,7 @@ impl Arguments {
     /// # Errors
     /// [`Kind::Usage`] for two models that would write one file.
     fn writes(&self, jobs: &[Job]) -> Result<Vec<PathBuf>> {
-        pages::apart(job::names(jobs))?;
+        place::pages_apart(job::names(jobs))?;
         let reports = self.report.iter();
         let reports = reports.flat_map(|folder| folder::writes(folder, job::names(jobs)));
         Ok(reports.chain(self.keep.plans(jobs)?).collect())
