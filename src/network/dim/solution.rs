@@ -62,20 +62,20 @@ impl Dim {
     }
 }
 
-/// An atom that a sum which is 0 makes equal to the rest of it: the last in order, so that sizes of
-/// data give way to sizes of inputs, and quotients and maxima to both.
+/// An atom that a sum which is 0 makes equal to the rest of it, divided by what stands before the
+/// atom: the last in order, so that sizes of data give way to sizes of inputs, and quotients and
+/// maxima to both.
 fn solved(sum: &Dim) -> Option<(Atom, Dim)> {
     let Dim::Expr(poly) = sum else { return None };
-    let lone = |(product, coefficient): (&Vec<Atom>, &i64)| match (product.as_slice(), coefficient)
-    {
-        ([atom], 1 | -1) => Some((atom.clone(), *coefficient)),
+    let lone = |(product, coefficient): (&Vec<Atom>, &i64)| match product.as_slice() {
+        [atom] => Some((atom.clone(), *coefficient)),
         _ => None,
     };
     let mut candidates: Vec<_> = poly.0.iter().filter_map(lone).collect();
     candidates.sort();
-    candidates.into_iter().rev().find_map(|(atom, sign)| {
-        let rest = sum - &(&Dim::Known(sign) * &Dim::atom(atom.clone()));
-        let rest = &rest * &Dim::Known(-sign);
+    candidates.into_iter().rev().find_map(|(atom, factor)| {
+        let rest = sum - &(&Dim::Known(factor) * &Dim::atom(atom.clone()));
+        let rest = rest.exact_div(&Dim::Known(factor.checked_neg()?))?;
         (!rest.contains(&atom)).then_some((atom, rest))
     })
 }

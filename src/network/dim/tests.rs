@@ -144,6 +144,22 @@ fn what_is_known_takes_the_place_of_what_it_equals() {
     assert_eq!(known.apply(&(&n() * &m())), known.apply(&m()));
 }
 
+#[test]
+fn what_a_size_is_multiplied_with_is_divided_out() {
+    let times = |factor: i64, dim: Dim| &Dim::Known(factor) * &dim;
+    let mut known = Solution::default();
+    known.add(&times(36, n()), &Dim::Known(72));
+    assert_eq!(known.apply(&n()), Dim::Known(2));
+    let mut known = Solution::default();
+    known.add(&times(2, n()), &times(4, m()));
+    assert_eq!(known.apply(&n()), known.apply(&times(2, m())));
+    // Where that leaves a rest, nothing stands for anything.
+    let mut known = Solution::default();
+    known.add(&times(3, n()), &times(2, m()));
+    known.add(&times(5, n()), &Dim::Known(7));
+    assert_eq!(known.apply(&n()), n());
+}
+
 /// Draws expressions together with what they mean.
 struct Draw(u64);
 
