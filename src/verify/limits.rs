@@ -11,16 +11,19 @@ use crate::tensor::Tensor;
 #[derive(Debug)]
 pub(super) struct Limits<'l> {
     of: Vec<&'l Limit>,
+    /// Whether they name it, and so count in place of all that names none.
+    named: bool,
 }
 
 impl<'l> Limits<'l> {
     pub(super) fn of(limits: &'l [Limit], output: &str) -> Self {
         let named = |limit: &&Limit| limit.output.as_deref() == Some(output);
         let mut of: Vec<&Limit> = limits.iter().filter(named).collect();
-        if of.is_empty() {
+        let named = !of.is_empty();
+        if !named {
             of = limits.iter().filter(|limit| limit.output.is_none()).collect();
         }
-        Self { of }
+        Self { of, named }
     }
 
     /// Whether there are none.
@@ -28,12 +31,14 @@ impl<'l> Limits<'l> {
         self.of.is_empty()
     }
 
-    /// How far each element may be off, where that is said.
-    pub(super) fn tolerance(&self) -> Option<Tolerance> {
+    /// How far each element may be off, where that is said; `general` is said of all outputs.
+    pub(super) fn tolerance(&self, general: Option<Tolerance>) -> Option<Tolerance> {
         let [absolute, relative] = [Metric::Atol, Metric::Rtol].map(|metric| {
             self.of.iter().find(|limit| limit.metric == metric).map(|limit| limit.value)
         });
-        absolute.or(relative)?;
+        if absolute.or(relative).is_none() {
+            return general.filter(|_| !self.named);
+        }
         let or_none = Option::unwrap_or_default;
         Some(Tolerance { absolute: or_none(absolute), relative: or_none(relative) })
     }
@@ -83,7 +88,8 @@ pub(super) fn check(limits: &[Limit], outputs: &[&str]) -> Result<()> {
     let unknown =
         |limit: &&Limit| limit.output.as_deref().is_some_and(|output| !outputs.contains(&output));
     let Some(limit) = limits.iter().find(unknown) else { return Ok(()) };
-    let message = format!("`--metric {limit}`: the model has no output of that name");
+    let name = limit.output.as_deref().unwrap_or_default();
+    let message = format!("the limit `{limit}` is for `{name}`, and the model has no such output");
     let known: Vec<String> = outputs.iter().map(|output| format!("`{output}`")).collect();
     Err(Error::new(Kind::Usage, message).with_hint(format!("it has {}", known.join(", "))))
 }
@@ -148,12 +154,22 @@ mod tests {
     use super::*;
 
     fn judged(limits: &[&str], actual: &[f32], expected: &[f32]) -> OutputComparison {
+        judged_beside(None, limits, actual, expected)
+    }
+
+    /// The same where something is said of all outputs, too.
+    fn judged_beside(
+        general: Option<Tolerance>,
+        limits: &[&str],
+        actual: &[f32],
+        expected: &[f32],
+    ) -> OutputComparison {
         let limits: Vec<Limit> = limits.iter().map(|text| text.parse().unwrap()).collect();
         let dims = vec![actual.len() / 2, 2];
         let actual = Tensor::of(dims.clone(), actual.to_vec()).unwrap();
         let expected = Constant::Tensor(Tensor::of(dims, expected.to_vec()).unwrap());
         let limits = Limits::of(&limits, "y");
-        let within = limits.tolerance();
+        let within = limits.tolerance(general);
         let tolerance = within.unwrap_or(compare::tolerance(actual.dtype()));
         let mut compared = compare::compare_within("y", &actual, &expected, tolerance, None);
         limits.judge(&mut compared, (&actual, &expected), within.is_some());
@@ -189,6 +205,10 @@ mod tests {
         assert_eq!(verdict(&["max=0.1", "y:max=1"]), Judgment::Agrees);
         assert_eq!(verdict(&["max=1", "y:max=0.1"]), Judgment::Differs);
         assert_eq!(verdict(&["max=1", "z:max=0.1"]), Judgment::Agrees);
+        let narrow = Some(Tolerance { absolute: 0.1, relative: 0.0 });
+        let beside = |limit: &str| judged_beside(narrow, &[limit], &actual, &expected).verdict;
+        assert_eq!(beside("max=1"), Judgment::Differs);
+        assert_eq!(beside("y:max=1"), Judgment::Agrees);
     }
 
     #[test]
@@ -196,7 +216,7 @@ mod tests {
         let limit = ["logitz:cosine=0.9".parse().unwrap()];
         assert_eq!(
             check(&limit, &["logits", "boxes"]).unwrap_err().to_string(),
-            "`--metric logitz:cosine=0.9`: the model has no output of that name\n\n\
+            "the limit `logitz:cosine=0.9` is for `logitz`, and the model has no such output\n\n\
              hint: it has `logits`, `boxes`"
         );
         assert!(check(&limit, &["logitz"]).is_ok());

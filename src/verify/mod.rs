@@ -208,7 +208,7 @@ fn judge(
             let standard = compare::scaled(actual.dtype(), expected);
             // Elements that must be equal stay so.
             let limits = Limits::of(&set.limits, name);
-            let given = limits.tolerance().or(set.tolerance);
+            let given = limits.tolerance(set.tolerance);
             let said = given.or_else(|| compare::share(expected, set.within?, standard));
             let tolerance = said.filter(|_| standard.relative > 0.0).unwrap_or(standard);
             let spread = spreads.get(name);

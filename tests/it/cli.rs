@@ -486,7 +486,7 @@ fn verify_judges_within_the_tolerance_that_is_given() {
     for (options, says) in [
         (
             vec!["--metric", "probs:top1=1"],
-            "error: `--metric probs:top1=1`: the model has no output of that name\n",
+            "error: the limit `probs:top1=1` is for `probs`, and the model has no such output\n",
         ),
         (vec!["--atol", "1", "--atol", "2"], "error: `--atol` says atol of all outputs twice\n"),
         (
