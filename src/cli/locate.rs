@@ -3,7 +3,7 @@
 use super::environment::Environment;
 use super::output::{Output, counted};
 use crate::error::Result;
-use crate::files::place;
+use crate::files::{self, place};
 use crate::onnx::Model;
 use crate::onnx::part::Whole;
 use crate::report::verification::{Fault, Judgment, OutputComparison};
@@ -82,7 +82,10 @@ impl LocateArguments {
             Ok(Some(located)) => located,
         };
         if let Some(folder) = &self.reproducer {
-            located.write(folder)?;
+            for (path, bytes) in located.files()? {
+                files::write(&folder.join(path), &bytes)?;
+            }
+            located.fault.reproducer = Some(folder.display().to_string());
         }
         output.done(&format!("{} of the model computed", counted(located.fault.parts_run, "part")));
         Ok(Found::Fault(located.fault))

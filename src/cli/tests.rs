@@ -8,7 +8,7 @@ use crate::convert::replay::PlanFile;
 use crate::convert::{Conversion, Given, Source};
 use crate::error::Result;
 use crate::network::Profile;
-use crate::onnx::write_tensor;
+use crate::onnx::tensor_bytes;
 use crate::profiles::Data;
 use crate::recipe::{ComputeCapability, Level, Recipe};
 use crate::tensor::Tensor;
@@ -71,8 +71,9 @@ impl Converting {
     fn data(&self, folder: &str, name: &str, tensor: &Tensor) -> PathBuf {
         let folder = self.folder.path().join(folder);
         fs::create_dir_all(&folder).unwrap();
-        write_tensor(&folder.join("input_0.pb"), name, tensor).unwrap();
-        write_tensor(&folder.join("output_0.pb"), "", &Tensor::scalar(0f32)).unwrap();
+        let output = tensor_bytes("", &Tensor::scalar(0f32));
+        std::fs::write(folder.join("input_0.pb"), tensor_bytes(name, tensor)).unwrap();
+        std::fs::write(folder.join("output_0.pb"), output).unwrap();
         folder
     }
 

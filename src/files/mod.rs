@@ -323,6 +323,17 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_link_is_replaced_and_what_it_leads_to_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, other] = ["input_0.pb", "other"].map(|name| folder.path().join(name));
+        std::fs::write(&other, "kept").unwrap();
+        std::os::unix::fs::symlink("other", &path).unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&other).unwrap(), b"kept");
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+
     fn manifest(plan: File) -> Manifest {
         let options = Made { recipe: Recipe::default(), ranges: BTreeMap::new(), frozen: vec![] };
         Manifest {

@@ -34,7 +34,7 @@ mod tests;
 pub use attrs::{Attr, AttrError, Attrs};
 pub use constant::{Constant, ElementType, UnsupportedElement, dtype_from_onnx};
 pub use model::{DimSpec, Graph, Initializer, Model, Node, ValueInfo, ValueType};
-pub use write::write_tensor;
+pub use write::tensor_bytes;
 
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;

@@ -1,13 +1,10 @@
-//! Tensors into messages and files.
+//! Tensors into messages.
 
 use super::constant::ElementType;
 use super::model::DimSpec;
 use super::pb;
-use crate::error::Result;
-use crate::files;
 use crate::tensor::{DType, Tensor};
 use prost::Message;
-use std::path::Path;
 
 /// A tensor as a message.
 pub(super) fn tensor(name: &str, tensor: &Tensor) -> pb::TensorProto {
@@ -47,26 +44,7 @@ pub(super) fn value_info(name: &str, dtype: DType, dims: &[DimSpec]) -> pb::Valu
     pb::ValueInfoProto { name: Some(name.to_owned()), r#type: Some(ty), ..Default::default() }
 }
 
-/// Writes a tensor as ONNX test data comes: `input_0.pb`.
-///
-/// # Errors
-/// [`Kind::Environment`](crate::Kind::Environment) where the file cannot be written.
-pub fn write_tensor(path: &Path, name: &str, data: &Tensor) -> Result<()> {
-    files::write(path, &tensor(name, data).encode_to_vec())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_is_replaced_and_what_it_leads_to_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let [path, other] = ["input_0.pb", "other"].map(|name| folder.path().join(name));
-        std::fs::write(&other, "kept").unwrap();
-        std::os::unix::fs::symlink("other", &path).unwrap();
-        write_tensor(&path, "x", &Tensor::vector(&[1f32])).unwrap();
-        assert_eq!(std::fs::read(&other).unwrap(), b"kept");
-        assert_eq!(crate::onnx::read_tensor(&path).unwrap().0, "x");
-    }
+/// A tensor as a file of ONNX test data holds it: `input_0.pb`.
+pub fn tensor_bytes(name: &str, data: &Tensor) -> Vec<u8> {
+    tensor(name, data).encode_to_vec()
 }

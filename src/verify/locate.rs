@@ -7,14 +7,13 @@
 
 use super::compare::compare_or_within;
 use crate::error::{Error, Kind, Result};
-use crate::files;
 use crate::onnx::part::{Feed, Part, Whole};
 use crate::onnx::{self, Constant, Model};
 use crate::report::verification::{Fault, OutputComparison};
 use crate::tensor::{DType, Tensor};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Converts a model and computes its outputs, in the model's order.
 pub trait Candidate {
@@ -281,21 +280,21 @@ fn may_be_shape(tensor: &Tensor) -> bool {
 }
 
 impl Located {
-    /// Writes the nodes as a model with its data, in the layout of ONNX's own: `model.onnx`,
-    /// `test_data_set_0/`.
+    /// The nodes as a model with its data, in the layout of ONNX's own: what stands in which file,
+    /// `model.onnx` first, then those in `test_data_set_0/`.
     ///
     /// # Errors
-    /// [`Kind::Environment`] where a file cannot be written.
-    pub fn write(&mut self, folder: &Path) -> Result<()> {
-        let data = folder.join("test_data_set_0");
-        files::write(&folder.join("model.onnx"), &self.part.bytes()?)?;
-        for (kind, tensors) in [("input", &self.inputs), ("output", &self.expected)] {
-            for (at, (name, tensor)) in tensors.iter().enumerate() {
-                onnx::write_tensor(&data.join(format!("{kind}_{at}.pb")), name, tensor)?;
-            }
-        }
-        self.fault.reproducer = Some(folder.display().to_string());
-        Ok(())
+    /// Those of [`Part::bytes`](onnx::part::Part::bytes).
+    pub fn files(&self) -> Result<impl Iterator<Item = (PathBuf, Vec<u8>)>> {
+        let model = (PathBuf::from("model.onnx"), self.part.bytes()?);
+        let all = [("input", &self.inputs), ("output", &self.expected)].into_iter();
+        let data = all.flat_map(|(kind, tensors)| {
+            tensors.iter().enumerate().map(move |(at, (name, tensor))| {
+                let path = format!("test_data_set_0/{kind}_{at}.pb").into();
+                (path, onnx::tensor_bytes(name, tensor))
+            })
+        });
+        Ok(std::iter::once(model).chain(data))
     }
 }
 

@@ -301,7 +301,11 @@ fn the_wrong_node_becomes_a_model_of_its_own() {
         |whole: &Whole, names: &[&str]| reference::inner(&library, whole, &inputs(), names);
     let mut located = find(&whole, fault, &mut inner).unwrap();
     let folder = dir.path().join("lstm");
-    located.write(&folder).unwrap();
+    std::fs::create_dir_all(folder.join("test_data_set_0")).unwrap();
+    for (path, bytes) in located.files().unwrap() {
+        std::fs::write(folder.join(path), bytes).unwrap();
+    }
+    located.fault.reproducer = Some(folder.display().to_string());
     let said = lines(&located.fault);
     assert_eq!(said[0], "first wrong node: `LSTM_hidden` (LSTM); its inputs are the reference's");
     assert!(said[1].starts_with("`hidden` f32[2, 1, 3, 3]: "), "{said:?}");
