@@ -15,6 +15,7 @@ use crate::profiles::part::Ends;
 use crate::profiles::{self, Data};
 use crate::recipe::sizes::{Request, Sizes};
 use crate::recipe::{Recipe, line};
+use crate::shown;
 use crate::site::Site;
 use crate::tensor::DType;
 use crate::trt::Library;
@@ -179,18 +180,20 @@ impl Conversion {
             .filter_map(|node| {
                 let place = node.site.place();
                 let step = whole.nodes().iter().find(|step| step.outputs.contains(&place.output));
-                Some(format!("- {}\n", step?.label))
+                Some(format!("- {}\n", shown::line(&step?.label)))
             })
             .collect();
         let said =
             error.said().map_or_else(|| error.message().to_owned(), |said| said.text.clone());
+        // Names come from the model, and the file is read on a terminal.
+        let [tool, command] = [self.tool(version.rtx, profile), self.command(profile)]
+            .map(|line| shown::escaped(&line));
         let mut text = format!(
-            "# A model that {version} does not build\n\n{}\nIt says:\n\n```\n{said}\n```\n\n\
-             TensorRT's own tool, whose parser may make other layers of the nodes:\n\n```\n{}\n\
-             ```\n\nonnx2plan:\n\n```\n{}\n```\n",
+            "# A model that {version} does not build\n\n{}\nIt says:\n\n```\n{}\n```\n\n\
+             TensorRT's own tool, whose parser may make other layers of the nodes:\n\n```\n{tool}\n\
+             ```\n\nonnx2plan:\n\n```\n{command}\n```\n",
             labels.concat(),
-            self.tool(version.rtx, profile),
-            self.command(profile),
+            shown::lines(&said),
         );
         let _ = write!(text, "\nCut out by onnx2plan {}.\n", env!("CARGO_PKG_VERSION"));
         text

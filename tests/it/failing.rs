@@ -235,6 +235,25 @@ fn nodes_at_which_tensorrt_fails_are_named_and_written_as_a_model() {
 }
 
 #[test]
+fn names_in_what_is_written_to_be_read_are_plain() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = loops_in_a_row().write(dir.path());
+    let text = fs::read(&model).unwrap();
+    let (mut odd, mut rest) = (Vec::new(), &text[..]);
+    while let Some((first, after)) = rest.split_first() {
+        let at_name = rest.starts_with(b"once");
+        odd.extend(if at_name { &b"o\x1bce"[..] } else { std::slice::from_ref(first) });
+        rest = if at_name { &rest[4..] } else { after };
+    }
+    fs::write(&model, odd).unwrap();
+    let folder = dir.path().join("bad");
+    fails(&model, &["--quiet", "--reproducer", folder.to_str().unwrap()]);
+    let text = fs::read_to_string(folder.join("README.md")).unwrap();
+    assert!(!text.contains('\x1b'), "{text}");
+    assert!(text.contains("- `Loop_o\\u{1b}ce` (Loop)\n"), "{text}");
+}
+
+#[test]
 fn a_reproducer_replaces_no_model() {
     let dir = tempfile::tempdir().unwrap();
     let model = loops_in_a_row().write(dir.path());
