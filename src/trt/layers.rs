@@ -391,7 +391,13 @@ impl Builder {
 
     fn scale(&mut self, of: &layer::Scale, inputs: Inputs<'_>) -> Made {
         let input = inputs.at(0)?;
-        let (dtype, _) = *self.tensor(Handle(input))?;
+        // What is absent has the type of what is there: TensorRT 8 may still call the data `f32`
+        // where their type was changed.
+        let there = [&of.shift, &of.scale, &of.power].into_iter().flatten().next();
+        let dtype = match there {
+            Some(tensor) => tensor.dtype(),
+            None => self.tensor(Handle(input))?.0,
+        };
         let mut hold = |tensor: &Option<Tensor>| {
             tensor.as_ref().map_or_else(|| Held::none(dtype), |t| self.hold(t))
         };
