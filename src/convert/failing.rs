@@ -6,6 +6,7 @@ use crate::error::said::{Fault, Said, plain};
 use crate::error::{Error, Kind};
 use crate::network::{Cut, Network, Profile};
 use crate::profiles::part::Ends;
+use crate::recipe::Level;
 use crate::shrink::{Smallest, Tried, smallest};
 use crate::site::Site;
 use crate::trt::{self, BuildOptions, Library};
@@ -57,6 +58,8 @@ pub struct Failing {
     pub of: usize,
     /// How long it took to find.
     pub took: Duration,
+    /// The level of optimization at which parts were built.
+    pub level: Option<Level>,
 }
 
 /// How many nodes a message names.
@@ -72,6 +75,10 @@ impl Failing {
     pub fn lines(&self) -> Vec<String> {
         let Smallest { tried, complete, .. } = self.smallest;
         let (layers, of, seconds) = (self.layers(), self.of, self.took.as_secs_f64());
+        if tried == 0 {
+            let why = "TensorRT failed inside, and the time was up before a part was built";
+            return vec![format!("{why}, after {seconds:.1} s: `--locate SECONDS` gives more")];
+        }
         let found = if complete { "fails at" } else { "fails at (time ran out; maybe fewer)" };
         let mut lines = vec![format!(
             "TensorRT {found} {layers} of {of} layers alone; {tried} parts built in {seconds:.1} s:"
@@ -112,9 +119,11 @@ impl Conversion {
         let said = error.said().filter(|_| is_wanted(error))?;
         let network: &Network = self.network();
         let ends = Ends::new(network, &self.profiles());
+        let level = self.level_of_parts(library, said, limit);
         let found = smallest(network, &mut |part: &Cut| {
             progress(part.layers.len());
-            self.tried(library, part, ends.of(part), said, limit)
+            let (network, profiles) = (part.network.clone(), ends.of(part));
+            self.tried(library, network, (profiles, level), said, limit)
         })?;
         let mut nodes: Vec<Site> = Vec::new();
         let part = &found.part.network;
@@ -125,25 +134,38 @@ impl Conversion {
         }
         let of = counted(network);
         let said = plain(&said.text);
-        Some(Failing { smallest: found, nodes, said, of, took: start.elapsed() })
+        Some(Failing { smallest: found, nodes, said, of, took: start.elapsed(), level })
+    }
+
+    /// The level of optimization at which parts are built: 0, where a part takes TensorRT 8 a second
+    /// in place of tens of them, if it fails at the whole there as well.
+    fn level_of_parts(&self, library: &Library, said: &Said, limit: Limit<'_>) -> Option<Level> {
+        let given = self.fitted.recipe.optimization_level;
+        if self.caps.strongly_typed || given.is_some() {
+            return given;
+        }
+        let least = Level::try_from(0).ok();
+        let whole = self.network().clone().into_inner();
+        let tried = self.tried(library, whole, (self.profiles(), least), said, limit);
+        least.filter(|_| tried == Tried::Same)
     }
 
     fn tried(
         &self,
         library: &Library,
-        part: &Cut,
-        profiles: Vec<Profile>,
+        network: Network,
+        at: (Vec<Profile>, Option<Level>),
         said: &Said,
         limit: Limit<'_>,
     ) -> Tried {
-        match self.attempt(library, part.network.clone(), profiles, limit) {
+        match self.attempt(library, network, at, limit) {
             Err(error) if error.kind() == Kind::Cancelled => Tried::Stopped,
             Err(error) if error.said().is_some_and(|other| said.is_like(other)) => Tried::Same,
             _ => Tried::Other,
         }
     }
 
-    /// Builds a plan that nobody keeps.
+    /// Builds a plan that nobody keeps, for these profiles at a level of optimization.
     ///
     /// # Errors
     /// Those of [`valid::check`] and [`trt::build`]; [`Kind::Cancelled`] where time is over.
@@ -151,13 +173,14 @@ impl Conversion {
         &self,
         library: &Library,
         network: Network,
-        profiles: Vec<Profile>,
+        (profiles, level): (Vec<Profile>, Option<Level>),
         limit: Limit<'_>,
     ) -> Result<(), Error> {
         let network = valid::check(network)?;
         // TensorRT's words are in its errors.
         let log: trt::LogSink = Arc::new(|_, _| ());
-        let options = BuildOptions { profiles, ..self.options(log) };
+        let mut options = BuildOptions { profiles, ..self.options(log) };
+        options.recipe.optimization_level = level;
         let (stop, done) = (AtomicBool::new(limit.is_over()), AtomicBool::new(false));
         std::thread::scope(|scope| {
             scope.spawn(|| {

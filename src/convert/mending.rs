@@ -78,7 +78,7 @@ impl Conversion {
         let mended = mend.apply(&part.network, &layers).ok().flatten();
         let Some(network) = mended.and_then(|mended| self.legal(mended)) else { return false };
         let profiles = Ends::new(self.network(), &self.profiles()).of(part);
-        self.attempt(library, network.into_inner(), profiles, limit).is_ok()
+        self.attempt(library, network.into_inner(), (profiles, failing.level), limit).is_ok()
     }
 
     /// A mended network as the library can build it.

@@ -79,8 +79,8 @@ impl Conversion {
             let Ok(planned) = profiles::plan(&network, &request, &Data::default()) else {
                 continue;
             };
-            let built =
-                self.attempt(library, network.clone().into_inner(), planned.profiles(), limit);
+            let at = (planned.profiles(), self.fitted.recipe.optimization_level);
+            let built = self.attempt(library, network.clone().into_inner(), at, limit);
             let failed = built.err().filter(|error| error.said().is_some_and(|s| said.is_like(s)));
             if let Some(error) = failed {
                 let profile = planned.profiles().pop().unwrap_or_default();
