@@ -33,10 +33,7 @@ fn text(path: &Path, manifest: &Manifest) -> String {
     line("options", if options.is_empty() { "none" } else { &options });
     line("numbers", verdict(manifest.verification));
     if let Some(found) = &manifest.precision {
-        let layers = found.layers;
-        let types =
-            format!("{} in f16, {} in bf16, {} in f32", layers.f16, layers.bf16, layers.f32);
-        line("types", &format!("{types}; outputs within {}", found.within));
+        line("types", &format!("{}; outputs within {}", found.layers, found.within));
     }
     let bindings = [("input", &manifest.inputs), ("output", &manifest.outputs)];
     for (what, binding) in

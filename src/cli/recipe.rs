@@ -1,13 +1,13 @@
 //! The recipe of a command, and where the values of its constants come from.
 
-use super::output::{Output, counted};
+use super::output::Output;
 use crate::convert::{Conversion, Given, Source};
 use crate::error::{Error, Kind, Result};
 use crate::import::Fitted;
 use crate::network::Caps;
 use crate::onnx::Model;
+use crate::recipe::precision::Calibration;
 use crate::recipe::{NETWORK, Recipe, TYPES};
-use crate::report::precision::Counts;
 use crate::verify::data::{self, DataSet};
 use crate::verify::npz;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,12 @@ impl RecipeArguments {
 
     /// Refuses what says how types are chosen where none are.
     fn unused(&self) -> Result<()> {
-        let Recipe { keep, within, budget, .. } = &self.recipe;
+        let Recipe { keep, within, budget, calibration, .. } = &self.recipe;
+        if *calibration != Calibration::default() && self.recipe.precision.eight().is_none() {
+            let message = "`--calibration` means nothing where no scales are looked for";
+            let hint = "`--precision int8` and `--precision fp8` look for scales";
+            return Err(Error::new(Kind::Usage, message).with_hint(hint));
+        }
         let options = [
             (within.is_some(), "--within"),
             (!keep.is_empty(), "--keep"),
@@ -123,12 +128,9 @@ pub(super) fn choose(
     output.start("types");
     conversion.choose(source, &sets()?, &super::CANCELLED)?;
     if let Some(found) = &conversion.certificate {
-        let Counts { f32, f16, bf16 } = found.layers;
         output.done(&format!(
-            "{} in f16, {bf16} in bf16, {f32} in f32; outputs within {} on {}",
-            counted(f16, "layer"),
-            found.within,
-            found.chosen_on
+            "{}; outputs within {} on {}",
+            found.layers, found.within, found.chosen_on
         ));
         if found.cut_short {
             output.warning("the time for choosing types was up: `--budget` gives it more");

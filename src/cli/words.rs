@@ -134,10 +134,7 @@ mod tests {
                 "say `--precision auto`, which takes what keeps the outputs right",
             ),
             (&["convert", "m.onnx", "--minShapes=x:1x3"], "say `--min NAME:1x3x224x224`"),
-            (
-                &["zoo", "models", "--int8"],
-                "quantize the model (Q/DQ nodes) and give `--precision f16` for the rest",
-            ),
+            (&["zoo", "models", "--int8"], "say `--precision int8`, with data in `--calibrate`"),
         ] {
             let word = line.iter().find_map(|word| word.strip_prefix("--")).unwrap();
             let word = word.split('=').next().unwrap();

@@ -7,6 +7,7 @@ use crate::network::{Caps, Network, sizing};
 use crate::pipeline;
 use crate::precision::{self, Choice, Data, Inputs, Label};
 use crate::profiles::{self, Sample};
+use crate::recipe::precision::{Calibration, Eight, Precision};
 use crate::tensor::Tensor;
 use crate::verify::data::DataSet;
 use crate::verify::{self, boundary, random};
@@ -30,8 +31,9 @@ impl Conversion {
     pub fn choose(&mut self, source: &Source, sets: &[DataSet], cancel: &AtomicBool) -> Result<()> {
         let Some(optimized) = self.prepared.optimized.take() else { return Ok(()) };
         let chosen = self.chosen(&optimized, source, sets, cancel);
-        let chosen = chosen.and_then(|Choice { keep, certificate }| {
+        let chosen = chosen.and_then(|Choice { keep, quantize, certificate }| {
             self.fitted.recipe.keep = keep;
+            self.fitted.recipe.quantize = quantize;
             self.certificate = Some(certificate);
             pipeline::typed(optimized.clone(), &self.fitted.recipe, self.caps)
         });
@@ -52,10 +54,16 @@ impl Conversion {
         sets: &[DataSet],
         cancel: &AtomicBool,
     ) -> Result<Choice> {
-        let data = if sets.is_empty() {
-            self.drawn_data(optimized)?
-        } else {
-            given_data(optimized, source, sets)?
+        let recipe = &self.fitted.recipe;
+        if recipe.precision == Precision::Fp8 && recipe.calibration == Calibration::Entropy {
+            let message = "`--calibration entropy` is for the even steps of int8, not for fp8";
+            let hint = "`mse`, `max` and `percentile` are for both";
+            return Err(Error::new(Kind::Usage, message).with_hint(hint));
+        }
+        let data = match recipe.precision.eight() {
+            _ if !sets.is_empty() => given_data(optimized, source, sets)?,
+            Some(eight) => return Err(no_data(eight)),
+            None => self.drawn_data(optimized)?,
         };
         let caps = self.caps;
         let mut evaluate = |network: Network, inputs: &[Tensor]| {
@@ -64,8 +72,7 @@ impl Conversion {
             }
             evaluated(network, inputs, caps)
         };
-        let recipe = &self.fitted.recipe;
-        precision::choose(optimized, recipe, &data, caps.bf16, &mut evaluate)
+        precision::choose(optimized, recipe, &data, caps, &mut evaluate)
     }
 
     /// Inputs drawn at the likeliest sizes.
@@ -81,7 +88,7 @@ impl Conversion {
             };
             seeds.iter().map(one).collect()
         };
-        Ok(Data { chosen: draw(&DECIDE)?, fresh: draw(&CHECK)? })
+        Ok(Data { chosen: draw(&DECIDE)?, fresh: draw(&CHECK)?, calibrating: Vec::new() })
     }
 
     /// The first shapes of a sample that the network runs at: guessed sizes need not be such.
@@ -124,7 +131,8 @@ fn given_data(optimized: &Network, source: &Source, sets: &[DataSet]) -> Result<
     };
     let count = sets.len().saturating_sub(1).clamp(1, MOST_SETS);
     let (deciding, held) = sets.split_at(count.min(sets.len()));
-    let held = held.get(held.len().saturating_sub(MOST_HELD)..).unwrap_or(held);
+    let last = held.len().saturating_sub(MOST_HELD);
+    let (between, held) = held.split_at(last.min(held.len()));
     let chosen: Vec<Inputs> = deciding.iter().map(inputs).collect::<Result<_>>()?;
     let mut fresh: Vec<Inputs> = held.iter().map(inputs).collect::<Result<_>>()?;
     for &seed in CHECK.iter().skip(held.len().min(1)) {
@@ -135,7 +143,16 @@ fn given_data(optimized: &Network, source: &Source, sets: &[DataSet]) -> Result<
         let other = other.filter(|other| !known(&other.tensors));
         fresh.extend(other);
     }
-    Ok(Data { chosen, fresh })
+    let between = between.iter().map(inputs).collect::<Result<Vec<_>>>()?;
+    let calibrating = chosen.iter().cloned().chain(between).collect();
+    Ok(Data { chosen, fresh, calibrating })
+}
+
+/// The error for a type of 8 bits without data: scales of drawn numbers are scales of nothing.
+fn no_data(eight: Eight) -> Error {
+    let message = format!("`--precision {eight}` takes its scales from data, and there are none");
+    let hint = "name data like those of use with `--calibrate`";
+    Error::new(Kind::Usage, message).with_hint(hint)
 }
 
 /// Inputs like these; what holds sizes stays.

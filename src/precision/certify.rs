@@ -5,6 +5,7 @@ use super::data::{Label, said};
 use super::search::{Found, Search};
 use super::{names, units::Units};
 use crate::network::{Layer, LayerId, LayerKind, Network};
+use crate::recipe::precision::Eight;
 use crate::report::precision::{Certificate, Counts, NodeType, OutputError};
 use crate::site::Site;
 use crate::tensor::DType;
@@ -38,7 +39,7 @@ pub(super) fn certificate(
         chosen_on: said(search.sets.iter().map(|set| &set.label)),
         checked_on: said(checked.iter().flat_map(|checked| &checked.on)),
         outputs: outputs.map(output).collect(),
-        layers: counts(network, &plan),
+        layers: counts(search, found, &plan),
         runs: search.clock.runs,
         seconds: search.clock.start.elapsed().as_secs_f64(),
         cut_short: search.clock.cut_short,
@@ -76,16 +77,32 @@ fn is_aside(kind: &LayerKind) -> bool {
     )
 }
 
-fn counts(network: &Network, plan: &Plan) -> Counts {
+fn counts(search: &Search<'_, '_>, found: &Found, plan: &Plan) -> Counts {
+    let network = search.network;
     let mut counts = Counts::default();
-    for dtype in network.live_layers().into_iter().filter_map(|id| computes(network, plan, id)) {
-        match dtype {
-            DType::F16 => counts.f16 += 1,
-            DType::BF16 => counts.bf16 += 1,
-            _ => counts.f32 += 1,
+    for id in network.live_layers() {
+        let Some(dtype) = computes(network, plan, id) else { continue };
+        match eight(search, found, network.layer(id)) {
+            Some(Eight::Int8) => counts.int8 += 1,
+            Some(Eight::Fp8) => counts.fp8 += 1,
+            None => match dtype {
+                DType::F16 => counts.f16 += 1,
+                DType::BF16 => counts.bf16 += 1,
+                _ => counts.f32 += 1,
+            },
         }
     }
     counts
+}
+
+/// The type of 8 bits that a layer multiplies in, if so.
+fn eight(search: &Search<'_, '_>, found: &Found, layer: &Layer) -> Option<Eight> {
+    if !matches!(layer.kind, LayerKind::Convolution(_) | LayerKind::MatrixMultiply(_)) {
+        return None;
+    }
+    let label = layer.sites.iter().find(|site| site.place().index.is_some())?.label();
+    let given = search.given.iter().find(|given| given.name == label).map(|given| given.to);
+    given.or_else(|| found.quantized.as_ref()?.to(&label))
 }
 
 /// A row for each node whose layers compute.
@@ -95,18 +112,28 @@ fn nodes(search: &Search<'_, '_>, found: &Found, plan: &Plan) -> Vec<NodeType> {
     let mut rows = Vec::new();
     for id in network.live_layers() {
         let Some(dtype) = computes(network, plan, id) else { continue };
-        let reason = reason(search, found, plan, (units, id, dtype));
+        let eight = eight(search, found, network.layer(id));
+        let narrowed = found.quantized.as_ref().filter(|_| eight.is_some());
+        let mut reason = reason(search, found, plan, (units, id, dtype));
         let own = units.of(id).and_then(|at| found.own.get(at)).copied();
         for site in network.layer(id).sites.iter().filter(|site| site.place().index.is_some()) {
-            if seen.insert(site) {
-                rows.push(NodeType {
-                    node: site.label(),
-                    op: site.place().op.clone(),
-                    dtype: dtype.to_string(),
-                    error: own.filter(|own| own.is_finite() && *own > 0.0),
-                    reason: reason.clone(),
-                });
+            if !seen.insert(site) {
+                continue;
             }
+            let node = site.label();
+            let own = narrowed.map_or(own, |narrowed| narrowed.own(&node));
+            reason = match (eight, &found.quantized) {
+                (Some(_), _) => None,
+                (None, Some(narrowed)) => narrowed.why_not(&node).map(str::to_owned).or(reason),
+                (None, None) => reason,
+            };
+            rows.push(NodeType {
+                op: site.place().op.clone(),
+                dtype: eight.map_or_else(|| dtype.to_string(), |eight| eight.to_string()),
+                error: own.filter(|own| own.is_finite() && *own > 0.0),
+                reason: reason.clone(),
+                node,
+            });
         }
     }
     rows

@@ -2,13 +2,14 @@
 
 use super::certify::{Checked, certificate};
 use super::data::{Data, Inputs};
-use super::search::{Clock, Evaluate, Found, Search, Set, most, share};
+use super::quantize::{Calibrated, Narrowed, Quantizer};
+use super::search::{Clock, Evaluate, Found, SHARE, SHARE_OF_TENSORRT_8, Search, Set, most, share};
 use super::units::Units;
 use super::{Policy, names, real};
 use crate::error::{Error, Kind, Result};
-use crate::network::Network;
+use crate::network::{Caps, Network};
 use crate::recipe::Recipe;
-use crate::recipe::precision::{Kept, Precision};
+use crate::recipe::precision::{Eight, Kept, Precision, Quantized};
 use crate::report::precision::Certificate;
 use crate::site::Site;
 use crate::tensor::{DType, Tensor};
@@ -18,8 +19,11 @@ use std::time::Duration;
 /// Seconds that the choice may take where nobody says another number.
 const BUDGET: u64 = 120;
 
-/// The share of the bound that data which did not decide may come to.
-const NEARLY: f64 = 0.8;
+/// How much more of the bound data which did not decide may come to.
+const NEARLY: f64 = 0.1;
+
+/// The share of the bound that is left to half precision where products are in 8 bits.
+const LEFT_TO_HALF: f64 = 0.2;
 
 /// The hint where the search was cut short.
 const MORE_TIME: &str = "`--budget` gives the choice more time";
@@ -33,11 +37,13 @@ pub struct Choice {
     /// The type of each unit that is not in the recipe's, to keep: with these the same network
     /// comes about again.
     pub keep: Vec<Kept>,
+    /// The nodes whose products take operands of 8 bits.
+    pub quantize: Vec<Quantized>,
     /// The proof.
     pub certificate: Certificate,
 }
 
-/// Chooses the types of a network as a recipe asks for. `bf16` says whether the library has it.
+/// Chooses the types of a network as a recipe asks for, for a library of these abilities.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] where no types hold the bound, [`Kind::Vacuous`] for data that say nothing of
@@ -46,7 +52,7 @@ pub fn choose(
     network: &Network,
     recipe: &Recipe,
     data: &Data,
-    bf16: bool,
+    caps: Caps,
     evaluate: &mut Evaluate<'_>,
 ) -> Result<Choice> {
     let units = Units::new(network);
@@ -58,32 +64,42 @@ pub fn choose(
         cheap: policy.cheap,
         ends: policy.ends,
         fixed: policy.fixed,
+        given: &recipe.quantize,
         bound: recipe.bound().unwrap_or(1.0),
+        share: if caps.strongly_typed { SHARE } else { SHARE_OF_TENSORRT_8 },
         evaluate,
         sets: Vec::new(),
-        untried: Vec::new(),
         given_up: HashSet::new(),
         clock: Clock::new(Duration::from_secs(budget)),
     };
     let auto = recipe.precision == Precision::Auto;
-    let mut chooser = Chooser { search, auto, bf16 };
+    let eight = recipe.precision.eight();
+    let quantizer = eight.map(|to| Quantizer { to, way: recipe.calibration });
+    let mut chooser = Chooser { search, auto, bf16: caps.bf16, quantizer, calibrated: Calibrated::default() };
     let (found, checked) = match chooser.checked(data) {
         Err(error) if auto && error.kind() == Kind::Mismatch => chooser.in_f32(data)?,
         found => found?,
     };
     let Chooser { search, .. } = chooser;
     let keep = kept(&units, &found, recipe);
+    let narrowed = found.quantized.iter().flat_map(Narrowed::recipe);
+    let quantize = recipe.quantize.iter().cloned().chain(narrowed).collect();
     let certificate = certificate(&search, &found, checked.as_ref());
-    if recipe.precision != Precision::Auto && policy.cheap != DType::F32 && found.had_choice {
+    if let Some(eight) = eight {
+        something_is_quantized(&certificate, &found, eight)?;
+    } else if recipe.precision != Precision::Auto && policy.cheap != DType::F32 && found.had_choice
+    {
         something_is_cheap(&certificate, policy.cheap)?;
     }
-    Ok(Choice { keep, certificate })
+    Ok(Choice { keep, quantize, certificate })
 }
 
 struct Chooser<'a, 'e> {
     search: Search<'a, 'e>,
     auto: bool,
     bf16: bool,
+    quantizer: Option<Quantizer>,
+    calibrated: Calibrated,
 }
 
 impl Chooser<'_, '_> {
@@ -95,7 +111,7 @@ impl Chooser<'_, '_> {
             self.search.sets.push(set);
         }
         something_is_computed(&self.search.sets)?;
-        let mut found = self.found()?;
+        let mut found = self.found(data)?;
         let mut pool = Vec::new();
         for inputs in &data.fresh {
             if !pool.is_empty() && !self.search.clock.has_time() {
@@ -125,7 +141,7 @@ impl Chooser<'_, '_> {
             // It has shown more than those before: now it decides too. What is learned from it
             // mostly holds for the others that are far off, which stay to check.
             self.search.sets.push(pool.remove(worst));
-            found = self.found()?;
+            found = self.found(data)?;
         }
         Ok((found, None))
     }
@@ -141,10 +157,12 @@ impl Chooser<'_, '_> {
     fn check(&mut self, found: &Found, pool: &[Set]) -> Result<(Vec<f64>, Option<usize>)> {
         let mut worst = vec![0f64; self.search.network.outputs.len()];
         let mut far: Option<(f64, usize)> = None;
+        let nearly = self.search.share + NEARLY;
         for (at, set) in pool.iter().enumerate() {
-            let off = self.search.errors(&found.types, set)?;
+            let network = self.search.built(found)?;
+            let off = self.search.errors(network, set)?;
             let by = most(&off);
-            if by > NEARLY * self.search.bound && far.is_none_or(|(most, _)| by > most) {
+            if by > nearly * self.search.bound && far.is_none_or(|(most, _)| by > most) {
                 far = Some((by, at));
             }
             worst.iter_mut().zip(off).for_each(|(worst, off)| *worst = worst.max(off));
@@ -165,10 +183,22 @@ impl Chooser<'_, '_> {
         self.checked(data)
     }
 
-    fn found(&mut self) -> Result<Found> {
-        let mut found = self.search.run()?;
+    fn found(&mut self, data: &Data) -> Result<Found> {
+        let bound = self.search.bound;
+        if self.quantizer.is_some() {
+            // The other types come first, and leave most of the bound to 8 bits.
+            self.search.bound *= LEFT_TO_HALF;
+        }
+        let found = self.search.run();
+        self.search.bound = bound;
+        let mut found = found?;
         if self.auto && self.bf16 {
             self.search.widen(&mut found, DType::BF16)?;
+        }
+        if let Some(quantizer) = self.quantizer {
+            let (search, calibrated) = (&mut self.search, &mut self.calibrated);
+            let narrowed = quantizer.narrow(search, &found, &data.calibrating, calibrated)?;
+            (found.quantized, found.errors) = (Some(narrowed.0), narrowed.1);
         }
         Ok(found)
     }
@@ -250,5 +280,32 @@ fn something_is_cheap(certificate: &Certificate, cheap: DType) -> Result<()> {
         MORE_TIME
     } else {
         "`--precision auto` also tries bf16, and takes f32 where nothing holds"
+    }))
+}
+
+/// Refuses a choice that leaves no product to the type of 8 bits that was asked for.
+fn something_is_quantized(certificate: &Certificate, found: &Found, eight: Eight) -> Result<()> {
+    if certificate.layers.int8 + certificate.layers.fp8 > 0 {
+        return Ok(());
+    }
+    let within = certificate.within;
+    let message = if certificate.cut_short {
+        format!(
+            "the time was up before a product was found that can take {eight} and keep the outputs \
+             within {within}"
+        )
+    } else {
+        format!("no product can take {eight} and keep the outputs within {within}")
+    };
+    let mut error = Error::new(Kind::Mismatch, message);
+    let why_not = |name: &str| found.quantized.as_ref().and_then(|of| of.why_not(name));
+    let nodes = certificate.nodes.iter().filter_map(|node| Some((node, why_not(&node.node)?)));
+    for (node, reason) in nodes.take(MOST_NAMED) {
+        error = error.with_note(format!("`{}` ({}): {reason}", node.node, node.op));
+    }
+    Err(error.with_hint(if certificate.cut_short {
+        MORE_TIME
+    } else {
+        "another bound with `--within`, or `--precision f16`"
     }))
 }

@@ -9,6 +9,8 @@ pub struct Data {
     pub chosen: Vec<Inputs>,
     /// Those that check; where one does not hold, it decides too, and the others check.
     pub fresh: Vec<Inputs>,
+    /// Those whose numbers give scales for types of 8 bits; none of those that check.
+    pub calibrating: Vec<Inputs>,
 }
 
 /// A tensor for each input.

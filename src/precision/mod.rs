@@ -4,7 +4,8 @@
 //! types: this writes them into it. Stages: `role` knows what each kind of layer can do, `units`
 //! which layers belong together, `assign` gives each value a type, `rebuild` makes the network
 //! anew with casts where types change. [`apply`] does that for types that are known; [`choose()`]
-//! looks for them, by what they do to the numbers (`survey`, `search`).
+//! looks for them, by what they do to the numbers (`survey`, `search`). Products of 8 bits come
+//! after that, in `quantize`.
 //!
 //! What is no number of the model's data is never touched: sizes, indices, truths, the scales of
 //! quantization, the state of a loop at its border, the model's inputs and outputs.
@@ -14,7 +15,9 @@ mod certify;
 mod choose;
 mod constants;
 mod data;
+mod largest;
 mod notes;
+mod quantize;
 mod rebuild;
 mod role;
 mod search;
@@ -25,6 +28,7 @@ pub use choose::{Choice, choose};
 pub use data::{Data, Inputs, Label};
 pub use search::Evaluate;
 
+use crate::error::Result;
 use crate::network::{Network, Output};
 use crate::recipe::Recipe;
 use crate::recipe::precision::{Kept, Precision, Real};
@@ -42,17 +46,23 @@ pub struct Applied {
 }
 
 /// Writes the types of a recipe into a network; `None` where the recipe asks for none.
-pub fn apply(network: &Network, recipe: &Recipe) -> Option<Applied> {
-    recipe.bound()?;
+///
+/// # Errors
+/// [`Kind::Internal`](crate::error::Kind::Internal) where weights cannot be quantized.
+pub fn apply(network: &Network, recipe: &Recipe) -> Result<Option<Applied>> {
+    if recipe.bound().is_none() {
+        return Ok(None);
+    }
     let units = Units::new(network);
     let policy = Policy::new(recipe, &units);
     let types: Vec<DType> =
         policy.fixed.iter().map(|fixed| fixed.unwrap_or(policy.cheap)).collect();
     let plan = Plan::new(network, &units, &types, policy.ends);
-    let (network, told) = rebuild::rebuild(network, &plan);
+    let (mut network, told) = rebuild::rebuild(network, &plan);
     let mut notes = policy.notes;
     notes.extend(notes::of_constants(&told));
-    Some(Applied { network, notes })
+    notes.extend(quantize::apply(&mut network, &recipe.quantize)?);
+    Ok(Some(Applied { network, notes }))
 }
 
 /// What a recipe says of types.
@@ -85,7 +95,7 @@ impl Policy {
         let cheap = match recipe.precision {
             Precision::F32 => DType::F32,
             Precision::Bf16 => DType::BF16,
-            Precision::F16 | Precision::Auto => DType::F16,
+            Precision::F16 | Precision::Auto | Precision::Int8 | Precision::Fp8 => DType::F16,
         };
         let ends = recipe.io_precision.map_or(DType::F32, dtype);
         Self { cheap, fixed, ends, notes }

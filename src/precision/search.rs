@@ -1,18 +1,21 @@
 //! The largest set of units in the cheap type that holds the bound.
 //!
-//! The units are ranked by what their own error does to the outputs. From the top, twice as many
-//! each time, they go back to `f32` until the bound holds; then those that went back needlessly
-//! return, in halves. Each step computes the whole network as it would be built.
+//! The units are ranked by what their own error does to the outputs. From the top they go back to
+//! `f32` until the bound holds; then those that went back needlessly return. Each step computes the
+//! whole network as it would be built.
 
 use super::assign::Plan;
 use super::data::Label;
+use super::largest::{Goal, Outcome, Trial, give_back, largest};
+use super::quantize::{self, Narrowed};
 use super::rebuild::rebuild;
 use super::survey::{Survey, apart, unit};
 use super::units::Units;
 use crate::error::{Error, Kind, Result};
 use crate::network::Network;
+use crate::recipe::precision::Quantized;
 use crate::tensor::{DType, Tensor};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 /// Computes a network of the chosen types as it will be built, on inputs of the network as it was
@@ -28,7 +31,10 @@ pub(super) struct Set {
 }
 
 /// The share of the bound that the search goes for, so that other data have room.
-const SHARE: f64 = 0.7;
+pub(super) const SHARE: f64 = 0.7;
+/// The same for TensorRT 8, whose kernels may sum products of `f16` in `f16`: outputs were off by up
+/// to 2.6 times as much as computed here (seen).
+pub(super) const SHARE_OF_TENSORRT_8: f64 = 0.35;
 
 /// A network with what its types are chosen by.
 pub(super) struct Search<'a, 'e> {
@@ -38,12 +44,14 @@ pub(super) struct Search<'a, 'e> {
     pub(super) ends: DType,
     /// The types that nobody may change.
     pub fixed: Vec<Option<DType>>,
+    /// The products that the recipe says are of 8 bits.
+    pub given: &'a [Quantized],
     pub bound: f64,
+    /// The share of the bound that the search goes for.
+    pub share: f64,
     pub evaluate: &'a mut Evaluate<'e>,
     /// The data that decide.
     pub sets: Vec<Set>,
-    /// Units in `f32` of which nobody knows whether they have to be: the time was up.
-    pub untried: Vec<usize>,
     /// Units in `f32` because nothing else holds.
     pub given_up: HashSet<usize>,
     pub clock: Clock,
@@ -71,6 +79,12 @@ impl Clock {
         self.cut_short |= !has;
         has
     }
+
+    /// Whether so many runs take no more than what is left.
+    pub(super) fn has_time_for(&self, runs: usize) -> bool {
+        let left = self.budget.saturating_sub(self.start.elapsed());
+        u32::try_from(runs).is_ok_and(|runs| self.last.saturating_mul(runs) <= left)
+    }
 }
 
 /// What came of a search.
@@ -88,6 +102,32 @@ pub(super) struct Found {
     pub near: Vec<bool>,
     /// Units that are in `f32` because there was no time to try them.
     pub untried: HashSet<usize>,
+    /// The products that take operands of 8 bits, where that was asked for.
+    pub quantized: Option<Narrowed>,
+}
+
+/// Units that go from their types to `f32`.
+struct Types<'s, 'a, 'e> {
+    search: &'s mut Search<'a, 'e>,
+    base: Vec<DType>,
+}
+
+impl Types<'_, '_, '_> {
+    fn without(&self, back: &BTreeSet<usize>) -> Vec<DType> {
+        let types = self.base.iter().enumerate();
+        types.map(|(at, &of)| if back.contains(&at) { DType::F32 } else { of }).collect()
+    }
+}
+
+impl Trial for Types<'_, '_, '_> {
+    fn measure(&mut self, without: &BTreeSet<usize>) -> Result<Vec<f64>> {
+        let network = self.search.typed(&self.without(without))?;
+        self.search.measure(&network)
+    }
+
+    fn has_time(&mut self) -> bool {
+        self.search.clock.has_time()
+    }
 }
 
 impl Search<'_, '_> {
@@ -110,14 +150,38 @@ impl Search<'_, '_> {
         outputs
     }
 
-    /// How far each output is off with these types, on some data. A network that has no numbers
-    /// there is off without end.
+    /// The network in these types, with the products that the recipe says are of 8 bits.
+    pub(super) fn typed(&self, types: &[DType]) -> Result<Network> {
+        let (mut network, _) = rebuild(self.network, &self.plan(types, self.ends));
+        quantize::apply(&mut network, self.given)?;
+        Ok(network)
+    }
+
+    /// Whether the user says the type of a node.
+    pub(super) fn is_kept(&self, node: &str) -> bool {
+        let unit = self.units.named(node).filter(|at| !self.given_up.contains(at));
+        unit.and_then(|at| self.fixed.get(at)).is_some_and(Option::is_some)
+    }
+
+    /// The network that was found.
+    ///
+    /// # Errors
+    /// Where weights cannot be computed.
+    pub(super) fn built(&self, found: &Found) -> Result<Network> {
+        let mut network = self.typed(&found.types)?;
+        if let Some(quantized) = &found.quantized {
+            quantized.insert(&mut network);
+        }
+        Ok(network)
+    }
+
+    /// How far each output of a network is off on some data. A network that has no numbers there is
+    /// off without end.
     pub(super) fn errors(
         &mut self,
-        types: &[DType],
+        network: Network,
         Set { inputs, expected, .. }: &Set,
     ) -> Result<Vec<f64>> {
-        let (network, _) = rebuild(self.network, &self.plan(types, self.ends));
         match self.computed(network, inputs) {
             Ok(outputs) => Ok(outputs.iter().zip(expected).map(|(a, e)| apart(a, e)).collect()),
             Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Internal) => Err(error),
@@ -125,13 +189,13 @@ impl Search<'_, '_> {
         }
     }
 
-    /// The same on all data that decide.
-    fn measure(&mut self, types: &[DType]) -> Result<Vec<f64>> {
+    /// The same for all data that decide.
+    pub(super) fn measure(&mut self, network: &Network) -> Result<Vec<f64>> {
         let mut worst = vec![0f64; self.network.outputs.len()];
         let sets = std::mem::take(&mut self.sets);
         let mut result = Ok(());
         for set in &sets {
-            match self.errors(types, set) {
+            match self.errors(network.clone(), set) {
                 Ok(errors) => {
                     worst
                         .iter_mut()
@@ -179,111 +243,47 @@ impl Search<'_, '_> {
         }
         ranked.retain(|&at| !near[at]);
         ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-        self.untried.clear();
-        let (types, errors) = self.take_back(types, &ranked)?;
-        let untried = std::mem::take(&mut self.untried).into_iter().collect();
-        Ok(Found { types, errors, own, had_choice, near, untried })
-    }
-
-    /// Takes units back until the bound holds, then gives back those that need not be.
-    fn take_back(
-        &mut self,
-        mut types: Vec<DType>,
-        ranked: &[usize],
-    ) -> Result<(Vec<DType>, Vec<f64>)> {
-        let aim = self.aim();
-        let mut errors = self.measure(&types)?;
-        let mut taken = 0;
-        while most(&errors) > aim && taken < ranked.len() {
-            // Out of time: all of them.
-            let next = if self.clock.has_time() { (2 * taken).max(1) } else { ranked.len() };
-            for &at in ranked.iter().take(next).skip(taken) {
-                types[at] = DType::F32;
-            }
-            taken = next.min(ranked.len());
-            errors = self.measure(&types)?;
+        let goal = self.goal();
+        let mut trial = Types { search: self, base: types };
+        let outcome = largest(&mut trial, &ranked, goal)?;
+        let types = trial.without(&outcome.without);
+        if most(&outcome.errors) > self.bound {
+            return Err(self.stuck(&types, &outcome.errors));
         }
-        if most(&errors) > self.bound {
-            return Err(self.stuck(&types, &errors));
-        }
-        let taken = ranked.get(..taken).unwrap_or_default();
-        self.give_back(types, errors, taken)
-    }
-
-    /// Gives units back to the cheap type, the least important first, in ever smaller parts.
-    fn give_back(
-        &mut self,
-        mut types: Vec<DType>,
-        mut errors: Vec<f64>,
-        taken: &[usize],
-    ) -> Result<(Vec<DType>, Vec<f64>)> {
-        let aim = self.aim();
-        let mut left: Vec<usize> = taken.iter().rev().copied().collect();
-        let mut size = left.len() / 2;
-        while size > 0 {
-            let mut kept = Vec::new();
-            for (at, part) in left.chunks(size).enumerate() {
-                if !self.clock.has_time() {
-                    // Of parts that did not hold, only those of one unit say something of it.
-                    let rest = left.iter().skip(at * size);
-                    self.untried.extend(rest.chain(kept.iter().filter(|_| size > 1)));
-                    return Ok((types, errors));
-                }
-                let mut tried = types.clone();
-                for &at in part {
-                    tried[at] = self.cheap;
-                }
-                let off = self.measure(&tried)?;
-                if most(&off) <= aim {
-                    (types, errors) = (tried, off);
-                } else {
-                    kept.extend_from_slice(part);
-                }
-            }
-            left = kept;
-            size = if size == 1 { 0 } else { size.min(left.len()).div_ceil(2) };
-        }
-        Ok((types, errors))
+        let untried = outcome.untried.into_iter().collect();
+        let quantized = None;
+        Ok(Found { types, errors: outcome.errors, own, had_choice, near, untried, quantized })
     }
 
     /// Moves units that are in `f32` to another cheap type, as many as hold the bound.
     pub(super) fn widen(&mut self, found: &mut Found, to: DType) -> Result<()> {
         let narrow = |&at: &usize| found.types[at] == DType::F32 && self.fixed[at].is_none();
         let left: Vec<usize> = (0..self.units.len()).filter(narrow).collect();
-        let cheap = std::mem::replace(&mut self.cheap, to);
-        let types = std::mem::take(&mut found.types);
+        if left.is_empty() || !self.clock.has_time() {
+            return Ok(());
+        }
+        let goal = self.goal();
+        let mut base = found.types.clone();
+        left.iter().for_each(|&at| base[at] = to);
+        let mut trial = Types { search: self, base };
+        let off = trial.measure(&BTreeSet::new())?;
+        if most(&off) <= goal.aim {
+            (found.types, found.errors) = (trial.base, off);
+            return Ok(());
+        }
+        let without = left.iter().copied().collect();
         let errors = std::mem::take(&mut found.errors);
-        let widened = self.widened(types, errors, &left);
-        self.cheap = cheap;
-        (found.types, found.errors) = widened?;
+        let outcome = Outcome { without, errors, untried: Vec::new() };
+        let outcome = give_back(&mut trial, outcome, &left, goal)?;
+        found.types = trial.without(&outcome.without);
+        found.errors = outcome.errors;
         Ok(())
     }
 
-    fn widened(
-        &mut self,
-        types: Vec<DType>,
-        errors: Vec<f64>,
-        left: &[usize],
-    ) -> Result<(Vec<DType>, Vec<f64>)> {
-        if left.is_empty() || !self.clock.has_time() {
-            return Ok((types, errors));
-        }
-        let mut tried = types.clone();
-        for &at in left {
-            tried[at] = self.cheap;
-        }
-        let off = self.measure(&tried)?;
-        if most(&off) <= self.aim() {
-            Ok((tried, off))
-        } else {
-            self.give_back(types, errors, left)
-        }
-    }
-
     /// What the search goes for: a share of the bound, but no less than rounding once comes to.
-    fn aim(&self) -> f64 {
+    pub(super) fn goal(&self) -> Goal {
         let once = if self.ends == DType::F32 { 0.0 } else { unit(self.ends) };
-        (SHARE * self.bound).max(once).min(self.bound)
+        Goal { aim: (self.share * self.bound).max(once).min(self.bound), bound: self.bound }
     }
 
     /// The error for types that nobody may change and that do not hold the bound.

@@ -19,7 +19,7 @@ mod tests;
 pub use capability::ComputeCapability;
 use clap::ValueEnum;
 pub use freeze::Frozen;
-use precision::{Bound, Kept, Precision, Real};
+use precision::{Bound, Calibration, Kept, Precision, Quantized, Real};
 use serde::{Deserialize, Serialize};
 use sizes::Sizes;
 use std::collections::BTreeMap;
@@ -80,16 +80,24 @@ pub struct Recipe {
     #[arg(long, value_name = "MIB", help_heading = BUILDER)]
     pub workspace: Option<NonZeroU32>,
     /// Type that layers compute in, where the outputs stay within the bound of --within; the others
-    /// compute in f32
+    /// compute in f32, with int8 and fp8 in f16 where that holds
     #[arg(long, value_name = "TYPE", value_enum, default_value_t, help_heading = TYPES)]
     pub precision: Precision,
     /// Type of a node, or of all nodes of an operator, such as Softmax=f32
     #[arg(long, value_name = "NODE|OP=TYPE", help_heading = TYPES)]
     pub keep: Vec<Kept>,
+    /// Type of 8 bits for a node's products, with the scales of its data, such as conv1=int8:0.02;
+    /// manifests say what --precision chose in this form
+    #[arg(long, value_name = "NODE=TYPE:SCALE,…", help_heading = TYPES)]
+    pub quantize: Vec<Quantized>,
+    /// How int8 and fp8 take the scale of a tensor from its numbers
+    #[arg(long, value_name = "WAY", value_enum, default_value_t, help_heading = TYPES)]
+    pub calibration: Calibration,
     /// Type of the model's inputs and outputs that are f32 [default: f32]
     #[arg(long, value_name = "TYPE", value_enum, help_heading = TYPES)]
     pub io_precision: Option<Real>,
-    /// How far --precision may move an output, as a share of its largest number [default: 0.01]
+    /// How far --precision may move an output, as a share of its largest number [default: 0.01; 0.05
+    /// for int8 and fp8]
     #[arg(long, value_name = "SHARE", help_heading = TYPES)]
     pub within: Option<Bound>,
     /// Seconds that the choice of types may take [default: 120]
@@ -103,7 +111,9 @@ impl Recipe {
         let half = |kept: &Kept| kept.dtype != Real::F32;
         let moves = self.precision != Precision::F32 || self.keep.iter().any(half);
         let moves = moves || self.io_precision.is_some_and(|dtype| dtype != Real::F32);
-        moves.then(|| self.within.unwrap_or(Bound::STANDARD).into())
+        let eight = self.precision.eight().is_some() || !self.quantize.is_empty();
+        let standard = if eight { Bound::EIGHT_BITS } else { Bound::STANDARD };
+        (moves || eight).then(|| self.within.unwrap_or(standard).into())
     }
 }
 

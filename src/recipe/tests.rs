@@ -36,6 +36,8 @@ fn every_key_has_a_standard() {
         "workspace",
         "precision",
         "keep",
+        "quantize",
+        "calibration",
         "io_precision",
         "within",
         "budget",
@@ -64,6 +66,8 @@ fn keys_come_back_as_they_were_written() {
         "optimization_level": 5,
         "precision": "auto",
         "keep": ["a=b=f32", "Softmax=bf16"],
+        "quantize": ["a=b=int8:0.5,0.001", "c=fp8:1"],
+        "calibration": "entropy",
         "io_precision": "f16",
         "within": 0.001,
         "budget": 7,
@@ -104,6 +108,14 @@ fn values_that_cannot_be_are_refused() {
         (json!({ "dim": ["n=1", "n=1:2:3"] }), "`--dim` gives `n` twice"),
         (json!({ "keep": ["x"] }), "`x`: written like NODE=f32, with f32, f16 or bf16"),
         (json!({ "keep": ["x=i8"] }), "`x=i8`: written like NODE=f32, with f32, f16 or bf16"),
+        (
+            json!({ "quantize": ["x=int4:1"] }),
+            "`x=int4:1`: written like NODE=int8:0.02, with int8 or fp8 and scales above 0",
+        ),
+        (
+            json!({ "quantize": ["x=int8:1,-2"] }),
+            "`x=int8:1,-2`: written like NODE=int8:0.02, with int8 or fp8 and scales above 0",
+        ),
         (json!({ "within": 2.0 }), "a bound is above 0 and at most 1, not 2"),
     ];
     for (keys, why) in cases {

@@ -1,6 +1,7 @@
 //! In which types a plan computes, and what says that this is good enough.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The types that were chosen for a plan, with their proof.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -49,6 +50,34 @@ pub struct Counts {
     pub f16: usize,
     /// In `bf16`.
     pub bf16: usize,
+    /// Products of `int8` operands; absent where there are none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub int8: usize,
+    /// Products of `fp8` operands (E4M3), likewise.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub fp8: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { f32, f16, bf16, int8, fp8 } = self;
+        for (count, dtype) in [(int8, "int8"), (fp8, "fp8")] {
+            if *count > 0 {
+                write!(f, "{count} {} in {dtype}, ", plural(*count, "product", "products"))?;
+            }
+        }
+        let layers = plural(*f16, "layer", "layers");
+        write!(f, "{f16} {layers} in f16, {bf16} in bf16, {f32} in f32")
+    }
+}
+
+fn plural<'w>(count: usize, one: &'w str, more: &'w str) -> &'w str {
+    if count == 1 { one } else { more }
 }
 
 /// The type of a node.

@@ -270,7 +270,7 @@ fn a_listing_stands_alone_and_its_mistakes_are_shown() {
     assert_eq!(code, 2);
     assert!(
         text.starts_with(
-            "error: zoo.toml:3:1: unknown key `tfx`, expected one of `budget`, `dim`, "
+            "error: zoo.toml:3:1: unknown key `tfx`, expected one of `budget`, `calibration`, "
         ),
         "{text}"
     );

@@ -5,6 +5,7 @@
 
 mod answers;
 mod choosing;
+mod eight;
 pub(crate) mod hostile;
 mod plain;
 mod refused;

@@ -3,7 +3,7 @@
 /// Words of a tool that mean the same, and what to say here.
 pub(super) type Answer = (&'static str, &'static [&'static str], &'static str);
 
-const QUANTIZED: &str = "quantize the model (Q/DQ nodes) and give `--precision f16` for the rest";
+const FEW_BITS: &str = "models whose weights have 4 bits are converted; none are made here";
 const TIMED: &str = "`onnx2plan time PLAN` measures, with `--runs` and `--warmup`";
 const NO_DLA: &str = "plans for the DLA are not made here";
 const NO_PLUGINS: &str = "plugins are not loaded here; `onnx2plan ops` lists what converts without";
@@ -27,7 +27,10 @@ pub(super) const OPTIONS: &[Answer] = &[
     ("trtexec", &["--fp16"], "say `--precision f16`, which also keeps the outputs in a bound"),
     ("trtexec", &["--bf16"], "say `--precision bf16`, which also keeps the outputs in a bound"),
     ("trtexec", &["--best"], "say `--precision auto`, which takes what keeps the outputs right"),
-    ("trtexec", &["--int8", "--fp8", "--int4", "--calib"], QUANTIZED),
+    ("trtexec", &["--int8"], "say `--precision int8`, with data in `--calibrate`"),
+    ("trtexec", &["--fp8"], "say `--precision fp8`, with data in `--calibrate`"),
+    ("trtexec", &["--int4"], FEW_BITS),
+    ("trtexec", &["--calib"], "say `--calibrate DATA`, and `--quantize` for scales that are known"),
     ("trtexec", &["--stronglyTyped"], "networks are always strongly typed: leave it out"),
     ("trtexec", &["--layerPrecisions", "--precisionConstraints"], "say `--keep NODE=f32`"),
     ("trtexec", &["--noTF32"], "say `--no-tf32`"),

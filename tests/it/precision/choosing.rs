@@ -48,7 +48,7 @@ fn choose(
     let mut fitted = Fitted::standard(Caps::modern());
     fitted.recipe = serde_json::from_value(options).unwrap();
     let prepared = pipeline::prepare(&model.read().unwrap(), &fitted, Caps::modern()).unwrap();
-    precision::choose(&prepared.optimized.unwrap(), &fitted.recipe, data, true, evaluate)
+    precision::choose(&prepared.optimized.unwrap(), &fitted.recipe, data, Caps::modern(), evaluate)
 }
 
 #[test]
@@ -60,6 +60,7 @@ fn the_certificate_names_what_decided_and_what_checked() {
             inputs("refused", [7.0, 7.0]),
             inputs("large", [1100.0, 800.0]),
         ],
+        ..Data::default()
     };
     let mut evaluate = |network: Network, inputs: &[Tensor]| {
         if inputs[0] == Tensor::vector(&[7f32, 7.0]) {
@@ -155,7 +156,7 @@ fn slow() -> impl FnMut(Network, &[Tensor]) -> Result<Vec<Tensor>> {
 #[test]
 fn what_there_was_no_time_for_is_said() {
     let options = json!({ "precision": "f16", "budget": 1 });
-    let data = Data { chosen: vec![inputs("small", [1.0, 2.0])], fresh: Vec::new() };
+    let data = Data { chosen: vec![inputs("small", [1.0, 2.0])], ..Data::default() };
     let error = choose(&losing(), options.clone(), &data, &mut slow()).unwrap_err();
     assert_eq!(error.kind(), Kind::Mismatch);
     assert_eq!(
@@ -170,7 +171,7 @@ fn what_there_was_no_time_for_is_said() {
 
     let chosen = vec![inputs("usual", [1000.0, 900.0])];
     let fresh = vec![inputs("small", [1.0, 2.0]), inputs("smaller", [0.1, 0.2])];
-    let data = Data { chosen, fresh };
+    let data = Data { chosen, fresh, ..Data::default() };
     let error = choose(&losing(), options, &data, &mut slow()).unwrap_err();
     assert_eq!(error.kind(), Kind::Mismatch);
     let error = error.to_string();
@@ -185,6 +186,7 @@ fn the_last_data_may_come_near_the_bound() {
     let data = Data {
         chosen: vec![inputs("usual", [1000.0, 900.0])],
         fresh: vec![inputs("small", [1.0, 2.0])],
+        ..Data::default()
     };
     let within = |bound: f64| {
         let options = json!({ "precision": "f16", "within": bound });
@@ -202,7 +204,7 @@ fn what_nothing_else_holds_for_is_said() {
     let options = json!({ "precision": "auto" });
     let chosen = vec![inputs("usual", [1000.0, 900.0])];
     let fresh = vec![inputs("small", [1.0, 2.0])];
-    let data = Data { chosen, fresh };
+    let data = Data { chosen, fresh, ..Data::default() };
     let found = choose(&losing(), options, &data, &mut computed).unwrap();
     assert_eq!(found.certificate.layers.f16, 0);
     for node in &found.certificate.nodes {
@@ -217,6 +219,6 @@ fn outputs_without_elements_are_no_reason_to_refuse() {
         label: Label { source: "empty".to_owned(), seed: None },
         tensors: vec![Tensor::of(vec![0, 3], Vec::<f32>::new()).unwrap()],
     };
-    let data = Data { chosen: vec![empty], fresh: Vec::new() };
+    let data = Data { chosen: vec![empty], ..Data::default() };
     choose(&model, json!({ "precision": "f16" }), &data, &mut computed).unwrap();
 }

@@ -8,7 +8,7 @@ use onnx2plan::recipe::Recipe;
 use serde_json::json;
 
 /// The network of a model with these options, and the notes.
-fn written(model: &Model, options: serde_json::Value) -> (String, Vec<String>) {
+pub(super) fn written(model: &Model, options: serde_json::Value) -> (String, Vec<String>) {
     let caps = Caps::modern();
     let mut recipe: Recipe = serde_json::from_value(options).unwrap();
     let mut fitted = Fitted::standard(caps);
@@ -19,7 +19,7 @@ fn written(model: &Model, options: serde_json::Value) -> (String, Vec<String>) {
 }
 
 #[track_caller]
-fn check(model: &Model, options: serde_json::Value, expected: &str) {
+pub(super) fn check(model: &Model, options: serde_json::Value, expected: &str) {
     let (network, _) = written(model, options);
     assert_eq!(network, expected, "{network}");
 }
