@@ -4,7 +4,7 @@
 Deterministic: one seed, one thread, so the same package versions give the same bytes. README.md lists the versions.
 """
 
-import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,16 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
 
+HOME = Path(__file__).parent
+sys.path.append(str(HOME.parent))
+import samples  # noqa: E402
+
 SEED = 20
 EPOCHS = 40
 BATCH = 64
 OPSET = 17
 SAMPLES = 4  # images in test_data_set_0
+CALIBRATE = 512  # images of the train split
 
 
 class Digits(nn.Module):
@@ -123,11 +128,15 @@ def write_tensor(path, name, array):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder to write to (default: here)")
-    out = parser.parse_args().out
-
+    options = samples.folders(__doc__, HOME)
+    out = options.out
     train_images, test_images, train_labels, test_labels = load()
+    if options.samples:
+        calibrate, evaluate = (
+            [{"image": part} for part in samples.parts(images)] for images in (train_images[:CALIBRATE], test_images)
+        )
+        samples.write(options.samples, calibrate, evaluate, test_labels)
+        return
     net = train(train_images, train_labels)
     model = to_onnx(net)
     evaluator = ReferenceEvaluator(model)
