@@ -4,7 +4,7 @@ use super::constants::is_exact;
 use super::role::{Places, Role, decides, lacks, role};
 use super::units::Units;
 use crate::network::layer::{Cast, Loop, LoopOutput};
-use crate::network::{Block, Layer, LayerId, LayerKind, Network, ValueId};
+use crate::network::{Block, Layer, LayerId, LayerKind, Network, ValueId, sizing};
 use crate::tensor::DType;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -67,7 +67,9 @@ impl Plan {
             stays: HashMap::new(),
             ends,
         };
-        let mut planner = Planner { network, units, types, plan, moving: HashSet::new(), depth: 0 };
+        let sizes = sizing::values_holding_sizes(network);
+        let moving = HashSet::new();
+        let mut planner = Planner { network, units, types, plan, sizes, moving, depth: 0 };
         for &input in &network.inputs {
             if network.value(input).ty.dtype == DType::F32 {
                 planner.plan.made.insert(input, ends);
@@ -103,6 +105,8 @@ struct Planner<'n> {
     units: &'n Units,
     types: &'n [DType],
     plan: Plan,
+    /// Values from whose elements sizes are computed.
+    sizes: HashSet<ValueId>,
     /// Layers that only move their data.
     moving: HashSet<LayerId>,
     /// How many loops are around.
@@ -142,7 +146,12 @@ impl Planner<'_> {
     fn layer(&mut self, id: LayerId, layer: &Layer) {
         let unit = self.units.of(id);
         let own = unit.and_then(|at| self.types.get(at).copied()).unwrap_or(DType::F32);
-        let (data, dtype) = match role(self.network, layer, self.units.is_fused(id)) {
+        let role = if self.computes_size(layer) {
+            Role::Stays(Some("it computes a size"))
+        } else {
+            role(self.network, layer, self.units.is_fused(id))
+        };
+        let (data, dtype) = match role {
             Role::Computes(data) => {
                 if let Some(why) = lacks(&layer.kind, own) {
                     self.plan.stays.insert(id, why);
@@ -182,6 +191,16 @@ impl Planner<'_> {
         } else {
             self.plan.layers.insert(id, (data, dtype));
         }
+    }
+
+    /// Whether TensorRT computes the layer while it plans sizes, which it does with numbers and
+    /// vectors: it takes no other type there than the sizes came in, and `f16` would round sizes
+    /// above 2048.
+    fn computes_size(&self, layer: &Layer) -> bool {
+        let planned = |&value: &ValueId| {
+            self.sizes.contains(&value) && self.network.value(value).ty.shape.rank() <= 1
+        };
+        layer.outputs.iter().any(planned)
     }
 
     /// The type that holds all data of a layer which moves them, and whether constants among them

@@ -198,3 +198,32 @@ out "y" = %8
 "#,
     );
 }
+
+#[test]
+fn what_computes_a_size_stays_as_it_is() {
+    // As exporters write an upsampling to a factor of the size.
+    let model = Model::new(17)
+        .input("x", "f32[1, 2, n, 4]")
+        .init("at", &[1], &[2i64])
+        .init("times", &[1], &[1.5f32])
+        .init("batch", &[2], &[1i64, 2])
+        .init("width", &[1], &[4i64])
+        .node("Exp", "x", "e")
+        .node("Shape", "e", "s")
+        .node("Gather", "s at", "n")
+        .node("Cast", "n", "f")
+        .attr("to", 1)
+        .node("Mul", "f times", "m")
+        .node("Floor", "m", "l")
+        .node("Cast", "l", "i")
+        .attr("to", 7)
+        .node("Concat", "batch i width", "sizes")
+        .attr("axis", 0)
+        .node("Resize", "e - - sizes", "y")
+        .output("y", "");
+    let (network, _) = written(&model, json!({ "precision": "f16" }));
+    assert!(network.contains("f32[1] = ElementWise("), "{network}");
+    assert!(network.contains("f32[1] = Unary("), "{network}");
+    assert!(network.contains("f16[1, 2, "), "{network}");
+    assert!(!network.contains("f16[1] ="), "{network}");
+}
