@@ -237,8 +237,9 @@ fn convert(
         match attempt.run(fitted.clone().freezing(frozen), sets, progress) {
             Err(error) if !matches!(error.kind(), Kind::Cancelled | Kind::Environment) => {
                 // What a level further on says is of interest only where freezing was all that was
-                // missing.
-                if failure.as_ref().is_none_or(reason::wants_constants) {
+                // missing, or where it got as far as to numbers.
+                let further = error.kind() == Kind::Mismatch;
+                if further || failure.as_ref().is_none_or(reason::wants_constants) {
                     failure = Some(error);
                 }
             }
