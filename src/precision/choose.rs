@@ -75,7 +75,8 @@ pub fn choose(
     let auto = recipe.precision == Precision::Auto;
     let eight = recipe.precision.eight();
     let quantizer = eight.map(|to| Quantizer { to, way: recipe.calibration });
-    let mut chooser = Chooser { search, auto, bf16: caps.bf16, quantizer, calibrated: Calibrated::default() };
+    let mut chooser =
+        Chooser { search, auto, bf16: caps.bf16, quantizer, calibrated: Calibrated::default() };
     let (found, checked) = match chooser.checked(data) {
         Err(error) if auto && error.kind() == Kind::Mismatch => chooser.in_f32(data)?,
         found => found?,
@@ -114,7 +115,7 @@ impl Chooser<'_, '_> {
         let mut found = self.found(data)?;
         let mut pool = Vec::new();
         for inputs in &data.fresh {
-            if !pool.is_empty() && !self.search.clock.has_time() {
+            if !pool.is_empty() && !self.search.clock.has_time(1) {
                 break;
             }
             match self.referred(inputs) {

@@ -73,9 +73,9 @@ impl Clock {
         Self { start: Instant::now(), budget, last: Duration::ZERO, runs: 0, cut_short: false }
     }
 
-    /// Whether there is time for another run; noted where there is none.
-    pub(super) fn has_time(&mut self) -> bool {
-        let has = self.start.elapsed() + self.last <= self.budget;
+    /// Whether there is time for so many runs more; noted where there is none.
+    pub(super) fn has_time(&mut self, runs: usize) -> bool {
+        let has = self.has_time_for(runs);
         self.cut_short |= !has;
         has
     }
@@ -126,7 +126,7 @@ impl Trial for Types<'_, '_, '_> {
     }
 
     fn has_time(&mut self) -> bool {
-        self.search.clock.has_time()
+        self.search.clock.has_time(self.search.sets.len())
     }
 }
 
@@ -259,7 +259,7 @@ impl Search<'_, '_> {
     pub(super) fn widen(&mut self, found: &mut Found, to: DType) -> Result<()> {
         let narrow = |&at: &usize| found.types[at] == DType::F32 && self.fixed[at].is_none();
         let left: Vec<usize> = (0..self.units.len()).filter(narrow).collect();
-        if left.is_empty() || !self.clock.has_time() {
+        if left.is_empty() || !self.clock.has_time(self.sets.len()) {
             return Ok(());
         }
         let goal = self.goal();

@@ -10,6 +10,7 @@ pub(crate) mod hostile;
 mod plain;
 mod refused;
 mod said;
+mod trained;
 mod written;
 
 use crate::support::Model;

@@ -173,7 +173,7 @@ impl Trial for Products<'_, '_, '_> {
     }
 
     fn has_time(&mut self) -> bool {
-        self.search.clock.has_time()
+        self.search.clock.has_time(self.search.sets.len())
     }
 }
 
@@ -250,7 +250,7 @@ fn sizes(
     }
     let mut counted: HashMap<ValueId, Histogram> = HashMap::new();
     for (at, set) in data.iter().enumerate() {
-        if at > 0 && !search.clock.has_time() {
+        if at > 0 && !search.clock.has_time(1) {
             break;
         }
         eval::run_watching(network, &entered(network, &set.tensors), &mut |id, inputs, _| {
