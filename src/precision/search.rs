@@ -264,7 +264,9 @@ impl Search<'_, '_> {
         }
         let goal = self.goal();
         let mut base = found.types.clone();
-        left.iter().for_each(|&at| base[at] = to);
+        for &at in &left {
+            base[at] = to;
+        }
         let mut trial = Types { search: self, base };
         let off = trial.measure(&BTreeSet::new())?;
         if most(&off) <= goal.aim {

@@ -96,7 +96,7 @@ impl Quantizer {
                 }
             }
         }
-        self.largest(search, network, prepared, narrowed)
+        found_in(search, network, prepared, narrowed)
     }
 
     /// The scales of a node's operands, or why it has none.
@@ -123,40 +123,40 @@ impl Quantizer {
         };
         node.operands().enumerate().map(scale).collect()
     }
+}
 
-    fn largest(
-        self,
-        search: &mut Search<'_, '_>,
-        network: Network,
-        prepared: Vec<Prepared>,
-        mut narrowed: Narrowed,
-    ) -> Result<(Narrowed, Vec<f64>)> {
-        let goal = search.goal();
-        let all: Vec<usize> = (0..prepared.len()).collect();
-        let mut trial = Products { search, network, prepared };
-        let mut without = BTreeSet::new();
-        let mut errors = trial.measure(&without)?;
-        narrowed.own = trial.own()?;
-        if most(&errors) > goal.aim {
-            let harm = trial.harm(&narrowed.own)?;
-            let mut ranked = all;
-            ranked.sort_by(|&a, &b| harm[b].total_cmp(&harm[a]));
-            let outcome = largest(&mut trial, &ranked, goal)?;
-            let untried: HashSet<usize> = outcome.untried.iter().copied().collect();
-            (without, errors) = (outcome.without, outcome.errors);
-            for &at in &without {
-                let why = if untried.contains(&at) {
-                    "it was not tried in 8 bits: the time was up"
-                } else {
-                    "its rounding to 8 bits moves the outputs too far"
-                };
-                narrowed.others.insert(trial.prepared[at].node.site.label(), why);
-            }
+/// The largest set of these nodes that holds the bound.
+fn found_in(
+    search: &mut Search<'_, '_>,
+    network: Network,
+    prepared: Vec<Prepared>,
+    mut narrowed: Narrowed,
+) -> Result<(Narrowed, Vec<f64>)> {
+    let goal = search.goal();
+    let all: Vec<usize> = (0..prepared.len()).collect();
+    let mut trial = Products { search, network, prepared };
+    let mut without = BTreeSet::new();
+    let mut errors = trial.measure(&without)?;
+    narrowed.own = trial.own()?;
+    if most(&errors) > goal.aim {
+        let harm = trial.harm(&narrowed.own)?;
+        let mut ranked = all;
+        ranked.sort_by(|&a, &b| harm[b].total_cmp(&harm[a]));
+        let outcome = largest(&mut trial, &ranked, goal)?;
+        let untried: HashSet<usize> = outcome.untried.iter().copied().collect();
+        (without, errors) = (outcome.without, outcome.errors);
+        for &at in &without {
+            let why = if untried.contains(&at) {
+                "it was not tried in 8 bits: the time was up"
+            } else {
+                "its rounding to 8 bits moves the outputs too far"
+            };
+            narrowed.others.insert(trial.prepared[at].node.site.label(), why);
         }
-        let nodes = trial.prepared.into_iter().enumerate();
-        narrowed.nodes = nodes.filter(|(at, _)| !without.contains(at)).map(|(_, of)| of).collect();
-        Ok((narrowed, errors))
     }
+    let nodes = trial.prepared.into_iter().enumerate();
+    narrowed.nodes = nodes.filter(|(at, _)| !without.contains(at)).map(|(_, of)| of).collect();
+    Ok((narrowed, errors))
 }
 
 /// Nodes whose products go back to the types of the network.

@@ -158,7 +158,7 @@ mod tests {
     fn ways_differ_where_one_number_is_far_from_the_others() {
         let sizes = numbers(100.0);
         let end = |way| end(&sizes, Eight::Int8, way);
-        assert_eq!(end(Calibration::Max), 100.0);
+        assert!((end(Calibration::Max) - 100.0).abs() < 1e-9);
         let (percentile, entropy) = (end(Calibration::Percentile), end(Calibration::Entropy));
         assert!((3.5..4.5).contains(&percentile), "{percentile}");
         assert!((2.5..8.0).contains(&entropy), "{entropy}");
@@ -201,8 +201,8 @@ mod tests {
     fn a_scale_is_what_the_data_have_room_for() {
         assert_eq!(scale(127.0, Eight::Int8, DType::F16), Some(1.0));
         assert_eq!(scale(44.8, Eight::Fp8, DType::F32), Some(0.1));
-        let half = scale(12.7, Eight::Int8, DType::F16).unwrap();
-        assert_eq!(half, half::f16::from_f32(0.1).to_f32());
+        let half = scale(12.7, Eight::Int8, DType::F16);
+        assert_eq!(half, Some(half::f16::from_f32(0.1).to_f32()));
         assert_eq!(scale(1e-9, Eight::Int8, DType::F16), None);
         assert_eq!(scale(1e30, Eight::Int8, DType::F16), None);
         assert_eq!(scale(0.0, Eight::Int8, DType::F32), None);
