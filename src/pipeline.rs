@@ -80,7 +80,7 @@ fn optimize(network: Network, without: &[Pass]) -> Result<(Network, opt::Log)> {
 /// # Errors
 /// Those of [`legal`].
 pub fn typed(network: Network, recipe: &Recipe, caps: Caps) -> Result<(Checked, Vec<String>)> {
-    match precision::apply(&network, recipe)? {
+    match precision::apply(&network, recipe, caps)? {
         None => Ok((legal(network, caps)?, Vec::new())),
         Some(Applied { network, notes }) => Ok((legal(network, caps)?, notes)),
     }

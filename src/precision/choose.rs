@@ -56,7 +56,7 @@ pub fn choose(
     evaluate: &mut Evaluate<'_>,
 ) -> Result<Choice> {
     let units = Units::new(network);
-    let policy = Policy::new(recipe, &units);
+    let policy = Policy::new(recipe, &units, caps);
     let budget = recipe.budget.map_or(BUDGET, |seconds| u64::from(seconds.get()));
     let search = Search {
         network,
@@ -82,7 +82,7 @@ pub fn choose(
         found => found?,
     };
     let Chooser { search, .. } = chooser;
-    let keep = kept(&units, &found, recipe);
+    let keep = kept(&units, &found, recipe, caps);
     let narrowed = found.quantized.iter().flat_map(Narrowed::recipe);
     let quantize = recipe.quantize.iter().cloned().chain(narrowed).collect();
     let certificate = certificate(&search, &found, checked.as_ref());
@@ -242,8 +242,8 @@ fn something_is_computed(sets: &[Set]) -> Result<()> {
 }
 
 /// What to keep, so that the same types come about again.
-fn kept(units: &Units, found: &Found, recipe: &Recipe) -> Vec<Kept> {
-    let Policy { cheap, fixed, .. } = Policy::new(recipe, units);
+fn kept(units: &Units, found: &Found, recipe: &Recipe, caps: Caps) -> Vec<Kept> {
+    let Policy { cheap, fixed, .. } = Policy::new(recipe, units, caps);
     let mut keep = recipe.keep.clone();
     for ((sites, fixed), chosen) in units.all.iter().zip(fixed).zip(&found.types) {
         if fixed.unwrap_or(cheap) != *chosen

@@ -29,7 +29,7 @@ pub use data::{Data, Inputs, Label};
 pub use search::Evaluate;
 
 use crate::error::Result;
-use crate::network::{Network, Output};
+use crate::network::{Caps, Network, Output};
 use crate::recipe::Recipe;
 use crate::recipe::precision::{Kept, Precision, Real};
 use crate::tensor::DType;
@@ -45,16 +45,17 @@ pub struct Applied {
     pub notes: Vec<String>,
 }
 
-/// Writes the types of a recipe into a network; `None` where the recipe asks for none.
+/// Writes the types of a recipe into a network for a library of these abilities; `None` where the
+/// recipe asks for none.
 ///
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) where weights cannot be quantized.
-pub fn apply(network: &Network, recipe: &Recipe) -> Result<Option<Applied>> {
+pub fn apply(network: &Network, recipe: &Recipe, caps: Caps) -> Result<Option<Applied>> {
     if recipe.bound().is_none() {
         return Ok(None);
     }
     let units = Units::new(network);
-    let policy = Policy::new(recipe, &units);
+    let policy = Policy::new(recipe, &units, caps);
     let types: Vec<DType> =
         policy.fixed.iter().map(|fixed| fixed.unwrap_or(policy.cheap)).collect();
     let plan = Plan::new(network, &units, &types, policy.ends);
@@ -77,7 +78,7 @@ struct Policy {
 }
 
 impl Policy {
-    fn new(recipe: &Recipe, units: &Units) -> Self {
+    fn new(recipe: &Recipe, units: &Units, caps: Caps) -> Self {
         let mut fixed = vec![None; units.len()];
         let mut notes = Vec::new();
         for kept in &recipe.keep {
@@ -95,6 +96,9 @@ impl Policy {
         let cheap = match recipe.precision {
             Precision::F32 => DType::F32,
             Precision::Bf16 => DType::BF16,
+            // TensorRT 8 takes scales of `f32` alone, and fails at products of 8 bits beside layers
+            // that were ordered to compute in `f16` (seen).
+            Precision::Int8 | Precision::Fp8 if !caps.strongly_typed => DType::F32,
             Precision::F16 | Precision::Auto | Precision::Int8 | Precision::Fp8 => DType::F16,
         };
         let ends = recipe.io_precision.map_or(DType::F32, dtype);

@@ -225,7 +225,8 @@ impl Search<'_, '_> {
             self.fixed.iter().map(|fixed| fixed.unwrap_or(self.cheap)).collect();
         let plan = self.plan(&start, self.ends);
         let mut survey = Survey::default();
-        for set in &self.sets {
+        let narrows = start.iter().any(|dtype| *dtype != DType::F32);
+        for set in self.sets.iter().filter(|_| narrows) {
             survey.look(self.network, &plan, self.cheap, &set.inputs)?;
         }
         let own = survey.own(self.network, self.units, &plan);

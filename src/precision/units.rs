@@ -239,7 +239,7 @@ fn is_between(kind: &LayerKind) -> bool {
 mod tests {
     use super::super::Policy;
     use super::*;
-    use crate::network::{Block, Shape, ValueType};
+    use crate::network::{Block, Caps, Shape, ValueType};
     use crate::recipe::Recipe;
     use crate::tensor::DType;
     use std::time::{Duration, Instant};
@@ -269,7 +269,7 @@ mod tests {
         let others = Units::new(&chain(MANY, |at| format!("n{at}")));
         let keep = (0..MANY).map(|at| format!("n{at}=f16").parse().unwrap());
         let recipe = Recipe { keep: keep.collect(), ..Recipe::default() };
-        let policy = Policy::new(&recipe, &others);
+        let policy = Policy::new(&recipe, &others, Caps::modern());
         assert!(policy.fixed.iter().all(|dtype| *dtype == Some(DType::F16)));
         // Pair by pair it took more than a minute.
         assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());

@@ -46,11 +46,15 @@ fn images(seed: u64) -> DataSet {
 
 /// A model with its types chosen by these data.
 fn chosen(model: &Model, options: Value, sets: &[DataSet]) -> Result<Conversion> {
+    chosen_for(Caps::modern(), model, options, sets)
+}
+
+fn chosen_for(caps: Caps, model: &Model, options: Value, sets: &[DataSet]) -> Result<Conversion> {
     let folder = tempfile::tempdir().unwrap();
     let source = Source::open(&model.write(folder.path()), &Part::default()).unwrap();
-    let mut fitted = Fitted::standard(Caps::modern());
+    let mut fitted = Fitted::standard(caps);
     fitted.recipe = serde_json::from_value(options).unwrap();
-    let mut conversion = Conversion::new(&source, fitted, Caps::modern()).unwrap();
+    let mut conversion = Conversion::new(&source, fitted, caps).unwrap();
     conversion.plan(&profiles::Data::default()).unwrap();
     conversion.choose(&source, sets, &AtomicBool::new(false))?;
     Ok(conversion)
@@ -197,6 +201,16 @@ fn a_node_that_8_bits_break_is_left_out() {
     let moved = Some("its rounding to 8 bits moves the outputs too far");
     assert_eq!(types["MatMul_p"], ("f16", moved), "{found:?}");
     assert_eq!(types["MatMul_q"].0, "int8", "{found:?}");
+}
+
+#[test]
+fn tensorrt_8_computes_the_rest_in_f32() {
+    let options = json!({ "precision": "int8" });
+    let of = chosen_for(Caps::eight(), &residual(), options, &[images(0)]).unwrap();
+    let counts = of.certificate.as_ref().unwrap().layers;
+    assert_eq!((counts.int8, counts.f16), (3, 0), "{counts}");
+    let network = of.network().to_string();
+    assert!(network.contains("= Quantize(") && !network.contains("f16"), "{network}");
 }
 
 #[test]
