@@ -8,6 +8,7 @@ use crate::pipeline;
 use crate::precision::{self, Choice, Data, Inputs, Label};
 use crate::profiles::{self, Sample};
 use crate::tensor::Tensor;
+use crate::timings::stage;
 use crate::verify::data::DataSet;
 use crate::verify::{self, boundary, random};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +30,8 @@ impl Conversion {
     /// the network on the CPU.
     pub fn choose(&mut self, source: &Source, sets: &[DataSet], cancel: &AtomicBool) -> Result<()> {
         let Some(optimized) = self.prepared.optimized.take() else { return Ok(()) };
-        let chosen = self.chosen(&optimized, source, sets, cancel);
+        let choose = || self.chosen(&optimized, source, sets, cancel);
+        let chosen = stage("choose types", choose);
         let chosen = chosen.and_then(|Choice { keep, certificate }| {
             self.fitted.recipe.keep = keep;
             self.certificate = Some(certificate);

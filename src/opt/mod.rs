@@ -14,6 +14,7 @@ mod shuffle;
 use crate::error::Result;
 use crate::network::Network;
 use crate::recipe::Pass as Name;
+use crate::timings::stage;
 
 /// A rewrite of the network that keeps what it computes.
 #[derive(Clone, Copy)]
@@ -55,9 +56,14 @@ pub fn optimize(
     for _ in 0..ROUNDS {
         let mut changed = 0;
         for pass in PASSES.iter().filter(|pass| !without.contains(&pass.name)) {
-            let count = (pass.run)(network);
+            let count = stage(&pass.name.to_string(), || {
+                let count = (pass.run)(network);
+                if count > 0 {
+                    network.compact();
+                }
+                count
+            });
             if count > 0 {
-                network.compact();
                 after(pass.name, network)?;
                 note(&mut log, pass.name, count);
             }
