@@ -4,6 +4,7 @@
 //! stands where it does. TensorRT fuses on its own: a pass is here only where it makes the plan
 //! better or the build faster.
 
+mod clip;
 mod conv_scale;
 mod dedupe;
 pub mod fold;
@@ -28,6 +29,8 @@ pub struct Pass {
 pub const PASSES: &[Pass] = &[
     // First, so that later passes see each value once.
     Pass { name: Name::Dedupe, run: dedupe::run },
+    // After `dedupe`, so that the bounds are one constant each in the whole network.
+    Pass { name: Name::Clip, run: clip::run },
     // Before `conv-scale`, which takes what it makes.
     Pass { name: Name::Scale, run: scale::run },
     Pass { name: Name::ConvScale, run: conv_scale::run },

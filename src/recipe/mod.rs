@@ -216,6 +216,7 @@ pub enum RnnForm {
 #[non_exhaustive]
 pub enum Pass {
     Dedupe,
+    Clip,
     Scale,
     ConvScale,
     MatmulTranspose,
