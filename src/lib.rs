@@ -88,6 +88,7 @@ mod shown;
 pub mod shrink;
 pub mod site;
 pub mod tensor;
+pub mod timings;
 pub mod trt;
 pub mod valid;
 pub mod verify;

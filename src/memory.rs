@@ -70,6 +70,17 @@ pub(crate) fn of_machine() -> Option<usize> {
     limits.chain([usize::try_from(all).unwrap_or(usize::MAX)]).min()
 }
 
+/// The most memory this process ever held, in bytes, where the system says so.
+pub(crate) fn peak_rss_bytes() -> Option<u64> {
+    kibibytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
+}
+
+/// Starts to count [`peak_rss_bytes`] anew, where the system lets it.
+pub(crate) fn forget_peak_rss() {
+    // A system without it reports the peak over all models: too much, never too little.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
 /// An amount of memory in one of the texts in which the system tells of it, in bytes.
 pub(crate) fn kibibytes(text: &str, what: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(what))?;

@@ -8,8 +8,8 @@ use crate::onnx::Model;
 use crate::opt;
 use crate::precision::{self, Applied};
 use crate::recipe::{Pass, Recipe};
+use crate::timings::stage;
 use crate::valid::{self, Checked};
-use std::time::{Duration, Instant};
 
 /// A network ready to emit, and how it came about.
 #[derive(Debug)]
@@ -24,10 +24,6 @@ pub struct Prepared {
     pub type_notes: Vec<String>,
     /// What the optimization passes did.
     pub passes: opt::Log,
-    /// Time to import the model.
-    pub import_time: Duration,
-    /// Time to optimize and legalize the network.
-    pub optimize_time: Duration,
 }
 
 /// Makes the network that TensorRT shall build.
@@ -35,22 +31,17 @@ pub struct Prepared {
 /// # Errors
 /// Every problem of the first stage that has any, all at once.
 pub fn prepare(model: &Model, fitted: &Fitted, caps: Caps) -> Result<Prepared> {
-    let start = Instant::now();
-    let Imported { network, notes } = import_model(model, fitted)?;
-    let import_time = start.elapsed();
-
-    let start = Instant::now();
-    let (optimized, passes) = optimize(network, &fitted.recipe.without_passes)?;
+    let Imported { network, notes } = stage("import", || import_model(model, fitted))?;
+    let (optimized, passes) =
+        stage("optimize", || optimize(network, &fitted.recipe.without_passes))?;
     let kept = fitted.recipe.bound().map(|_| optimized.clone());
-    let (network, told) = typed(optimized, &fitted.recipe, caps)?;
+    let (network, told) = stage("legalize", || typed(optimized, &fitted.recipe, caps))?;
     Ok(Prepared {
         network,
         notes: notes.into_iter().chain(told.iter().cloned()).collect(),
         optimized: kept,
         type_notes: told,
         passes,
-        import_time,
-        optimize_time: start.elapsed(),
     })
 }
 
@@ -68,7 +59,7 @@ pub fn finish(network: Network, without: &[Pass], caps: Caps) -> Result<(Checked
 
 /// Checks and optimizes an imported network.
 fn optimize(network: Network, without: &[Pass]) -> Result<(Network, opt::Log)> {
-    let mut network = valid::check(network)?.into_inner();
+    let mut network = stage("check", || valid::check(network))?.into_inner();
     let passes =
         opt::optimize(&mut network, without, &mut |pass, network| check_after(pass, network))?;
     Ok((network, passes))

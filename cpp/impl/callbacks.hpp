@@ -139,12 +139,18 @@ class Monitor final : public nv::IProgressMonitor
 {
 public:
     explicit Monitor(Job const& job) : job_(job) {}
-    void phaseStart(char const*, char const*, int32_t) noexcept override {}
+    void phaseStart(char const* name, char const* parent, int32_t) noexcept override
+    {
+        job_.phase_begins(bytes_of(name), bytes_of(parent));
+    }
     bool stepComplete(char const*, int32_t) noexcept override
     {
         return job_.keep_going();
     }
-    void phaseFinish(char const*) noexcept override {}
+    void phaseFinish(char const* name) noexcept override
+    {
+        job_.phase_ends(bytes_of(name));
+    }
 
 private:
     Job const& job_;

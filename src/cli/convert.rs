@@ -5,16 +5,19 @@ use super::failing::FailingArguments;
 use super::output::{self, Output, counted};
 use super::proof::ProofArguments;
 use super::recipe::{self, RecipeArguments};
+use super::timings::{self as told, TimingsArguments};
 use crate::convert::{Built, Conversion, ModelFiles, Source, files_of};
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::files::place::{self, Place};
+use crate::memory;
 use crate::profiles::{self, Data, of_data};
 use crate::recipe::ComputeCapability;
 use crate::recipe::sizes::End;
 use crate::report::manifest::{Manifest, Mended, Verdict};
 use crate::report::precision::Certificate;
 use crate::shown;
+use crate::timings::{self, Stage, Timings, stage};
 use crate::trt::{Library, LogSink};
 use crate::verify::data;
 use serde::Serialize;
@@ -41,8 +44,13 @@ pub(super) struct Arguments {
     #[command(flatten)]
     failing: FailingArguments,
     #[command(flatten)]
+    timings: TimingsArguments,
+    #[command(flatten)]
     library: LibraryArguments,
 }
+
+/// Models and where their plans go.
+type Places<'a> = Vec<(&'a Path, Place)>;
 
 /// What happened, for `--json`.
 #[derive(Debug, Serialize)]
@@ -54,6 +62,8 @@ struct Converted {
     plan_bytes: u64,
     layers: usize,
     seconds: Seconds,
+    /// Where the time went, if the user asked for it.
+    timings: Option<Vec<Stage>>,
     peak_rss_bytes: Option<u64>,
     targets: Vec<String>,
     library: String,
@@ -65,7 +75,7 @@ struct Converted {
     verification: Verdict,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Seconds {
     import: f64,
     /// Under the name that it has had from the first version on.
@@ -75,18 +85,44 @@ struct Seconds {
     write: f64,
 }
 
+impl Converted {
+    /// Takes over what was recorded.
+    fn took(&mut self, timings: &Timings, stages: &[Stage], wanted: bool) {
+        let sum = |name: &str| {
+            stages.iter().filter(|of| of.name == name).map(|of| of.seconds).sum::<f64>()
+        };
+        let write = stages.iter().map(|stage| stage.seconds_of("write")).sum();
+        self.seconds = Seconds {
+            import: sum("read") + sum("import"),
+            optimize: sum("optimize") + sum("legalize"),
+            build: sum("build") - write,
+            write,
+        };
+        self.timings = wanted.then(|| stages.to_vec());
+        // Where stages are timed, the process's own peak is forgotten between them.
+        self.peak_rss_bytes = self.peak_rss_bytes.max(timings.peak_rss_bytes());
+    }
+}
+
 pub(super) fn run(
     arguments: &Arguments,
     environment: &Environment,
     output: &mut Output,
 ) -> Result<()> {
     arguments.recipe.check()?;
-    let places = arguments.places()?;
+    let (places, traces) = arguments.places()?;
     let mut converted = Vec::with_capacity(places.len());
     let mut failed = None;
     for (index, (model, place)) in places.iter().enumerate() {
-        let ended = one(arguments, (model, place), environment, &mut converted, output);
-        if let Err(error) = ended {
+        let timings = arguments.timings.start();
+        let ended =
+            timings.record(|| one(arguments, (model, place), environment, &mut converted, output));
+        let stages = timings.stages();
+        if let Some(done) = converted.get_mut(index) {
+            done.took(&timings, &stages, arguments.timings.are_wanted());
+        }
+        let told = traces.get(index).map_or(Ok(()), |to| told::tell(&stages, model, to, output));
+        if let Err(error) = ended.and(told) {
             let left = places.len() - index - 1;
             let error = if left == 0 { error } else { error.with_note(not_tried(left)) };
             failed = Some(error);
@@ -115,7 +151,8 @@ fn one(
     converted: &mut Vec<Converted>,
     output: &mut Output,
 ) -> Result<()> {
-    let library = environment.library(&arguments.library, output)?;
+    let open = || environment.library(&arguments.library, output);
+    let library = stage("open library", open)?;
     let device = arguments.proof.device(&library)?;
     let (source, mut conversion) = arguments.import(model, &library, output)?;
     super::unless_cancelled()?;
@@ -131,14 +168,15 @@ fn one(
     };
     super::unless_cancelled()?;
     let (of, file) = ((&source, &conversion), built.to.as_file());
-    let proof = arguments.proof.prove(of, (file, &log), (&library, device), environment, output)?;
+    let prove = || arguments.proof.prove(of, (file, &log), (&library, device), environment, output);
+    let proof = stage("prove", prove)?;
     super::unless_cancelled()?;
     let manifest =
         Manifest { verification: proof.verdict(), ..conversion.manifest(&library, files, &built) };
     output.start("write");
     let is_file = matches!(place, Place::File(_));
     let written = Written { place: place.clone(), built, manifest };
-    let done = written.persist(&source, &conversion, output)?;
+    let done = stage("persist", || written.persist(&conversion, output))?;
     if proof.verifications.is_empty() {
         let why = &proof.text;
         output.warning(&format!("the plan was not run, and no numbers were compared: {why}"));
@@ -156,8 +194,9 @@ impl Arguments {
         &self.models
     }
 
-    /// The models and where their plans go, which is not in the place of any of them.
-    fn places(&self) -> Result<Vec<(&Path, Place)>> {
+    /// The models and where their plans go, and where their traces go, if the user asked for any:
+    /// not in the place of what is read.
+    fn places(&self) -> Result<(Places<'_>, Vec<PathBuf>)> {
         let usage = |message| Error::new(Kind::Usage, message);
         if self.models.is_empty() {
             return Err(usage("no model given".into()).with_hint("run `onnx2plan --help`"));
@@ -171,7 +210,7 @@ impl Arguments {
             return Err(usage("the plan and `--json` both want stdout".into())
                 .with_hint("name a file with `--output`"));
         }
-        let mut places: Vec<(&Path, Place)> = Vec::with_capacity(self.models.len());
+        let mut places: Places<'_> = Vec::with_capacity(self.models.len());
         for model in &self.models {
             not_a_folder(model)?;
             let place = Place::of(&self.plan(model))?;
@@ -183,10 +222,12 @@ impl Arguments {
             places.push((model, place));
         }
         // Before the first plan is written: it must not be what another model reads.
+        let traces = self.timings.files(places.iter().map(|(_, place)| place))?;
         let plans = places.iter().flat_map(|(_, place)| place.files());
-        let writes: Vec<PathBuf> = plans.chain(self.failing.writes()).collect();
+        let others = self.failing.writes().into_iter().chain(traces.clone());
+        let writes: Vec<PathBuf> = plans.chain(others).collect();
         place::spare(|| self.reads(), &writes)?;
-        Ok(places)
+        Ok((places, traces))
     }
 
     /// Where the plan of a model goes.
@@ -273,7 +314,10 @@ fn build(
 ) -> Result<(Built<NamedTempFile>, ModelFiles)> {
     output.start("build");
     let (built, files) = std::thread::scope(|scope| {
-        let hash = scope.spawn(|| source.files());
+        let here = timings::here();
+        let hash =
+            move || timings::as_thread(here.as_ref(), "hash of the model", || source.files());
+        let hash = scope.spawn(hash);
         let to = place.draft().map(|file| (files::name(place.path()), file));
         let built = to.and_then(|to| conversion.build(library, to, log, &super::CANCELLED));
         let failed = || Error::new(Kind::Internal, "hashing the model failed");
@@ -294,13 +338,8 @@ struct Written {
 
 impl Written {
     /// Puts the plan in its place, with its manifest.
-    fn persist(
-        self,
-        source: &Source,
-        conversion: &Conversion,
-        output: &mut Output,
-    ) -> Result<Converted> {
-        let Self { place, built: Built { to, file, emitted, took, write }, manifest } = self;
+    fn persist(self, conversion: &Conversion, output: &mut Output) -> Result<Converted> {
+        let Self { place, built: Built { to, file, emitted }, manifest } = self;
         let beside = place.take(to, &manifest)?;
         let plan = place.path().to_owned();
         let with = if beside.is_some() { "and its manifest" } else { "without a manifest" };
@@ -312,13 +351,9 @@ impl Written {
             manifest: beside.map(|path| path.display().to_string()),
             plan_bytes: file.bytes,
             layers: emitted.layers.len(),
-            seconds: Seconds {
-                import: (source.took + prepared.import_time).as_secs_f64(),
-                optimize: prepared.optimize_time.as_secs_f64(),
-                build: took.as_secs_f64(),
-                write: write.as_secs_f64(),
-            },
-            peak_rss_bytes: files::peak_rss_bytes(),
+            seconds: Seconds::default(),
+            timings: None,
+            peak_rss_bytes: memory::peak_rss_bytes(),
             targets: manifest.targets,
             library: manifest.library,
             passes: passes.map(|(pass, count)| (pass.to_string(), *count)).collect(),

@@ -26,6 +26,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+mod timings;
 mod tolerance;
 mod verify;
 mod words;

@@ -9,6 +9,7 @@ use crate::precision::{self, Choice, Data, Inputs, Label};
 use crate::profiles::{self, Sample};
 use crate::recipe::precision::{Calibration, Eight, Precision};
 use crate::tensor::Tensor;
+use crate::timings::stage;
 use crate::verify::data::DataSet;
 use crate::verify::{self, boundary, random};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +31,8 @@ impl Conversion {
     /// the network on the CPU.
     pub fn choose(&mut self, source: &Source, sets: &[DataSet], cancel: &AtomicBool) -> Result<()> {
         let Some(optimized) = self.prepared.optimized.take() else { return Ok(()) };
-        let chosen = self.chosen(&optimized, source, sets, cancel);
+        let choose = || self.chosen(&optimized, source, sets, cancel);
+        let chosen = stage("choose types", choose);
         let chosen = chosen.and_then(|Choice { keep, quantize, certificate }| {
             self.fitted.recipe.keep = keep;
             self.fitted.recipe.quantize = quantize;

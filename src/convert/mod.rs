@@ -42,6 +42,7 @@ use crate::recipe::sizes::{Request, Sizes};
 use crate::recipe::{Frozen, Recipe};
 use crate::report::manifest::Mended;
 use crate::report::precision::Certificate;
+use crate::timings::stage;
 use crate::valid::Checked;
 use crate::verify::data::DataSet;
 use crate::verify::draw::{self, Extent, Shapes};
@@ -87,7 +88,8 @@ impl Conversion {
     /// # Errors
     /// Those of [`profiles::all`].
     pub fn plan(&mut self, data: &Data) -> Result<()> {
-        self.planned = profiles::all(self.network(), &self.fitted.recipe.sizes, data)?;
+        let all = || profiles::all(self.network(), &self.fitted.recipe.sizes, data);
+        self.planned = stage("plan sizes", all)?;
         Ok(())
     }
 

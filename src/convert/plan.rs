@@ -8,12 +8,12 @@ use crate::files::Hashing;
 use crate::report::Verification;
 use crate::report::latency::Latency;
 use crate::report::manifest::{File, Manifest};
+use crate::timings::stage;
 use crate::trt::{self, BuildOptions, Device, Engine, Library, LogSink};
 use crate::valid::Checked;
 use crate::verify::{self, data::DataSet};
 use std::io::Write;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
 /// A plan that was just built.
 #[derive(Debug)]
@@ -24,10 +24,6 @@ pub struct Built<W> {
     pub file: File,
     /// What became of the layers.
     pub emitted: Emitted,
-    /// How long TensorRT took.
-    pub took: Duration,
-    /// How long writing took.
-    pub write: Duration,
 }
 
 impl Conversion {
@@ -42,14 +38,11 @@ impl Conversion {
         log: LogSink,
         cancel: &AtomicBool,
     ) -> Result<Built<W>> {
-        let start = Instant::now();
         let mut writer = Hashing::new(to);
-        let emitted = trt::build(library, self.network(), self.options(log), &mut writer, cancel)
-            .map_err(|error| explained(error, self.network()))?;
-        let took = start.elapsed();
-        let (to, sha256, bytes, write) = writer.finish();
-        let file = File { name, bytes, sha256 };
-        Ok(Built { to, file, emitted, took: took.saturating_sub(write), write })
+        let build = || trt::build(library, self.network(), self.options(log), &mut writer, cancel);
+        let emitted = stage("build", build).map_err(|error| explained(error, self.network()))?;
+        let (to, sha256, bytes) = writer.finish();
+        Ok(Built { to, file: File { name, bytes, sha256 }, emitted })
     }
 
     /// What TensorRT is told.

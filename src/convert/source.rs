@@ -7,11 +7,11 @@ use crate::onnx::part::{Feed, Part, Whole};
 use crate::onnx::{self, Model};
 use crate::recipe::{self, Wanted};
 use crate::report::manifest::File;
+use crate::timings::stage;
 use crate::verify::data::{self, DataSet};
 use crate::verify::reference::Reference;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// A model as it was read.
 #[derive(Debug)]
@@ -20,8 +20,6 @@ pub struct Source {
     pub path: PathBuf,
     /// The model, or the part of it that was taken.
     pub model: Model,
-    /// How long it took to read.
-    pub took: Duration,
     /// What was taken, by names of tensors.
     pub wanted: recipe::Part,
     part: Option<Part>,
@@ -39,10 +37,9 @@ impl Source {
     /// As [`onnx::load`] and [`Whole::part`]; [`Kind::Usage`] for an output that the model does
     /// not have.
     pub fn open(path: &Path, wanted: &recipe::Part) -> Result<Self> {
-        let start = Instant::now();
-        let (model, wanted, part) = load(path, wanted)?;
-        let (took, names) = (start.elapsed(), wanted.names());
-        Ok(Self { path: path.to_owned(), model, took, wanted, part, names })
+        let (model, wanted, part) = stage("read", || load(path, wanted))?;
+        let names = wanted.names();
+        Ok(Self { path: path.to_owned(), model, wanted, part, names })
     }
 
     /// Names of the inputs, in order.
@@ -107,7 +104,7 @@ impl Source {
     /// # Errors
     /// [`Kind::Environment`] for files that cannot be read.
     pub fn files(&self) -> Result<ModelFiles> {
-        files::describe_model(&self.path, &self.model.external)
+        stage("hash model", || files::describe_model(&self.path, &self.model.external))
     }
 }
 

@@ -5,12 +5,13 @@ pub(crate) mod store;
 
 use crate::error::{Error, Kind, Result};
 use crate::report::manifest::{File, Manifest};
+use crate::timings::{self, stage};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
 /// Temporary files that a process which must exit at once takes away.
@@ -118,9 +119,13 @@ pub(crate) fn persist_plan(
     let text =
         serde_json::to_string_pretty(manifest).map_err(|error| cannot_write(path, error.into()))?;
     writeln!(described, "{text}").map_err(|error| cannot_write(&beside, error))?;
-    for (file, path) in [(&file, path), (&described, &beside)] {
-        file.as_file().sync_all().map_err(|error| cannot_write(path, error))?;
-    }
+    let sync = || {
+        let mut files = [(&file, path), (&described, &beside)].into_iter();
+        files.try_for_each(|(file, path)| {
+            file.as_file().sync_all().map_err(|error| cannot_write(path, error))
+        })
+    };
+    stage("sync", sync)?;
     let _alone = locked_folder(path);
     match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -190,15 +195,15 @@ pub(crate) fn describe(path: &Path) -> Result<File> {
             .with_source(error)
     };
     let mut file = std::fs::File::open(path).map_err(cannot_read)?;
-    let mut hashing = Hashing::new(io::sink());
+    let (mut hash, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 20];
     loop {
         let count = file.read(&mut buffer).map_err(cannot_read)?;
         let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else { break };
-        hashing.write_all(read).map_err(cannot_read)?;
+        hash.update(read);
+        bytes += read.len() as u64;
     }
-    let (_, sha256, bytes, _) = hashing.finish();
-    Ok(File { name: name(path), bytes, sha256 })
+    Ok(File { name: name(path), bytes, sha256: crate::hash::finish(hash) })
 }
 
 /// A model's file, and each file with its external data under its path below the model's folder.
@@ -216,22 +221,21 @@ pub(crate) fn describe_model(model: &Path, external: &[PathBuf]) -> Result<(File
     Ok((describe(model)?, described.collect::<Result<_>>()?))
 }
 
-/// A writer that hashes and counts what passes, and measures how long writing takes.
+/// A writer that hashes and counts what passes.
 pub(crate) struct Hashing<W> {
     inner: W,
     hash: Sha256,
     bytes: u64,
-    elapsed: Duration,
 }
 
 impl<W: Write> Hashing<W> {
     pub(crate) fn new(inner: W) -> Self {
-        Self { inner, hash: Sha256::new(), bytes: 0, elapsed: Duration::ZERO }
+        Self { inner, hash: Sha256::new(), bytes: 0 }
     }
 
-    /// The writer, the hash in hexadecimal, the number of bytes and the time spent.
-    pub(crate) fn finish(self) -> (W, String, u64, Duration) {
-        (self.inner, crate::hash::finish(self.hash), self.bytes, self.elapsed)
+    /// The writer, the hash in hexadecimal and the number of bytes.
+    pub(crate) fn finish(self) -> (W, String, u64) {
+        (self.inner, crate::hash::finish(self.hash), self.bytes)
     }
 }
 
@@ -240,36 +244,29 @@ const WORTH_A_THREAD_BYTES: usize = 1 << 20;
 
 impl<W: Write> Write for Hashing<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let start = Instant::now();
         let Self { inner, hash, .. } = self;
         if data.len() < WORTH_A_THREAD_BYTES {
             inner.write_all(data)?;
             hash.update(data);
         } else {
+            let here = timings::here();
+            let hash = || {
+                timings::as_thread(here.as_ref(), "hash of the plan", || {
+                    stage("hash plan", || hash.update(data));
+                });
+            };
             std::thread::scope(|scope| {
-                scope.spawn(|| hash.update(data));
+                scope.spawn(hash);
                 inner.write_all(data)
             })?;
         }
         self.bytes += data.len() as u64;
-        self.elapsed += start.elapsed();
         Ok(data.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
-}
-
-/// The most memory this process ever held, in bytes, where the system says so.
-pub(crate) fn peak_rss_bytes() -> Option<u64> {
-    crate::memory::kibibytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
-}
-
-/// Starts to count [`peak_rss_bytes`] anew, where the system lets it.
-pub(crate) fn forget_peak_rss() {
-    // A system without it reports the peak over all models: too much, never too little.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub use model::{DimSpec, Graph, Initializer, Model, Node, ValueInfo, ValueType};
 pub use write::tensor_bytes;
 
 use crate::error::{Error, Kind, Result};
+use crate::timings::stage;
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use window::Window;
@@ -79,8 +80,9 @@ pub fn decode(bytes: Bytes, folder: &Path) -> Result<Model> {
 }
 
 fn model(file: Window, folder: &Path) -> Result<Model> {
-    let proto: pb::ModelProto = message(file, wire::Message::Model, "an ONNX model")?;
-    read::model(&proto, folder)
+    let decode = || message::<pb::ModelProto>(file, wire::Message::Model, "an ONNX model");
+    let proto = stage("decode", decode)?;
+    stage("resolve", || read::model(&proto, folder))
 }
 
 /// Reads a tensor from a file of its own, as ONNX test data comes (`input_0.pb`), with its name,

@@ -7,7 +7,9 @@ use crate::mapped;
 use crate::network::edit::Editor;
 use crate::network::layer::{Arg, Convolution, Scale, ScaleMode};
 use crate::network::{LayerId, LayerKind, Network, ValueId};
-use crate::tensor::{DType, Tensor};
+use crate::tensor::{DType, Element, Tensor};
+use half::{bf16, f16};
+use std::num::NonZeroUsize;
 
 pub(super) fn run(network: &mut Network) -> usize {
     let layers = network.live_layers();
@@ -90,22 +92,54 @@ fn coefficients(of: Option<&Tensor>, maps: usize, neutral: f32) -> Option<Vec<f3
 
 /// The weights with each map's elements multiplied by its factor.
 fn product(weights: &Tensor, factors: &[f32]) -> Option<Tensor> {
-    let dims = weights.dims().to_vec();
-    let per_map = weights.len() / factors.len();
-    if weights.dtype() != DType::F32 {
-        let values = weights.to_f32s()?;
-        let maps = values.chunks(per_map.max(1)).zip(factors);
-        let values = maps.flat_map(|(map, factor)| map.iter().map(move |w| w * factor));
-        return Tensor::of_reals(weights.dtype(), dims, values.collect()).ok();
+    let half = |half: f16, factor| f16::from_f32(half.to_f32() * factor);
+    let brain = |brain: bf16, factor| bf16::from_f32(brain.to_f32() * factor);
+    match weights.dtype() {
+        DType::F32 => times(weights, factors, |bytes, by| f32::from_le_bytes(bytes) * by),
+        DType::F16 => times(weights, factors, |bytes, by| half(f16::from_le_bytes(bytes), by)),
+        DType::BF16 => times(weights, factors, |bytes, by| brain(bf16::from_le_bytes(bytes), by)),
+        _ => None,
     }
+}
+
+/// Weights with fewer elements are multiplied faster than threads are started.
+const WORTH_THREADS: usize = 1 << 18;
+
+/// Multiplies on all cores: most of the time goes to the system, which finds memory for the
+/// product page by page as it is written.
+fn times<const BYTES: usize, T: Element + Default>(
+    weights: &Tensor,
+    factors: &[f32],
+    times: impl Fn([u8; BYTES], f32) -> T + Sync,
+) -> Option<Tensor> {
     // Read as bytes: in a file these gigabytes need not be aligned, and a copy that is would be one
     // too many.
-    let mut values = Vec::with_capacity(weights.len());
-    let (elements, _) = weights.bytes().as_chunks::<4>();
-    for (map, factor) in elements.chunks(per_map.max(1)).zip(factors) {
-        values.extend(map.iter().map(|&bytes| f32::from_le_bytes(bytes) * factor));
-    }
-    Tensor::of(dims, values).ok()
+    let (elements, _) = weights.bytes().as_chunks::<BYTES>();
+    let per_map = (elements.len() / factors.len()).max(1);
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = if elements.len() < WORTH_THREADS { 1 } else { cores };
+    let share = factors.len().div_ceil(threads);
+    let mut product = vec![T::default(); elements.len()];
+    let multiply = |product: &mut [T], elements: &[[u8; BYTES]], factors: &[f32]| {
+        let maps = product.chunks_mut(per_map).zip(elements.chunks(per_map));
+        for ((product, elements), factor) in maps.zip(factors) {
+            for (product, element) in product.iter_mut().zip(elements) {
+                *product = times(*element, *factor);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let parts = product.chunks_mut(share * per_map).zip(elements.chunks(share * per_map));
+        let mut parts = parts.zip(factors.chunks(share));
+        let own = parts.next();
+        for ((product, elements), factors) in parts {
+            scope.spawn(move || multiply(product, elements, factors));
+        }
+        if let Some(((product, elements), factors)) = own {
+            multiply(product, elements, factors);
+        }
+    });
+    Tensor::of(weights.dims().to_vec(), product).ok()
 }
 
 fn replace(editor: &mut Editor<'_>, front: LayerId, scale: LayerId, merged: Convolution) {
@@ -122,6 +156,7 @@ fn replace(editor: &mut Editor<'_>, front: LayerId, scale: LayerId, merged: Conv
 mod tests {
     use super::*;
     use crate::network::layer::PaddingMode;
+    use bytes::Bytes;
 
     fn convolution(bias: Option<Vec<f32>>) -> Convolution {
         Convolution {
@@ -155,6 +190,23 @@ mod tests {
         let floats = |arg: &Arg<Tensor>| arg.fixed().unwrap().to_f32s().unwrap().into_owned();
         assert_eq!(floats(&merged.weights), [6.0, 20.0]);
         assert_eq!(floats(merged.bias.as_ref().unwrap()), [15.0, 12.0]);
+    }
+
+    #[test]
+    fn large_weights_are_multiplied_whole_in_every_type() {
+        // As many maps as no number of threads divides, at an odd address.
+        let (maps, per_map) = (101, WORTH_THREADS / 100);
+        let values: Vec<f32> = (0u8..251).cycle().take(maps * per_map).map(f32::from).collect();
+        let factors: Vec<f32> = (0u8..101).map(|map| f32::from(map) * 0.5).collect();
+        for dtype in [DType::F32, DType::F16, DType::BF16] {
+            let dims = vec![maps, per_map];
+            let aligned = Tensor::of_reals(dtype, dims.clone(), values.clone()).unwrap();
+            let odd = Bytes::from([&[0][..], aligned.bytes()].concat()).slice(1..);
+            let weights = Tensor::new(dtype, dims.clone(), odd).unwrap();
+            let expected = values.iter().enumerate().map(|(i, value)| value * factors[i / per_map]);
+            let expected = Tensor::of_reals(dtype, dims, expected.collect()).unwrap();
+            assert!(product(&weights, &factors) == Some(expected), "{dtype}");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! Layers that compute the same from the same become one.
+//! Layers that compute the same from the same become one, and so do those that compute the same
+//! sizes, whatever they compute them from.
 
 use crate::network::edit::Editor;
 use crate::network::layer::FillOperation;
-use crate::network::{Block, LayerId, LayerKind, Network, Values};
+use crate::network::{Block, Dim, LayerId, LayerKind, Network, Values};
 use crate::tensor::DType;
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Constants above this size are compared by where their bytes lie, not by what they say.
 const MOST_COMPARED_BYTES: usize = 4096;
@@ -15,6 +17,9 @@ const MOST_COMPARED_BYTES: usize = 4096;
 enum Key {
     Data(DType, Vec<usize>, Bytes),
     SameBytes(DType, Vec<usize>, usize),
+    /// Whole numbers of which each is known as an expression of the network's sizes: type, rank,
+    /// expressions.
+    Sizes(DType, usize, Arc<[Dim]>),
     Layer(String, Values),
 }
 
@@ -35,7 +40,7 @@ fn block(editor: &mut Editor<'_>, of: &Block, seen: &mut HashMap<Key, LayerId>) 
         for nested in editor.network().layer(id).kind.clone().blocks() {
             changed += block(editor, nested, seen);
         }
-        let Some(key) = key(editor.network(), id) else { continue };
+        let Some(key) = key(editor.network(), id, is_outermost(of)) else { continue };
         match seen.get(&key).copied() {
             None => {
                 own.push(id);
@@ -66,14 +71,24 @@ fn block(editor: &mut Editor<'_>, of: &Block, seen: &mut HashMap<Key, LayerId>) 
             }
         }
     }
-    if !of.params.is_empty() || !of.results.is_empty() {
+    if !is_outermost(of) {
         seen.retain(|_, id| !own.contains(id));
     }
     changed
 }
 
-fn key(network: &Network, id: LayerId) -> Option<Key> {
+/// Whether a block is the network itself, not one of a loop or a conditional.
+fn is_outermost(block: &Block) -> bool {
+    block.params.is_empty() && block.results.is_empty()
+}
+
+fn key(network: &Network, id: LayerId, outermost: bool) -> Option<Key> {
     let layer = network.layer(id);
+    // In the blocks of loops and conditionals sizes stay where they are computed: TensorRT would
+    // have to be handed them from outside.
+    if outermost && let Some(sizes) = sizes(network, id) {
+        return Some(sizes);
+    }
     match &layer.kind {
         LayerKind::Constant(constant) => {
             let weights = &constant.weights;
@@ -95,4 +110,15 @@ fn key(network: &Network, id: LayerId) -> Option<Key> {
         LayerKind::Fill(fill) if fill.operation != FillOperation::Linspace => None,
         kind => Some(Key::Layer(format!("{kind:?}"), layer.inputs.clone())),
     }
+}
+
+/// The sizes that a layer computes, where it computes nothing else.
+fn sizes(network: &Network, id: LayerId) -> Option<Key> {
+    let layer = network.layer(id);
+    let [output] = layer.outputs[..] else { return None };
+    let ty = &network.value(output).ty;
+    let computed = !matches!(layer.kind, LayerKind::Constant(_));
+    let whole = matches!(ty.dtype, DType::I64 | DType::I32);
+    let elements = ty.elements.as_ref().filter(|_| computed && whole)?;
+    Some(Key::Sizes(ty.dtype, ty.shape.rank(), elements.clone()))
 }

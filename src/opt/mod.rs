@@ -4,6 +4,7 @@
 //! stands where it does. TensorRT fuses on its own: a pass is here only where it makes the plan
 //! better or the build faster.
 
+mod clip;
 mod conv_scale;
 mod dedupe;
 pub mod fold;
@@ -14,6 +15,7 @@ mod shuffle;
 use crate::error::Result;
 use crate::network::Network;
 use crate::recipe::Pass as Name;
+use crate::timings::stage;
 
 /// A rewrite of the network that keeps what it computes.
 #[derive(Clone, Copy)]
@@ -27,6 +29,8 @@ pub struct Pass {
 pub const PASSES: &[Pass] = &[
     // First, so that later passes see each value once.
     Pass { name: Name::Dedupe, run: dedupe::run },
+    // After `dedupe`, so that the bounds are one constant each in the whole network.
+    Pass { name: Name::Clip, run: clip::run },
     // Before `conv-scale`, which takes what it makes.
     Pass { name: Name::Scale, run: scale::run },
     Pass { name: Name::ConvScale, run: conv_scale::run },
@@ -55,9 +59,14 @@ pub fn optimize(
     for _ in 0..ROUNDS {
         let mut changed = 0;
         for pass in PASSES.iter().filter(|pass| !without.contains(&pass.name)) {
-            let count = (pass.run)(network);
+            let count = stage(&pass.name.to_string(), || {
+                let count = (pass.run)(network);
+                if count > 0 {
+                    network.compact();
+                }
+                count
+            });
             if count > 0 {
-                network.compact();
                 after(pass.name, network)?;
                 note(&mut log, pass.name, count);
             }

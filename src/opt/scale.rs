@@ -121,10 +121,19 @@ impl Formula {
     /// The formula that a layer computes, and of what.
     fn of(network: &Network, id: LayerId) -> Option<(ValueId, Self)> {
         let layer = network.layer(id);
-        let (data, formula) = match &layer.kind {
+        let output = &network.value(*layer.outputs.first()?).ty;
+        // Asked first: the constants of others may be large.
+        let fits = |data: ValueId| {
+            let from = &network.value(data).ty;
+            let fits = matches!(from.dtype, DType::F32 | DType::F16)
+                && from.shape.rank() >= 4
+                && from.shape == output.shape;
+            fits.then_some(&from.shape)
+        };
+        match &layer.kind {
             LayerKind::Scale(scale) => {
                 let data = *layer.inputs.first()?;
-                (data, Self::of_scale(scale, &network.value(data).ty.shape)?)
+                Some((data, Self::of_scale(scale, fits(data)?)?))
             }
             LayerKind::ElementWise(of) => {
                 let [a, b] = layer.inputs[..] else { return None };
@@ -133,23 +142,11 @@ impl Formula {
                     (Some(constant), None) => (b, constant, true),
                     _ => return None,
                 };
-                (
-                    data,
-                    Self::of_operation(
-                        of.operation,
-                        constant,
-                        swapped,
-                        &network.value(data).ty.shape,
-                    )?,
-                )
+                let shape = fits(data)?;
+                Some((data, Self::of_operation(of.operation, constant, swapped, shape)?))
             }
-            _ => return None,
-        };
-        let (from, to) = (&network.value(data).ty, &network.value(*layer.outputs.first()?).ty);
-        let fits = matches!(from.dtype, DType::F32 | DType::F16)
-            && from.shape.rank() >= 4
-            && from.shape == to.shape;
-        fits.then_some((data, formula))
+            _ => None,
+        }
     }
 
     #[expect(clippy::float_cmp, reason = "the neutral power is exactly 1")]

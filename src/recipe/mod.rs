@@ -226,6 +226,7 @@ pub enum RnnForm {
 #[non_exhaustive]
 pub enum Pass {
     Dedupe,
+    Clip,
     Scale,
     ConvScale,
     MatmulTranspose,

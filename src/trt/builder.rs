@@ -14,6 +14,7 @@ use crate::mapped;
 use crate::network::Caps;
 use crate::network::profile::{Profile, Range};
 use crate::tensor::{DType, Tensor};
+use crate::timings::stage;
 use crate::valid::Checked;
 use crate::{Error, Kind, Result};
 use bytes::Bytes;
@@ -41,9 +42,9 @@ pub fn build(
     cancel: &AtomicBool,
 ) -> Result<Emitted> {
     options.flags.extend(BuildOptions::flags_for(network, library.caps()));
-    let mut builder = Builder::new(library, options)?;
-    let emitted = emit(network, &mut builder)?;
-    match builder.build(to, cancel) {
+    let mut builder = stage("start TensorRT", || Builder::new(library, options))?;
+    let emitted = stage("emit", || emit(network, &mut builder))?;
+    match stage("TensorRT", || builder.build(to, cancel)) {
         Err(error) if error.kind() == Kind::TensorRt => Err(emitted.place(error)),
         built => built.map(|_| emitted),
     }

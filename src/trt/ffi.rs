@@ -528,6 +528,9 @@ mod bridge {
         unsafe fn write<'a>(self: &Job<'a>, chunk: &[u8]) -> bool;
         /// Told of each step of the build; false stops it.
         unsafe fn keep_going<'a>(self: &Job<'a>) -> bool;
+        /// Told of each phase of the build, and of which other one it is a part.
+        unsafe fn phase_begins<'a>(self: &Job<'a>, name: &[u8], parent: &[u8]);
+        unsafe fn phase_ends<'a>(self: &Job<'a>, name: &[u8]);
         /// Takes a line of TensorRT's log, whichever thread it comes from.
         fn log_line(severity: Severity, message: &[u8]);
     }

@@ -1,5 +1,6 @@
 //! One build as TensorRT sees it: where the plan goes, and whether to go on.
 
+use crate::timings::{self, Here, stage};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,7 +35,15 @@ impl Drop for Counted {
 pub(super) struct Job<'a> {
     to: Mutex<To<'a>>,
     cancel: &'a AtomicBool,
+    phases: Option<Phases>,
     _counted: Counted,
+}
+
+/// The phases that TensorRT is in.
+struct Phases {
+    here: Here,
+    /// Their names, and what they are recorded as.
+    open: Mutex<Vec<(String, usize)>>,
 }
 
 struct To<'a> {
@@ -48,6 +57,7 @@ impl<'a> Job<'a> {
         Self {
             to: Mutex::new(To { writer, bytes: 0, error: None }),
             cancel,
+            phases: timings::here().map(|here| Phases { here, open: Mutex::default() }),
             _counted: Counted::new(),
         }
     }
@@ -56,7 +66,7 @@ impl<'a> Job<'a> {
     pub(super) fn write(&self, chunk: &[u8]) -> bool {
         let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
         // The caller is C++ and cannot unwind.
-        match catch_unwind(AssertUnwindSafe(|| to.writer.write_all(chunk))) {
+        match catch_unwind(AssertUnwindSafe(|| stage("write", || to.writer.write_all(chunk)))) {
             Ok(Ok(())) => {
                 to.bytes += chunk.len() as u64;
                 self.keep_going()
@@ -69,6 +79,27 @@ impl<'a> Job<'a> {
                 to.error = Some(io::Error::other("the writer of the plan panicked"));
                 false
             }
+        }
+    }
+
+    /// Called by the shim when a phase begins, which may be part of another.
+    pub(super) fn phase_begins(&self, name: &[u8], parent: &[u8]) {
+        let Some(phases) = &self.phases else { return };
+        let (name, parent) = (String::from_utf8_lossy(name), String::from_utf8_lossy(parent));
+        let mut open = phases.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let parent = open.iter().rev().find(|(name, _)| *name == parent).map(|(_, stage)| *stage);
+        let stage = phases.here.begin(&name, parent);
+        open.push((name.into_owned(), stage));
+    }
+
+    /// Called by the shim when a phase ends.
+    pub(super) fn phase_ends(&self, name: &[u8]) {
+        let Some(phases) = &self.phases else { return };
+        let name = String::from_utf8_lossy(name);
+        let mut open = phases.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = open.iter().rposition(|(known, _)| *known == name) {
+            let (_, stage) = open.remove(at);
+            phases.here.end(stage);
         }
     }
 

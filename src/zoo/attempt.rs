@@ -11,6 +11,7 @@ use crate::convert::{
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::import::Fitted;
+use crate::memory;
 use crate::onnx::Model;
 use crate::profiles::{self, Data, Planned, of_data};
 use crate::recipe::sizes::{End, Request, Sizes};
@@ -38,6 +39,8 @@ pub struct Inputs {
     pub files: ModelFiles,
     /// When the job came in.
     start: Instant,
+    /// How long the model took to read, in seconds.
+    read: Option<f64>,
 }
 
 impl Inputs {
@@ -52,7 +55,8 @@ impl Inputs {
     /// # Errors
     /// Whatever [`Source::open`] and [`verify::data::read`] say.
     pub fn read(job: &Job, start: Instant) -> Result<Self> {
-        let source = Source::open(&job.model, &job.settings.recipe.part)?;
+        let mut read = None;
+        let source = timed(&mut read, || Source::open(&job.model, &job.settings.recipe.part))?;
         let sets =
             job.data.iter().map(|path| verify::data::read(path)).collect::<Result<Vec<_>>>()?;
         let mut sets: Vec<DataSet> = sets.into_iter().filter_map(|set| source.data(set)).collect();
@@ -63,7 +67,7 @@ impl Inputs {
             set.limits.clone_from(&job.settings.metric);
         }
         let files = source.files()?;
-        Ok(Self { source, sets, files, start })
+        Ok(Self { source, sets, files, start, read })
     }
 }
 
@@ -173,7 +177,7 @@ fn model_report(
         hint: error.and_then(|error| hint(status, error)),
         frozen: findings.frozen.clone(),
         seconds: progress.seconds,
-        peak_rss_bytes: files::peak_rss_bytes(),
+        peak_rss_bytes: memory::peak_rss_bytes(),
         plan_bytes: progress.plan.as_ref().map(|plan| plan.manifest.plan.bytes),
         latency_ms: latency.map(|latency| f64::from(latency.stream.quantile(0.5))),
         layers: (!findings.layers.is_empty()).then_some(findings.layers.len()),
@@ -208,16 +212,16 @@ fn convert(
     sets: &mut Vec<DataSet>,
     progress: &mut Progress,
 ) -> Result<Judged> {
-    let Inputs { source, sets: read, files, start } = inputs;
+    let Inputs { source, sets: of_data, files, start, read } = inputs;
     let settings = &job.settings;
-    progress.seconds.import = Some(source.took.as_secs_f64());
+    progress.seconds.import = read;
     if settings.on == On::Gpu && machine.device.is_none() {
         return Err(Error::new(
             Kind::Environment,
             "it shall run on a GPU, and there is none that can be used",
         ));
     }
-    *sets = read;
+    *sets = of_data;
     let levels = if settings.freeze_from_data {
         Freezing::levels(&source.model, sets)
     } else {

@@ -6,7 +6,6 @@ use super::job::{Job, Outcome};
 use super::pool;
 use crate::convert::{Machine, reason};
 use crate::error::{Error, Kind, Result, bug};
-use crate::files;
 use crate::memory;
 use crate::report::zoo::{ModelReport, Status};
 use serde_json::json;
@@ -58,7 +57,7 @@ impl Worker {
 
     /// Does a job, or takes its result from the cache.
     fn does(&self, job: &Job, start: Instant) -> Outcome {
-        files::forget_peak_rss();
+        memory::forget_peak_rss();
         let own = job.memory_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         memory::limit(own.unwrap_or(self.data_bytes));
         // What cannot be read has no key; it is found out again in no time.

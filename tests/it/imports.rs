@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 /// Modules that all others may use, and that use only each other.
-const COMMON: [&str; 7] = ["error", "hash", "mapped", "memory", "shown", "site", "tensor"];
+const COMMON: [&str; 8] =
+    ["error", "hash", "mapped", "memory", "shown", "site", "tensor", "timings"];
 
 #[test]
 fn modules_import_only_what_the_table_allows() {

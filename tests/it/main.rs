@@ -45,6 +45,7 @@ mod shards;
 mod steps;
 mod support;
 mod tensorrt;
+mod timings;
 mod traps;
 mod unknown;
 mod whole_numbers;
