@@ -149,7 +149,7 @@ fn mistakes_are_named_with_line_and_column() {
         ),
         (
             "[[model]]\nsublime = 1",
-            "zoo.toml:2:1: unknown key `sublime`, expected one of `budget`, `dim`, ",
+            "zoo.toml:2:1: unknown key `sublime`, expected one of `budget`, `calibration`, ",
         ),
         ("[model", "zoo.toml:1:7: "),
         (
