@@ -140,7 +140,7 @@ fn a_conversion_says_what_happened() {
         "dim": [], "shape": [], "profile": [], "strict_profiles": true, "rnn": "loop",
         "without_passes": [], "targets": ["sm89", "sm120"], "tf32": true,
         "optimization_level": null, "workspace": null, "precision": "f32", "keep": [],
-        "io_precision": null, "within": null, "budget": null, "ranges": { "batch": [4, 32] }, "frozen": [],
+        "quantize": [], "calibration": "mse", "io_precision": null, "within": null, "budget": null, "ranges": { "batch": [4, 32] }, "frozen": [],
     });
     assert_eq!(manifest["options"], options);
 

@@ -69,7 +69,7 @@ fn the_documented_example_runs() {
     };
     let (output, report) = zoo(&["--tag", "quick"]);
     assert!(output.status.success(), "{}", said(&output));
-    assert_eq!(report["models"].as_array().unwrap().len(), 17, "{report:#}");
+    assert_eq!(report["models"].as_array().unwrap().len(), 19, "{report:#}");
     let digits = model(&report, "digits");
     assert_eq!(
         (&digits["status"], &digits["expected"]),
