@@ -75,9 +75,12 @@ impl Failing {
     pub fn lines(&self) -> Vec<String> {
         let Smallest { tried, complete, .. } = self.smallest;
         let (layers, of, seconds) = (self.layers(), self.of, self.took.as_secs_f64());
-        if tried == 0 {
-            let why = "TensorRT failed inside, and the time was up before a part was built";
-            return vec![format!("{why}, after {seconds:.1} s: `--locate SECONDS` gives more")];
+        if tried == 0 && !complete {
+            // All layers would be named, as if that had been found.
+            return vec![format!(
+                "the time was up before a part was built, after {seconds:.1} s: a conversion with \
+                 `--locate SECONDS` looks for longer"
+            )];
         }
         let found = if complete { "fails at" } else { "fails at (time ran out; maybe fewer)" };
         let mut lines = vec![format!(

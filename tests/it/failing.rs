@@ -2,6 +2,7 @@
 
 use crate::support::Model;
 use crate::tensorrt::{onnx_runtime, onnx2plan};
+use onnx2plan::convert::failing::Failing;
 use onnx2plan::import::Fitted;
 use onnx2plan::network::cut::{cut, inside, steps};
 use onnx2plan::network::{Caps, Cut, Network};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 /// A network as TensorRT would get it.
 fn network(model: &Model) -> Network {
@@ -115,6 +117,27 @@ fn what_is_found_when_time_is_over_was_tried() {
         assert_eq!(found.part.layers, steps(&network).into_iter().collect());
         assert_eq!(found.complete, complete);
     }
+}
+
+#[test]
+fn nothing_is_named_where_nothing_was_found() {
+    let said = |model: &Model, tried: Tried| {
+        let smallest = smallest(&network(model), &mut |_| tried).unwrap();
+        let took = Duration::from_millis(1_500);
+        let (nodes, said) = (Vec::new(), String::new());
+        Failing { smallest, nodes, said, of: 7, took, level: None }.lines()
+    };
+    assert_eq!(
+        said(&chain(), Tried::Stopped),
+        ["the time was up before a part was built, after 1.5 s: a conversion with `--locate \
+          SECONDS` looks for longer"]
+    );
+    // One layer has no parts: it is what was found, although nothing was built.
+    let one = Model::new(17).input("x", "f32[2]").node("Sin", "x", "y").output("y", "");
+    assert_eq!(
+        said(&one, Tried::Other),
+        ["TensorRT fails at 1 of 7 layers alone; 0 parts built in 1.5 s:"]
+    );
 }
 
 #[test]
