@@ -1,12 +1,15 @@
 """What the scripts that train the models of this folder share: their options, and how models and samples are written."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import numpy_helper
+
+sys.path.append(str(Path(__file__).parent / "exports"))
+from common import session  # noqa: E402
 
 BATCH = 64  # samples in one archive
 
@@ -36,14 +39,6 @@ def write(folder, calibrate, evaluate, labels):
         for number, inputs in enumerate(archives):
             np.savez(to / f"{number:03}.npz", **inputs)
     np.save(folder / "labels.npy", np.asarray(labels, np.int64))
-
-
-def session(data):
-    """ONNX Runtime with the model as it stands: nothing fused, one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
 def run(model, inputs):
