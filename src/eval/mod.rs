@@ -34,7 +34,7 @@ mod nms;
 mod norm;
 mod number;
 mod operand;
-mod parallel;
+pub(crate) mod parallel;
 mod pick;
 mod pool;
 mod reduce;

@@ -7,7 +7,7 @@ const WORTH_THREADS: usize = 1 << 15;
 
 /// Calls `fill` with each piece of `out` and its number, on all cores. All pieces but the last have
 /// `piece` elements.
-pub(super) fn pieces<T: Send>(out: &mut [T], piece: usize, fill: impl Fn(usize, &mut [T]) + Sync) {
+pub(crate) fn pieces<T: Send>(out: &mut [T], piece: usize, fill: impl Fn(usize, &mut [T]) + Sync) {
     let piece = piece.max(1);
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = out.len().div_ceil(piece).div_ceil(threads).max(1);

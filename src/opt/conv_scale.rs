@@ -3,13 +3,13 @@
 //! (Σ w·x + b)·scale + shift is Σ (w·scale)·x + (b·scale + shift). TensorRT does the same while it
 //! builds; done here, it has fewer layers to look at and one copy of the weights less to hold.
 
+use crate::eval::parallel;
 use crate::mapped;
 use crate::network::edit::Editor;
 use crate::network::layer::{Arg, Convolution, Scale, ScaleMode};
 use crate::network::{LayerId, LayerKind, Network, ValueId};
 use crate::tensor::{DType, Element, Tensor};
 use half::{bf16, f16};
-use std::num::NonZeroUsize;
 
 pub(super) fn run(network: &mut Network) -> usize {
     let layers = network.live_layers();
@@ -102,9 +102,6 @@ fn product(weights: &Tensor, factors: &[f32]) -> Option<Tensor> {
     }
 }
 
-/// Weights with fewer elements are multiplied faster than threads are started.
-const WORTH_THREADS: usize = 1 << 18;
-
 /// Multiplies on all cores: most of the time goes to the system, which finds memory for the
 /// product page by page as it is written.
 fn times<const BYTES: usize, T: Element + Default>(
@@ -116,27 +113,11 @@ fn times<const BYTES: usize, T: Element + Default>(
     // too many.
     let (elements, _) = weights.bytes().as_chunks::<BYTES>();
     let per_map = (elements.len() / factors.len()).max(1);
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = if elements.len() < WORTH_THREADS { 1 } else { cores };
-    let share = factors.len().div_ceil(threads);
     let mut product = vec![T::default(); elements.len()];
-    let multiply = |product: &mut [T], elements: &[[u8; BYTES]], factors: &[f32]| {
-        let maps = product.chunks_mut(per_map).zip(elements.chunks(per_map));
-        for ((product, elements), factor) in maps.zip(factors) {
-            for (product, element) in product.iter_mut().zip(elements) {
-                *product = times(*element, *factor);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        let parts = product.chunks_mut(share * per_map).zip(elements.chunks(share * per_map));
-        let mut parts = parts.zip(factors.chunks(share));
-        let own = parts.next();
-        for ((product, elements), factors) in parts {
-            scope.spawn(move || multiply(product, elements, factors));
-        }
-        if let Some(((product, elements), factors)) = own {
-            multiply(product, elements, factors);
+    parallel::pieces(&mut product, per_map, |map, product| {
+        let elements = elements.get(map * per_map..);
+        if let Some((factor, elements)) = factors.get(map).zip(elements) {
+            product.iter_mut().zip(elements).for_each(|(to, of)| *to = times(*of, *factor));
         }
     });
     Tensor::of(weights.dims().to_vec(), product).ok()
@@ -195,7 +176,7 @@ mod tests {
     #[test]
     fn large_weights_are_multiplied_whole_in_every_type() {
         // As many maps as no number of threads divides, at an odd address.
-        let (maps, per_map) = (101, WORTH_THREADS / 100);
+        let (maps, per_map) = (101, 2048);
         let values: Vec<f32> = (0u8..251).cycle().take(maps * per_map).map(f32::from).collect();
         let factors: Vec<f32> = (0u8..101).map(|map| f32::from(map) * 0.5).collect();
         for dtype in [DType::F32, DType::F16, DType::BF16] {
