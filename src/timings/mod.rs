@@ -34,6 +34,8 @@ struct Recorder {
 struct Recorded {
     /// In the order in which they began.
     entries: Vec<Entry>,
+    /// Those that go on.
+    open: Vec<usize>,
     threads: Vec<String>,
     /// The most memory that was seen, whatever has been forgotten since.
     peak_rss_bytes: Option<u64>,
@@ -117,8 +119,10 @@ impl Timings {
         let start = self.0.start.elapsed();
         let entry =
             Entry { name: name.to_owned(), thread, parent, start, end: None, peak_rss_bytes: None };
+        let at = recorded.entries.len();
         recorded.entries.push(entry);
-        recorded.entries.len() - 1
+        recorded.open.push(at);
+        at
     }
 
     /// Takes note of a stage that ends.
@@ -127,6 +131,9 @@ impl Timings {
         let mut recorded = self.0.at_boundary();
         if let Some(entry) = recorded.entries.get_mut(stage) {
             entry.end = Some(end);
+        }
+        if let Some(at) = recorded.open.iter().rposition(|open| *open == stage) {
+            recorded.open.swap_remove(at);
         }
     }
 }
@@ -138,16 +145,19 @@ impl Recorder {
 
     /// What was recorded, with the memory of all stages that go on brought up to date.
     fn at_boundary(&self) -> MutexGuard<'_, Recorded> {
-        let mut recorded = self.recorded();
+        let mut guard = self.recorded();
+        let recorded = &mut *guard;
         let peak = if self.memory { memory::peak_rss_bytes() } else { None };
         if peak.is_some() {
             recorded.peak_rss_bytes = recorded.peak_rss_bytes.max(peak);
-            for entry in recorded.entries.iter_mut().filter(|entry| entry.end.is_none()) {
-                entry.peak_rss_bytes = entry.peak_rss_bytes.max(peak);
+            for &at in &recorded.open {
+                if let Some(entry) = recorded.entries.get_mut(at) {
+                    entry.peak_rss_bytes = entry.peak_rss_bytes.max(peak);
+                }
             }
             memory::forget_peak_rss();
         }
-        recorded
+        guard
     }
 }
 
