@@ -62,6 +62,11 @@ impl Conversion {
             let hint = "`mse`, `max` and `percentile` are for both";
             return Err(Error::new(Kind::Usage, message).with_hint(hint));
         }
+        if recipe.precision == Precision::Fp8 && !self.caps.strongly_typed {
+            let message = "the library has no type f8e4m3, which `--precision fp8` asks for";
+            let hint = "`--precision int8` is for every library";
+            return Err(Error::new(Kind::Unsupported, message).with_hint(hint));
+        }
         let data = match recipe.precision.eight() {
             _ if !sets.is_empty() => given_data(optimized, source, sets)?,
             Some(eight) => return Err(no_data(eight)),

@@ -2,14 +2,15 @@
 
 use super::assign::Plan;
 use super::data::{Label, said};
+use super::quantize::Narrowed;
 use super::search::{Found, Search};
 use super::{names, units::Units};
 use crate::network::{Layer, LayerId, LayerKind, Network};
-use crate::recipe::precision::Eight;
+use crate::recipe::precision::{Eight, Quantized};
 use crate::report::precision::{Certificate, Counts, NodeType, OutputError};
 use crate::site::Site;
 use crate::tensor::DType;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// How far the outputs are off on data that did not decide.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub(super) fn certificate(
 ) -> Certificate {
     let (network, units) = (search.network, search.units);
     let plan = Plan::new(network, units, &found.types, search.ends);
+    let eights = eights(search, found);
     let output = |(at, (name, chosen)): (usize, (&str, &f64))| OutputError {
         name: name.to_owned(),
         chosen: *chosen,
@@ -39,11 +41,11 @@ pub(super) fn certificate(
         chosen_on: said(search.sets.iter().map(|set| &set.label)),
         checked_on: said(checked.iter().flat_map(|checked| &checked.on)),
         outputs: outputs.map(output).collect(),
-        layers: counts(search, found, &plan),
+        layers: counts(network, &plan, &eights),
         runs: search.clock.runs,
         seconds: search.clock.start.elapsed().as_secs_f64(),
         cut_short: search.clock.cut_short,
-        nodes: nodes(search, found, &plan),
+        nodes: nodes(search, found, &plan, &eights),
     }
 }
 
@@ -77,12 +79,20 @@ fn is_aside(kind: &LayerKind) -> bool {
     )
 }
 
-fn counts(search: &Search<'_, '_>, found: &Found, plan: &Plan) -> Counts {
-    let network = search.network;
+/// The types of 8 bits, by the nodes that multiply in them.
+type Eights = HashMap<String, Eight>;
+
+fn eights(search: &Search<'_, '_>, found: &Found) -> Eights {
+    let chosen = found.quantized.iter().flat_map(Narrowed::recipe);
+    let all = search.given.iter().cloned().chain(chosen);
+    all.map(|Quantized { name, to, .. }| (name, to)).collect()
+}
+
+fn counts(network: &Network, plan: &Plan, eights: &Eights) -> Counts {
     let mut counts = Counts::default();
     for id in network.live_layers() {
         let Some(dtype) = computes(network, plan, id) else { continue };
-        match eight(search, found, network.layer(id)) {
+        match eight(network.layer(id), eights) {
             Some(Eight::Int8) => counts.int8 += 1,
             Some(Eight::Fp8) => counts.fp8 += 1,
             None => match dtype {
@@ -96,42 +106,40 @@ fn counts(search: &Search<'_, '_>, found: &Found, plan: &Plan) -> Counts {
 }
 
 /// The type of 8 bits that a layer multiplies in, if so.
-fn eight(search: &Search<'_, '_>, found: &Found, layer: &Layer) -> Option<Eight> {
+fn eight(layer: &Layer, eights: &Eights) -> Option<Eight> {
     if !matches!(layer.kind, LayerKind::Convolution(_) | LayerKind::MatrixMultiply(_)) {
         return None;
     }
-    let label = layer.sites.iter().find(|site| site.place().index.is_some())?.label();
-    let given = search.given.iter().find(|given| given.name == label).map(|given| given.to);
-    given.or_else(|| found.quantized.as_ref()?.to(&label))
+    let site = layer.sites.iter().find(|site| site.place().index.is_some())?;
+    eights.get(&site.label()).copied()
 }
 
 /// A row for each node whose layers compute.
-fn nodes(search: &Search<'_, '_>, found: &Found, plan: &Plan) -> Vec<NodeType> {
+fn nodes(search: &Search<'_, '_>, found: &Found, plan: &Plan, eights: &Eights) -> Vec<NodeType> {
     let (network, units) = (search.network, search.units);
     let mut seen: HashSet<&Site> = HashSet::new();
     let mut rows = Vec::new();
     for id in network.live_layers() {
         let Some(dtype) = computes(network, plan, id) else { continue };
-        let eight = eight(search, found, network.layer(id));
-        let narrowed = found.quantized.as_ref().filter(|_| eight.is_some());
-        let mut reason = reason(search, found, plan, (units, id, dtype));
+        let eight = eight(network.layer(id), eights);
+        let reason = reason(search, found, plan, (units, id, dtype));
         let own = units.of(id).and_then(|at| found.own.get(at)).copied();
         for site in network.layer(id).sites.iter().filter(|site| site.place().index.is_some()) {
             if !seen.insert(site) {
                 continue;
             }
             let node = site.label();
-            let own = narrowed.map_or(own, |narrowed| narrowed.own(&node));
-            reason = match (eight, &found.quantized) {
-                (Some(_), _) => None,
-                (None, Some(narrowed)) => narrowed.why_not(&node).map(str::to_owned).or(reason),
-                (None, None) => reason,
+            let narrowed = found.quantized.as_ref();
+            let why_not = narrowed.and_then(|of| of.why_not(&node)).map(str::to_owned);
+            let (own, reason) = match eight {
+                Some(_) => (narrowed.and_then(|of| of.own(&node)), None),
+                None => (own, why_not.or_else(|| reason.clone())),
             };
             rows.push(NodeType {
                 op: site.place().op.clone(),
                 dtype: eight.map_or_else(|| dtype.to_string(), |eight| eight.to_string()),
                 error: own.filter(|own| own.is_finite() && *own > 0.0),
-                reason: reason.clone(),
+                reason,
                 node,
             });
         }

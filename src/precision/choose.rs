@@ -22,7 +22,8 @@ const BUDGET: u64 = 120;
 /// How much more of the bound data which did not decide may come to.
 const NEARLY: f64 = 0.1;
 
-/// The share of the bound that is left to half precision where products are in 8 bits.
+/// The share of what the search goes for that is left to half precision where products are in 8
+/// bits.
 const LEFT_TO_HALF: f64 = 0.2;
 
 /// The hint where the search was cut short.
@@ -159,9 +160,9 @@ impl Chooser<'_, '_> {
         let mut worst = vec![0f64; self.search.network.outputs.len()];
         let mut far: Option<(f64, usize)> = None;
         let nearly = self.search.share + NEARLY;
+        let network = self.search.built(found)?;
         for (at, set) in pool.iter().enumerate() {
-            let network = self.search.built(found)?;
-            let off = self.search.errors(network, set)?;
+            let off = self.search.errors(network.clone(), set)?;
             let by = most(&off);
             if by > nearly * self.search.bound && far.is_none_or(|(most, _)| by > most) {
                 far = Some((by, at));
@@ -185,13 +186,13 @@ impl Chooser<'_, '_> {
     }
 
     fn found(&mut self, data: &Data) -> Result<Found> {
-        let bound = self.search.bound;
+        let share = self.search.share;
         if self.quantizer.is_some() {
             // The other types come first, and leave most of the bound to 8 bits.
-            self.search.bound *= LEFT_TO_HALF;
+            self.search.share *= LEFT_TO_HALF;
         }
         let found = self.search.run();
-        self.search.bound = bound;
+        self.search.share = share;
         let mut found = found?;
         if self.auto && self.bf16 {
             self.search.widen(&mut found, DType::BF16)?;

@@ -8,7 +8,7 @@ use crate::network::edit::Editor;
 use crate::network::layer::{Arg, Constant, Dequantize, Quantize};
 use crate::network::{LayerId, LayerKind, Network, Shape, ValueId, ValueType};
 use crate::recipe::precision::Eight;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 use std::collections::HashMap;
 
 /// The weights of a product in 8 bits, with their scales.
@@ -41,9 +41,7 @@ impl Prepared {
         let weights: Result<Vec<Weights>, String> = products.collect();
         Ok(Self { weights: weights.map_err(|why| internal(&node, &why))?, node, scales, to })
     }
-}
 
-impl Prepared {
     /// What a product of the node gives on these operands of its layer, in 8 bits.
     pub(super) fn computed(
         &self,
@@ -130,15 +128,16 @@ pub(super) fn insert<'p>(network: &mut Network, nodes: impl IntoIterator<Item = 
 
 struct Writer<'n> {
     editor: Editor<'n>,
-    /// Values in 8 bits and back, by their scale.
-    known: HashMap<(ValueId, u32), ValueId>,
+    /// Values in 8 bits and back, by their scale and type.
+    known: HashMap<(ValueId, u32, DType), ValueId>,
 }
 
 impl Writer<'_> {
     fn operand(&mut self, Operand { layer, at, value }: Operand, scale: f32, to: Eight) {
-        let known = self.known.get(&(value, scale.to_bits())).copied();
+        let key = (value, scale.to_bits(), dtype(to));
+        let known = self.known.get(&key).copied();
         let through = known.unwrap_or_else(|| self.through(layer, value, scale, to));
-        self.known.insert((value, scale.to_bits()), through);
+        self.known.insert(key, through);
         let mut inputs = self.editor.network().layer(layer).inputs.clone();
         if let Some(input) = inputs.get_mut(at) {
             *input = through;

@@ -30,21 +30,28 @@ pub(super) fn apply(network: &mut Network, quantized: &[Quantized]) -> Result<Ve
     let (mut prepared, mut notes) = (Vec::new(), Vec::new());
     for Quantized { name, to, scales } in quantized {
         let Some(node) = nodes.remove(name) else {
-            notes.push(format!(
-                "`--quantize {name}`: no node of that name has a product to quantize"
-            ));
+            let named = quantized.iter().filter(|of| of.name == *name).count();
+            let no = if named > 1 { "no other node" } else { "no node" };
+            notes.push(format!("`--quantize {name}`: {no} of that name has a product to quantize"));
             continue;
         };
         let count = node.operands().count();
-        if count == scales.len() {
-            prepared.push(Prepared::new(node, scales.clone(), *to)?);
-        } else {
+        if count != scales.len() {
             let given = scales.len();
             let operands = if count == 1 { "operand" } else { "operands" };
             notes.push(format!(
                 "`--quantize {name}`: the node has {count} {operands} to quantize, not {given}"
             ));
+            continue;
         }
+        let types = node.operands().map(|of| network.value(of.value).ty.dtype);
+        if let Some((scale, dtype)) =
+            scales.iter().zip(types).find(|(scale, dtype)| !scales::is_held(**scale, *dtype))
+        {
+            notes.push(format!("`--quantize {name}`: {dtype} has no scale {scale}"));
+            continue;
+        }
+        prepared.push(Prepared::new(node, scales.clone(), *to)?);
     }
     insert::insert(network, &prepared);
     Ok(notes)

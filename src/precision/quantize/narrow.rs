@@ -1,10 +1,5 @@
 //! The largest set of nodes whose products take operands of 8 bits, within the bound.
 
-use super::super::constants::cast;
-use super::super::data::Inputs;
-use super::super::largest::{Trial, largest};
-use super::super::search::{Found, Search, most};
-use super::super::survey::apart;
 use super::histogram::Histogram;
 use super::insert::{Prepared, insert};
 use super::products::{self, Node, Operand};
@@ -12,6 +7,11 @@ use super::{quantized, scales};
 use crate::error::Result;
 use crate::eval;
 use crate::network::{LayerId, Network, ValueId};
+use crate::precision::constants::cast;
+use crate::precision::data::Inputs;
+use crate::precision::largest::{Trial, largest};
+use crate::precision::search::{Found, Search, most};
+use crate::precision::survey::apart;
 use crate::recipe::precision::{Calibration, Eight, Quantized};
 use crate::tensor::Tensor;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -48,12 +48,6 @@ impl Narrowed {
     /// The nodes as a recipe says them.
     pub(in crate::precision) fn recipe(&self) -> impl Iterator<Item = Quantized> + '_ {
         self.nodes.iter().map(quantized)
-    }
-
-    /// The type of 8 bits in which a node multiplies.
-    pub(in crate::precision) fn to(&self, node: &str) -> Option<Eight> {
-        let mut nodes = self.nodes.iter().filter(|of| of.node.site.label() == node);
-        nodes.next().map(|of| of.to)
     }
 
     /// How far the result of a node is off by itself.

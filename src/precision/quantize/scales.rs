@@ -33,6 +33,15 @@ pub(super) fn dtype(to: Eight) -> DType {
 pub(super) fn scale(end: f64, to: Eight, data: DType) -> Option<f32> {
     #[allow(clippy::cast_possible_truncation, reason = "what is too large is no scale")]
     let scale = (end / largest(to)) as f32;
+    rounded(scale, data)
+}
+
+/// Whether a type has a number near this scale.
+pub(super) fn is_held(scale: f32, data: DType) -> bool {
+    rounded(scale, data).is_some()
+}
+
+fn rounded(scale: f32, data: DType) -> Option<f32> {
     let rounded = Tensor::of_reals(data, Vec::new(), vec![scale]).ok()?;
     let scale = rounded.to_f32s()?.first().copied()?;
     (scale.is_finite() && scale > 0.0).then_some(scale)
@@ -175,7 +184,7 @@ mod tests {
             let measured = |end: f64| -> f64 {
                 let scale = end / largest(to);
                 middles(&sizes)
-                    .map(|(size, count)| count * (size - rounded(size, scale, to)).powi(2))
+                    .map(|(size, count)| count * (size - there_and_back(size, scale, to)).powi(2))
                     .sum()
             };
             let least = (1..200)
@@ -186,7 +195,7 @@ mod tests {
     }
 
     /// A number in 8 bits and back.
-    fn rounded(size: f64, scale: f64, to: Eight) -> f64 {
+    fn there_and_back(size: f64, scale: f64, to: Eight) -> f64 {
         let ratio = (size / scale).min(largest(to));
         match to {
             Eight::Int8 => ratio.round_ties_even() * scale,

@@ -45,10 +45,20 @@ fn choose(
     data: &Data,
     evaluate: &mut precision::Evaluate<'_>,
 ) -> Result<Choice> {
+    choose_for(Caps::modern(), model, options, data, evaluate)
+}
+
+fn choose_for(
+    caps: Caps,
+    model: &Model,
+    options: serde_json::Value,
+    data: &Data,
+    evaluate: &mut precision::Evaluate<'_>,
+) -> Result<Choice> {
     let mut fitted = Fitted::standard(Caps::modern());
     fitted.recipe = serde_json::from_value(options).unwrap();
     let prepared = pipeline::prepare(&model.read().unwrap(), &fitted, Caps::modern()).unwrap();
-    precision::choose(&prepared.optimized.unwrap(), &fitted.recipe, data, Caps::modern(), evaluate)
+    precision::choose(&prepared.optimized.unwrap(), &fitted.recipe, data, caps, evaluate)
 }
 
 #[test]
@@ -221,4 +231,26 @@ fn outputs_without_elements_are_no_reason_to_refuse() {
     };
     let data = Data { chosen: vec![empty], ..Data::default() };
     choose(&model, json!({ "precision": "f16" }), &data, &mut computed).unwrap();
+}
+
+#[test]
+fn tensorrt_8_leaves_more_of_the_bound() {
+    let data = Data { chosen: vec![inputs("usual", [0.3, 0.7])], ..Data::default() };
+    let model = Model::new(17)
+        .input("x", "f32[2]")
+        .node("Exp", "x", "a")
+        .node("Sin", "a", "b")
+        .node("Tanh", "b", "y")
+        .output("y", "");
+    let layers = |caps, within: f64| {
+        let options = json!({ "precision": "f16", "within": within });
+        choose_for(caps, &model, options, &data, &mut computed).unwrap().certificate
+    };
+    let free = layers(Caps::modern(), 1.0);
+    let off = free.outputs[0].chosen;
+    assert!(free.layers.f16 == 3 && off > 0.0, "{free:?}");
+    // Half of the bound is within 70 % of it, and not within 35 %.
+    let (modern, eight) = (layers(Caps::modern(), 2.0 * off), layers(Caps::eight(), 2.0 * off));
+    assert_eq!(modern.layers.f16, 3);
+    assert!(eight.outputs[0].chosen < off, "{eight:?}");
 }

@@ -305,3 +305,45 @@ fn levels_that_are_not_even_have_no_entropy() {
         )
     );
 }
+
+#[test]
+fn a_library_without_the_type_is_named() {
+    let options = json!({ "precision": "fp8" });
+    let error = chosen_for(Caps::eight(), &residual(), options, &[images(0)]).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unsupported);
+    assert_eq!(error.message(), "the library has no type f8e4m3, which `--precision fp8` asks for");
+}
+
+#[test]
+fn scales_that_the_data_cannot_have_are_refused() {
+    let model = residual();
+    let quantize =
+        ["Conv_a=int8:1e-30", "Conv_c=int8:1,1e30", "MatMul_y=int8:1", "MatMul_y=int8:1"];
+    let (network, notes) = written(&model, json!({ "precision": "f16", "quantize": quantize }));
+    assert_eq!(network.matches("= Quantize(").count(), 1, "{network}");
+    assert_eq!(
+        notes[notes.len() - 3..],
+        [
+            "`--quantize Conv_a`: f16 has no scale 0.000000000000000000000000000001",
+            "`--quantize Conv_c`: f16 has no scale 1000000000000000000000000000000",
+            "`--quantize MatMul_y`: no other node of that name has a product to quantize",
+        ]
+    );
+}
+
+#[test]
+fn types_of_one_value_and_scale_are_kept_apart() {
+    let model = Model::new(17)
+        .input("x", "f32[4, 16]")
+        .weights("v", &[16, 16])
+        .init("w", &[16, 16], &[1f32; 256])
+        .node("MatMul", "x v", "a")
+        .node("MatMul", "x w", "b")
+        .node("Add", "a b", "y")
+        .output("y", "");
+    let quantize = ["MatMul_a=int8:0.5", "MatMul_b=fp8:0.5"];
+    let (network, _) = written(&model, json!({ "quantize": quantize }));
+    for dtype in ["i8", "f8e4m3"] {
+        assert!(network.contains(&format!(": {dtype}[4, 16] = Quantize(")), "{network}");
+    }
+}
